@@ -1,0 +1,36 @@
+//! What crosses a process boundary: jobs, tiles, workers, live events, tile records, topics.
+//!
+//! # Tour
+//! - [`job`], [`tile`], [`worker`], [`health`]: what the REST API, the server functions and the pages speak of.
+//! - [`live`]: the events that the server pushes to open pages.
+//! - [`error`]: the one shape of an error that reaches a client.
+//! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
+//! - [`topics`]: the names of the topics. [`control`]: what the topic `control` carries.
+//! - `kafka` (feature `kafka`): librdkafka's side: client configuration, headers of rdkafka, topic set-up.
+//!
+//! Everything outside `kafka` compiles to WebAssembly.
+
+pub mod control;
+pub mod error;
+pub mod health;
+pub mod job;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+pub mod live;
+pub mod record;
+pub mod tile;
+pub mod topics;
+pub mod worker;
+
+pub use control::ControlMessage;
+pub use error::ApiError;
+pub use health::Health;
+pub use job::{Job, JobId, JobQuery, JobStatus, Progress, Stage, StageName};
+pub use live::LiveEvent;
+pub use record::{RecordError, ResultHeader, TaskHeader};
+pub use tile::{TileInfo, TileState, TileStates};
+pub use topics::Topics;
+pub use worker::{Heartbeat, WorkerInfo, WorkerState};
+
+/// A point in time, UTC, RFC 3339 on the wire.
+pub type Timestamp = time::OffsetDateTime;
