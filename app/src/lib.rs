@@ -1,1 +1,4 @@
-//! To come.
+//! The Leptos application: pages, components, server functions.
+
+#[cfg(feature = "ssr")]
+pub mod backend;

@@ -1,0 +1,34 @@
+//! What the pages need from the server. The server implements it and puts it into Leptos' context as
+//! [`BackendRef`]; this crate knows nothing of Kafka, SQLite or files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
+use uuid::Uuid;
+
+/// The server, as the pages see it.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Starts a job on a finished upload: tiles it and produces to Kafka. An upload is used up by it.
+    async fn process(&self, upload: Uuid, recipe: &str) -> Result<Job, ApiError>;
+    /// Jobs, newest first, without tiles and stages (jobs under way have their tile states).
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError>;
+    /// One job, whole.
+    async fn job(&self, id: JobId) -> Result<Job, ApiError>;
+    /// One tile of a job.
+    async fn tile(&self, id: JobId, tile: u32) -> Result<TileInfo, ApiError>;
+    /// Ends a job that is under way.
+    async fn cancel(&self, id: JobId) -> Result<Job, ApiError>;
+    /// Starts a failed or cancelled job again; tiles that are done stay done.
+    async fn retry(&self, id: JobId) -> Result<Job, ApiError>;
+    /// Forgets an ended job and deletes its files.
+    async fn delete(&self, id: JobId) -> Result<(), ApiError>;
+    /// Workers known, live ones first.
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError>;
+    /// State of the installation and its limits.
+    async fn health(&self) -> Result<Health, ApiError>;
+}
+
+/// The backend as it is provided in Leptos' context.
+pub type BackendRef = Arc<dyn Backend>;
