@@ -42,20 +42,20 @@ pub async fn ensure_topics(
     let record_bytes = (MAX_RECORD_BYTES + 64 * 1024).to_string();
     let hour = (60 * 60 * 1000).to_string();
     let day = (24 * 60 * 60 * 1000).to_string();
-    let replication = TopicReplication::Fixed(settings.replication);
+    let replication = || TopicReplication::Fixed(settings.replication);
     let tile_topic = |name: &'static str| (name, record_bytes.as_str());
     let (size_key, size) = tile_topic("max.message.bytes");
     let wanted = [
         // The server sends a lost tile again, so tiles need not be kept longer than a long outage.
-        NewTopic::new(&topics.tasks, settings.task_partitions, replication)
+        NewTopic::new(&topics.tasks, settings.task_partitions, replication())
             .set(size_key, size)
             .set("retention.ms", &day),
-        NewTopic::new(&topics.results, settings.result_partitions, replication)
+        NewTopic::new(&topics.results, settings.result_partitions, replication())
             .set(size_key, size)
             .set("retention.ms", &day),
-        NewTopic::new(&topics.heartbeats, 1, replication).set("retention.ms", &hour),
-        NewTopic::new(&topics.dead_letters, 1, replication).set(size_key, size).set("retention.ms", "-1"),
-        NewTopic::new(&topics.control, 1, replication).set("retention.ms", &day),
+        NewTopic::new(&topics.heartbeats, 1, replication()).set("retention.ms", &hour),
+        NewTopic::new(&topics.dead_letters, 1, replication()).set(size_key, size).set("retention.ms", "-1"),
+        NewTopic::new(&topics.control, 1, replication()).set("retention.ms", &day),
     ];
     let options = AdminOptions::new()
         .request_timeout(Some(Duration::from_secs(10)))

@@ -1,0 +1,1 @@
+//! The road of one image, from the file on disk to the finished result.
