@@ -1,0 +1,139 @@
+//! Everything that `cargo xtask test` runs, in the order in which a mistake is cheapest to find.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{chromium, programs, shell, site, wasm_target};
+
+/// What to leave out.
+#[derive(Args)]
+pub struct Options {
+    /// Leave out the test that drives a browser.
+    #[arg(long)]
+    no_browser: bool,
+    /// Leave out format and lints.
+    #[arg(long)]
+    no_lint: bool,
+}
+
+/// Tests counted over all runs of cargo's test runner.
+#[derive(Default)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    ignored: u32,
+}
+
+/// Runs every check and prints the counts; fails when one did.
+#[expect(clippy::print_stdout, reason = "the counts are what this command is for")]
+pub fn run(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    wasm_target::ensure()?;
+    if !options.no_browser {
+        chromium::ensure()?;
+    }
+    if !options.no_lint {
+        lint()?;
+    }
+    site::build()?;
+    programs::build()?;
+
+    let mut counts = Counts::default();
+    let mut failures = Vec::new();
+    let mut suite = |name: &str, arguments: &[&str]| -> Result<()> {
+        shell::say(name);
+        if !test(arguments, &mut counts)? {
+            failures.push(name.to_owned());
+        }
+        Ok(())
+    };
+    // With debug assertions, so that arithmetic that overflows is found.
+    suite("pixels: unit, property and doc tests", &["--package", "azulejo-imaging", "--features", "files"])?;
+    // The rest in release, for it shares every dependency with the programs that were just built.
+    let rest = [
+        "--release",
+        "--workspace",
+        "--exclude",
+        "azulejo-imaging",
+        "--exclude",
+        "azulejo-end2end",
+        "--exclude",
+        "xtask",
+        "--features",
+        "azulejo-protocol/kafka",
+    ];
+    suite("programs: unit, property and doc tests", &rest)?;
+    // One at a time: each starts whole installations, and there may be only two cores.
+    let mut end2end = vec!["--release", "--package", "azulejo-end2end", "--no-fail-fast", "--", "--test-threads=1"];
+    if options.no_browser {
+        end2end.extend(["--skip", "browser_"]);
+    }
+    suite("the whole: real processes and a real browser", &end2end)?;
+
+    shell::say(&format!("took {} min {} s", start.elapsed().as_secs() / 60, start.elapsed().as_secs() % 60));
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
+    if !failures.is_empty() {
+        bail!("failed: {}", failures.join("; "));
+    }
+    if counts.passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(())
+}
+
+fn lint() -> Result<()> {
+    shell::say("format");
+    shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
+    shell::say("lints");
+    let deny = ["--", "--deny", "warnings"];
+    shell::run(
+        shell::cargo()
+            .args(["clippy", "--locked", "--workspace", "--all-targets"])
+            .args(["--features", "azulejo-protocol/kafka"])
+            .args(deny),
+    )?;
+    shell::run(
+        shell::cargo()
+            .args(["clippy", "--locked", "--package", "azulejo-app", "--features", "hydrate"])
+            .args(["--target", "wasm32-unknown-unknown"])
+            .args(deny),
+    )
+}
+
+/// Runs `cargo test` with its output shown and its closing lines counted; `false` when a test failed.
+#[expect(clippy::print_stdout, reason = "the runner's own output passes through")]
+fn test(arguments: &[&str], counts: &mut Counts) -> Result<bool> {
+    let mut command: Command = shell::cargo();
+    command.args(["test", "--locked"]).args(arguments);
+    let shown = shell::show(&command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    let output = child.stdout.take().context("stdout is piped")?;
+    let mut ran = false;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some(rest) = line.strip_prefix("test result: ") {
+            ran = true;
+            let number = |word: &str| -> u32 {
+                let before = rest.split(word).next().unwrap_or_default();
+                before.split_whitespace().last().and_then(|text| text.parse().ok()).unwrap_or(0)
+            };
+            counts.passed += number(" passed");
+            counts.failed += number(" failed");
+            counts.ignored += number(" ignored");
+        }
+    }
+    let status = child.wait()?;
+    if !ran {
+        bail!("`{shown}` ran no test ({status})");
+    }
+    Ok(status.success())
+}

@@ -1,0 +1,60 @@
+//! Build and test automation: `cargo xtask up` runs Azulejo from a clone, `cargo xtask test` proves it.
+//!
+//! # Tour
+//! - [`site`]: the client for the browser: WebAssembly, style, static files, compressed copies, in `target/site`.
+//! - [`programs`]: the release binaries.
+//! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
+//! - [`check`]: everything that `cargo xtask test` runs, with the counts.
+//! - [`chromium`]: the browser that one test drives.
+//! - [`shell`]: running commands.
+
+mod check;
+mod chromium;
+mod programs;
+mod shell;
+mod site;
+mod wasm_target;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and tests Azulejo.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what is missing, then start broker, server and workers; Ctrl-C stops them in order.
+    ///
+    /// Everything after `up` goes to `azulejo up`: --listen, --workers, --data-dir, --kafka, ...
+    /// (`cargo xtask up -- --help` lists them).
+    #[command(disable_help_flag = true)]
+    Up {
+        /// Arguments of `azulejo up`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Build the client (target/site) and the programs (target/release).
+    Build,
+    /// Build the client alone.
+    Site,
+    /// Run every check: format, lints, unit, property and doc tests, real processes, a real browser.
+    Test(check::Options),
+}
+
+fn main() -> Result<()> {
+    shell::enter_workspace()?;
+    match Arguments::parse().command {
+        Command::Up { arguments } => programs::up(&arguments),
+        Command::Build => {
+            site::build()?;
+            programs::build()
+        }
+        Command::Site => site::build(),
+        Command::Test(options) => check::run(&options),
+    }
+}

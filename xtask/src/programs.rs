@@ -1,0 +1,38 @@
+//! The release binaries, and running them.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::{shell, site};
+
+/// The packages whose binaries a person runs.
+pub const PACKAGES: [&str; 4] = ["azulejo-server", "azulejo-worker", "azulejo-broker", "azulejo-cli"];
+
+/// Builds the release binaries.
+pub fn build() -> Result<()> {
+    let mut cargo = shell::cargo();
+    cargo.args(["build", "--release", "--locked"]);
+    for package in PACKAGES {
+        cargo.args(["--package", package]);
+    }
+    shell::say("building the programs (the first time takes some minutes)");
+    shell::run(&mut cargo)
+}
+
+/// Builds what is missing and becomes `azulejo up`, so that signals reach it directly.
+pub fn up(arguments: &[String]) -> Result<()> {
+    site::build()?;
+    build()?;
+    let release = shell::target_dir().join("release");
+    let program = std::path::absolute(release.join("azulejo")).context("the current folder is gone")?;
+    let mut command = Command::new(&program);
+    command.arg("up");
+    if !arguments.iter().any(|argument| argument.starts_with("--site-root")) {
+        command.arg("--site-root").arg(std::path::absolute(site::root())?);
+    }
+    command.args(arguments);
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", program.display()))
+}
