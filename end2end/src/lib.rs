@@ -1,1 +1,23 @@
-//! To come.
+//! What the tests of the whole need: real processes, real Kafka records, a real browser.
+//!
+//! # Tour
+//! - [`process`]: one program, started and killed.
+//! - [`cluster`]: a whole installation (broker, server, workers) on free ports in a folder of its own.
+//! - [`client`]: the REST API as a script uses it.
+//! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
+//! - [`images`]: images that any run makes alike.
+//! - [`browser`]: headless Chromium.
+//!
+//! The programs are those in the folder of the running test (`target/release` under `cargo xtask test`, which builds
+//! them first), or in `AZULEJO_BIN_DIR`.
+
+pub mod browser;
+pub mod client;
+pub mod cluster;
+pub mod definition;
+pub mod images;
+pub mod process;
+
+pub use client::Client;
+pub use cluster::{Cluster, ClusterOptions};
+pub use process::Program;

@@ -1,0 +1,140 @@
+//! Images that any run makes alike: a smooth sky, hard edges, fine grain. Files are written and read by the `image`
+//! crate, so that what is judged here was not made by the code under test.
+
+use std::io::Cursor;
+
+use anyhow::{Result, ensure};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder as _, RgbImage};
+
+/// Pixels that a test compares: size, channels, bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Samples in a pixel: 1 or 3.
+    pub channels: usize,
+    /// Row-major, interleaved, 8 bit.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Pixels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.width, self.height, self.channels)
+    }
+}
+
+impl Pixels {
+    /// Fails with where and how much they differ.
+    ///
+    /// # Errors
+    /// When they are not the same in size, channels and every byte.
+    pub fn must_equal(&self, expected: &Pixels, what: &str) -> Result<()> {
+        ensure!(
+            (self.width, self.height, self.channels) == (expected.width, expected.height, expected.channels),
+            "{what}: {self:?} where {expected:?} is expected"
+        );
+        let mut differing = self
+            .bytes
+            .iter()
+            .zip(&expected.bytes)
+            .enumerate()
+            .filter(|(_, (a, b))| a != b);
+        if let Some((at, (got, wanted))) = differing.next() {
+            let pixel = at / self.channels;
+            let (x, y) = (pixel % self.width, pixel / self.width);
+            let more = differing.count();
+            anyhow::bail!("{what}: byte {got} where {wanted} is expected at ({x}, {y}), and {more} more");
+        }
+        Ok(())
+    }
+}
+
+/// An RGB picture of `width` by `height`; the same every time for the same `seed`.
+pub fn photo(width: usize, height: usize, seed: u64) -> Pixels {
+    let mut bytes = Vec::with_capacity(width * height * 3);
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for y in 0..height {
+        for x in 0..width {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let grain = (state >> 59) as i64;
+            let sky = (255 * y / height) as i64;
+            let hill = if (x / 7 + y / 5) % 97 < 11 { 70 } else { 0 };
+            let disc = {
+                let (dx, dy) = (x as i64 - width as i64 / 3, y as i64 - height as i64 / 3);
+                if dx * dx + dy * dy < (width as i64 / 8).pow(2) {
+                    90
+                } else {
+                    0
+                }
+            };
+            for base in [40 + sky / 2 + disc, 90 + sky / 3 - hill, 200 - sky / 2 + hill] {
+                bytes.push((base + grain).clamp(0, 255) as u8);
+            }
+        }
+    }
+    Pixels {
+        width,
+        height,
+        channels: 3,
+        bytes,
+    }
+}
+
+/// `pixels` (RGB) as a PNG file.
+///
+/// # Errors
+/// When the encoder fails.
+pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
+        &pixels.bytes,
+        pixels.width as u32,
+        pixels.height as u32,
+        ExtendedColorType::Rgb8,
+    )?;
+    Ok(file)
+}
+
+/// `pixels` (RGB) as a JPEG file.
+///
+/// # Errors
+/// When the encoder fails.
+pub fn jpeg(pixels: &Pixels) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    JpegEncoder::new_with_quality(&mut file, 90).write_image(
+        &pixels.bytes,
+        pixels.width as u32,
+        pixels.height as u32,
+        ExtendedColorType::Rgb8,
+    )?;
+    Ok(file)
+}
+
+/// The pixels of an image file: gray or RGB.
+///
+/// # Errors
+/// When it is damaged or has other channels.
+pub fn decode(file: &[u8]) -> Result<Pixels> {
+    let mut reader = image::ImageReader::new(Cursor::new(file)).with_guessed_format()?;
+    reader.no_limits();
+    let (width, height, channels, bytes) = match reader.decode()? {
+        DynamicImage::ImageLuma8(gray) => (gray.width(), gray.height(), 1, gray.into_raw()),
+        DynamicImage::ImageRgb8(rgb) => {
+            let rgb: RgbImage = rgb;
+            (rgb.width(), rgb.height(), 3, rgb.into_raw())
+        }
+        other => anyhow::bail!("unexpected pixels: {:?}", other.color()),
+    };
+    Ok(Pixels {
+        width: width as usize,
+        height: height as usize,
+        channels,
+        bytes,
+    })
+}

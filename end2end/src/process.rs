@@ -1,0 +1,231 @@
+//! One program of Azulejo as a child process: started, waited for, signalled, killed.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a program may take to say that it is ready. Generous: the machine may be busy compiling.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running program. Dropping it kills it.
+pub struct Program {
+    name: String,
+    child: Child,
+    ready: String,
+    lines: Receiver<String>,
+    log: PathBuf,
+}
+
+/// The folder of the programs.
+pub fn bin_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("AZULEJO_BIN_DIR") {
+        return Ok(dir.into());
+    }
+    // target/release/deps/test-1234 -> target/release
+    let test = std::env::current_exe()?;
+    let dir = test
+        .parent()
+        .and_then(Path::parent)
+        .context("the test lies in a target folder")?;
+    Ok(dir.to_owned())
+}
+
+/// A command for the program `name`, without any of the environment's own settings of Azulejo.
+pub fn command(name: &str) -> Result<Command> {
+    let program = bin_dir()?.join(name);
+    if !program.is_file() {
+        bail!(
+            "{} is not built: run the tests by `cargo xtask test`, which builds it",
+            program.display()
+        );
+    }
+    let mut command = Command::new(program);
+    for (variable, _) in std::env::vars_os() {
+        let text = variable.to_string_lossy();
+        let ours = [
+            "KAFKA_",
+            "AZULEJO_",
+            "MASTER_",
+            "WORKER_",
+            "TILE_",
+            "MIN_IMAGE_",
+            "HEARTBEAT_",
+        ];
+        if ours.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&variable);
+        }
+    }
+    Ok(command)
+}
+
+impl Program {
+    /// Starts `name` with `arguments` and waits for its ready line on stdout; its log goes to `log_dir`.
+    ///
+    /// # Errors
+    /// When it ends or is silent instead; the error has the end of its log.
+    pub fn start(name: &str, arguments: &[&str], log_dir: &Path) -> Result<Self> {
+        Self::start_with(name, arguments, &[], log_dir)
+    }
+
+    /// The same with variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Program::start`].
+    pub fn start_with(
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log_dir: &Path,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(log_dir)?;
+        let started = Instant::now();
+        let number = std::fs::read_dir(log_dir)?.count();
+        let log = log_dir.join(format!("{number:03}-{name}.log"));
+        let mut child = command(name)?
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut program = Self {
+            name: name.to_owned(),
+            child,
+            ready: String::new(),
+            lines,
+            log,
+        };
+        loop {
+            let left = READY_WITHIN.saturating_sub(started.elapsed());
+            match program.lines.recv_timeout(left) {
+                Ok(line) if line.contains(" is ready: ") => {
+                    program.ready = line;
+                    return Ok(program);
+                }
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(
+                        "{name} is not ready after {READY_WITHIN:?}\n{}",
+                        program.log_tail()
+                    )
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = program.child.wait()?;
+                    bail!(
+                        "{name} ended before it was ready ({status})\n{}",
+                        program.log_tail()
+                    )
+                }
+            }
+        }
+    }
+
+    /// What followed `is ready: ` in its ready line.
+    pub fn ready(&self) -> &str {
+        self.ready.split_once(" is ready: ").map_or("", |(_, rest)| rest)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Lines that it wrote on stdout after the ready line.
+    pub fn stdout_lines(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+
+    /// Ends it at once, as a crash would.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill_9(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Sends it `signal` (`TERM`, `INT`, ...).
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: &str) -> Result<()> {
+        let status = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.child.id().to_string())
+            .status()?;
+        if !status.success() {
+            bail!("{} could not be sent {signal}", self.name);
+        }
+        Ok(())
+    }
+
+    /// Asks it to end and waits; gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not end within `limit`; it is killed then.
+    pub fn terminate(&mut self, limit: Duration) -> Result<i32> {
+        self.signal("TERM")?;
+        self.wait(limit)
+    }
+
+    /// Waits for its end; gives its exit code, -1 when a signal ended it.
+    ///
+    /// # Errors
+    /// When it does not end within `limit`; it is killed then.
+    pub fn wait(&mut self, limit: Duration) -> Result<i32> {
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code().unwrap_or(-1));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.kill_9()?;
+        bail!("{} did not end within {limit:?}\n{}", self.name, self.log_tail())
+    }
+
+    /// Its whole log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        let text = self.log();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.len().saturating_sub(40);
+        format!("--- {}\n{}", self.log.display(), lines[last..].join("\n"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.kill_9();
+        }
+        if std::thread::panicking() {
+            eprintln!("{}", self.log_tail());
+        }
+    }
+}
