@@ -52,7 +52,10 @@ pub fn run(options: &Options) -> Result<()> {
         Ok(())
     };
     // With debug assertions, so that arithmetic that overflows is found.
-    suite("pixels: unit, property and doc tests", &["--package", "azulejo-imaging", "--features", "files"])?;
+    suite(
+        "pixels: unit, property and doc tests",
+        &["--package", "azulejo-imaging", "--features", "files"],
+    )?;
     // The rest in release, for it shares every dependency with the programs that were just built.
     let rest = [
         "--release",
@@ -68,14 +71,28 @@ pub fn run(options: &Options) -> Result<()> {
     ];
     suite("programs: unit, property and doc tests", &rest)?;
     // One at a time: each starts whole installations, and there may be only two cores.
-    let mut end2end = vec!["--release", "--package", "azulejo-end2end", "--no-fail-fast", "--", "--test-threads=1"];
+    let mut end2end = vec![
+        "--release",
+        "--package",
+        "azulejo-end2end",
+        "--no-fail-fast",
+        "--",
+        "--test-threads=1",
+    ];
     if options.no_browser {
         end2end.extend(["--skip", "browser_"]);
     }
     suite("the whole: real processes and a real browser", &end2end)?;
 
-    shell::say(&format!("took {} min {} s", start.elapsed().as_secs() / 60, start.elapsed().as_secs() % 60));
-    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
+    shell::say(&format!(
+        "took {} min {} s",
+        start.elapsed().as_secs() / 60,
+        start.elapsed().as_secs() % 60
+    ));
+    println!(
+        "{} passed, {} failed, {} skipped",
+        counts.passed, counts.failed, counts.ignored
+    );
     if !failures.is_empty() {
         bail!("failed: {}", failures.join("; "));
     }
@@ -98,7 +115,14 @@ fn lint() -> Result<()> {
     )?;
     shell::run(
         shell::cargo()
-            .args(["clippy", "--locked", "--package", "azulejo-app", "--features", "hydrate"])
+            .args([
+                "clippy",
+                "--locked",
+                "--package",
+                "azulejo-app",
+                "--features",
+                "hydrate",
+            ])
             .args(["--target", "wasm32-unknown-unknown"])
             .args(deny),
     )
@@ -124,7 +148,11 @@ fn test(arguments: &[&str], counts: &mut Counts) -> Result<bool> {
             ran = true;
             let number = |word: &str| -> u32 {
                 let before = rest.split(word).next().unwrap_or_default();
-                before.split_whitespace().last().and_then(|text| text.parse().ok()).unwrap_or(0)
+                before
+                    .split_whitespace()
+                    .last()
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or(0)
             };
             counts.passed += number(" passed");
             counts.failed += number(" failed");

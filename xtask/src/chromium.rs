@@ -20,13 +20,27 @@ pub fn ensure() -> Result<()> {
     }
     shell::say("installing chromium and chromium-driver for the page's test");
     shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
-    let install = ["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"];
-    if let Err(error) = shell::run(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive")) {
+    let install = [
+        "install",
+        "-y",
+        "-qq",
+        "--no-install-recommends",
+        "chromium",
+        "chromium-driver",
+    ];
+    if let Err(error) = shell::run(
+        Command::new("apt-get")
+            .args(install)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    ) {
         bail!("{error:#}; {advice}");
     }
     Ok(())
 }
 
 fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

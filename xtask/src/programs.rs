@@ -8,7 +8,12 @@ use anyhow::{Context, Result};
 use crate::{shell, site};
 
 /// The packages whose binaries a person runs.
-pub const PACKAGES: [&str; 4] = ["azulejo-server", "azulejo-worker", "azulejo-broker", "azulejo-cli"];
+pub const PACKAGES: [&str; 4] = [
+    "azulejo-server",
+    "azulejo-worker",
+    "azulejo-broker",
+    "azulejo-cli",
+];
 
 /// Builds the release binaries.
 pub fn build() -> Result<()> {
@@ -29,7 +34,10 @@ pub fn up(arguments: &[String]) -> Result<()> {
     let program = std::path::absolute(release.join("azulejo")).context("the current folder is gone")?;
     let mut command = Command::new(&program);
     command.arg("up");
-    if !arguments.iter().any(|argument| argument.starts_with("--site-root")) {
+    if !arguments
+        .iter()
+        .any(|argument| argument.starts_with("--site-root"))
+    {
         command.arg("--site-root").arg(std::path::absolute(site::root())?);
     }
     command.args(arguments);

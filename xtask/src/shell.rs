@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 
 /// Makes the workspace's root the current folder, so that every path below is relative to it.
 pub fn enter_workspace() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask lies in the workspace")?;
     std::env::set_current_dir(root).with_context(|| format!("cannot enter {}", root.display()))
 }
 
@@ -41,7 +43,12 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// The command as one would type it.
 pub fn show(command: &Command) -> String {
-    let mut words = vec![Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy()];
+    let mut words = vec![
+        Path::new(command.get_program())
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+    ];
     words.extend(command.get_args().map(|word| word.to_string_lossy()));
     words.join(" ")
 }

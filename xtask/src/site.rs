@@ -29,14 +29,12 @@ struct Module {
     features: &'static [&'static str],
 }
 
-const MODULES: &[Module] = &[
-    Module {
-        package: "azulejo-app",
-        library: "azulejo_app",
-        name: "azulejo",
-        features: &["--features", "hydrate"],
-    },
-];
+const MODULES: &[Module] = &[Module {
+    package: "azulejo-app",
+    library: "azulejo_app",
+    name: "azulejo",
+    features: &["--features", "hydrate"],
+}];
 
 /// Where the site is built.
 pub fn root() -> PathBuf {
@@ -60,11 +58,22 @@ pub fn build() -> Result<()> {
 fn build_module(module: &Module, pkg: &Path) -> Result<()> {
     let mut cargo = shell::cargo();
     cargo
-        .args(["build", "--locked", "--lib", "--target", WASM_TARGET, "--profile", PROFILE])
+        .args([
+            "build",
+            "--locked",
+            "--lib",
+            "--target",
+            WASM_TARGET,
+            "--profile",
+            PROFILE,
+        ])
         .args(["--package", module.package])
         .args(module.features);
     shell::run(&mut cargo)?;
-    let input = shell::target_dir().join(WASM_TARGET).join(PROFILE).join(format!("{}.wasm", module.library));
+    let input = shell::target_dir()
+        .join(WASM_TARGET)
+        .join(PROFILE)
+        .join(format!("{}.wasm", module.library));
     let output = pkg.join(format!("{}_bg.wasm", module.name));
     if is_newer(&output, &input) {
         return Ok(());
@@ -86,11 +95,20 @@ fn build_style(pkg: &Path) -> Result<()> {
     let provider = FileProvider::new();
     let main = Path::new("style/main.css");
     let mut bundler = Bundler::new(&provider, None, ParserOptions::default());
-    let sheet = bundler.bundle(main).map_err(|error| anyhow!("{}: {error}", main.display()))?;
+    let sheet = bundler
+        .bundle(main)
+        .map_err(|error| anyhow!("{}: {error}", main.display()))?;
     // Browsers that have what the style is written in (nesting, OKLCH, color-mix); nothing is lowered.
-    let targets = Targets { browsers: None::<Browsers>, ..Targets::default() };
+    let targets = Targets {
+        browsers: None::<Browsers>,
+        ..Targets::default()
+    };
     let css = sheet
-        .to_css(PrinterOptions { minify: true, targets, ..PrinterOptions::default() })
+        .to_css(PrinterOptions {
+            minify: true,
+            targets,
+            ..PrinterOptions::default()
+        })
         .map_err(|error| anyhow!("{}: {error}", main.display()))?
         .code;
     write_if_changed(&pkg.join("azulejo.css"), css.as_bytes())
@@ -118,7 +136,10 @@ fn compress_folder(folder: &Path) -> Result<()> {
             compress_folder(&path)?;
             continue;
         }
-        let extension = path.extension().and_then(|name| name.to_str()).unwrap_or_default();
+        let extension = path
+            .extension()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if !matches!(extension, "wasm" | "js" | "css" | "svg" | "txt" | "webmanifest") {
             continue;
         }
@@ -133,7 +154,12 @@ fn compress_folder(folder: &Path) -> Result<()> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(&bytes)?;
         fs::write(&gz, encoder.finish()?)?;
-        shell::say(&format!("{}: {} KB, {} KB brotli", path.display(), bytes.len() / 1000, packed.len() / 1000));
+        shell::say(&format!(
+            "{}: {} KB, {} KB brotli",
+            path.display(),
+            bytes.len() / 1000,
+            packed.len() / 1000
+        ));
     }
     Ok(())
 }
