@@ -36,7 +36,11 @@ impl Channels {
 
     /// The same without colour: gray, with alpha where there was alpha.
     pub const fn gray(self) -> Self {
-        if self.has_alpha() { Self::GrayAlpha } else { Self::Gray }
+        if self.has_alpha() {
+            Self::GrayAlpha
+        } else {
+            Self::Gray
+        }
     }
 }
 
@@ -72,21 +76,45 @@ pub struct PixelFormat {
 
 impl PixelFormat {
     /// One gray sample of 8 bit.
-    pub const GRAY8: Self = Self { channels: Channels::Gray, depth: Depth::Eight };
+    pub const GRAY8: Self = Self {
+        channels: Channels::Gray,
+        depth: Depth::Eight,
+    };
     /// Gray and alpha, 8 bit each.
-    pub const GRAYA8: Self = Self { channels: Channels::GrayAlpha, depth: Depth::Eight };
+    pub const GRAYA8: Self = Self {
+        channels: Channels::GrayAlpha,
+        depth: Depth::Eight,
+    };
     /// Red, green, blue, 8 bit each.
-    pub const RGB8: Self = Self { channels: Channels::Rgb, depth: Depth::Eight };
+    pub const RGB8: Self = Self {
+        channels: Channels::Rgb,
+        depth: Depth::Eight,
+    };
     /// Red, green, blue, alpha, 8 bit each.
-    pub const RGBA8: Self = Self { channels: Channels::Rgba, depth: Depth::Eight };
+    pub const RGBA8: Self = Self {
+        channels: Channels::Rgba,
+        depth: Depth::Eight,
+    };
     /// One gray sample of 16 bit.
-    pub const GRAY16: Self = Self { channels: Channels::Gray, depth: Depth::Sixteen };
+    pub const GRAY16: Self = Self {
+        channels: Channels::Gray,
+        depth: Depth::Sixteen,
+    };
     /// Gray and alpha, 16 bit each.
-    pub const GRAYA16: Self = Self { channels: Channels::GrayAlpha, depth: Depth::Sixteen };
+    pub const GRAYA16: Self = Self {
+        channels: Channels::GrayAlpha,
+        depth: Depth::Sixteen,
+    };
     /// Red, green, blue, 16 bit each.
-    pub const RGB16: Self = Self { channels: Channels::Rgb, depth: Depth::Sixteen };
+    pub const RGB16: Self = Self {
+        channels: Channels::Rgb,
+        depth: Depth::Sixteen,
+    };
     /// Red, green, blue, alpha, 16 bit each.
-    pub const RGBA16: Self = Self { channels: Channels::Rgba, depth: Depth::Sixteen };
+    pub const RGBA16: Self = Self {
+        channels: Channels::Rgba,
+        depth: Depth::Sixteen,
+    };
 
     /// Every format there is.
     pub const ALL: [Self; 8] = [

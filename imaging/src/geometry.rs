@@ -27,12 +27,20 @@ impl Size {
 
     /// The region that covers all of it.
     pub const fn region(self) -> Region {
-        Region { x: 0, y: 0, width: self.width, height: self.height }
+        Region {
+            x: 0,
+            y: 0,
+            width: self.width,
+            height: self.height,
+        }
     }
 
     /// Width and height exchanged.
     pub const fn transposed(self) -> Self {
-        Self { width: self.height, height: self.width }
+        Self {
+            width: self.height,
+            height: self.width,
+        }
     }
 
     /// Whether there is no pixel in it.
@@ -52,9 +60,15 @@ impl FromStr for Size {
 
     /// Reads `WxH`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ParseGeometryError { text: text.chars().take(64).collect(), expected: "WxH" };
+        let error = || ParseGeometryError {
+            text: text.chars().take(64).collect(),
+            expected: "WxH",
+        };
         let (width, height) = text.split_once('x').ok_or_else(error)?;
-        Ok(Self { width: width.parse().map_err(|_| error())?, height: height.parse().map_err(|_| error())? })
+        Ok(Self {
+            width: width.parse().map_err(|_| error())?,
+            height: height.parse().map_err(|_| error())?,
+        })
     }
 }
 
@@ -79,7 +93,10 @@ impl Region {
 
     /// Its size.
     pub const fn size(self) -> Size {
-        Size { width: self.width, height: self.height }
+        Size {
+            width: self.width,
+            height: self.height,
+        }
     }
 
     /// First column to the right of it. Wider than `u32` so that a hostile region cannot wrap.
@@ -94,7 +111,9 @@ impl Region {
 
     /// Whether it lies within an image of size `bounds` and has at least one pixel.
     pub const fn is_within(self, bounds: Size) -> bool {
-        !self.size().is_empty() && self.right() <= bounds.width as u64 && self.bottom() <= bounds.height as u64
+        !self.size().is_empty()
+            && self.right() <= bounds.width as u64
+            && self.bottom() <= bounds.height as u64
     }
 
     /// Whether all of `other` lies inside.
@@ -111,7 +130,12 @@ impl Region {
         let y = self.y.saturating_sub(dy);
         let right = (self.right() + u64::from(dx)).min(u64::from(bounds.width)) as u32;
         let bottom = (self.bottom() + u64::from(dy)).min(u64::from(bounds.height)) as u32;
-        Region { x, y, width: right.saturating_sub(x), height: bottom.saturating_sub(y) }
+        Region {
+            x,
+            y,
+            width: right.saturating_sub(x),
+            height: bottom.saturating_sub(y),
+        }
     }
 
     /// The part that both share, if there is any.
@@ -140,11 +164,25 @@ impl FromStr for Region {
 
     /// Reads `x,y,w,h`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ParseGeometryError { text: text.chars().take(64).collect(), expected: "x,y,w,h" };
-        let mut numbers = text.split(',').map(|part| part.parse::<u32>().map_err(|_| error()));
+        let error = || ParseGeometryError {
+            text: text.chars().take(64).collect(),
+            expected: "x,y,w,h",
+        };
+        let mut numbers = text
+            .split(',')
+            .map(|part| part.parse::<u32>().map_err(|_| error()));
         let mut next = || numbers.next().ok_or_else(error)?;
-        let region = Self { x: next()?, y: next()?, width: next()?, height: next()? };
-        if numbers.next().is_some() { Err(error()) } else { Ok(region) }
+        let region = Self {
+            x: next()?,
+            y: next()?,
+            width: next()?,
+            height: next()?,
+        };
+        if numbers.next().is_some() {
+            Err(error())
+        } else {
+            Ok(region)
+        }
     }
 }
 
@@ -174,8 +212,14 @@ mod tests {
     #[test]
     fn inflating_stops_at_the_image_border() {
         let bounds = Size::new(10, 8);
-        assert_eq!(Region::new(0, 0, 4, 4).inflate(3, 2, bounds), Region::new(0, 0, 7, 6));
-        assert_eq!(Region::new(6, 5, 4, 3).inflate(3, 2, bounds), Region::new(3, 3, 7, 5));
+        assert_eq!(
+            Region::new(0, 0, 4, 4).inflate(3, 2, bounds),
+            Region::new(0, 0, 7, 6)
+        );
+        assert_eq!(
+            Region::new(6, 5, 4, 3).inflate(3, 2, bounds),
+            Region::new(3, 3, 7, 5)
+        );
     }
 
     #[test]

@@ -2,10 +2,53 @@
 //!
 //! # Tour
 //! - [`geometry`]: [`Size`] and [`Region`], the rectangles everything is computed in.
-//! - [`format`]: [`PixelFormat`], channels and depth of a pixel.
+//! - [`format`]: [`PixelFormat`], channels and depth of a pixel. [`Raster`]: pixels in memory.
+//! - [`Recipe`]: a chain of operations, read from text such as `blur:sigma=2|sharpen`. It tells the size of its result
+//!   and, walking backwards, which input pixels a region of the result depends on: [`Recipe::input_region`].
+//! - [`render`]: from those pixels to the finished region, walking forwards. [`TileGrid`] cuts a result into tiles.
+//! - [`operations`]: the table of operations, which parser, docs and UI are made from.
+//!   To read how one is written, start with `operations/grayscale.rs`, then `operations/sharpen.rs`.
+//! - [`file`](mod@file) (feature `files`): image files, read and written in strips.
+//!
+//! ```
+//! use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, TileGrid, apply, render};
+//!
+//! let image = Raster::new(Size::new(100, 80), PixelFormat::RGB8)?;
+//! let recipe: Recipe = "blur:sigma=2|rotate_90".parse()?;
+//! let whole = apply(&recipe, &image)?;
+//! for tile in TileGrid::new(recipe.output_size(image.size())?, 32).regions() {
+//!     let region = recipe.input_region(image.size(), tile)?;
+//!     let pixels = render(&recipe, image.size(), region, &image.crop(region)?, tile)?;
+//!     assert_eq!(pixels, whole.crop(tile)?);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+#![deny(missing_docs)]
+
+mod convolve;
+#[cfg(feature = "files")]
+pub mod file;
 pub mod format;
 pub mod geometry;
+mod grid;
+mod operation;
+mod operations;
+mod patch;
+mod raster;
+mod recipe;
+mod render;
+mod sample;
+mod simd;
 
 pub use format::{Channels, Depth, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
+pub use grid::TileGrid;
+pub use operation::{OperationInfo, ParameterInfo, ParameterKind, Value};
+pub use operations::operations;
+pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
+pub use recipe::{
+    MAX_SIDE, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, largest_fitting_tile, largest_region_bytes,
+};
+pub use render::{RenderError, apply, render};
+pub use simd::{set_portable_only, uses_avx2};

@@ -1,0 +1,209 @@
+//! What an operation is: the description that everything user-facing is made from, and the trait behind it.
+//!
+//! [`OperationInfo`] drives the parser, the API docs, the controls of the UI and the help of the CLI; the trait
+//! `Operation` holds the arithmetic. `operations/` has one file for each and `operations/mod.rs` the table.
+
+use serde::Serialize;
+
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{PixelFormat, Region, Size};
+
+/// An operation as people see it.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct OperationInfo {
+    /// The name in recipes: `edge_detection`.
+    pub name: &'static str,
+    /// The name for people: `Edge detection`.
+    pub title: &'static str,
+    /// One sentence on what it does.
+    pub summary: &'static str,
+    /// Other names that the parser accepts.
+    pub aliases: &'static [&'static str],
+    /// The parameters in the order of the canonical text.
+    pub parameters: &'static [ParameterInfo],
+}
+
+impl OperationInfo {
+    /// The parameter called `name`.
+    pub fn parameter(&self, name: &str) -> Option<&'static ParameterInfo> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}
+
+/// A parameter of an operation.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct ParameterInfo {
+    /// The name in recipes: `sigma`.
+    pub name: &'static str,
+    /// What titles show instead of the name: `σ`. Equal to the name where there is no symbol.
+    pub symbol: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// `px`, `°`, `%` or empty.
+    pub unit: &'static str,
+    /// Which values there are.
+    pub kind: ParameterKind,
+    /// Smallest value; for a choice, zero.
+    pub min: f64,
+    /// Largest value; for a choice, the index of the last.
+    pub max: f64,
+    /// The value when the recipe names none; for a choice, an index.
+    pub default: f64,
+    /// A sensible step for a slider. Values between steps are allowed for a number.
+    pub step: f64,
+}
+
+impl ParameterInfo {
+    /// The default as a value.
+    pub fn default_value(&self) -> Value {
+        self.value(self.default)
+    }
+
+    /// `number` as a value of this parameter's kind: rounded for an integer, an index for a choice. Not range-checked.
+    pub(crate) fn value(&self, number: f64) -> Value {
+        match self.kind {
+            ParameterKind::Number => Value::Number(number),
+            ParameterKind::Integer => Value::Integer(number as i64),
+            ParameterKind::Choice(names) => Value::Choice(names.get(number as usize).copied().unwrap_or("")),
+        }
+    }
+
+    /// The allowed values in words: `a number from 0.1 to 100`.
+    pub fn allowed(&self) -> String {
+        match self.kind {
+            ParameterKind::Number => format!("a number from {} to {}", self.min, self.max),
+            ParameterKind::Integer => format!("a whole number from {} to {}", self.min, self.max),
+            ParameterKind::Choice(names) => format!("one of {}", names.join(", ")),
+        }
+    }
+}
+
+/// Which values a parameter takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// Any number in the range.
+    Number,
+    /// A whole number in the range.
+    Integer,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// The value of a parameter. Its text is the one that recipes carry.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// A finite number.
+    Number(f64),
+    /// A whole number.
+    Integer(i64),
+    /// One of the words of a choice.
+    Choice(&'static str),
+}
+
+impl Value {
+    /// The number, or the index of a choice is not known here and gives `None`.
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Integer(number) => Some(number as f64),
+            Self::Choice(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Choice(word) => f.write_str(word),
+        }
+    }
+}
+
+/// The checked values of one step, in the order of [`OperationInfo::parameters`].
+pub(crate) struct Values<'a>(pub &'a [Value]);
+
+impl Values<'_> {
+    /// Parameter `index` as a number.
+    pub fn number(&self, index: usize) -> f64 {
+        self.0.get(index).and_then(|value| value.as_f64()).unwrap_or(0.0)
+    }
+
+    /// Parameter `index` as a whole number that the table keeps within `u32`.
+    pub fn integer(&self, index: usize) -> u32 {
+        self.number(index) as u32
+    }
+
+    /// Parameter `index` as a word.
+    pub fn choice(&self, index: usize) -> &'static str {
+        match self.0.get(index) {
+            Some(Value::Choice(word)) => word,
+            _ => "",
+        }
+    }
+}
+
+/// The arithmetic of an operation with its parameters set. The defaults suit an operation on single pixels.
+///
+/// The contract that makes tiles exact: `apply` gives for a pixel of `output` the same value whatever the rest of
+/// `output` is, and reads nothing outside `input_region(image, output)` (and what reflect-101 makes of it).
+pub(crate) trait Operation: Sized + Send + Sync + 'static {
+    /// The description in the table.
+    const INFO: &'static OperationInfo;
+
+    /// Takes the values, which the parser has checked against the ranges in [`Operation::INFO`].
+    fn new(values: &Values<'_>) -> Self;
+
+    /// Size of the result, or a sentence on why there is none.
+    fn output_size(&self, input: Size) -> Result<Size, String> {
+        Ok(input)
+    }
+
+    /// Format of the result. The depth never changes.
+    fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        input
+    }
+
+    /// The input that `output` depends on, inside an input image of size `image`, for any pixel format.
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        let _ = image;
+        output
+    }
+
+    /// The pixels of `output`. `input` holds at least `input_region(input.image, output)`.
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S>;
+}
+
+/// [`Operation`] with the sample type chosen at run time, so that a recipe can hold any of them.
+pub(crate) trait AnyOperation: Send + Sync {
+    fn output_size(&self, input: Size) -> Result<Size, String>;
+    fn output_format(&self, input: PixelFormat) -> PixelFormat;
+    fn input_region(&self, image: Size, output: Region) -> Region;
+    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8>;
+    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16>;
+}
+
+impl<T: Operation> AnyOperation for T {
+    fn output_size(&self, input: Size) -> Result<Size, String> {
+        Operation::output_size(self, input)
+    }
+
+    fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        Operation::output_format(self, input)
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Operation::input_region(self, image, output)
+    }
+
+    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8> {
+        Operation::apply(self, input, output)
+    }
+
+    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16> {
+        Operation::apply(self, input, output)
+    }
+}

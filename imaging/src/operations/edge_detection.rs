@@ -1,0 +1,131 @@
+//! Edges: the magnitude of the Sobel gradient of the luma.
+
+use super::grayscale::luma;
+use crate::convolve::window::three_rows;
+use crate::operation::{Operation, OperationInfo, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::simd::{self, Kernel};
+use crate::{Channels, PixelFormat, Region, Size};
+
+/// 3x3 Sobel on luma: `min(max, floor(sqrt(gx² + gy²)))`.
+pub(crate) struct EdgeDetection;
+
+impl Operation for EdgeDetection {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "edge_detection",
+        title: "Edge detection",
+        summary: "Magnitude of the Sobel gradient of the luma; the result is gray.",
+        aliases: &["edges", "sobel"],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        PixelFormat {
+            channels: input.channels.gray(),
+            ..input
+        }
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(1, 1, image)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let luma = premultiplied_luma(&input);
+        let channels = input.channels.gray();
+        let step = channels.count();
+        let width = output.width as usize;
+        let mut samples = vec![S::default(); width * step * output.height as usize];
+        let mut edges = vec![S::default(); width];
+        three_rows(&luma, output, |index, rows| {
+            let out = &mut samples[index * width * step..][..width * step];
+            if step == 1 {
+                simd::run(SobelRow { rows, out });
+            } else {
+                simd::run(SobelRow {
+                    rows,
+                    out: &mut edges,
+                });
+                let source = input.row(output.y + index as u32, output.x, output.width);
+                let alphas = source
+                    .chunks_exact(input.channels.count())
+                    .map(|pixel| pixel[pixel.len() - 1]);
+                for ((to, &edge), alpha) in out.chunks_exact_mut(2).zip(&edges).zip(alphas) {
+                    to.copy_from_slice(&[edge, alpha]);
+                }
+            }
+        });
+        Patch::owned(input.image, output, channels, samples)
+    }
+}
+
+/// Luma as one channel; under alpha, luma times alpha, rounded half up.
+fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
+    let times = |value: S, alpha: S| {
+        let product = u64::from(value.into()) * u64::from(alpha.into());
+        S::wrap(((2 * product + u64::from(S::MAX)) / (2 * u64::from(S::MAX))) as u32)
+    };
+    let samples: Vec<S> = match input.channels {
+        Channels::Gray => input.samples.to_vec(),
+        Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
+        Channels::Rgb => {
+            let mut samples = vec![S::default(); input.samples.len() / 3];
+            simd::run(super::grayscale::GrayRow {
+                source: &input.samples,
+                row: &mut samples,
+            });
+            samples
+        }
+        Channels::Rgba => input
+            .samples
+            .chunks_exact(4)
+            .map(|p| times(luma(p[0], p[1], p[2]), p[3]))
+            .collect(),
+    };
+    Patch::owned(input.image, input.region, Channels::Gray, samples)
+}
+
+struct SobelRow<'a, S> {
+    rows: [&'a [S]; 3],
+    out: &'a mut [S],
+}
+
+impl<S: Sample> Kernel for SobelRow<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let length = self.out.len();
+        let [above, at, below] = self.rows.map(|row| [0, 1, 2].map(|tap| &row[tap..][..length]));
+        let value = |sample: S| sample.into() as i32;
+        for i in 0..length {
+            let gx = value(above[2][i]) - value(above[0][i])
+                + 2 * (value(at[2][i]) - value(at[0][i]))
+                + value(below[2][i])
+                - value(below[0][i]);
+            let gy = value(below[0][i]) - value(above[0][i])
+                + 2 * (value(below[1][i]) - value(above[1][i]))
+                + value(below[2][i])
+                - value(above[2][i]);
+            self.out[i] = magnitude(gx, gy);
+        }
+    }
+}
+
+/// `floor(sqrt(gx² + gy²))`, saturating. For 8 bit the sum of squares is below 2^22 and exact in `f32`, and the
+/// square root, correctly rounded, never reaches the next whole number; for 16 bit the same holds in `f64`.
+#[inline(always)]
+fn magnitude<S: Sample>(gx: i32, gy: i32) -> S {
+    if S::MAX == 255 {
+        let squared = (gx * gx + gy * gy) as f32;
+        S::clamp_i32(squared.sqrt() as i32)
+    } else {
+        let squared = i64::from(gx) * i64::from(gx) + i64::from(gy) * i64::from(gy);
+        S::clamp_i32((squared as f64).sqrt() as i32)
+    }
+}

@@ -1,0 +1,74 @@
+//! Mirror images.
+
+use crate::operation::{Operation, OperationInfo, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{Region, Size};
+
+/// Left and right exchanged.
+pub(crate) struct FlipHorizontal;
+
+impl Operation for FlipHorizontal {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "flip_horizontal",
+        title: "Flip horizontally",
+        summary: "Mirrors the image: left and right change places.",
+        aliases: &["mirror", "flip_h"],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Region {
+            x: image.width - output.x - output.width,
+            ..output
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let region = self.input_region(input.image, output);
+        let channels = input.channels.count();
+        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
+        for y in output.y..output.y + output.height {
+            for pixel in input.row(y, region.x, region.width).chunks_exact(channels).rev() {
+                samples.extend_from_slice(pixel);
+            }
+        }
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}
+
+/// Top and bottom exchanged.
+pub(crate) struct FlipVertical;
+
+impl Operation for FlipVertical {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "flip_vertical",
+        title: "Flip vertically",
+        summary: "Turns the image over: top and bottom change places.",
+        aliases: &["flip_v"],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Region {
+            y: image.height - output.y - output.height,
+            ..output
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let mut samples = Vec::with_capacity(output.size().pixels() as usize * input.channels.count());
+        for y in output.y..output.y + output.height {
+            samples.extend_from_slice(input.row(input.image.height - 1 - y, output.x, output.width));
+        }
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}

@@ -1,0 +1,89 @@
+//! The operations, a file for each, and the table that makes them known to parser, docs, UI and CLI.
+//!
+//! To add one: write its file with a type that implements `Operation`, and add a line to the table below.
+
+mod blur;
+mod edge_detection;
+mod flip;
+mod grayscale;
+mod rotate;
+mod sharpen;
+
+use std::sync::Arc;
+
+use crate::operation::{AnyOperation, Operation, OperationInfo, Values};
+
+type Build = fn(&Values<'_>) -> Arc<dyn AnyOperation>;
+
+fn build<T: Operation>(values: &Values<'_>) -> Arc<dyn AnyOperation> {
+    Arc::new(T::new(values))
+}
+
+macro_rules! table {
+    ($($operation:ty,)*) => {
+        static INFOS: &[&OperationInfo] = &[$(<$operation as Operation>::INFO),*];
+        static BUILDERS: &[Build] = &[$(build::<$operation>),*];
+    };
+}
+
+table! {
+    grayscale::Grayscale,
+    blur::Blur,
+    edge_detection::EdgeDetection,
+    sharpen::Sharpen,
+    rotate::Rotate90,
+    rotate::Rotate180,
+    rotate::Rotate270,
+    flip::FlipHorizontal,
+    flip::FlipVertical,
+}
+
+/// Every operation, in the order in which a UI lists them.
+pub fn operations() -> &'static [&'static OperationInfo] {
+    INFOS
+}
+
+/// The operation that is called `name` or has it as an alias, with the function that makes one.
+pub(crate) fn find(name: &str) -> Option<(&'static OperationInfo, Build)> {
+    INFOS
+        .iter()
+        .zip(BUILDERS)
+        .find(|(info, _)| info.name == name || info.aliases.contains(&name))
+        .map(|(info, build)| (*info, *build))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::ParameterKind;
+
+    #[test]
+    fn names_and_aliases_are_unique_words() {
+        let mut names: Vec<&str> = INFOS
+            .iter()
+            .flat_map(|info| info.aliases.iter().copied().chain([info.name]))
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(names.iter().all(|name| {
+            name.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        }));
+    }
+
+    #[test]
+    fn defaults_are_in_range() {
+        for parameter in INFOS.iter().flat_map(|info| info.parameters) {
+            assert!(
+                (parameter.min..=parameter.max).contains(&parameter.default),
+                "{}",
+                parameter.name
+            );
+            if let ParameterKind::Choice(words) = parameter.kind {
+                assert_eq!((parameter.min, parameter.max), (0.0, words.len() as f64 - 1.0));
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Quarter and half turns.
+
+use crate::operation::{Operation, OperationInfo, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{Region, Size};
+
+/// A quarter turn clockwise: the output pixel (x, y) is the input pixel (y, height - 1 - x).
+pub(crate) struct Rotate90;
+
+impl Operation for Rotate90 {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "rotate_90",
+        title: "Rotate 90°",
+        summary: "Turns the image a quarter clockwise.",
+        aliases: &["rotate"],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn output_size(&self, input: Size) -> Result<Size, String> {
+        Ok(input.transposed())
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Region::new(
+            output.y,
+            image.height - output.x - output.width,
+            output.height,
+            output.width,
+        )
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let last = input.image.height - 1;
+        transpose(&input, output, |x| last - x, |y| y)
+    }
+}
+
+/// A half turn: the output pixel (x, y) is the input pixel (width - 1 - x, height - 1 - y).
+pub(crate) struct Rotate180;
+
+impl Operation for Rotate180 {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "rotate_180",
+        title: "Rotate 180°",
+        summary: "Turns the image upside down.",
+        aliases: &[],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Region {
+            x: image.width - output.x - output.width,
+            y: image.height - output.y - output.height,
+            ..output
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let region = self.input_region(input.image, output);
+        let channels = input.channels.count();
+        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
+        for y in (region.y..region.y + region.height).rev() {
+            for pixel in input.row(y, region.x, region.width).chunks_exact(channels).rev() {
+                samples.extend_from_slice(pixel);
+            }
+        }
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}
+
+/// A quarter turn counterclockwise: the output pixel (x, y) is the input pixel (width - 1 - y, x).
+pub(crate) struct Rotate270;
+
+impl Operation for Rotate270 {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "rotate_270",
+        title: "Rotate 270°",
+        summary: "Turns the image a quarter counterclockwise.",
+        aliases: &[],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn output_size(&self, input: Size) -> Result<Size, String> {
+        Ok(input.transposed())
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        Region::new(
+            image.width - output.y - output.height,
+            output.x,
+            output.height,
+            output.width,
+        )
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let last = input.image.width - 1;
+        transpose(&input, output, |x| x, |y| last - y)
+    }
+}
+
+/// Side of the blocks in which pixels are moved, so that both the rows read and the rows written stay in the
+/// first-level cache.
+const BLOCK: u32 = 32;
+
+/// The output pixel (x, y) is the input pixel (`column(y)`, `row(x)`).
+fn transpose<S: Sample>(
+    input: &Patch<'_, S>,
+    output: Region,
+    row: impl Fn(u32) -> u32,
+    column: impl Fn(u32) -> u32,
+) -> Patch<'static, S> {
+    let samples = match input.channels.count() {
+        1 => transpose_pixels::<S, 1>(input, output, row, column),
+        2 => transpose_pixels::<S, 2>(input, output, row, column),
+        3 => transpose_pixels::<S, 3>(input, output, row, column),
+        _ => transpose_pixels::<S, 4>(input, output, row, column),
+    };
+    Patch::owned(input.image.transposed(), output, input.channels, samples)
+}
+
+fn transpose_pixels<S: Sample, const N: usize>(
+    input: &Patch<'_, S>,
+    output: Region,
+    row: impl Fn(u32) -> u32,
+    column: impl Fn(u32) -> u32,
+) -> Vec<S> {
+    let mut samples = vec![S::default(); output.size().pixels() as usize * N];
+    let (pixels, _) = samples.as_chunks_mut::<N>();
+    let width = output.width as usize;
+    for top in (0..output.height).step_by(BLOCK as usize) {
+        let rows = BLOCK.min(output.height - top);
+        // The columns of the input that this band of output rows comes from, ascending in the input.
+        let (first, end) = (column(output.y + top), column(output.y + top + rows - 1));
+        let descending = end < first;
+        let left = first.min(end);
+        for start in (0..output.width).step_by(BLOCK as usize) {
+            for x in start..(start + BLOCK).min(output.width) {
+                let (source, _) = input.row(row(output.x + x), left, rows).as_chunks::<N>();
+                let mut at = top as usize * width + x as usize;
+                let mut put = |pixel: &[S; N]| {
+                    pixels[at] = *pixel;
+                    at += width;
+                };
+                if descending {
+                    source.iter().rev().for_each(&mut put);
+                } else {
+                    source.iter().for_each(&mut put);
+                }
+            }
+        }
+    }
+    samples
+}

@@ -1,0 +1,158 @@
+//! A patch: the pixels of a region together with where it lies in which image. Operations turn patches into patches.
+//!
+//! Coordinates are those of the whole image, so a kernel never asks whether it works on a tile. What lies outside the
+//! *image* is reflected (reflect-101: `dcb|abcd|cba`); what lies outside the *patch* but inside the image is never
+//! asked for, because `input_region` made the patch large enough.
+
+use std::borrow::Cow;
+
+use crate::sample::Sample;
+use crate::{Channels, Region, Size};
+
+/// Pixels of `region` of an image of size `image`.
+#[derive(Debug, Clone)]
+pub(crate) struct Patch<'a, S: Sample> {
+    pub image: Size,
+    pub region: Region,
+    pub channels: Channels,
+    pub samples: Cow<'a, [S]>,
+}
+
+impl<S: Sample> Patch<'_, S> {
+    /// Samples of row `y` (image coordinates) from column `x` on, `width` pixels.
+    #[inline]
+    pub fn row(&self, y: u32, x: u32, width: u32) -> &[S] {
+        let channels = self.channels.count();
+        let start = ((y - self.region.y) as usize * self.region.width as usize
+            + (x - self.region.x) as usize)
+            * channels;
+        &self.samples[start..start + width as usize * channels]
+    }
+
+    /// Row `y` from column `x` on, `width` pixels, each of which may lie outside the image and is then reflected.
+    /// Borrows the patch where nothing is outside, otherwise fills `scratch`.
+    pub fn reflected_row<'s>(&'s self, y: i64, x: i64, width: u32, scratch: &'s mut Vec<S>) -> &'s [S] {
+        let y = reflect(y, self.image.height);
+        if x >= 0 && x + i64::from(width) <= i64::from(self.image.width) {
+            return self.row(y, x as u32, width);
+        }
+        scratch.clear();
+        self.push_columns(y, x, width, scratch);
+        scratch
+    }
+
+    /// Appends the pixels of row `y` (inside the image) from column `x` on, reflected where outside.
+    fn push_columns(&self, y: u32, x: i64, width: u32, out: &mut Vec<S>) {
+        let channels = self.channels.count();
+        let row = self.row(y, self.region.x, self.region.width);
+        let (end, image_end) = (x + i64::from(width), i64::from(self.image.width));
+        let (inner, inner_end) = (x.max(0), end.min(image_end));
+        let reflected = |columns: std::ops::Range<i64>, out: &mut Vec<S>| {
+            for column in columns {
+                let at = (reflect(column, self.image.width) - self.region.x) as usize * channels;
+                out.extend_from_slice(&row[at..at + channels]);
+            }
+        };
+        if inner >= inner_end {
+            return reflected(x..end, out);
+        }
+        reflected(x..inner, out);
+        let at = (inner - i64::from(self.region.x)) as usize * channels;
+        out.extend_from_slice(&row[at..at + (inner_end - inner) as usize * channels]);
+        reflected(inner_end..end, out);
+    }
+
+    /// The same pixels as a patch of `region`, which must lie inside this one; moves them when it is the whole.
+    pub fn cropped(self, region: Region) -> Patch<'static, S> {
+        let (image, channels) = (self.image, self.channels);
+        let samples = if region == self.region {
+            self.samples.into_owned()
+        } else {
+            let mut samples = Vec::with_capacity(region.size().pixels() as usize * channels.count());
+            for y in region.y..region.y + region.height {
+                samples.extend_from_slice(self.row(y, region.x, region.width));
+            }
+            samples
+        };
+        Patch {
+            image,
+            region,
+            channels,
+            samples: Cow::Owned(samples),
+        }
+    }
+
+    /// Whether alpha is missing or full everywhere: then colour needs no premultiplying.
+    pub fn is_opaque(&self) -> bool {
+        let channels = self.channels.count();
+        !self.channels.has_alpha()
+            || self
+                .samples
+                .chunks_exact(channels)
+                .all(|pixel| pixel[channels - 1].into() == S::MAX)
+    }
+}
+
+impl<S: Sample> Patch<'static, S> {
+    /// A patch that owns `samples`.
+    pub fn owned(image: Size, region: Region, channels: Channels, samples: Vec<S>) -> Self {
+        debug_assert_eq!(
+            samples.len() as u64,
+            region.size().pixels() * channels.count() as u64
+        );
+        Self {
+            image,
+            region,
+            channels,
+            samples: Cow::Owned(samples),
+        }
+    }
+}
+
+/// Reflect-101: the index inside `0..length` that stands for `index`, with as many reflections as it takes.
+#[inline]
+pub(crate) fn reflect(index: i64, length: u32) -> u32 {
+    let length = i64::from(length);
+    if (0..length).contains(&index) {
+        return index as u32;
+    }
+    if length == 1 {
+        return 0;
+    }
+    let period = 2 * (length - 1);
+    let folded = index.rem_euclid(period);
+    folded.min(period - folded) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reflection_repeats_for_indices_far_outside() {
+        let around = |length| (-5..8).map(|index| reflect(index, length)).collect::<Vec<_>>();
+        assert_eq!(around(4), [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1]);
+        assert_eq!(around(2), [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+        assert_eq!(around(1), [0; 13]);
+    }
+
+    #[test]
+    fn a_row_is_reflected_at_the_image_and_not_at_the_patch() {
+        let size = Size::new(6, 1);
+        let patch = Patch::owned(size, Region::new(0, 0, 4, 1), Channels::Gray, vec![0u8, 1, 2, 3]);
+        let mut scratch = Vec::new();
+        assert_eq!(patch.reflected_row(3, -2, 5, &mut scratch), [2, 1, 0, 1, 2]);
+        assert_eq!(patch.reflected_row(0, 1, 3, &mut scratch), [1, 2, 3]);
+        let narrow = Patch::owned(
+            Size::new(2, 1),
+            Region::new(0, 0, 2, 1),
+            Channels::Gray,
+            vec![7u8, 8],
+        );
+        assert_eq!(
+            narrow.reflected_row(0, -3, 7, &mut scratch),
+            [8, 7, 8, 7, 8, 7, 8]
+        );
+        assert_eq!(narrow.reflected_row(0, -4, 2, &mut scratch), [7, 8]);
+    }
+}

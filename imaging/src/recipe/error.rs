@@ -1,0 +1,106 @@
+//! What can be wrong with a recipe.
+
+use super::{MAX_STEPS, MAX_TEXT};
+use crate::{Region, Size};
+
+/// Why a recipe cannot be read or carried out. The sentence is fit for the person who wrote the recipe.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecipeError {
+    /// Nothing in it.
+    #[error("the recipe is empty; name an operation, for instance 'blur:sigma=2|sharpen'")]
+    Empty,
+    /// More than [`MAX_TEXT`] bytes.
+    #[error("the recipe has {length} bytes; at most {MAX_TEXT} are allowed")]
+    TooLong {
+        /// Bytes in it.
+        length: usize,
+    },
+    /// More than [`MAX_STEPS`] operations.
+    #[error("the recipe has {count} operations; at most {MAX_STEPS} are allowed")]
+    TooManySteps {
+        /// Operations in it.
+        count: usize,
+    },
+    /// Two `|` with nothing between, or one at the end.
+    #[error("operation {position} of the recipe is empty; remove the extra '|'")]
+    EmptyStep {
+        /// Counted from one.
+        position: usize,
+    },
+    /// No operation of that name.
+    #[error("'{name}' is not an operation{suggestion}; there are: {known}")]
+    UnknownOperation {
+        /// The name given, shortened.
+        name: String,
+        /// Empty, or `, did you mean 'x'?`.
+        suggestion: String,
+        /// All names.
+        known: String,
+    },
+    /// An operation that exists elsewhere but cannot be exact in tiles.
+    #[error("{name} is not offered: {reason}")]
+    NotOffered {
+        /// The operation.
+        name: &'static str,
+        /// Why, and what to use.
+        reason: &'static str,
+    },
+    /// No parameter of that name.
+    #[error("{operation} has no parameter '{name}'; {known}")]
+    UnknownParameter {
+        /// The operation.
+        operation: &'static str,
+        /// The name given, shortened.
+        name: String,
+        /// Which there are.
+        known: String,
+    },
+    /// Not of the form `name=value`.
+    #[error("'{text}' in {operation} is not of the form name=value; {known}")]
+    NotAParameter {
+        /// The operation.
+        operation: &'static str,
+        /// The text given, shortened.
+        text: String,
+        /// Which parameters there are.
+        known: String,
+    },
+    /// A parameter given twice.
+    #[error("{operation} has '{parameter}' twice; give it once")]
+    Duplicate {
+        /// The operation.
+        operation: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+    },
+    /// A value that is not allowed.
+    #[error("{operation}: {parameter}={value} is not allowed; {parameter} is {allowed}")]
+    BadValue {
+        /// The operation.
+        operation: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// The value given, shortened.
+        value: String,
+        /// The allowed values in words.
+        allowed: String,
+    },
+    /// A step that has no result for an image of this size.
+    #[error("{operation} cannot be applied to an image of {input}: {reason}")]
+    NoResult {
+        /// The operation.
+        operation: &'static str,
+        /// The size of the image it is given.
+        input: Size,
+        /// Why.
+        reason: String,
+    },
+    /// A region that is not part of the result.
+    #[error("region {region} is not inside the result of {size}")]
+    Outside {
+        /// The region asked for.
+        region: Region,
+        /// The size of the result.
+        size: Size,
+    },
+}

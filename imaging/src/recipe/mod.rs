@@ -1,0 +1,237 @@
+//! Recipes: chains of operations, as text and as something that can be asked for sizes and regions.
+//!
+//! The text is operations joined by `|`, parameters after `:` as `name=value` joined by `,`:
+//! `blur:sigma=2|edge_detection`. [`Recipe`]'s `Display` is the canonical text, without parameters that have their
+//! default value; parsing it gives the same recipe.
+
+mod budget;
+mod error;
+mod parse;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+pub use budget::{largest_fitting_tile, largest_region_bytes};
+pub use error::RecipeError;
+
+use crate::operation::{AnyOperation, OperationInfo, Value};
+use crate::{PixelFormat, Region, Size};
+
+/// Most operations in one recipe.
+pub const MAX_STEPS: usize = 32;
+/// Most bytes of a recipe's text.
+pub const MAX_TEXT: usize = 4096;
+/// Longest side that a recipe may give an image.
+pub const MAX_SIDE: u32 = 1_000_000;
+
+/// A chain of operations with their parameters. Cheap to clone.
+#[derive(Clone, PartialEq)]
+pub struct Recipe {
+    steps: Vec<Step>,
+}
+
+/// One operation of a recipe.
+#[derive(Clone)]
+pub struct Step {
+    info: &'static OperationInfo,
+    values: Vec<Value>,
+    operation: Arc<dyn AnyOperation>,
+}
+
+impl Step {
+    /// The description of the operation.
+    pub fn info(&self) -> &'static OperationInfo {
+        self.info
+    }
+
+    /// Name and value of every parameter, defaults included, in the order of the description.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
+        self.info
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name)
+            .zip(self.values.iter().copied())
+    }
+
+    pub(crate) fn operation(&self) -> &dyn AnyOperation {
+        &*self.operation
+    }
+}
+
+impl PartialEq for Step {
+    fn eq(&self, other: &Self) -> bool {
+        self.info.name == other.info.name && self.values == other.values
+    }
+}
+
+impl Recipe {
+    /// The recipe that changes nothing. It has no text form that parses: a person always asks for something.
+    pub fn identity() -> Self {
+        Self { steps: Vec::new() }
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// With a sentence that names the operation, the parameter and the allowed range.
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        parse::parse(text)
+    }
+
+    /// Whether there is no step.
+    pub fn is_identity(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The steps in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// This recipe followed by `next`.
+    pub fn then(&self, next: &Self) -> Self {
+        Self {
+            steps: self.steps.iter().chain(&next.steps).cloned().collect(),
+        }
+    }
+
+    /// Size of the result for an image of size `input`.
+    ///
+    /// # Errors
+    /// When a step cannot give a result, for instance a crop that lies outside the image.
+    pub fn output_size(&self, input: Size) -> Result<Size, RecipeError> {
+        Ok(self.sizes(input)?.last().copied().unwrap_or(input))
+    }
+
+    /// Format of the result for an image of `input` format.
+    pub fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        self.steps
+            .iter()
+            .fold(input, |format, step| step.operation.output_format(format))
+    }
+
+    /// The pixels of an image of size `image` that the region `output` of the result depends on.
+    ///
+    /// # Errors
+    /// When a step cannot give a result, or `output` is not inside the result.
+    pub fn input_region(&self, image: Size, output: Region) -> Result<Region, RecipeError> {
+        Ok(self.plan(image, output)?[0].1)
+    }
+
+    /// The size of the image before the first step and after each.
+    fn sizes(&self, input: Size) -> Result<Vec<Size>, RecipeError> {
+        let mut sizes = vec![input];
+        let mut size = input;
+        for step in &self.steps {
+            let operation = step.info.name;
+            size = step
+                .operation
+                .output_size(size)
+                .map_err(|reason| RecipeError::NoResult {
+                    operation,
+                    input: size,
+                    reason,
+                })?;
+            if size.is_empty() || size.width > MAX_SIDE || size.height > MAX_SIDE {
+                let reason = format!("its result of {size} is not between 1 and {MAX_SIDE} pixels a side");
+                return Err(RecipeError::NoResult {
+                    operation,
+                    input: sizes[sizes.len() - 1],
+                    reason,
+                });
+            }
+            sizes.push(size);
+        }
+        Ok(sizes)
+    }
+
+    /// What has to be there before the first step and after each: the size of the whole image at that point and the
+    /// region of it that is needed. The last is (`output_size`, `output`).
+    pub(crate) fn plan(&self, image: Size, output: Region) -> Result<Vec<(Size, Region)>, RecipeError> {
+        let sizes = self.sizes(image)?;
+        let last = sizes[sizes.len() - 1];
+        if !output.is_within(last) {
+            return Err(RecipeError::Outside {
+                region: output,
+                size: last,
+            });
+        }
+        let mut plan: Vec<(Size, Region)> = sizes.into_iter().map(|size| (size, output)).collect();
+        for index in (0..self.steps.len()).rev() {
+            let needed = plan[index + 1].1;
+            plan[index].1 = self.steps[index].operation.input_region(plan[index].0, needed);
+        }
+        Ok(plan)
+    }
+
+    /// The pieces of the title, so that a UI can style them: for each step its name in words and the parameters worth
+    /// showing, as (symbol, value).
+    pub fn title_parts(&self) -> Vec<(String, Vec<(&'static str, String)>)> {
+        self.steps
+            .iter()
+            .map(|step| {
+                let shown = step
+                    .info
+                    .parameters
+                    .iter()
+                    .zip(&step.values)
+                    .filter(|(parameter, value)| {
+                        parameter.symbol != parameter.name || **value != parameter.default_value()
+                    });
+                let shown = shown
+                    .map(|(parameter, value)| (parameter.symbol, value.to_string()))
+                    .collect();
+                (step.info.title.to_lowercase(), shown)
+            })
+            .collect()
+    }
+
+    /// The recipe in words: `blur σ 6 then sharpen`.
+    pub fn title(&self) -> String {
+        let parts = self.title_parts().into_iter().map(|(name, parameters)| {
+            parameters
+                .iter()
+                .fold(name, |text, (symbol, value)| format!("{text} {symbol} {value}"))
+        });
+        let parts: Vec<String> = parts.collect();
+        if parts.is_empty() {
+            "unchanged".to_owned()
+        } else {
+            parts.join(" then ")
+        }
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = RecipeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.steps.iter().enumerate() {
+            if index > 0 {
+                f.write_str("|")?;
+            }
+            f.write_str(step.info.name)?;
+            let mut separator = ':';
+            for (parameter, value) in step.info.parameters.iter().zip(&step.values) {
+                if *value != parameter.default_value() {
+                    write!(f, "{separator}{}={value}", parameter.name)?;
+                    separator = ',';
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipe({self})")
+    }
+}

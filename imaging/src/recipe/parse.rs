@@ -1,0 +1,242 @@
+//! The parser of recipe text. Every error names what is wrong and what would be right.
+
+use super::{MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step};
+use crate::operation::{OperationInfo, ParameterInfo, ParameterKind, Value, Values};
+use crate::operations::{find, operations};
+
+/// Names that people expect and that cannot be offered, with the reason.
+const NOT_OFFERED: &[(&str, &str)] = &[(
+    "canny",
+    "its hysteresis follows an edge across the whole image, so a tile cannot know whether its weak edges are \
+     connected to a strong one far away, and tiles would not give the bytes of the whole image; \
+     use edge_detection, and threshold after it for a black and white result",
+)];
+
+pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
+    if text.len() > MAX_TEXT {
+        return Err(RecipeError::TooLong { length: text.len() });
+    }
+    if text.trim().is_empty() {
+        return Err(RecipeError::Empty);
+    }
+    let count = text.split('|').count();
+    if count > MAX_STEPS {
+        return Err(RecipeError::TooManySteps { count });
+    }
+    let steps = text
+        .split('|')
+        .enumerate()
+        .map(|(index, step)| parse_step(index + 1, step.trim()));
+    Ok(Recipe {
+        steps: steps.collect::<Result<_, _>>()?,
+    })
+}
+
+fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {
+    if text.is_empty() {
+        return Err(RecipeError::EmptyStep { position });
+    }
+    let (name, parameters) = match text.split_once(':') {
+        Some((name, parameters)) => (name.trim(), Some(parameters)),
+        None => (text, None),
+    };
+    let normal = name.to_ascii_lowercase().replace('-', "_");
+    if let Some((name, reason)) = NOT_OFFERED.iter().find(|(refused, _)| *refused == normal) {
+        return Err(RecipeError::NotOffered { name, reason });
+    }
+    let (info, build) = find(&normal).ok_or_else(|| unknown_operation(name, &normal))?;
+    let values = match parameters {
+        Some(parameters) => parse_parameters(info, parameters)?,
+        None => info.parameters.iter().map(ParameterInfo::default_value).collect(),
+    };
+    let operation = build(&Values(&values));
+    Ok(Step {
+        info,
+        values,
+        operation,
+    })
+}
+
+fn parse_parameters(info: &'static OperationInfo, text: &str) -> Result<Vec<Value>, RecipeError> {
+    let operation = info.name;
+    let mut values: Vec<Option<Value>> = vec![None; info.parameters.len()];
+    for part in text.split(',') {
+        let (name, value) = part
+            .split_once('=')
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .ok_or_else(|| RecipeError::NotAParameter {
+                operation,
+                text: short(part),
+                known: known_parameters(info),
+            })?;
+        let index = info
+            .parameters
+            .iter()
+            .position(|parameter| parameter.name == name)
+            .ok_or_else(|| RecipeError::UnknownParameter {
+                operation,
+                name: short(name),
+                known: known_parameters(info),
+            })?;
+        let parameter = &info.parameters[index];
+        if values[index].is_some() {
+            return Err(RecipeError::Duplicate {
+                operation,
+                parameter: parameter.name,
+            });
+        }
+        values[index] = Some(
+            parse_value(parameter, value).ok_or_else(|| RecipeError::BadValue {
+                operation,
+                parameter: parameter.name,
+                value: short(value),
+                allowed: parameter.allowed(),
+            })?,
+        );
+    }
+    Ok(values
+        .into_iter()
+        .zip(info.parameters)
+        .map(|(value, parameter)| value.unwrap_or_else(|| parameter.default_value()))
+        .collect())
+}
+
+fn parse_value(parameter: &ParameterInfo, text: &str) -> Option<Value> {
+    let in_range = |number: &f64| (parameter.min..=parameter.max).contains(number);
+    match parameter.kind {
+        // Adding zero turns -0 into 0, so that equal recipes have equal texts.
+        ParameterKind::Number => text
+            .parse::<f64>()
+            .ok()
+            .filter(in_range)
+            .map(|number| Value::Number(number + 0.0)),
+        ParameterKind::Integer => text
+            .parse::<i64>()
+            .ok()
+            .filter(|number| in_range(&(*number as f64)))
+            .map(Value::Integer),
+        ParameterKind::Choice(words) => words
+            .iter()
+            .find(|word| **word == text)
+            .map(|word| Value::Choice(word)),
+    }
+}
+
+fn known_parameters(info: &OperationInfo) -> String {
+    if info.parameters.is_empty() {
+        return "it has none".to_owned();
+    }
+    let each = info
+        .parameters
+        .iter()
+        .map(|parameter| format!("{} ({})", parameter.name, parameter.allowed()));
+    format!("it has {}", each.collect::<Vec<_>>().join(", "))
+}
+
+fn unknown_operation(name: &str, normal: &str) -> RecipeError {
+    let all = operations()
+        .iter()
+        .flat_map(|info| info.aliases.iter().copied().chain([info.name]));
+    let suggestion = all
+        .map(|known| (distance(normal, known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 3)
+        .map(|(_, known)| format!(", did you mean '{known}'?"))
+        .unwrap_or_default();
+    let known = operations()
+        .iter()
+        .map(|info| info.name)
+        .collect::<Vec<_>>()
+        .join(", ");
+    RecipeError::UnknownOperation {
+        name: short(name),
+        suggestion,
+        known,
+    }
+}
+
+/// Levenshtein distance, of the first 64 characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, &y) in b.iter().enumerate() {
+            let best = (row[j] + 1)
+                .min(row[j + 1] + 1)
+                .min(diagonal + usize::from(x != y));
+            diagonal = std::mem::replace(&mut row[j + 1], best);
+        }
+    }
+    row[b.len()]
+}
+
+/// The first 40 characters, for error messages.
+fn short(text: &str) -> String {
+    let mut short: String = text.trim().chars().take(40).collect();
+    if text.trim().chars().nth(40).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        parse(text).map_or_else(|error| error.to_string(), |recipe| panic!("{recipe} parsed"))
+    }
+
+    #[test]
+    fn canonical_text_leaves_defaults_out_and_round_trips() {
+        let recipe = parse(" Blur:sigma=2.50 | edge-detection|blur:sigma=5 ").unwrap();
+        assert_eq!(recipe.to_string(), "blur:sigma=2.5|edge_detection|blur");
+        assert_eq!(parse(&recipe.to_string()), Ok(recipe));
+    }
+
+    #[test]
+    fn errors_name_the_operation_the_parameter_and_the_range() {
+        assert_eq!(
+            message("blur:sigma=1000"),
+            "blur: sigma=1000 is not allowed; sigma is a number from 0.1 to 100"
+        );
+        assert!(message("blur:sigma=NaN").contains("not allowed"));
+        assert!(message("blur:radius=3").starts_with("blur has no parameter 'radius'; it has sigma"));
+        assert!(message("blur:2").contains("not of the form name=value"));
+        assert!(message("blur:sigma=2,sigma=3").contains("twice"));
+        assert!(message("grayscale:x=1").contains("it has none"));
+    }
+
+    #[test]
+    fn an_unknown_operation_is_answered_with_the_known_ones() {
+        let message = message("blurr");
+        assert!(
+            message.starts_with(
+                "'blurr' is not an operation, did you mean 'blur'?; there are: grayscale, blur,"
+            )
+        );
+    }
+
+    #[test]
+    fn empty_and_oversized_recipes_are_refused() {
+        assert_eq!(parse("  "), Err(RecipeError::Empty));
+        assert_eq!(
+            parse("blur||sharpen"),
+            Err(RecipeError::EmptyStep { position: 2 })
+        );
+        assert!(matches!(
+            parse(&"x".repeat(5000)),
+            Err(RecipeError::TooLong { .. })
+        ));
+        assert!(matches!(
+            parse(&["blur"; 33].join("|")),
+            Err(RecipeError::TooManySteps { count: 33 })
+        ));
+    }
+
+    #[test]
+    fn canny_is_refused_with_the_reason() {
+        assert!(message("canny").contains("hysteresis"));
+    }
+}

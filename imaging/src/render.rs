@@ -1,0 +1,151 @@
+//! Rendering: from the input pixels that a tile depends on to the finished tile.
+
+use crate::patch::Patch;
+use crate::recipe::Step;
+use crate::sample::Sample;
+use crate::{Depth, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, Size};
+
+/// Most bytes that a step in the middle of a chain may need: 8 GiB. A recipe from outside cannot ask for more.
+const MAX_STEP_BYTES: u64 = 8 << 30;
+
+/// Renders the region `output` of the result of `recipe` on an image of size `image`. `pixels` are those of `region`
+/// of the image, which has at least [`Recipe::input_region`]. The result has the size of `output` and the format
+/// [`Recipe::output_format`]; its bytes do not depend on how the result is cut into regions.
+///
+/// # Errors
+/// When the regions do not fit the image, the recipe or the pixels; never panics on such input.
+pub fn render(
+    recipe: &Recipe,
+    image: Size,
+    region: Region,
+    pixels: &Raster,
+    output: Region,
+) -> Result<Raster, RenderError> {
+    let plan = recipe.plan(image, output)?;
+    if !region.is_within(image) {
+        return Err(RenderError::RegionOutside { region, image });
+    }
+    if pixels.size() != region.size() {
+        return Err(RenderError::PixelsMismatch {
+            region,
+            size: pixels.size(),
+        });
+    }
+    let needed = plan[0].1;
+    if !region.contains(needed) {
+        return Err(RenderError::RegionTooSmall {
+            region,
+            needed,
+            output,
+        });
+    }
+    for (_, step) in &plan {
+        let bytes = step
+            .size()
+            .pixels()
+            .saturating_mul(pixels.format().bytes_per_pixel() as u64);
+        if bytes > MAX_STEP_BYTES {
+            return Err(RenderError::TooLarge {
+                output,
+                region: *step,
+            });
+        }
+    }
+    let steps = recipe.steps().iter().zip(plan[1..].iter().copied());
+    match pixels.format().depth {
+        Depth::Eight => run::<u8>(image, region, pixels, output, steps, |step, patch, to| {
+            step.operation().apply8(patch, to)
+        }),
+        Depth::Sixteen => run::<u16>(image, region, pixels, output, steps, |step, patch, to| {
+            step.operation().apply16(patch, to)
+        }),
+    }
+}
+
+fn run<'a, S: Sample>(
+    image: Size,
+    region: Region,
+    pixels: &Raster,
+    output: Region,
+    steps: impl Iterator<Item = (&'a Step, (Size, Region))>,
+    apply: impl Fn(&Step, Patch<'_, S>, Region) -> Patch<'static, S>,
+) -> Result<Raster, RenderError> {
+    let samples = S::from_bytes(pixels.bytes());
+    let mut patch = Patch {
+        image,
+        region,
+        channels: pixels.format().channels,
+        samples,
+    };
+    for (step, (size, needed)) in steps {
+        patch = apply(step, patch, needed);
+        patch.image = size;
+    }
+    let patch = patch.cropped(output);
+    let format = PixelFormat {
+        channels: patch.channels,
+        depth: S::DEPTH,
+    };
+    Ok(Raster::from_bytes(
+        output.size(),
+        format,
+        S::into_bytes(patch.samples.into_owned()),
+    )?)
+}
+
+/// Applies `recipe` to the whole of `image`.
+///
+/// # Errors
+/// When the recipe has no result for an image of that size.
+pub fn apply(recipe: &Recipe, image: &Raster) -> Result<Raster, RenderError> {
+    let output = recipe.output_size(image.size())?.region();
+    render(recipe, image.size(), image.size().region(), image, output)
+}
+
+/// Why a tile cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The recipe has no result here.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The result cannot be held.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+    /// The input region reaches beyond the image.
+    #[error("the input region {region} is not inside the image of {image}")]
+    RegionOutside {
+        /// The region given.
+        region: Region,
+        /// The image's size.
+        image: Size,
+    },
+    /// The pixels are not those of the region.
+    #[error("the pixels are {size}, but the input region {region} has another size")]
+    PixelsMismatch {
+        /// The region given.
+        region: Region,
+        /// The size of the pixels given.
+        size: Size,
+    },
+    /// Pixels are missing.
+    #[error("output {output} depends on the input region {needed}, but only {region} was given")]
+    RegionTooSmall {
+        /// The region given.
+        region: Region,
+        /// The region that is needed.
+        needed: Region,
+        /// The output asked for.
+        output: Region,
+    },
+    /// A step in the middle needs too much memory.
+    #[error(
+        "output {output} needs {region} in the middle of the recipe, more than {} GiB; use smaller tiles",
+        MAX_STEP_BYTES >> 30
+    )]
+    TooLarge {
+        /// The output asked for.
+        output: Region,
+        /// The region in the middle.
+        region: Region,
+    },
+}

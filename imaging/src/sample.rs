@@ -1,0 +1,87 @@
+//! The two sample types, 8 and 16 bit, behind one trait, so that a kernel is written once.
+
+use std::borrow::Cow;
+
+use crate::Depth;
+
+/// `u8` or `u16`.
+pub(crate) trait Sample:
+    Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
+{
+    /// The largest value: full intensity, fully opaque.
+    const MAX: u32;
+    /// The depth that this type stores.
+    const DEPTH: Depth;
+
+    /// The value, which the caller knows to be at most [`Sample::MAX`]; higher bits are dropped.
+    fn wrap(value: u32) -> Self;
+
+    /// The nearest value in range.
+    #[inline(always)]
+    fn clamp_i64(value: i64) -> Self {
+        Self::wrap(value.clamp(0, i64::from(Self::MAX)) as u32)
+    }
+
+    /// The nearest value in range.
+    #[inline(always)]
+    fn clamp_i32(value: i32) -> Self {
+        Self::wrap(value.clamp(0, Self::MAX as i32) as u32)
+    }
+
+    /// Rounded half up, then the nearest value in range. Not a number gives zero.
+    #[inline(always)]
+    fn round_f64(value: f64) -> Self {
+        Self::wrap((value + 0.5).clamp(0.0, f64::from(Self::MAX)) as u32)
+    }
+
+    /// Samples from the bytes of a raster.
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
+
+    /// Bytes of a raster from samples.
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
+}
+
+impl Sample for u8 {
+    const MAX: u32 = 255;
+    const DEPTH: Depth = Depth::Eight;
+
+    #[inline(always)]
+    fn wrap(value: u32) -> Self {
+        value as u8
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Borrowed(bytes)
+    }
+
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        samples
+    }
+}
+
+impl Sample for u16 {
+    const MAX: u32 = 65535;
+    const DEPTH: Depth = Depth::Sixteen;
+
+    #[inline(always)]
+    fn wrap(value: u32) -> Self {
+        value as u16
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Owned(
+            bytes
+                .chunks_exact(2)
+                .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                .collect(),
+        )
+    }
+
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        let mut bytes = vec![0; samples.len() * 2];
+        for (pair, sample) in bytes.chunks_exact_mut(2).zip(samples) {
+            pair.copy_from_slice(&sample.to_le_bytes());
+        }
+        bytes
+    }
+}
