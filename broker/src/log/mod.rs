@@ -1,0 +1,21 @@
+//! The log of a partition: append-only segment files and what makes them quick and safe to use.
+//!
+//! - [`batch`]: the header of a record batch, and the checks on what a producer sends.
+//! - [`checkpoint`]: what a log must remember besides its segments.
+//! - [`index`]: where in a segment an offset or a point in time is.
+//! - [`segment`]: one file of batches with its indexes.
+//! - [`producers`]: what is known of idempotent producers: epochs, sequences, the last batches.
+//! - [`records`]: inside an uncompressed batch: which record is at a point in time.
+//! - [`recovery`]: opening a log: the checked tail, rebuilt indexes and producer state.
+//! - [`partition`]: the log as a whole: append, read, offsets by time, retention, deletion of records.
+//! - [`waiters`]: who waits for new records.
+
+pub mod batch;
+pub mod checkpoint;
+pub mod index;
+pub mod partition;
+pub mod producers;
+pub mod records;
+pub mod recovery;
+pub mod segment;
+pub mod waiters;

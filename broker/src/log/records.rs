@@ -1,0 +1,62 @@
+//! Inside an uncompressed batch on disk: which record is at a point in time. Compressed batches are never opened.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::batch::{BatchHeader, HEADER_BYTES};
+
+/// Bytes enough for a record's length, attributes, timestamp delta and offset delta.
+const RECORD_START: usize = 5 + 1 + 10 + 5;
+
+/// First record of the batch at `position` of `file` that is at or after `timestamp` and `from_offset`: its offset and
+/// timestamp.
+///
+/// # Errors
+/// Those of the file system, and `InvalidData` when the records do not parse.
+pub fn find_in_batch(
+    file: &File,
+    position: u64,
+    header: &BatchHeader,
+    timestamp: i64,
+    from_offset: i64,
+) -> io::Result<Option<(i64, i64)>> {
+    let end = position + header.size;
+    let mut at = position + HEADER_BYTES as u64;
+    while at < end {
+        let mut buffer = [0; RECORD_START];
+        let room = usize::try_from(end - at).unwrap_or(usize::MAX).min(RECORD_START);
+        file.read_exact_at(&mut buffer[..room], at)?;
+        let mut bytes = &buffer[..room];
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a record does not parse");
+        let length = read_varlong(&mut bytes).ok_or_else(damaged)?;
+        let length_bytes = (room - bytes.len()) as u64;
+        bytes = bytes.get(1..).ok_or_else(damaged)?;
+        let timestamp_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
+        let offset_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
+        let found = (
+            header.base_offset.saturating_add(offset_delta),
+            header.base_timestamp.saturating_add(timestamp_delta),
+        );
+        if found.1 >= timestamp && found.0 >= from_offset {
+            return Ok(Some(found));
+        }
+        at += length_bytes + u64::try_from(length).map_err(|_| damaged())?;
+    }
+    // The header promised a later timestamp than any record has.
+    Ok(None)
+}
+
+/// Takes a zigzag variable-length number off the front.
+fn read_varlong(bytes: &mut &[u8]) -> Option<i64> {
+    let mut value = 0_u64;
+    for index in 0..10 {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
+        }
+    }
+    None
+}

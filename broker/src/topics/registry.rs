@@ -1,0 +1,420 @@
+//! Making, finding, changing and deleting topics.
+//!
+//! A topic is a folder `topics/NAME` with `topic.json` and one folder per partition. It appears by rename, complete,
+//! and goes by rename into `deleted`, from where its files are removed at leisure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::settings::{self, TopicSettings};
+use crate::config::FsyncPolicy;
+use crate::log::checkpoint::{read_json, write_json};
+use crate::log::partition::Partition;
+
+/// Most partitions of a topic.
+pub const MAX_PARTITIONS: i32 = 4096;
+/// Most partitions of all topics together: each keeps a few files open.
+const MAX_PARTITIONS_IN_ALL: usize = 20_000;
+const DESCRIPTION: &str = "topic.json";
+
+/// Why a topic was not made or changed.
+#[derive(Debug, Error)]
+pub enum TopicError {
+    /// There is one of that name.
+    #[error("the topic '{0}' exists already")]
+    Exists(String),
+    /// There is none of that name.
+    #[error("there is no topic '{0}'")]
+    Unknown(String),
+    /// Not a name that a topic can have.
+    #[error("'{0}' is not a topic name: 1 to 249 letters, digits, '.', '_' and '-'")]
+    InvalidName(String),
+    /// Not a number of partitions that it can have.
+    #[error("{0}")]
+    InvalidPartitions(String),
+    /// Not settings that it can have.
+    #[error("{0}")]
+    InvalidConfig(String),
+    /// The disk did not take it.
+    #[error("cannot write to the data folder: {0}")]
+    Storage(#[from] io::Error),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Description {
+    id: Uuid,
+    partitions: i32,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+}
+
+/// A topic.
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Its id: another topic of the same name, made later, has another.
+    pub id: Uuid,
+    overrides: RwLock<BTreeMap<String, String>>,
+    partitions: RwLock<Vec<Arc<Partition>>>,
+}
+
+impl Topic {
+    /// Its partitions, in order.
+    pub fn partitions(&self) -> Vec<Arc<Partition>> {
+        self.partitions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Partition `index`, if there is one.
+    pub fn partition(&self, index: i32) -> Option<Arc<Partition>> {
+        let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
+        partitions.get(usize::try_from(index).ok()?).cloned()
+    }
+
+    /// The settings that it has of its own.
+    pub fn overrides(&self) -> BTreeMap<String, String> {
+        self.overrides
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// All topics.
+pub struct Registry {
+    folder: PathBuf,
+    deleted: PathBuf,
+    defaults: TopicSettings,
+    fsync: FsyncPolicy,
+    topics: RwLock<BTreeMap<String, Arc<Topic>>>,
+    names: RwLock<HashMap<Uuid, String>>,
+    /// Held while a topic is made, changed or deleted.
+    changing: Mutex<()>,
+}
+
+/// Whether Kafka allows `name` for a topic. Such a name is also a safe name of a folder.
+pub fn is_valid_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(allowed)
+}
+
+impl Registry {
+    /// Opens all topics below `data_dir`.
+    ///
+    /// # Errors
+    /// Those of the file system, with the topic's name.
+    pub fn open(data_dir: &Path, defaults: TopicSettings, fsync: FsyncPolicy) -> io::Result<Self> {
+        let registry = Self {
+            folder: data_dir.join("topics"),
+            deleted: data_dir.join("deleted"),
+            defaults,
+            fsync,
+            topics: RwLock::default(),
+            names: RwLock::default(),
+            changing: Mutex::new(()),
+        };
+        std::fs::create_dir_all(&registry.folder)?;
+        // What was left of topics that were being deleted, or made, when the broker ended.
+        match std::fs::remove_dir_all(&registry.deleted) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => std::fs::create_dir_all(&registry.deleted)?,
+        }
+        for entry in std::fs::read_dir(&registry.folder)? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default()
+                .to_owned();
+            if !is_valid_name(&name) {
+                continue;
+            }
+            let topic = registry.open_topic(&name).map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("cannot open the topic '{name}' in {}: {error}", path.display()),
+                )
+            })?;
+            registry.insert(topic);
+        }
+        Ok(registry)
+    }
+
+    fn open_topic(&self, name: &str) -> io::Result<Topic> {
+        let path = self.folder.join(name).join(DESCRIPTION);
+        let description: Description = read_json(&path).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} is unreadable", path.display()),
+            )
+        })?;
+        let count = description.partitions.clamp(1, MAX_PARTITIONS);
+        let settings = settings::apply(&self.defaults, &description.settings).unwrap_or_else(|why| {
+            tracing::warn!(topic = name, why, "settings ignored");
+            self.defaults.clone()
+        });
+        let settings = Arc::new(settings);
+        let partitions: io::Result<Vec<_>> = (0..count)
+            .map(|index| self.open_partition(name, index, &settings))
+            .collect();
+        Ok(Topic {
+            name: name.to_owned(),
+            id: description.id,
+            overrides: RwLock::new(description.settings),
+            partitions: RwLock::new(partitions?),
+        })
+    }
+
+    fn open_partition(
+        &self,
+        name: &str,
+        index: i32,
+        settings: &Arc<TopicSettings>,
+    ) -> io::Result<Arc<Partition>> {
+        let folder = self.folder.join(name).join(index.to_string());
+        Partition::open(&folder, Arc::clone(settings), self.fsync).map(Arc::new)
+    }
+
+    fn insert(&self, topic: Topic) -> Arc<Topic> {
+        let topic = Arc::new(topic);
+        self.names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(topic.id, topic.name.clone());
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        topics.insert(topic.name.clone(), Arc::clone(&topic));
+        topic
+    }
+
+    /// The topic called `name`.
+    pub fn get(&self, name: &str) -> Option<Arc<Topic>> {
+        self.topics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// The topic with this id.
+    pub fn get_by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        let name = self
+            .names
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()?;
+        self.get(&name)
+    }
+
+    /// All topics, by name.
+    pub fn all(&self) -> Vec<Arc<Topic>> {
+        self.topics
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// Settings of a topic with these of its own.
+    ///
+    /// # Errors
+    /// A sentence that names the setting at fault.
+    pub fn effective(&self, overrides: &BTreeMap<String, String>) -> Result<TopicSettings, String> {
+        settings::apply(&self.defaults, overrides)
+    }
+
+    /// Settings that hold for topics without any of their own.
+    pub fn defaults(&self) -> &TopicSettings {
+        &self.defaults
+    }
+
+    /// Checks what [`Self::create`] would be asked, without doing it.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn check_new(
+        &self,
+        name: &str,
+        partitions: i32,
+        overrides: &BTreeMap<String, String>,
+    ) -> Result<(), TopicError> {
+        if !is_valid_name(name) {
+            return Err(TopicError::InvalidName(name.to_owned()));
+        }
+        if self.get(name).is_some() {
+            return Err(TopicError::Exists(name.to_owned()));
+        }
+        self.check_count(partitions, partitions)?;
+        self.effective(overrides)
+            .map(drop)
+            .map_err(TopicError::InvalidConfig)
+    }
+
+    fn check_count(&self, partitions: i32, added: i32) -> Result<(), TopicError> {
+        if !(1..=MAX_PARTITIONS).contains(&partitions) {
+            let why = format!("{partitions} partitions: a topic has 1 to {MAX_PARTITIONS}");
+            return Err(TopicError::InvalidPartitions(why));
+        }
+        let there: usize = self.all().iter().map(|topic| topic.partitions().len()).sum();
+        if there + usize::try_from(added).unwrap_or(0) > MAX_PARTITIONS_IN_ALL {
+            let why = format!(
+                "{there} partitions are there, and {MAX_PARTITIONS_IN_ALL} is the most: delete a topic"
+            );
+            return Err(TopicError::InvalidPartitions(why));
+        }
+        Ok(())
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        overrides: BTreeMap<String, String>,
+    ) -> Result<Arc<Topic>, TopicError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_new(name, partitions, &overrides)?;
+        let description = Description {
+            id: Uuid::new_v4(),
+            partitions,
+            settings: overrides,
+        };
+        // In `deleted` a topic that did not get finished is cleaned up at the next start.
+        let unfinished = self.deleted.join(description.id.simple().to_string());
+        std::fs::create_dir_all(&unfinished)?;
+        write_json(&unfinished.join(DESCRIPTION), &description)?;
+        std::fs::rename(&unfinished, self.folder.join(name))?;
+        let topic = match self.open_topic(name) {
+            Ok(topic) => topic,
+            Err(error) => {
+                // A full disk, most likely: nothing may be left of it.
+                self.discard(name)?;
+                return Err(error.into());
+            }
+        };
+        tracing::info!(topic = name, partitions, "made a topic");
+        Ok(self.insert(topic))
+    }
+
+    /// Makes more partitions, so that there are `partitions`.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn grow(&self, name: &str, partitions: i32, validate_only: bool) -> Result<(), TopicError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let topic = self
+            .get(name)
+            .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        let there = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+        if partitions <= there {
+            let why = format!("the topic '{name}' has {there} partitions: their number can only grow");
+            return Err(TopicError::InvalidPartitions(why));
+        }
+        self.check_count(partitions, partitions - there)?;
+        if validate_only {
+            return Ok(());
+        }
+        let overrides = topic.overrides();
+        let settings = Arc::new(self.effective(&overrides).map_err(TopicError::InvalidConfig)?);
+        let added: io::Result<Vec<_>> = (there..partitions)
+            .map(|index| self.open_partition(name, index, &settings))
+            .collect();
+        let added = added?;
+        let description = Description {
+            id: topic.id,
+            partitions,
+            settings: overrides,
+        };
+        write_json(&self.folder.join(name).join(DESCRIPTION), &description)?;
+        topic
+            .partitions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(added);
+        Ok(())
+    }
+
+    /// Gives a topic other settings of its own: `change` gets those it has.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn reconfigure(
+        &self,
+        name: &str,
+        validate_only: bool,
+        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), String>,
+    ) -> Result<(), TopicError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let topic = self
+            .get(name)
+            .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        let mut overrides = topic.overrides();
+        change(&mut overrides).map_err(TopicError::InvalidConfig)?;
+        let settings = Arc::new(self.effective(&overrides).map_err(TopicError::InvalidConfig)?);
+        if validate_only {
+            return Ok(());
+        }
+        let partitions = topic.partitions();
+        let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+        let description = Description {
+            id: topic.id,
+            partitions: count,
+            settings: overrides.clone(),
+        };
+        write_json(&self.folder.join(name).join(DESCRIPTION), &description)?;
+        *topic.overrides.write().unwrap_or_else(PoisonError::into_inner) = overrides;
+        for partition in partitions {
+            partition.configure(Arc::clone(&settings));
+        }
+        Ok(())
+    }
+
+    /// Deletes a topic. Its files go in the background.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn delete(&self, name: &str) -> Result<(), TopicError> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let topic = self
+            .get(name)
+            .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        for partition in topic.partitions() {
+            partition.mark_deleted();
+        }
+        self.discard(name)?;
+        self.topics
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
+        self.names
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&topic.id);
+        tracing::info!(topic = name, "deleted a topic");
+        Ok(())
+    }
+
+    /// Moves the folder of a topic away and removes it in a thread of its own.
+    fn discard(&self, name: &str) -> io::Result<()> {
+        let grave = self.deleted.join(Uuid::new_v4().simple().to_string());
+        std::fs::rename(self.folder.join(name), &grave)?;
+        std::thread::spawn(move || {
+            if let Err(error) = std::fs::remove_dir_all(&grave) {
+                tracing::warn!(path = %grave.display(), %error, "cannot remove a deleted topic; the next start will");
+            }
+        });
+        Ok(())
+    }
+}
