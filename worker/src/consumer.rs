@@ -1,0 +1,308 @@
+//! The consumer's thread: takes tasks from Kafka, hands them to the slots, moves offsets, drains at the end.
+//!
+//! # Membership in the group
+//!
+//! All workers are members of one consumer group under the classic protocol. The broker's coordinator takes a member
+//! for dead when it has not heard of it for the session time-out (6 s; librdkafka's own thread sends a heartbeat
+//! every 2 s, however busy this program is). Whenever a member comes or goes the group *rebalances*: each member joins
+//! anew, one of them computes who gets which partition, and each is told its share. With the *cooperative-sticky* assignor
+//! partitions stay where they are as far as they can, and a member goes on working with those it keeps:
+//!
+//! 1. A member that has to give partitions up gets `Revoke` with just these. Until it has answered, their new owner
+//!    waits, so [`Ledger::release`] settles what is under way in them and no more, within half the session time-out. Giving
+//!    them up then commits their stored offsets, and the new owner reads on from there.
+//! 2. It joins again, and the partitions given up are assigned: `Assign`, with only the additions. An empty `Assign` is an
+//!    answer, too: there are more workers than partitions, and this one stands by.
+//! 3. A member that was taken for dead *lost* its partitions: they have a new owner already, so nothing is waited for.
+//!
+//! These calls arrive inside `poll`, on this thread.
+//!
+//! # Backpressure
+//!
+//! At most one task per slot is in hand, and one more so that a slot that becomes free need not wait for this thread.
+//! With no slot free nothing is polled; what librdkafka fetches ahead is bounded by its configuration. Only when all
+//! slots stay busy for longer (huge tiles) are the partitions paused, so that polling, and with it the answer to a
+//! rebalance, can go on. Pausing throws away what was fetched ahead, so it is not the everyday way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use azulejo_protocol::TaskHeader;
+use azulejo_protocol::kafka::from_message;
+use crossbeam_channel::Sender;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{ClientContext, TopicPartitionList};
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
+
+use crate::config::Settings;
+use crate::drain::{Lifecycle, Stage};
+use crate::kafka_log::{self, Occasionally};
+use crate::ledger::Ledger;
+use crate::monitor::Monitor;
+use crate::publisher::Publisher;
+use crate::slots::Buffers;
+use crate::task::Task;
+use crate::topics;
+
+const SESSION: Duration = Duration::from_secs(6);
+
+/// Longest sleep in a poll: how soon a drain is noticed by a worker without work.
+const POLL: Duration = Duration::from_millis(100);
+
+/// All slots busy for so long: the partitions are paused so that polling can go on.
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
+
+/// What the consumer's thread works with.
+pub struct Intake {
+    /// How to reach Kafka, and the names of the topics.
+    pub settings: Settings,
+    /// The account of tasks and offsets.
+    pub ledger: Arc<Ledger>,
+    /// Where tasks go. Closing it ends the slots.
+    pub tasks: Sender<Task>,
+    /// Where records go that do not parse.
+    pub publisher: Publisher,
+    /// Spare memory.
+    pub buffers: Arc<Buffers>,
+    /// The worker's life.
+    pub life: Arc<Lifecycle>,
+    /// The worker's account of itself.
+    pub monitor: Arc<Monitor>,
+    /// Told once Kafka and its topics are there.
+    pub connected: Arc<Notify>,
+}
+
+impl Intake {
+    /// A consumer in the workers' group, not subscribed yet.
+    ///
+    /// # Errors
+    /// When librdkafka does not take the configuration.
+    pub fn connect(&self) -> KafkaResult<BaseConsumer<Group>> {
+        let kafka = &self.settings.kafka;
+        let mut config = kafka.consumer(&self.settings.id);
+        config
+            .set("group.id", &self.settings.topics.worker_group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", SESSION.as_millis().to_string())
+            .set("heartbeat.interval.ms", "2000");
+        for (name, value) in &kafka.overrides {
+            config.set(name, value);
+        }
+        let group = Group {
+            ledger: Arc::clone(&self.ledger),
+            life: Arc::clone(&self.life),
+            monitor: Arc::clone(&self.monitor),
+            quiet: Occasionally::default(),
+        };
+        BaseConsumer::from_config_and_context(&config, group)
+    }
+
+    /// Works until the worker is asked to drain, then drains and leaves the group.
+    ///
+    /// # Errors
+    /// A sentence, when Kafka is lost for good: a supervisor should start the worker anew.
+    pub fn run(self, consumer: BaseConsumer<Group>) -> Result<(), String> {
+        let Settings {
+            kafka, topics, slots, ..
+        } = &self.settings;
+        if !topics::wait(&consumer, &kafka.brokers, topics, &self.life) {
+            return Ok(());
+        }
+        self.connected.notify_one();
+        consumer
+            .subscribe(&[&topics.tasks])
+            .map_err(|error| format!("cannot subscribe to '{}': {error}", topics.tasks))?;
+        let trouble = Occasionally::default();
+        let capacity = slots + 1;
+        let mut full = Fullness::default();
+        while self.life.stage() < Stage::Draining {
+            self.ledger.settle(&consumer);
+            if let Some(reason) = self.ledger.fatal() {
+                return Err(reason);
+            }
+            let room = self.ledger.in_slots() < capacity;
+            full.adjust(&consumer, &self.ledger, &topics.tasks, room);
+            if !room {
+                self.ledger.wait(&consumer, POLL);
+                if !full.paused() {
+                    continue;
+                }
+            }
+            match consumer.poll(if room { POLL } else { Duration::ZERO }) {
+                Some(Ok(record)) => self.take(&record),
+                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                    return Err(format!("the consumer cannot go on: {code}"));
+                }
+                Some(Err(error)) if trouble.now() => warn!("Kafka: {error}; trying again"),
+                Some(Err(error)) => debug!("Kafka: {error}"),
+                None => {}
+            }
+        }
+        self.drain(consumer);
+        Ok(())
+    }
+
+    fn take(&self, record: &BorrowedMessage<'_>) {
+        let Some(ticket) = self.ledger.open(record.partition(), record.offset()) else {
+            return;
+        };
+        let value = record.payload().unwrap_or_default();
+        let header = TaskHeader::from_headers(&from_message(record.headers()))
+            .and_then(|header| header.check_value(value).map(|()| header));
+        match header {
+            Ok(header) => {
+                let task = Task {
+                    header,
+                    pixels: self.buffers.copy(value),
+                    ticket,
+                };
+                self.ledger.enter_slot();
+                // The slots live until this sender is gone.
+                let _ = self.tasks.send(task);
+            }
+            Err(error) => {
+                warn!(
+                    partition = record.partition(),
+                    offset = record.offset(),
+                    "a record of '{}' does not parse and goes to '{}': {error}",
+                    self.settings.topics.tasks,
+                    self.settings.topics.dead_letters
+                );
+                self.publisher.dead_letter(record, &error.to_string(), ticket);
+            }
+        }
+    }
+
+    /// Finishes what is in hand, commits, leaves the group. What is not finished in time is another worker's.
+    fn drain(self, consumer: BaseConsumer<Group>) {
+        let deadline = Instant::now() + self.settings.drain_timeout;
+        let (partitions, _) = self.ledger.partitions();
+        pause(&consumer, &self.settings.topics.tasks, &partitions);
+        info!(tiles = self.ledger.unanswered(), "draining");
+        while self.ledger.unanswered() > 0 && self.ledger.fatal().is_none() {
+            if Instant::now() >= deadline {
+                warn!(
+                    tiles = self.ledger.unanswered(),
+                    "the drain took too long; other workers get what is left"
+                );
+                break;
+            }
+            self.ledger.wait(&consumer, POLL);
+            // For the sake of rebalances. A record that comes now is not opened in the ledger: it stays in the topic.
+            let _ = consumer.poll(Duration::ZERO);
+        }
+        match consumer.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => {
+                warn!("the last offsets are not committed, some tiles will be rendered twice: {error}")
+            }
+        }
+    }
+}
+
+/// Whether the slots have been busy for so long that the partitions are paused.
+#[derive(Default)]
+struct Fullness {
+    since: Option<Instant>,
+    /// Generation of the assignment that is paused.
+    paused: Option<u64>,
+}
+
+impl Fullness {
+    fn paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    fn adjust(&mut self, consumer: &BaseConsumer<Group>, ledger: &Ledger, topic: &str, room: bool) {
+        if room {
+            self.since = None;
+            if self.paused.take().is_some() {
+                let (partitions, _) = ledger.partitions();
+                if let Err(error) = consumer.resume(&list(topic, &partitions)) {
+                    warn!("cannot resume partitions {partitions:?}: {error}");
+                }
+            }
+            return;
+        }
+        if self.since.get_or_insert_with(Instant::now).elapsed() < PAUSE_AFTER {
+            return;
+        }
+        let (partitions, generation) = ledger.partitions();
+        if self.paused != Some(generation) {
+            pause(consumer, topic, &partitions);
+            self.paused = Some(generation);
+        }
+    }
+}
+
+fn list(topic: &str, partitions: &[i32]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(topic, *partition);
+    }
+    list
+}
+
+fn pause(consumer: &BaseConsumer<Group>, topic: &str, partitions: &[i32]) {
+    if let Err(error) = consumer.pause(&list(topic, partitions)) {
+        warn!("cannot pause partitions {partitions:?}: {error}");
+    }
+}
+
+/// Answers rebalances.
+pub struct Group {
+    ledger: Arc<Ledger>,
+    life: Arc<Lifecycle>,
+    monitor: Arc<Monitor>,
+    quiet: Occasionally,
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka_log::line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka_log::error(&self.quiet, &error, reason);
+    }
+}
+
+impl ConsumerContext for Group {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            let partitions = numbers(list);
+            let patience = if consumer.assignment_lost() {
+                Duration::ZERO
+            } else {
+                SESSION / 2
+            };
+            self.ledger.release(consumer, &partitions, patience);
+            info!(?partitions, "partitions given up");
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => {
+                let partitions = numbers(list);
+                self.ledger.assign(&partitions);
+                info!(?partitions, "partitions taken");
+                self.life.advance(Stage::Running);
+            }
+            Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => warn!("rebalance failed: {error}"),
+        }
+        self.monitor.set_partitions(self.ledger.partitions().0);
+    }
+}
+
+fn numbers(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements()
+        .iter()
+        .map(|element| element.partition())
+        .collect()
+}

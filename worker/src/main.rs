@@ -1,0 +1,82 @@
+//! `azulejo-worker`: reads the settings, runs one [`azulejo_worker::Worker`], ends it cleanly on a signal.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use azulejo_worker::Worker;
+use azulejo_worker::config::{Arguments, Settings};
+use azulejo_worker::drain::{Stage, signal};
+use clap::Parser as _;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+/// Beyond the drain's own time-out: committing, leaving the group and the last heartbeat.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let environment =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let settings = arguments.settings(environment).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        std::process::exit(2)
+    });
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(run(settings))
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let patience = settings.drain_timeout + GRACE;
+    info!(
+        id = settings.id,
+        kafka = settings.kafka.brokers,
+        slots = settings.slots,
+        "starting"
+    );
+    let worker = Worker::start(settings).await?;
+    let life = worker.life().clone();
+    let (id, address) = (worker.id().to_owned(), worker.address());
+    tokio::spawn({
+        let life = life.clone();
+        async move {
+            life.reached(Stage::Running).await;
+            // The last stage is also reached by a worker that never joined the group: it is not ready.
+            if life.stage() == Stage::Running {
+                announce(&id, address);
+            }
+        }
+    });
+    let asked = worker.drain_handle();
+    tokio::spawn(async move {
+        match signal().await {
+            Ok(name) => info!("{name}: draining"),
+            Err(error) => return tracing::error!("cannot wait for signals: {error}"),
+        }
+        asked.drain();
+        tokio::select! {
+            _ = signal() => tracing::warn!("second signal: ending at once"),
+            () = tokio::time::sleep(patience) => tracing::error!("the drain did not end, giving up"),
+        }
+        std::process::exit(1);
+    });
+    worker.ended().await.context("the worker ended")?;
+    info!("stopped");
+    Ok(())
+}
+
+/// The line that a supervisor waits for, on standard output, where nothing else goes.
+fn announce(id: &str, address: std::net::SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // A closed standard output only means that nobody waits for the line.
+    let _ = writeln!(out, "azulejo-worker is ready: {id} http://{address}").and_then(|()| out.flush());
+}
