@@ -1,0 +1,172 @@
+//! Assembly: rows of tiles go to the encoder in order, as they become complete, while later ones are still out.
+//!
+//! A job has no thread of its own. Whoever stores a tile calls [`advance`]; when the next row of tiles is complete, a thread of the
+//! encoders' pool takes the job's encoder, feeds it as many rows as there are, and puts it back. After the last row the file
+//! is synced, gets its name by a rename, and only then the job is completed and its scratch files go.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind};
+use azulejo_protocol::{StageName, Timestamp};
+
+use super::run::Run;
+use super::shared::Shared;
+use super::store::jobs::{self, Ending};
+use super::{disk, kind};
+
+/// An encoder between two visits.
+pub struct Assembly {
+    encoder: Encoder,
+    /// A row of tiles as it lies in scratch, and the same as rows of pixels. Used again and again.
+    tiles: Vec<u8>,
+    rows: Vec<u8>,
+}
+
+/// Has the next rows of tiles encoded, if they are complete and nobody is at it.
+pub fn advance(shared: &Arc<Shared>, run: &Arc<Run>) {
+    {
+        let mut core = shared.core();
+        let Some(job) = core.job_of(run) else { return };
+        if job.ending || job.encoding || !job.next_band_ready() {
+            return;
+        }
+        job.encoding = true;
+    }
+    let (pool, run) = (shared.clone(), run.clone());
+    shared.encoders.submit(move || work(&pool, &run));
+}
+
+fn work(shared: &Arc<Shared>, run: &Arc<Run>) {
+    let mut place = run.assembly();
+    loop {
+        let band = {
+            let mut core = shared.core();
+            let Some(job) = core.job_of(run) else {
+                *place = None;
+                return;
+            };
+            if job.ending || shared.is_stopping() {
+                *place = None;
+                return;
+            }
+            if job.all_bands_encoded() {
+                break;
+            }
+            if !job.next_band_ready() {
+                // Under the same lock as whoever completes the next row, so neither can miss the other.
+                job.encoding = false;
+                return;
+            }
+            job.encoded_bands
+        };
+        if let Err(reason) = encode_band(shared, run, &mut place, band) {
+            *place = None;
+            return shared.fail(run, &reason);
+        }
+        if let Some(job) = shared.core().job_of(run) {
+            job.encoded_bands = band + 1;
+        }
+    }
+    let assembly = place.take();
+    drop(place);
+    let finished = assembly
+        .ok_or_else(|| "the result has no rows; this is a bug".to_owned())
+        .and_then(|assembly| finish(run, assembly));
+    match finished {
+        Ok(output_bytes) => {
+            if !shared.end(run, Ending::Completed { output_bytes }) {
+                tracing::info!(job = %run.spec.id(), "a result came too late: the job had ended");
+            }
+        }
+        Err(reason) => shared.fail(run, &reason),
+    }
+}
+
+fn encode_band(
+    shared: &Arc<Shared>,
+    run: &Run,
+    place: &mut Option<Assembly>,
+    band: u32,
+) -> Result<(), String> {
+    let assembly = match place {
+        Some(assembly) => assembly,
+        None => {
+            note_start(shared, run);
+            place.insert(begin(run)?)
+        }
+    };
+    let trouble = |error: &std::io::Error| disk::explain("reading finished tiles", error);
+    let spec = &run.spec;
+    let (grid, pixel) = (&spec.grid, spec.row.output_format.bytes_per_pixel());
+    let first = band * grid.columns();
+    let Some(left) = grid.region(first) else { return Err("there is no such row of tiles; this is a bug".into()) };
+    let stride = spec.row.output_size.width as usize * pixel;
+    let bytes = stride * left.height as usize;
+    assembly.tiles.resize(bytes, 0);
+    assembly.rows.resize(bytes, 0);
+    run.tiles()
+        .and_then(|file| file.read_exact_at(&mut assembly.tiles, spec.result_offset(left)))
+        .map_err(|error| trouble(&error))?;
+    let mut from = 0;
+    for region in (0..grid.columns()).filter_map(|column| grid.region(first + column)) {
+        let width = region.width as usize * pixel;
+        for row in 0..region.height as usize {
+            let to = row * stride + region.x as usize * pixel;
+            assembly.rows[to..to + width].copy_from_slice(&assembly.tiles[from..from + width]);
+            from += width;
+        }
+    }
+    assembly.encoder.write_rows(&assembly.rows).map_err(|error| explain(&error))
+}
+
+fn note_start(shared: &Arc<Shared>, run: &Run) {
+    let (id, at) = (run.spec.id(), Timestamp::now_utc());
+    if let Some(job) = shared.core().job_of(run) {
+        job.times.assemble_started = Some(at);
+    }
+    let noted = shared.store.write_blocking(move |db| jobs::stage_started(db, id, StageName::Assemble, at));
+    if let Err(error) = noted {
+        tracing::warn!(job = %id, %error, "cannot note when encoding started");
+    }
+}
+
+fn begin(run: &Run) -> Result<Assembly, String> {
+    let spec = &run.spec;
+    let options = EncodeOptions::default();
+    let encoder = Encoder::create(
+        &spec.folder.unfinished_result(),
+        kind::of_name(&spec.row.result_kind)?,
+        spec.row.output_size,
+        spec.row.output_format,
+        &options,
+    )
+    .map_err(|error| explain(&error))?;
+    Ok(Assembly { encoder, tiles: Vec::new(), rows: Vec::new() })
+}
+
+/// Ends the file and gives it its name; gives its length.
+fn finish(run: &Run, assembly: Assembly) -> Result<u64, String> {
+    let spec = &run.spec;
+    assembly.encoder.finish().map_err(|error| explain(&error))?;
+    let trouble = |error: &std::io::Error| disk::explain("writing the result", error);
+    let unfinished = spec.folder.unfinished_result();
+    let result = spec.folder.result(kind::extension(kind::of_name(&spec.row.result_kind)?));
+    let bytes = (|| {
+        let file = File::open(&unfinished)?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &result)?;
+        File::open(spec.folder.path())?.sync_all()?;
+        Ok(file.metadata()?.len())
+    })()
+    .map_err(|error| trouble(&error))?;
+    Ok(bytes)
+}
+
+fn explain(error: &azulejo_imaging::file::FileError) -> String {
+    match error.kind() {
+        FileErrorKind::DiskFull => disk::explain("writing the result", &std::io::ErrorKind::StorageFull.into()),
+        _ => format!("the result could not be encoded: {error}"),
+    }
+}

@@ -1,0 +1,222 @@
+//! What clients tell the engine to do: submit, cancel, retry, delete.
+//!
+//! Commands about the same job take turns, so that a retry that still checks files cannot be overtaken by a cancellation.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use azulejo_protocol::{ApiError, ControlMessage, Job, JobId, JobStatus, Timestamp};
+use tokio::sync::MutexGuard;
+
+use super::Engine;
+use super::disk;
+use super::job::JobSpec;
+use super::live::LiveJob;
+use super::recovery;
+use super::run::Run;
+use super::settings::{Change, Upload};
+use super::store::jobs::{self, Ending, JobRow};
+use super::store::{StoreError, tiles};
+use super::views;
+
+/// Workers hear that a job goes on before its tiles reach them.
+const RESUME_PAUSE: Duration = Duration::from_millis(500);
+
+impl Engine {
+    /// Makes a job of an upload: when this returns, the job is in the database, the file in its folder, and the work begins.
+    /// The file is moved only when that succeeds.
+    ///
+    /// # Errors
+    /// 422 when the recipe does not parse or does not suit the image, 507 when the disk has no room for it.
+    pub async fn submit(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
+        let shared = &self.shared;
+        let now = Timestamp::now_utc();
+        let spec = JobSpec::plan(&upload, recipe, &shared.config.limits, &shared.jobs_dir, now)?;
+        let promised = shared.core().jobs().map(LiveJob::bytes_to_come).sum();
+        let needed = spec.source_bytes() + 2 * spec.result_bytes();
+        let (id, row) = (spec.id(), spec.row.clone());
+        let folder = spec.folder.clone();
+        let from = upload.path.clone();
+        let data_dir = shared.config.data_dir.clone();
+        blocking(move || {
+            disk::check_room(&data_dir, needed, promised)?;
+            adopt(&from, folder.path(), &folder.original())
+        })
+        .await??;
+        if let Err(error) = shared.store.write_durably(move |db| jobs::insert(db, &row)).await {
+            let (folder, back) = (spec.folder.clone(), upload.path);
+            // The upload is given back: the client may try again with another recipe.
+            drop(blocking(move || {
+                drop(std::fs::rename(folder.original(), back));
+                drop(std::fs::remove_dir_all(folder.path()));
+            })
+            .await);
+            return Err(unavailable(&error));
+        }
+        tracing::info!(job = %id, file = spec.row.filename, size = %spec.row.input_size, recipe = spec.row.recipe,
+            tiles = spec.row.total_tiles, "a job is accepted");
+        shared.core().add(LiveJob::new(Arc::new(Run::new(spec, None)), &[]));
+        shared.activate();
+        shared.changed(id);
+        self.job(id).await
+    }
+
+    /// Ends a job that is under way.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 when it has ended.
+    pub async fn cancel(&self, id: JobId) -> Result<Job, ApiError> {
+        let _turn = self.turn(id).await;
+        let run = self.shared.core().job(id).map(|job| job.run.clone());
+        let Some(run) = run else {
+            let row = self.row(id).await?;
+            return Err(already(row.status, "it cannot be cancelled"));
+        };
+        let shared = self.shared.clone();
+        if !blocking(move || shared.end(&run, Ending::Cancelled)).await? {
+            let status = self.row(id).await?.status;
+            return Err(already(status, "it cannot be cancelled"));
+        }
+        tracing::info!(job = %id, "a job is cancelled");
+        self.job(id).await
+    }
+
+    /// Starts a failed or cancelled job again. Tiles that are done stay done, dead ones get all their tries anew.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 when it is under way or completed, 410 when its file is gone, 507 when the disk is full.
+    pub async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
+        let _turn = self.turn(id).await;
+        let row = self.row(id).await?;
+        if !matches!(row.status, JobStatus::Failed | JobStatus::Cancelled) {
+            return Err(already(row.status, "only a failed or cancelled one can be retried"));
+        }
+        let spec = JobSpec::from_row(JobRow { decoded: false, ..row }, &self.shared.jobs_dir)
+            .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let promised = self.shared.core().jobs().map(LiveJob::bytes_to_come).sum();
+        let needed = spec.source_bytes() + 2 * spec.result_bytes();
+        let (data_dir, original) = (self.shared.config.data_dir.clone(), spec.folder.original());
+        blocking(move || {
+            if !original.is_file() {
+                let detail = "the uploaded file is gone from the server's disk: submit the image again";
+                return Err(ApiError::new(410, "upload_gone", detail));
+            }
+            disk::check_room(&data_dir, needed, promised)
+        })
+        .await??;
+        let revived = self
+            .shared
+            .store
+            .write_durably(move |db| {
+                tiles::forget_failures(db, id)?;
+                Ok(jobs::revive(db, id)?.then(|| jobs::get(db, id)).transpose()?.flatten())
+            })
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let Some(row) = revived else {
+            let status = self.row(id).await?.status;
+            return Err(already(status, "only a failed or cancelled one can be retried"));
+        };
+        let shared = self.shared.clone();
+        blocking(move || -> Result<(), StoreError> {
+            let spec = JobSpec { row, ..spec };
+            let (canvas, rows) = recovery::verified(&shared, &spec)?;
+            shared.outbox.control(&ControlMessage::Resume { job: id });
+            let mut job = LiveJob::new(Arc::new(Run::new(spec, canvas)), &rows);
+            job.not_before = Some(Instant::now() + RESUME_PAUSE);
+            shared.core().add(job);
+            shared.activate();
+            Ok(())
+        })
+        .await?
+        .map_err(|error| unavailable(&error))?;
+        tracing::info!(job = %id, "a job is retried");
+        self.shared.changed(id);
+        self.job(id).await
+    }
+
+    /// Forgets a job that has ended and deletes its files.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 while it is under way.
+    pub async fn delete(&self, id: JobId) -> Result<(), ApiError> {
+        let _turn = self.turn(id).await;
+        let shared = &self.shared;
+        let deleted = shared.store.write(move |db| jobs::delete(db, id)).await;
+        if !deleted.map_err(|error| unavailable(&error))? {
+            let row = self.row(id).await?;
+            return Err(already(row.status, "cancel it before it can be deleted"));
+        }
+        let folder = super::job::JobFolder::new(&shared.jobs_dir, id);
+        blocking(move || {
+            // What cannot be deleted now is deleted at the next start: the job is not known any more.
+            if let Err(error) = std::fs::remove_dir_all(folder.path())
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(job = %id, %error, "cannot delete a job's files");
+            }
+        })
+        .await?;
+        tracing::info!(job = %id, "a job is deleted");
+        shared.events.mark(Change::JobGone(id));
+        Ok(())
+    }
+
+    /// Waits for other commands about the same job.
+    async fn turn(&self, id: JobId) -> MutexGuard<'_, ()> {
+        let lock = (id.0.as_u128() % self.commands.len() as u128) as usize;
+        self.commands[lock].lock().await
+    }
+
+    /// The stored row of a job.
+    pub(super) async fn row(&self, id: JobId) -> Result<JobRow, ApiError> {
+        let row = self.shared.store.read(move |db| jobs::get(db, id)).await;
+        row.map_err(|error| unavailable(&error))?.ok_or_else(|| views::no_such_job(id))
+    }
+}
+
+/// Runs work with files off the async runtime's threads.
+pub(super) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ApiError::new(503, "unavailable", format!("the server could not finish this: {error}")))
+}
+
+/// Makes the job's folder and moves the upload into it.
+fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
+    let moved = std::fs::create_dir_all(folder).and_then(|()| std::fs::rename(from, to));
+    moved.map_err(|error| {
+        drop(std::fs::remove_dir_all(folder));
+        match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                ApiError::not_found("upload_not_found", "there is no such upload any more: send the file again")
+            }
+            std::io::ErrorKind::StorageFull => {
+                ApiError::new(507, "disk_full", disk::explain("accepting the job", &error))
+            }
+            _ => ApiError::new(503, "unavailable", format!("the server cannot keep the file: {error}")),
+        }
+    })
+}
+
+/// What a client hears when the database does not answer.
+pub(super) fn unavailable(error: &StoreError) -> ApiError {
+    let full = matches!(
+        error,
+        StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) if cause.code == rusqlite::ErrorCode::DiskFull
+    );
+    if full {
+        return ApiError::new(507, "disk_full", "the server's disk is full: delete old jobs first");
+    }
+    tracing::error!(%error, "the database does not answer");
+    ApiError::new(503, "database_unavailable", format!("the server cannot answer now: {error}"))
+}
+
+fn already(status: JobStatus, remedy: &str) -> ApiError {
+    ApiError::conflict("wrong_state", format!("the job is {status}: {remedy}"))
+}

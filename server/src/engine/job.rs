@@ -1,0 +1,272 @@
+//! One job's unchanging facts: what it was made of, what its tiles are, where its files are.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileGrid, largest_fitting_tile, largest_region_bytes};
+use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
+use azulejo_protocol::topics::MAX_RECORD_BYTES;
+use azulejo_protocol::{ApiError, JobId, JobStatus, Timestamp};
+
+use super::kind;
+use super::settings::Upload;
+use super::store::jobs::{JobRow, StageTimes};
+
+/// What is fixed about a job from its first moment.
+#[derive(Debug, Clone)]
+pub struct JobSpec {
+    /// The row as it was when the job was (re)started.
+    pub row: JobRow,
+    /// Recipe of the tiles: orientation, then the client's.
+    pub recipe: Recipe,
+    /// How the result is cut.
+    pub grid: TileGrid,
+    /// Its folder.
+    pub folder: JobFolder,
+}
+
+impl JobSpec {
+    /// Checks `recipe` against an upload and plans the job.
+    ///
+    /// # Errors
+    /// 422 when the recipe does not parse or does not suit the image.
+    pub fn plan(
+        upload: &Upload,
+        recipe: &str,
+        limits: &IntakeLimits,
+        jobs: &Path,
+        now: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let asked: Recipe = recipe
+            .parse()
+            .map_err(|error| ApiError::unprocessable("unknown_recipe", format!("{error}")))?;
+        let info = &upload.info;
+        let orientation = info.orientation.recipe();
+        let unsuitable =
+            |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
+        let input_size = orientation.output_size(info.stored_size).map_err(|error| unsuitable(&error))?;
+        let canonical = asked.to_string();
+        let full = orientation.then(&asked);
+        let output_size = full.output_size(info.stored_size).map_err(|error| unsuitable(&error))?;
+        let tile_recipe = full.to_string();
+        if tile_recipe.len() > MAX_RECIPE_BYTES {
+            return Err(unsuitable(&format!("the recipe is longer than {MAX_RECIPE_BYTES} bytes")));
+        }
+        let output_format = full.output_format(info.format);
+        check_output(output_size, limits)?;
+        check_records(&full, info.stored_size, info.format, output_format, limits.tile_size)?;
+        let grid = TileGrid::new(output_size, limits.tile_size);
+        let id = JobId(uuid::Uuid::now_v7());
+        let result_kind = kind::result_kind(info.kind);
+        let row = JobRow {
+            id,
+            filename: upload.filename.clone(),
+            result_filename: kind::result_filename(&upload.filename, &canonical, result_kind),
+            recipe: canonical,
+            tile_recipe,
+            status: JobStatus::Processing,
+            created_at: now,
+            ended_at: None,
+            kind: kind::name(info.kind).to_owned(),
+            result_kind: kind::name(result_kind).to_owned(),
+            stored_size: info.stored_size,
+            input_size,
+            output_size,
+            input_format: info.format,
+            output_format,
+            tile_size: limits.tile_size,
+            total_tiles: grid.len(),
+            input_bytes: upload.bytes,
+            output_bytes: None,
+            error: None,
+            decoded: false,
+            mosaic_version: 0,
+            times: StageTimes { upload_started: upload.started_at, ..StageTimes::default() },
+        };
+        Ok(Self { recipe: full, grid, folder: JobFolder::new(jobs, id), row })
+    }
+
+    /// The job of a stored row.
+    ///
+    /// # Errors
+    /// A sentence, when the row's recipe is not one that this version knows.
+    pub fn from_row(row: JobRow, jobs: &Path) -> Result<Self, String> {
+        let recipe: Recipe = row.tile_recipe.parse().map_err(|error| {
+            format!("this version does not know the recipe '{}': {error}", row.tile_recipe)
+        })?;
+        let grid = TileGrid::new(row.output_size, row.tile_size);
+        if grid.len() != row.total_tiles {
+            return Err(format!("the stored job is damaged: {} tiles instead of {}", row.total_tiles, grid.len()));
+        }
+        Ok(Self { recipe, grid, folder: JobFolder::new(jobs, row.id), row })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> JobId {
+        self.row.id
+    }
+
+    /// The part of the input that `tile` needs, and its rectangle in the result.
+    pub fn tile_regions(&self, tile: u32) -> Option<(Region, Region)> {
+        let output = self.grid.region(tile)?;
+        let region = self.recipe.input_region(self.row.stored_size, output).ok()?;
+        Some((region, output))
+    }
+
+    /// The headers of one try of `tile`.
+    pub fn task(&self, tile: u32, attempt: u32, region: Region, output: Region) -> TaskHeader {
+        TaskHeader {
+            job: self.id(),
+            tile,
+            attempt,
+            recipe: self.row.tile_recipe.clone(),
+            image: self.row.stored_size,
+            format: self.row.input_format,
+            region,
+            output,
+            // The job is the trace and the tile the span: nothing needs to be remembered to join them up.
+            traceparent: Some(format!("00-{}-{:016x}-01", self.id().0.simple(), u64::from(tile) + 1)),
+        }
+    }
+
+    /// Bytes of the decoded input.
+    pub fn source_bytes(&self) -> u64 {
+        self.row.stored_size.pixels() * self.row.input_format.bytes_per_pixel() as u64
+    }
+
+    /// Bytes of the result's pixels.
+    pub fn result_bytes(&self) -> u64 {
+        self.row.output_size.pixels() * self.row.output_format.bytes_per_pixel() as u64
+    }
+
+    /// Bytes of a row of the decoded input.
+    pub fn source_stride(&self) -> usize {
+        self.row.stored_size.width as usize * self.row.input_format.bytes_per_pixel()
+    }
+
+    /// Where the pixels of a tile with the rectangle `output` begin in `result.raw`. That file holds tile after tile,
+    /// each row-major in itself, so that a tile is one write and a row of tiles one read.
+    pub fn result_offset(&self, output: Region) -> u64 {
+        let above = u64::from(output.y) * u64::from(self.row.output_size.width);
+        let left = u64::from(output.x) * u64::from(output.height);
+        (above + left) * self.row.output_format.bytes_per_pixel() as u64
+    }
+}
+
+fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
+    let refuse = |detail: String| Err(ApiError::unprocessable("result_too_large", detail));
+    if size.is_empty() {
+        return Err(ApiError::unprocessable("empty_result", "the recipe leaves no pixel of the image"));
+    }
+    if size.width > limits.max_side || size.height > limits.max_side {
+        return refuse(format!("the result would be {size} pixels; a side may have at most {}", limits.max_side));
+    }
+    if size.pixels() > limits.max_pixels {
+        return refuse(format!(
+            "the result would be {size} pixels, {} in all; at most {} are allowed",
+            size.pixels(),
+            limits.max_pixels
+        ));
+    }
+    Ok(())
+}
+
+/// A tile travels as one record each way: both have to fit.
+fn check_records(
+    recipe: &Recipe,
+    image: Size,
+    input: PixelFormat,
+    output: PixelFormat,
+    tile: u32,
+) -> Result<(), ApiError> {
+    let most = MAX_RECORD_BYTES as u64;
+    let code = "tile_too_large";
+    let unsuitable =
+        |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
+    let there = largest_region_bytes(recipe, image, input, tile).map_err(|error| unsuitable(&error))?;
+    let back = u64::from(tile).pow(2) * output.bytes_per_pixel() as u64;
+    if there.max(back) <= most {
+        return Ok(());
+    }
+    let fitting = largest_fitting_tile(recipe, image, input, most)
+        .map(|side| side.min((most / output.bytes_per_pixel() as u64).isqrt() as u32));
+    let remedy = match fitting {
+        Some(side) if side >= 16 => {
+            format!("start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius")
+        }
+        _ => "no tile size is small enough: ask for a smaller radius".to_owned(),
+    };
+    Err(ApiError::unprocessable(
+        code,
+        format!(
+            "a tile of {tile} pixels needs {} bytes of the image with this recipe, and a record takes at most {most}; {remedy}",
+            there.max(back)
+        ),
+    ))
+}
+
+/// Where a job's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFolder(PathBuf);
+
+impl JobFolder {
+    /// The folder of job `id` among `jobs`.
+    pub fn new(jobs: &Path, id: JobId) -> Self {
+        Self(jobs.join(id.to_string()))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The uploaded file.
+    pub fn original(&self) -> PathBuf {
+        self.0.join("original")
+    }
+
+    /// The decoded pixels, row-major, as the file stores them: not turned upright.
+    pub fn source(&self) -> PathBuf {
+        self.0.join("source.raw")
+    }
+
+    /// The pixels of the tiles that are done, see [`JobSpec::result_offset`].
+    pub fn tiles(&self) -> PathBuf {
+        self.0.join("result.raw")
+    }
+
+    /// The finished result.
+    pub fn result(&self, extension: &str) -> PathBuf {
+        self.0.join(format!("result.{extension}"))
+    }
+
+    /// The result while it is being encoded.
+    pub fn unfinished_result(&self) -> PathBuf {
+        self.0.join("result.part")
+    }
+
+    /// The mosaic of a job that has ended.
+    pub fn mosaic(&self) -> PathBuf {
+        self.0.join("mosaic.png")
+    }
+
+    /// Deletes what is only needed while the job is under way: `source.raw`, the unfinished result and, when `completed`,
+    /// `result.raw`. A failed job keeps its done tiles.
+    pub fn remove_scratch(&self, completed: bool) {
+        remove_if_there(&self.source());
+        remove_if_there(&self.unfinished_result());
+        if completed {
+            remove_if_there(&self.tiles());
+        }
+    }
+}
+
+/// Deletes a file; one that is not there is fine, any other trouble is logged.
+pub fn remove_if_there(path: &Path) {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(path = %path.display(), %error, "cannot delete a file"),
+    }
+}

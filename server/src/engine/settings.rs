@@ -1,0 +1,82 @@
+//! What goes into the engine and what comes out of it: its settings, uploads, result files, changes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use azulejo_imaging::file::ImageInfo;
+use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
+use azulejo_protocol::{JobId, Timestamp, Topics};
+use bytes::Bytes;
+use uuid::Uuid;
+
+/// How the engine runs. The values were checked when the settings were read.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// How to reach Kafka.
+    pub kafka: KafkaSettings,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// How topics that are missing are made.
+    pub topic_settings: TopicSettings,
+    /// Folder of the database (`azulejo.sqlite`) and of the jobs (`jobs/ID/`).
+    pub data_dir: PathBuf,
+    /// What an image must keep to. Results keep to its upper bounds, too.
+    pub limits: IntakeLimits,
+    /// An outstanding tile is sent again after this time at the earliest.
+    pub tile_timeout: Duration,
+    /// Error results after which a tile is dead and its job fails.
+    pub max_attempts: u32,
+}
+
+/// A file that is on disk, whole, with its header checked.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Its id.
+    pub id: Uuid,
+    /// Where it is: on the same file system as the data folder, because it is moved, not copied.
+    pub path: PathBuf,
+    /// The client's name for it, made harmless.
+    pub filename: String,
+    /// Its length.
+    pub bytes: u64,
+    /// What its header says.
+    pub info: ImageInfo,
+    /// When its first byte came, if that is known.
+    pub started_at: Option<Timestamp>,
+}
+
+/// A finished result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name that a download gets.
+    pub filename: String,
+    /// `image/png` and the like.
+    pub mime: &'static str,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// A job's picture as far as it is done.
+#[derive(Debug, Clone)]
+pub struct Mosaic {
+    /// Its version: `Job::mosaic_version` at the time it was drawn.
+    pub version: u64,
+    /// The picture as a PNG of 8-bit gray and alpha or RGBA.
+    pub png: Bytes,
+}
+
+/// Something that whoever shows it should look at again. The same subject is told at most a few times a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// A job is new or has changed.
+    Job(JobId),
+    /// A job was deleted.
+    JobGone(JobId),
+    /// A worker came, went or said something.
+    Workers,
+    /// The state of the installation.
+    Health,
+}

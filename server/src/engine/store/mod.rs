@@ -1,0 +1,280 @@
+//! What outlives the process: jobs, what is known of their tiles, and how far the results were read.
+//!
+//! SQLite in WAL mode. One thread owns the connection that writes; whoever wants something written sends it a closure and
+//! waits for the answer. The thread runs all closures that wait at the time as one transaction, each in a savepoint of
+//! its own, and answers only after the commit, so a hundred small writes cost one. A second thread answers reads, so a
+//! long list never holds up a result. Neither blocks the async runtime.
+//!
+//! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
+
+pub mod jobs;
+pub mod schema;
+pub mod tiles;
+
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use rusqlite::{Connection, OpenFlags, Savepoint};
+use tokio::sync::oneshot;
+
+/// Most closures in one transaction.
+const BATCH: usize = 64;
+
+/// Why the database did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite's word.
+    #[error("the database refused: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The transaction could not be committed; nothing of it is stored.
+    #[error("the database could not commit: {0}")]
+    Commit(String),
+    /// The engine is shutting down.
+    #[error("the database is closed")]
+    Closed,
+}
+
+type Work = Box<dyn FnOnce(&mut Savepoint<'_>) -> Reply + Send>;
+/// Tells the caller how it went, once the outcome of the commit is known.
+type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+struct Request {
+    work: Work,
+    /// Whether the commit has to survive a power cut.
+    durable: bool,
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Mutex<Option<Sender<Request>>>,
+    reader: Mutex<Option<Sender<Request>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens or makes the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is no database, or was written by a newer version.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let mut connection =
+            Connection::open(path).with_context(|| format!("cannot open the database {}", path.display()))?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .with_context(|| format!("{} is not a usable database", path.display()))?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        schema::migrate(&mut connection).with_context(|| format!("cannot use the database {}", path.display()))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reads = Connection::open_with_flags(path, flags)?;
+        reads.busy_timeout(Duration::from_secs(10))?;
+        reads.pragma_update(None, "query_only", true)?;
+        let (writer, write_requests) = mpsc::channel();
+        let (reader, read_requests) = mpsc::channel();
+        let threads = vec![
+            spawn("store-writer", connection, write_requests)?,
+            spawn("store-reader", reads, read_requests)?,
+        ];
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: Mutex::new(Some(writer)),
+                reader: Mutex::new(Some(reader)),
+                threads: Mutex::new(threads),
+            }),
+        })
+    }
+
+    /// Runs `work` in a transaction and waits for the commit. It survives the end of the process; after a power cut the
+    /// last moments may be missing, but never a part of a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]: then nothing of `work` is stored.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        ask(&self.inner.writer, false, work).await
+    }
+
+    /// As [`Store::write`], and it survives a power cut.
+    ///
+    /// # Errors
+    /// [`StoreError`]: then nothing of `work` is stored.
+    pub async fn write_durably<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        ask(&self.inner.writer, true, work).await
+    }
+
+    /// As [`Store::write`], for threads that are not part of the async runtime.
+    ///
+    /// # Errors
+    /// [`StoreError`]: then nothing of `work` is stored.
+    pub fn write_blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        ask_blocking(&self.inner.writer, work)
+    }
+
+    /// Runs `work`, which only reads. It sees every write that was answered before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        ask(&self.inner.reader, false, work).await
+    }
+
+    /// As [`Store::read`], for threads that are not part of the async runtime.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn read_blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        ask_blocking(&self.inner.reader, work)
+    }
+
+    /// Finishes what was asked for and closes the database. Later requests get [`StoreError::Closed`].
+    pub fn close(&self) {
+        drop(lock(&self.inner.writer).take());
+        drop(lock(&self.inner.reader).take());
+        for thread in lock(&self.inner.threads).drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the database ended in a panic");
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lost<T>() -> Result<T, StoreError> {
+    Err(StoreError::Commit("the transaction did not begin".into()))
+}
+
+fn send<T, F, R>(
+    channel: &Mutex<Option<Sender<Request>>>,
+    durable: bool,
+    work: F,
+    reply: R,
+) -> Result<(), StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    R: FnOnce(Result<T, StoreError>) + Send + 'static,
+{
+    let work: Work = Box::new(move |savepoint| {
+        let mut result = work(savepoint);
+        if result.is_err()
+            && let Err(error) = savepoint.rollback()
+        {
+            result = Err(error);
+        }
+        Box::new(move |committed| {
+            reply(match (committed, result) {
+                (_, Err(error)) => Err(StoreError::Sqlite(error)),
+                (Err(error), Ok(_)) => Err(StoreError::Commit(error)),
+                (Ok(()), Ok(value)) => Ok(value),
+            });
+        })
+    });
+    let guard = lock(channel);
+    let channel = guard.as_ref().ok_or(StoreError::Closed)?;
+    channel.send(Request { work, durable }).map_err(|_| StoreError::Closed)
+}
+
+async fn ask<T, F>(channel: &Mutex<Option<Sender<Request>>>, durable: bool, work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    // A caller that has gone away does not mind: the write stands all the same.
+    send(channel, durable, work, move |result| drop(sender.send(result)))?;
+    receiver.await.unwrap_or_else(|_| lost())
+}
+
+fn ask_blocking<T, F>(channel: &Mutex<Option<Sender<Request>>>, work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::sync_channel(1);
+    send(channel, false, work, move |result| drop(sender.send(result)))?;
+    receiver.recv().unwrap_or_else(|_| lost())
+}
+
+fn spawn(name: &str, connection: Connection, requests: Receiver<Request>) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || serve(connection, &requests))
+        .context("cannot start a thread of the database")
+}
+
+fn serve(mut connection: Connection, requests: &Receiver<Request>) {
+    while let Ok(first) = requests.recv() {
+        let mut batch = vec![first];
+        batch.extend(requests.try_iter().take(BATCH - 1));
+        let durable = batch.iter().any(|request| request.durable);
+        let mut replies = Vec::with_capacity(batch.len());
+        let committed = commit(&mut connection, batch, durable, &mut replies);
+        if let Err(error) = &committed {
+            tracing::error!(%error, "the database could not commit");
+        }
+        for reply in replies {
+            reply(committed.as_ref().copied().map_err(ToString::to_string));
+        }
+    }
+}
+
+/// Runs a batch as one transaction. What fails is rolled back alone; the others are kept.
+fn commit(
+    connection: &mut Connection,
+    batch: Vec<Request>,
+    durable: bool,
+    replies: &mut Vec<Reply>,
+) -> rusqlite::Result<()> {
+    if durable {
+        connection.pragma_update(None, "synchronous", "full")?;
+    }
+    let mut transaction = connection.transaction()?;
+    for request in batch {
+        let mut savepoint = transaction.savepoint()?;
+        // A savepoint that is dropped without commit rolls back; the reply knows whether its work succeeded.
+        let reply = (request.work)(&mut savepoint);
+        savepoint.commit()?;
+        replies.push(reply);
+    }
+    let result = transaction.commit();
+    if durable {
+        connection.pragma_update(None, "synchronous", "normal")?;
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests;

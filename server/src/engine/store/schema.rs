@@ -1,0 +1,111 @@
+//! The tables, one migration after the other. A migration that was released is never changed.
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+const MIGRATIONS: &[M<'_>] = &[M::up(
+    "CREATE TABLE jobs (
+        id TEXT PRIMARY KEY NOT NULL,
+        filename TEXT NOT NULL,
+        -- What the client asked for, in canonical text.
+        recipe TEXT NOT NULL,
+        -- What workers are told: orientation first, then the client's recipe.
+        tile_recipe TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('processing', 'completed', 'failed', 'cancelled')),
+        -- Times are microseconds since 1970, UTC.
+        created_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        kind TEXT NOT NULL,
+        result_kind TEXT NOT NULL,
+        stored_width INTEGER NOT NULL,
+        stored_height INTEGER NOT NULL,
+        input_width INTEGER NOT NULL,
+        input_height INTEGER NOT NULL,
+        output_width INTEGER NOT NULL,
+        output_height INTEGER NOT NULL,
+        input_format TEXT NOT NULL,
+        output_format TEXT NOT NULL,
+        tile_size INTEGER NOT NULL,
+        total_tiles INTEGER NOT NULL,
+        input_bytes INTEGER NOT NULL,
+        output_bytes INTEGER,
+        result_filename TEXT NOT NULL,
+        error TEXT,
+        -- Whether the decoded pixels are all on disk.
+        decoded INTEGER NOT NULL DEFAULT 0,
+        mosaic_version INTEGER NOT NULL DEFAULT 0,
+        upload_started INTEGER,
+        decode_started INTEGER,
+        decode_finished INTEGER,
+        tiles_started INTEGER,
+        tiles_finished INTEGER,
+        assemble_started INTEGER,
+        assemble_finished INTEGER
+    ) STRICT;
+    CREATE INDEX jobs_by_time ON jobs (created_at DESC, id DESC);
+    CREATE INDEX jobs_by_status ON jobs (status, created_at DESC);
+
+    -- Only tiles that have something to say: done, dead, or failed and waiting for another try.
+    CREATE TABLE tiles (
+        job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        tile INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('queued', 'done', 'dead')),
+        attempt INTEGER NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0,
+        worker TEXT,
+        micros INTEGER,
+        transit_micros INTEGER,
+        error TEXT,
+        -- CRC-32 of the pixels of a tile that is done: whether the scratch file still has them.
+        checksum INTEGER,
+        PRIMARY KEY (job, tile)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The first offset of each partition of the results that was not read yet.
+    CREATE TABLE positions (
+        topic TEXT NOT NULL,
+        partition INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (topic, partition)
+    ) STRICT, WITHOUT ROWID;",
+)];
+
+/// Brings the tables of `connection` to the newest version.
+///
+/// # Errors
+/// The file is no database, or a newer version of the program wrote it.
+pub fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
+    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => anyhow::anyhow!(
+            "it was written by a newer version of Azulejo: use that version, or another data folder"
+        ),
+        other => other.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_well_formed() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_refused_with_the_remedy() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 1000).unwrap();
+        assert!(migrate(&mut connection).unwrap_err().to_string().contains("newer version"));
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+    }
+}

@@ -1,0 +1,211 @@
+//! Jobs, tiles and the installation as the API shows them: what is stored, with what is in memory on top.
+
+use std::time::Instant;
+
+use azulejo_protocol::{
+    Health, Job, JobId, JobStatus, Progress, Stage, StageName, TileInfo, TileState, TileStates,
+};
+use rusqlite::Connection;
+
+use super::live::{Cell, LiveJob};
+use super::shared::Shared;
+use super::store::jobs::{JobRow, StageTimes};
+use super::store::tiles::{self, TileRow};
+
+/// How much of a job is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// As in lists: no steps, no workers, tiles only while it is under way.
+    Summary,
+    /// Everything.
+    Whole,
+}
+
+/// A job under way.
+pub fn live(job: &LiveJob, detail: Detail, now: Instant) -> Job {
+    let row = &job.run.spec.row;
+    let progress = job.progress();
+    Job {
+        status: JobStatus::Processing,
+        progress,
+        in_flight: job.in_flight(),
+        tiles_per_second: job.tiles_per_second(now),
+        seconds_left: job.seconds_left(now),
+        mosaic_version: job.mosaic_version,
+        stages: if detail == Detail::Whole { live_stages(job) } else { Vec::new() },
+        tiles: TileStates::encode(job.states()),
+        workers: if detail == Detail::Whole { job.shares() } else { Vec::new() },
+        ..bare(row)
+    }
+}
+
+/// A job that has ended (or, between two moments, one that memory does not have yet), from the database.
+pub fn stored(db: &Connection, row: &JobRow, detail: Detail) -> rusqlite::Result<Job> {
+    let (done, dead) = if row.status == JobStatus::Completed {
+        (row.total_tiles, 0)
+    } else {
+        tiles::counts(db, row.id)?
+    };
+    let progress = Progress {
+        total: row.total_tiles,
+        pending: row.total_tiles.saturating_sub(done + dead),
+        completed: done,
+        failed: dead,
+    };
+    let seconds = match (row.times.tiles_started, row.times.tiles_finished.or(row.ended_at)) {
+        (Some(from), Some(to)) => (to - from).as_seconds_f32(),
+        _ => 0.0,
+    };
+    let mut job = Job {
+        progress,
+        tiles_per_second: if seconds > 0.0 { done as f32 / seconds } else { 0.0 },
+        ..bare(row)
+    };
+    if detail == Detail::Whole || !row.status.is_final() {
+        let mut states = vec![TileState::Queued; row.total_tiles as usize];
+        for (tile, state) in tiles::states(db, row.id)? {
+            if let Some(place) = states.get_mut(tile as usize) {
+                *place = state;
+            }
+        }
+        job.tiles = TileStates::encode(states);
+    }
+    if detail == Detail::Whole {
+        job.stages = stages(row, &row.times, progress, None);
+        job.workers = tiles::shares(db, row.id)?;
+    }
+    Ok(job)
+}
+
+/// What the row alone says.
+pub fn bare(row: &JobRow) -> Job {
+    Job {
+        job_id: row.id,
+        original_filename: row.filename.clone(),
+        total_tiles: row.total_tiles,
+        transformation: row.recipe.clone(),
+        status: row.status,
+        created_at: row.created_at,
+        completed_at: row.ended_at,
+        input_size: row.input_size,
+        output_size: row.output_size,
+        input_format: row.input_format,
+        output_format: row.output_format,
+        tile_size: row.tile_size,
+        input_bytes: row.input_bytes,
+        output_bytes: row.output_bytes,
+        result_filename: row.result_filename.clone(),
+        progress: Progress::default(),
+        in_flight: 0,
+        tiles_per_second: 0.0,
+        seconds_left: None,
+        error: row.error.clone(),
+        mosaic_version: row.mosaic_version,
+        stages: Vec::new(),
+        tiles: TileStates::default(),
+        workers: Vec::new(),
+    }
+}
+
+fn live_stages(job: &LiveJob) -> Vec<Stage> {
+    let spec = &job.run.spec;
+    let live = Live { decoded_rows: job.decoded_rows, bands: job.encoded_bands, all_bands: spec.grid.rows() };
+    stages(&spec.row, &job.times, job.progress(), Some(live))
+}
+
+struct Live {
+    decoded_rows: u32,
+    bands: u32,
+    all_bands: u32,
+}
+
+fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Live>) -> Vec<Stage> {
+    let stage = |name, started_at, finished_at, note| Stage { name, started_at, finished_at, note };
+    let decode = match &live {
+        Some(live) if times.decode_started.is_some() && live.decoded_rows < row.stored_size.height => {
+            format!("row {} of {}", live.decoded_rows, row.stored_size.height)
+        }
+        _ => format!("{} {}", row.input_size, row.input_format.label()),
+    };
+    let mut rendered = format!("{} of {}", progress.completed, progress.total);
+    if progress.failed > 0 {
+        rendered.push_str(&format!(", {} dead", progress.failed));
+    }
+    let assembled = match (&live, row.output_bytes) {
+        (_, Some(bytes)) => show_bytes(bytes),
+        (Some(live), None) if live.bands > 0 => format!("done to row {} of {}", live.bands, live.all_bands),
+        _ => String::new(),
+    };
+    vec![
+        stage(
+            StageName::Upload,
+            times.upload_started.or(Some(row.created_at)),
+            Some(row.created_at),
+            show_bytes(row.input_bytes),
+        ),
+        stage(StageName::Decode, times.decode_started, times.decode_finished, decode),
+        stage(StageName::Tiles, times.tiles_started, times.tiles_finished, rendered),
+        stage(StageName::Assemble, times.assemble_started, times.assemble_finished, assembled),
+    ]
+}
+
+fn show_bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// One tile: `cell` from memory if its job is under way, `stored` from the database if there is a row.
+pub fn tile(row: &JobRow, tile: u32, cell: Option<Cell>, stored: Option<TileRow>) -> Option<TileInfo> {
+    let grid = azulejo_imaging::TileGrid::new(row.output_size, row.tile_size);
+    let region = grid.region(tile)?;
+    let state = cell.map(|cell| cell.state).or(stored.as_ref().map(|row| row.state)).unwrap_or_default();
+    let attempt = cell.map_or(0, |cell| u32::from(cell.attempt)).max(stored.as_ref().map_or(0, |row| row.attempt));
+    Some(TileInfo {
+        tile,
+        row: tile / grid.columns(),
+        column: tile % grid.columns(),
+        region,
+        state,
+        attempt,
+        worker_id: stored.as_ref().and_then(|row| row.worker.clone()),
+        micros: stored.as_ref().and_then(|row| row.micros),
+        transit_ms: stored.as_ref().and_then(|row| row.transit_micros).map(|micros| micros as f32 / 1000.0),
+        error: stored.and_then(|row| row.error),
+    })
+}
+
+/// The installation.
+pub fn health(shared: &Shared) -> Health {
+    let now = Instant::now();
+    let core = shared.core();
+    let (workers, slots) = core.workers.live(now);
+    let (tiles_in_flight, age) = core.lag(now);
+    let status = match (core.connected, workers) {
+        (false, _) => "degraded",
+        (true, 0) => "waiting",
+        (true, _) => "healthy",
+    };
+    Health {
+        status: status.to_owned(),
+        kafka_connected: core.connected,
+        kafka_broker: shared.config.kafka.brokers.clone(),
+        workers,
+        slots,
+        jobs_processing: core.jobs().count() as u32,
+        tiles_in_flight,
+        lag_seconds: age.as_secs_f32(),
+        tiles_per_second: core.rate.per_second(now),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime: shared.started.elapsed().as_secs_f64(),
+        limits: shared.config.limits,
+    }
+}
+
+/// What is said of a job that there is none of.
+pub fn no_such_job(id: JobId) -> azulejo_protocol::ApiError {
+    azulejo_protocol::ApiError::not_found("job_not_found", format!("there is no job {id}"))
+}
