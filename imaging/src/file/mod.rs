@@ -1,1 +1,270 @@
 //! Image files, read and written in strips with bounded memory.
+//!
+//! # Tour
+//! - [`probe`] reads a header and refuses what is no image, damaged at the start or beyond the [`Limits`].
+//! - [`Decoder`] gives the stored rows from top to bottom; [`Orientation::recipe`] turns them upright.
+//! - [`Encoder`] takes rows from top to bottom and writes the file.
+//! - [`apply_file`] does all of it: file in, recipe, file out.
+//!
+//! Each format has a file for reading and one for writing. Palettes and samples of less than 8 bit are expanded, CMYK
+//! becomes RGB; nothing else is converted.
+
+mod apply;
+mod decoder;
+mod encoder;
+mod error;
+mod exif;
+mod jpeg_read;
+mod jpeg_write;
+mod png_read;
+mod png_write;
+mod scratch;
+mod splice;
+
+use std::path::Path;
+
+pub use apply::{Applied, ApplyOptions, ApplyProgress, apply_file};
+pub use decoder::{Decoder, RowSpan};
+pub use encoder::{EncodeOptions, Encoder};
+pub use error::{FileError, FileErrorKind};
+pub use exif::Orientation;
+
+use crate::{Depth, PixelFormat, Size};
+
+/// What a file may ask for. Everything is checked against these before it is allocated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the file.
+    pub max_bytes: u64,
+    /// Pixels of the image.
+    pub max_pixels: u64,
+    /// Pixels of the longer side.
+    pub max_side: u32,
+    /// Bytes of each piece of metadata, unpacked: ICC profile, EXIF.
+    pub max_metadata_bytes: usize,
+    /// Pixels of an image that cannot be read in strips and is held in memory as a whole: JPEG, WebP, interlaced PNG.
+    pub max_unstreamed_pixels: u64,
+}
+
+impl Default for Limits {
+    /// A file of 4 GiB, 2 gigapixels, 200,000 pixels a side, 8 MiB of metadata; 134 megapixels where the whole image has
+    /// to be in memory.
+    fn default() -> Self {
+        Self {
+            max_bytes: 4 << 30,
+            max_pixels: 2_000_000_000,
+            max_side: 200_000,
+            max_metadata_bytes: 8 << 20,
+            max_unstreamed_pixels: 1 << 27,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the size that a header announces.
+    pub(crate) fn check_size(&self, size: Size) -> Result<(), FileError> {
+        if size.is_empty() {
+            return Err(FileError::damaged(format!("its header says {size} pixels")));
+        }
+        if size.width > self.max_side || size.height > self.max_side {
+            let limit = self.max_side;
+            return Err(FileError::too_large(format!(
+                "{size} pixels; the longest side allowed is {limit} pixels"
+            )));
+        }
+        if size.pixels() > self.max_pixels {
+            let limit = self.max_pixels;
+            return Err(FileError::too_large(format!(
+                "{size} pixels; {limit} pixels are allowed in all"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks the size of an image that has to be held in memory; `why` says what makes it so.
+    pub(crate) fn check_unstreamed(&self, size: Size, why: &str) -> Result<(), FileError> {
+        if size.pixels() > self.max_unstreamed_pixels {
+            let limit = self.max_unstreamed_pixels;
+            return Err(FileError::too_large(format!(
+                "{size} pixels; {why} cannot be read in strips, and {limit} pixels are allowed then; \
+                 PNG (not interlaced) and TIFF are read in strips"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The file formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// TIFF and BigTIFF.
+    Tiff,
+    /// WebP.
+    WebP,
+}
+
+impl FileKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Tiff, Self::WebP];
+
+    /// `png`, `jpeg`, `tiff` or `webp`: what APIs and settings use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Tiff => "tiff",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The name for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::Tiff => "TIFF",
+            Self::WebP => "WebP",
+        }
+    }
+
+    /// The usual file name extension, without a dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Tiff => "tif",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The media type.
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Tiff => "image/tiff",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// From a name or an extension, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "png" => Some(Self::Png),
+            "jpeg" | "jpg" | "jpe" | "jfif" => Some(Self::Jpeg),
+            "tiff" | "tif" => Some(Self::Tiff),
+            "webp" => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// From the extension of a path.
+    pub fn from_path(path: &Path) -> Option<Self> {
+        Self::from_name(path.extension()?.to_str()?)
+    }
+
+    /// From the first bytes of a file; twelve are enough.
+    pub fn from_magic(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
+            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// Whether an image of that size and format can be written as this kind without losing anything.
+    ///
+    /// # Errors
+    /// With a sentence that says which kind can.
+    pub fn check(self, size: Size, format: PixelFormat) -> Result<(), FileError> {
+        let eight = format.depth == Depth::Eight;
+        let problem = match self {
+            Self::Jpeg if !eight => Some("holds 8 bit only"),
+            Self::Jpeg if format.channels.has_alpha() => Some("has no alpha"),
+            Self::Jpeg if size.width > 65535 || size.height > 65535 => {
+                Some("holds 65535 pixels a side at most")
+            }
+            Self::WebP if !eight => Some("holds 8 bit only"),
+            Self::WebP if size.width > 16383 || size.height > 16383 => {
+                Some("holds 16383 pixels a side at most")
+            }
+            _ => None,
+        };
+        problem.map_or(Ok(()), |problem| {
+            Err(FileError::unsupported(format!(
+                "{} {problem}, and the result is {size} pixels of {}; choose png or tiff",
+                self.label(),
+                format.label(),
+            )))
+        })
+    }
+}
+
+impl std::fmt::Display for FileKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+/// What a file says about its image before any pixel is decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageInfo {
+    /// The format of the file.
+    pub kind: FileKind,
+    /// Size as stored.
+    pub stored_size: Size,
+    /// Format of the rows that [`Decoder`] gives: after palettes and small samples are expanded and CMYK is converted.
+    pub format: PixelFormat,
+    /// How the stored pixels have to be turned.
+    pub orientation: Orientation,
+    /// What carries over to the result.
+    pub metadata: Metadata,
+}
+
+impl ImageInfo {
+    /// Size of the upright image.
+    pub fn size(&self) -> Size {
+        self.orientation.upright(self.stored_size)
+    }
+}
+
+/// Data about an image that carries over from file to file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metadata {
+    /// ICC colour profile.
+    pub icc: Option<Vec<u8>>,
+    /// Pixels per metre, horizontally and vertically, as stored.
+    pub resolution: Option<(f64, f64)>,
+    /// EXIF as a TIFF structure, orientation reset. Written only when [`EncodeOptions::keep_exif`] says so: it may hold
+    /// the place and the camera's serial number.
+    pub exif: Option<Vec<u8>>,
+}
+
+impl Metadata {
+    /// The metadata of the image after `recipe`: a gray result cannot keep a profile for colour, nor the other way round.
+    pub fn for_format(&self, format: PixelFormat) -> Self {
+        let fits = |icc: &Vec<u8>| match icc.get(16..20) {
+            Some(b"GRAY") => format.channels.count() <= 2,
+            Some(b"RGB ") => format.channels.count() >= 3,
+            _ => false,
+        };
+        Self {
+            icc: self.icc.clone().filter(fits),
+            ..self.clone()
+        }
+    }
+}
+
+/// Reads the header of the image at `path`: magic bytes, size, format, metadata. No pixel is decoded.
+///
+/// # Errors
+/// When it is no image, damaged, beyond the limits or of a kind that is not read.
+pub fn probe(path: &Path, limits: &Limits) -> Result<ImageInfo, FileError> {
+    Ok(Decoder::open(path, limits)?.info().clone())
+}

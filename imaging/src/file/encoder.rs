@@ -1,0 +1,151 @@
+//! Writing: one encoder over all formats, rows from top to bottom.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::jpeg_write::JpegWriter;
+use super::png_write::PngWriter;
+use super::{FileError, FileKind, Metadata};
+use crate::{PixelFormat, Size};
+
+/// How to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// JPEG quality, 1 to 100. From 90 on colour is stored in full resolution.
+    pub quality: u8,
+    /// Threads that compress a PNG beside the caller's; at most one is of use elsewhere.
+    pub threads: usize,
+    /// Whether EXIF carries over. Off by default: it may hold the place and the camera's serial number.
+    pub keep_exif: bool,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self {
+            quality: 90,
+            threads: 1,
+            keep_exif: false,
+        }
+    }
+}
+
+/// Writes an image from top to bottom.
+pub struct Encoder {
+    writer: Writer,
+    stride: usize,
+    missing_bytes: u64,
+}
+
+enum Writer {
+    Png(PngWriter),
+    Jpeg(JpegWriter),
+}
+
+/// The file, buffered, counting what was written.
+pub(super) struct Output {
+    file: BufWriter<File>,
+    written: u64,
+}
+
+impl Output {
+    /// Writes out what is buffered; gives the length.
+    pub(super) fn finish(mut self) -> std::io::Result<u64> {
+        self.file.flush()?;
+        Ok(self.written)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.written += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Encoder {
+    /// Creates the file at `path`, over one that is there, for an image of that size and format.
+    ///
+    /// # Errors
+    /// When `kind` cannot hold such an image (see [`FileKind::check`]) or the file cannot be written.
+    pub fn create(
+        path: &Path,
+        kind: FileKind,
+        options: &EncodeOptions,
+        size: Size,
+        format: PixelFormat,
+        metadata: &Metadata,
+    ) -> Result<Self, FileError> {
+        kind.check(size, format)?;
+        if size.is_empty() {
+            return Err(FileError::unsupported(format!(
+                "an image of {size} pixels cannot be written"
+            )));
+        }
+        let mut metadata = metadata.for_format(format);
+        if !options.keep_exif {
+            metadata.exif = None;
+        }
+        let output = Output {
+            file: BufWriter::with_capacity(1 << 16, File::create(path)?),
+            written: 0,
+        };
+        let stride = size.width as usize * format.bytes_per_pixel();
+        let writer = match kind {
+            FileKind::Png => Writer::Png(PngWriter::new(output, options, size, format, &metadata)?),
+            FileKind::Jpeg => Writer::Jpeg(JpegWriter::new(output, options, size, format, &metadata)?),
+            FileKind::Tiff | FileKind::WebP => {
+                return Err(FileError::unsupported(format!(
+                    "{kind} files are not written; choose png or jpeg"
+                )));
+            }
+        };
+        Ok(Self {
+            writer,
+            stride,
+            missing_bytes: stride as u64 * u64::from(size.height),
+        })
+    }
+
+    /// Takes the next rows, as many as there are in `rows`.
+    ///
+    /// # Errors
+    /// When `rows` are not whole rows, are more than the image has, or cannot be written.
+    pub fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+        if !rows.len().is_multiple_of(self.stride) || rows.len() as u64 > self.missing_bytes {
+            return Err(FileError::unsupported(format!(
+                "{} bytes are not whole rows of {} bytes of the {} that are missing",
+                rows.len(),
+                self.stride,
+                self.missing_bytes
+            )));
+        }
+        self.missing_bytes -= rows.len() as u64;
+        match &mut self.writer {
+            Writer::Png(writer) => writer.write_rows(rows),
+            Writer::Jpeg(writer) => writer.write_rows(rows),
+        }
+    }
+
+    /// Writes the end; gives the length of the file.
+    ///
+    /// # Errors
+    /// When rows are missing or the file cannot be written.
+    pub fn finish(self) -> Result<u64, FileError> {
+        if self.missing_bytes > 0 {
+            return Err(FileError::unsupported(format!(
+                "{} bytes of rows are missing",
+                self.missing_bytes
+            )));
+        }
+        match self.writer {
+            Writer::Png(writer) => writer.finish(),
+            Writer::Jpeg(writer) => writer.finish(),
+        }
+    }
+}
