@@ -1,14 +1,42 @@
 //! The Leptos application: pages, components, server functions. Rendered by the server, hydrated in the browser.
 //!
 //! # Tour
-//! - [`document`]: the HTML document around the application ([`shell`]). [`root`]: [`App`], its routes.
-//! - `backend` (feature `ssr`): what the pages need from the server.
+//! - [`shell`] (feature `ssr`): the HTML document around the application. [`App`]: its routes and what all pages share.
+//! - `pages/`: Studio, Jobs, Job, Workers. `components/`: what they are made of.
+//! - `actions`: the server functions; each calls the `backend` (feature `ssr`) that the server puts into context.
+//! - `live`: the stream of events that keeps an open page up to date. `upload` (feature `hydrate`): sending a file.
+//! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
+//!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
 
+mod actions;
 #[cfg(feature = "ssr")]
 pub mod backend;
+#[cfg(feature = "hydrate")]
+mod browser;
+mod clock;
+mod components;
+#[cfg(feature = "ssr")]
 mod document;
+mod estimate;
+mod failure;
+mod header;
+mod job_list;
+mod live;
+mod mosaic;
+mod pages;
+mod pattern;
+mod picked;
+mod recipe_draft;
+mod recipe_words;
 mod root;
+#[cfg(test)]
+mod sample;
+mod theme;
+#[cfg(feature = "hydrate")]
+mod upload;
+mod words;
 
+#[cfg(feature = "ssr")]
 pub use document::shell;
 pub use root::App;
 

@@ -1,23 +1,48 @@
-//! The application: its routes.
+//! The application: its routes, and what all pages share.
 
+use azulejo_protocol::{Health, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::SsrMode;
 use leptos_router::components::{Route, Router, Routes};
-use leptos_router::path;
+use leptos_router::{SsrMode, path};
+
+use crate::actions::{get_health, list_workers};
+use crate::clock::Clock;
+use crate::components::{Header, Patterns};
+use crate::failure::Failure;
+use crate::live::Live;
+use crate::pages::{JobPage, JobsPage, NotFound, StudioPage, WorkersPage};
+
+/// What was loaded once for all pages; [`Live`] has what came since.
+#[derive(Clone, Copy)]
+pub struct Shared {
+    /// State of the installation.
+    pub health: Resource<Result<Health, Failure>>,
+    /// Workers known.
+    pub workers: Resource<Result<Vec<WorkerInfo>, Failure>>,
+}
 
 /// The whole application.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    Live::provide();
+    Clock::provide();
+    provide_context(Shared {
+        health: Resource::new(|| (), |()| get_health()),
+        workers: Resource::new(|| (), |()| list_workers()),
+    });
+    Patterns::provide();
     view! {
         <Title text="Azulejo" />
         <Router>
-            <main>
-                <Routes fallback=|| "There is nothing at this address.">
-                    <Route path=path!("/") view=|| view! { <h1>"Azulejo"</h1> } ssr=SsrMode::Async />
-                </Routes>
-            </main>
+            <Header />
+            <Routes fallback=NotFound>
+                <Route path=path!("/") view=StudioPage ssr=SsrMode::Async />
+                <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async />
+                <Route path=path!("/job/:id") view=JobPage ssr=SsrMode::Async />
+                <Route path=path!("/workers") view=WorkersPage ssr=SsrMode::Async />
+            </Routes>
         </Router>
     }
 }

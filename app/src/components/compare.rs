@@ -1,0 +1,96 @@
+//! Original and result in one picture, with a split that can be dragged, or moved by keyboard: it is a range input
+//! that covers the picture. Where the result has another shape than the original, they stand side by side.
+
+use azulejo_protocol::Job;
+use leptos::prelude::*;
+
+use super::mosaic::picture;
+
+/// The comparison of a completed job.
+#[component]
+pub fn Compare(
+    /// The job.
+    job: Job,
+) -> impl IntoView {
+    let original = format!("/job/{}/original.png", job.job_id);
+    let result = picture(job.job_id, job.mosaic_version, None).unwrap_or_default();
+    if job.input_size == job.output_size {
+        let (width, height) = (job.output_size.width, job.output_size.height);
+        view! {
+            <figure class="compare">
+                <Split width height original result />
+                <figcaption>
+                    <span class="hint">"Drag the line, or move it with the arrow keys."</span>
+                </figcaption>
+            </figure>
+        }
+        .into_any()
+    } else {
+        view! {
+            <div class="compare side">
+                <figure>
+                    <img src=original alt="Original" width=job.input_size.width height=job.input_size.height />
+                    <figcaption>{format!("original, {} × {}", job.input_size.width, job.input_size.height)}</figcaption>
+                </figure>
+                <figure>
+                    <img src=result alt="Result" width=job.output_size.width height=job.output_size.height />
+                    <figcaption>{format!("result, {} × {}", job.output_size.width, job.output_size.height)}</figcaption>
+                </figure>
+            </div>
+        }
+        .into_any()
+    }
+}
+
+/// The picture with the split.
+#[component]
+fn Split(width: u32, height: u32, original: String, result: String) -> impl IntoView {
+    let share = RwSignal::new(0.5_f64);
+    let x = move || format!("{:.1}", share.get() * f64::from(width));
+    let right = move || format!("{:.1}", (1.0 - share.get()) * f64::from(width));
+    let knob = f64::from(width) / 60.0;
+    view! {
+        <div class="split">
+            <svg viewBox=format!("0 0 {width} {height}") role="img" aria-label="Original on the left, result on the right">
+                <defs>
+                    <clipPath id="split-right">
+                        <rect x=x width=right height=height />
+                    </clipPath>
+                </defs>
+                <rect class="paper" width=width height=height />
+                <image href=original width=width height=height preserveAspectRatio="none" />
+                <g clip-path="url(#split-right)">
+                    <rect class="paper" width=width height=height />
+                    <image href=result width=width height=height preserveAspectRatio="none" />
+                </g>
+                <path class="line" d=move || format!("M{} 0V{height}", x()) />
+                <g class="knob" transform=move || format!("translate({} {})", x(), height / 2)>
+                    <circle r=knob />
+                    <path d=format!(
+                        "M{0} -{1}L-{2} 0L{0} {1}M{3} -{1}L{4} 0L{3} {1}",
+                        -knob * 0.25,
+                        knob * 0.4,
+                        knob * 0.6,
+                        knob * 0.25,
+                        knob * 0.6,
+                    ) />
+                </g>
+            </svg>
+            <input
+                type="range"
+                min="0"
+                max="1000"
+                value="500"
+                aria-label="Split between original and result"
+                on:input=move |event| {
+                    if let Ok(value) = event_target_value(&event).parse::<f64>() {
+                        share.set(value / 1000.0);
+                    }
+                }
+            />
+            <span class="tag left">"original"</span>
+            <span class="tag right">"result"</span>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,86 @@
+//! Where the picture goes: a wall of unglazed tiles to drop it on, and then the picture itself. It is a file input
+//! with a large label, so that it works by keyboard and without JavaScript.
+
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use crate::picked::Picked;
+
+/// One motif of the wall, 80 by 80: four petals in a frame, as if drawn with a pencil on the biscuit.
+const MOTIF: &str = "M0 0h80v80h-80zM40 4Q43 37 76 40Q43 43 40 76Q37 43 4 40Q37 37 40 4zM4 4h16a16 16 0 0 1-16 16zM76 4v16a16 16 0 0 1-16-16zM4 76v-16a16 16 0 0 1 16 16zM76 76h-16a16 16 0 0 1 16-16z";
+
+/// The zone. `choose` gets the file input whenever a file was chosen or dropped.
+#[component]
+pub fn DropZone(
+    /// The picture, once there is one.
+    #[prop(into)]
+    picked: Signal<Option<Picked>>,
+    /// Called with the input that holds the file.
+    #[prop(into)]
+    choose: Callback<HtmlInputElement>,
+) -> impl IntoView {
+    let over = RwSignal::new(false);
+    let shown = RwSignal::new(true);
+    Effect::new(move |_| {
+        picked.track();
+        shown.set(true);
+    });
+    let class = move || match (over.get(), picked.with(Option::is_some)) {
+        (true, _) => "drop over",
+        (false, true) => "drop filled",
+        (false, false) => "drop",
+    };
+    view! {
+        <div class=class>
+            <input
+                id="file"
+                type="file"
+                name="file"
+                accept="image/png,image/jpeg"
+                required
+                aria-describedby="file-hint"
+                on:change=move |event| choose.run(event_target(&event))
+                on:dragenter=move |_| over.set(true)
+                on:dragleave=move |_| over.set(false)
+                on:drop=move |_| over.set(false)
+            />
+            <svg class="wall-drawing" aria-hidden="true">
+                <defs>
+                    <pattern id="wall" width="80" height="80" patternUnits="userSpaceOnUse">
+                        <path d=MOTIF />
+                    </pattern>
+                </defs>
+                <rect width="100%" height="100%" fill="url(#wall)" />
+            </svg>
+            {move || {
+                picked
+                    .get()
+                    .filter(|_| shown.get())
+                    .map(|picked| {
+                        view! {
+                            <img
+                                class="local"
+                                src=picked.url
+                                alt=format!("Preview of {}", picked.name)
+                                on:error=move |_| shown.set(false)
+                            />
+                        }
+                    })
+            }}
+            <label for="file" class="invite">
+                {move || {
+                    if picked.with(Option::is_some) {
+                        view! { <span class="again">"Choose another picture"</span> }.into_any()
+                    } else {
+                        view! {
+                            <strong>"Drop a picture here"</strong>
+                            <span id="file-hint">"or choose one: PNG or JPEG, large is welcome"</span>
+                        }
+                        .into_any()
+                    }
+                }}
+            </label>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,109 @@
+//! What can be done with a job: compare, download, cancel, retry, delete. Forms, so that they work without
+//! JavaScript; with it they are calls of the same server functions.
+
+use azulejo_protocol::{Job, JobStatus};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use super::FailureNotice;
+use crate::actions::{CancelJob, DeleteJob, RetryJob};
+use crate::words;
+
+/// The buttons for `job` as it stands. `changed` gets the job that an action answers with.
+#[component]
+pub fn JobActions(
+    /// The job.
+    #[prop(into)]
+    job: Signal<Job>,
+    /// Called with the job as an action left it.
+    #[prop(into)]
+    changed: Callback<Job>,
+    /// Whether the comparison is shown.
+    #[prop(into)]
+    comparing: Signal<bool>,
+) -> impl IntoView {
+    let id = job.with_untracked(|job| job.job_id);
+    let status = Memo::new(move |_| job.with(|job| job.status));
+    let cancel = ServerAction::<CancelJob>::new();
+    let retry = ServerAction::<RetryJob>::new();
+    let delete = ServerAction::<DeleteJob>::new();
+    Effect::new(move |_| {
+        for answer in [cancel.value().get(), retry.value().get()].into_iter().flatten().flatten() {
+            changed.run(answer);
+        }
+    });
+    let failure = move || {
+        let of_job = |value: Option<Result<Job, _>>| value.and_then(Result::err);
+        of_job(cancel.value().get())
+            .or_else(|| of_job(retry.value().get()))
+            .or_else(|| delete.value().get().and_then(Result::err))
+    };
+    let sure = RwSignal::new(false);
+    let ask_first = move |event: leptos::ev::MouseEvent| {
+        if !sure.get_untracked() {
+            event.prevent_default();
+            sure.set(true);
+        }
+    };
+    let buttons = move || {
+        let id_field = move || view! { <input type="hidden" name="id" value=id.to_string() /> };
+        match status.get() {
+            JobStatus::Processing => view! {
+                <ActionForm action=cancel>
+                    {id_field()} <button class="warn" disabled=move || cancel.pending().get()>
+                        "Cancel"
+                    </button>
+                </ActionForm>
+            }
+            .into_any(),
+            status => view! {
+                {(status == JobStatus::Completed)
+                    .then(|| {
+                        let size = job.with_untracked(|job| job.output_bytes.map(words::bytes));
+                        view! {
+                            <a
+                                class="button"
+                                href=move || if comparing.get() { format!("/job/{id}") } else { format!("/job/{id}?view=compare") }
+                            >
+                                {move || if comparing.get() { "Show tiles" } else { "Compare" }}
+                            </a>
+                            <a class="button" href=format!("/job/{id}/result") rel="external" target="_blank">
+                                "Open"
+                            </a>
+                            <a class="button go" href=format!("/download/{id}") rel="external" download="">
+                                {size.map_or_else(|| "Download".to_owned(), |size| format!("Download {size}"))}
+                            </a>
+                        }
+                    })}
+                {(status != JobStatus::Completed)
+                    .then(|| {
+                        view! {
+                            <ActionForm action=retry>
+                                {id_field()}
+                                <button class="go" disabled=move || retry.pending().get()>
+                                    "Retry"
+                                </button>
+                            </ActionForm>
+                        }
+                    })}
+                <ActionForm action=delete>
+                    {id_field()}
+                    <button
+                        class="warn"
+                        on:click=ask_first
+                        on:blur=move |_| sure.set(false)
+                        disabled=move || delete.pending().get()
+                    >
+                        {move || if sure.get() { "Delete for good" } else { "Delete" }}
+                    </button>
+                </ActionForm>
+            }
+            .into_any(),
+        }
+    };
+    view! {
+        <div class="acts">{buttons}</div>
+        {move || failure().map(|failure| view! { <FailureNotice failure /> })}
+    }
+    .into_any()
+}

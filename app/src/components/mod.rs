@@ -1,0 +1,39 @@
+//! What the pages are made of.
+
+mod azulejo;
+mod compare;
+mod dead_tiles;
+mod drop_zone;
+mod header;
+mod job_actions;
+mod job_table;
+mod meter;
+mod mosaic;
+mod notice;
+mod recipe_builder;
+mod recipe_title;
+mod sparkline;
+mod stages;
+mod submit_panel;
+mod tab;
+mod theme_switch;
+mod tile_caption;
+mod worker_list;
+
+pub use azulejo::{Azulejo, Logo, Patterns};
+pub use compare::Compare;
+pub use dead_tiles::DeadTiles;
+pub use drop_zone::DropZone;
+pub use header::Header;
+pub use job_actions::JobActions;
+pub use job_table::{JobTable, Thumbnail};
+pub use meter::Meter;
+pub use mosaic::MosaicFigure;
+pub use notice::{FailureNotice, InstallationNotice};
+pub use recipe_builder::RecipeBuilder;
+pub use recipe_title::RecipeTitle;
+pub use sparkline::Sparkline;
+pub use stages::Stages;
+pub use submit_panel::{Phase, SubmitPanel};
+pub use tab::TabProgress;
+pub use worker_list::{WorkerList, WorkersOnJob};

@@ -1,0 +1,133 @@
+//! The end of the Studio's rail: the estimate, the one button, and the upload while it runs.
+
+use leptos::prelude::*;
+
+use crate::estimate::Estimate;
+use crate::failure::Failure;
+use crate::words;
+
+use super::FailureNotice;
+
+/// Where the way from the button to the job stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Nothing has begun.
+    Idle,
+    /// Bytes sent, bytes in all.
+    Uploading(f64, f64),
+    /// The file is there; the server starts the job.
+    Starting,
+    /// It did not work.
+    Failed(Failure),
+}
+
+impl Phase {
+    /// Whether the person has to wait.
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::Uploading(..) | Self::Starting)
+    }
+}
+
+/// Estimate, button, progress.
+#[component]
+pub fn SubmitPanel(
+    /// The estimate, once there is a picture; or why there would be no result.
+    #[prop(into)]
+    estimate: Signal<Option<Result<Estimate, String>>>,
+    /// How many workers there are.
+    #[prop(into)]
+    workers: Signal<u32>,
+    /// What speaks against the picture.
+    #[prop(into)]
+    objection: Signal<Option<String>>,
+    /// Size of the picture in words.
+    #[prop(into)]
+    size: Signal<Option<String>>,
+    /// Where it stands.
+    #[prop(into)]
+    phase: Signal<Phase>,
+    /// Stops the upload.
+    #[prop(into)]
+    cancel: Callback<()>,
+) -> impl IntoView {
+    let problem = move || {
+        objection.get().or_else(|| estimate.get().and_then(Result::err).map(|reason| words::sentence(&reason)))
+    };
+    let label = move || size.get().map_or_else(|| "Process".to_owned(), |size| format!("Process {size}"));
+    view! {
+        <section class="submit" aria-label="Estimate">
+            {move || {
+                estimate
+                    .get()
+                    .and_then(Result::ok)
+                    .map(|estimate| {
+                        view! {
+                            <dl class="estimate">
+                                <div>
+                                    <dt>{if estimate.tiles == 1 { "tile" } else { "tiles" }}</dt>
+                                    <dd>{estimate.tiles}</dd>
+                                </div>
+                                <div>
+                                    <dt>"through Kafka"</dt>
+                                    <dd>{words::bytes(estimate.bytes)}</dd>
+                                </div>
+                                <div>
+                                    <dt>
+                                        {match workers.get() {
+                                            0 => "no worker yet".to_owned(),
+                                            count => format!("on {}", words::plural(u64::from(count), "worker")),
+                                        }}
+                                    </dt>
+                                    <dd>
+                                        {match (workers.get(), estimate.seconds) {
+                                            (1.., Some(seconds)) => format!("≈ {}", words::roughly(seconds)),
+                                            _ => "–".to_owned(),
+                                        }}
+                                    </dd>
+                                </div>
+                            </dl>
+                        }
+                    })
+            }}
+            <p class="error" role="alert">
+                {problem}
+            </p>
+            <button
+                type="submit"
+                class="go wide"
+                disabled=move || phase.with(Phase::is_busy) || problem().is_some()
+                hidden=move || phase.with(Phase::is_busy)
+            >
+                {label}
+            </button>
+            {move || match phase.get() {
+                Phase::Idle => ().into_any(),
+                Phase::Failed(failure) => view! { <FailureNotice failure /> }.into_any(),
+                Phase::Starting => {
+                    view! {
+                        <div class="uploading">
+                            <progress aria-label="Starting the job"></progress>
+                            <p role="status">"Starting the job"</p>
+                        </div>
+                    }
+                        .into_any()
+                }
+                Phase::Uploading(sent, total) => {
+                    view! {
+                        <div class="uploading">
+                            <progress aria-label="Upload" max=total value=sent></progress>
+                            <p>
+                                {format!("{} of {} uploaded", words::bytes(sent as u64), words::bytes(total as u64))}
+                                <button type="button" class="warn" on:click=move |_| cancel.run(())>
+                                    "Cancel"
+                                </button>
+                            </p>
+                        </div>
+                    }
+                        .into_any()
+                }
+            }}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,170 @@
+//! Live updates: one stream of server-sent events for a page (`/events`, or `/events?job=ID` on a job's page), and the
+//! signals that it fills. The server always sends the whole state first, so after a lost connection there is nothing
+//! to catch up with: the stream is opened again and that is all.
+//!
+//! On the server the signals stay empty and pages show what their resources loaded.
+
+use std::collections::BTreeMap;
+
+use azulejo_protocol::{Health, Job, JobId, LiveEvent, WorkerInfo};
+use leptos::prelude::*;
+
+/// Jobs remembered at most; the oldest are forgotten, so that a page left open does not grow.
+const MOST_JOBS: usize = 300;
+
+/// Whether news arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// Not yet: the page has just been opened.
+    Opening,
+    /// They do.
+    Open,
+    /// They did, or should have.
+    Lost,
+}
+
+/// News of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobNews {
+    /// It is new or changed.
+    Changed(Box<Job>),
+    /// It was deleted.
+    Gone,
+}
+
+/// What the server has told since the page was opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    /// State of the installation.
+    pub health: RwSignal<Option<Health>>,
+    /// Every worker known.
+    pub workers: RwSignal<Option<Vec<WorkerInfo>>>,
+    /// Jobs, by id and with that by age.
+    pub jobs: RwSignal<BTreeMap<JobId, JobNews>>,
+    /// Whether news arrive.
+    pub link: RwSignal<Link>,
+    watched: RwSignal<Option<JobId>>,
+}
+
+impl Live {
+    /// Provides the signals to the components below and, in the browser, begins to listen.
+    pub fn provide() -> Self {
+        let live = Self {
+            health: RwSignal::new(None),
+            workers: RwSignal::new(None),
+            jobs: RwSignal::new(BTreeMap::new()),
+            link: RwSignal::new(Link::Opening),
+            watched: RwSignal::new(None),
+        };
+        provide_context(live);
+        #[cfg(feature = "hydrate")]
+        listening::start(live);
+        live
+    }
+
+    /// Asks for `id` with tiles, stages and workers until the calling component is gone.
+    pub fn watch(self, id: JobId) {
+        Effect::new(move |_| self.watched.set(Some(id)));
+        on_cleanup(move || {
+            if self.watched.try_get_untracked().flatten() == Some(id) {
+                self.watched.set(None);
+            }
+        });
+    }
+
+    /// Takes in one event.
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "events arrive in the browser only"))]
+    fn take(self, event: LiveEvent) {
+        match event {
+            LiveEvent::Health { health } => self.health.set(Some(health)),
+            LiveEvent::Workers { workers } => self.workers.set(Some(workers)),
+            LiveEvent::Job { job } => self.jobs.update(|jobs| {
+                let job = match jobs.remove(&job.job_id) {
+                    Some(JobNews::Changed(known)) => Box::new(merge(*known, *job)),
+                    _ => job,
+                };
+                jobs.insert(job.job_id, JobNews::Changed(job));
+                while jobs.len() > MOST_JOBS {
+                    jobs.pop_first();
+                }
+            }),
+            LiveEvent::JobGone { job_id } => self.jobs.update(|jobs| {
+                jobs.insert(job_id, JobNews::Gone);
+            }),
+        }
+    }
+}
+
+/// The newer of two, with what only the older one tells: a summary has no stages, workers and, once the job has
+/// ended, no tiles.
+pub fn merge(known: Job, mut news: Job) -> Job {
+    if news.stages.is_empty() {
+        news.stages = known.stages;
+        news.workers = known.workers;
+    }
+    if news.tiles.0.is_empty() && news.status == known.status && news.mosaic_version == known.mosaic_version {
+        news.tiles = known.tiles;
+    }
+    news
+}
+
+#[cfg(feature = "hydrate")]
+mod listening {
+    use azulejo_protocol::{JobId, LiveEvent};
+    use futures::StreamExt;
+    use futures::future::{AbortHandle, abortable};
+    use gloo_net::eventsource::futures::EventSource;
+    use leptos::prelude::*;
+
+    use super::{Link, Live};
+    use crate::browser::sleep;
+
+    /// Opens the stream, and another one whenever a different job is watched.
+    pub fn start(live: Live) {
+        let running = StoredValue::new(None::<AbortHandle>);
+        Effect::new(move |_| {
+            let watched = live.watched.get();
+            let (task, handle) = abortable(listen(live, watched));
+            if let Some(before) = running.try_update_value(|running| running.replace(handle)).flatten() {
+                before.abort();
+            }
+            leptos::task::spawn_local(async move {
+                // Aborted means that another stream took over.
+                let _ = task.await;
+            });
+        });
+    }
+
+    async fn listen(live: Live, watched: Option<JobId>) {
+        // Lets the page that is just being shown say which job it watches.
+        sleep(20).await;
+        let address = watched.map_or_else(|| "/events".to_owned(), |id| format!("/events?job={id}"));
+        let mut failures = 0u32;
+        loop {
+            if receive(live, &address).await {
+                failures = 0;
+            }
+            live.link.set(Link::Lost);
+            failures = (failures + 1).min(5);
+            sleep(500 << failures).await;
+        }
+    }
+
+    /// Receives until the connection ends; whether anything came.
+    async fn receive(live: Live, address: &str) -> bool {
+        let Ok(mut source) = EventSource::new(address) else { return false };
+        let Ok(mut messages) = source.subscribe("message") else { return false };
+        let mut any = false;
+        while let Some(Ok((_, message))) = messages.next().await {
+            let Some(text) = message.data().as_string() else { continue };
+            if let Ok(event) = serde_json::from_str::<LiveEvent>(&text) {
+                live.take(event);
+                any = true;
+                if live.link.get_untracked() != Link::Open {
+                    live.link.set(Link::Open);
+                }
+            }
+        }
+        any
+    }
+}

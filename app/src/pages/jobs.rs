@@ -1,0 +1,125 @@
+//! All jobs: search and filter by a form that needs no JavaScript, rows that keep themselves up to date with it.
+
+use azulejo_protocol::{Job, JobStatus};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use crate::actions::list_jobs;
+use crate::components::{FailureNotice, InstallationNotice, JobTable};
+use crate::job_list::{self, Filter};
+use crate::live::Live;
+
+/// Rows on a page.
+const PAGE: u32 = 50;
+
+/// The page.
+#[component]
+pub fn JobsPage() -> impl IntoView {
+    let query = use_query_map();
+    let filter = Memo::new(move |_| {
+        query.with(|query| Filter {
+            status: query.get_str("status").and_then(|status| status.parse().ok()),
+            search: query.get_str("search").map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+            offset: query.get_str("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0),
+        })
+    });
+    let jobs = Resource::new(
+        move || filter.get(),
+        |filter| list_jobs(filter.status, filter.search, Some(PAGE), Some(filter.offset)),
+    );
+    view! {
+        <Title text="Jobs · Azulejo" />
+        <main id="main">
+            <InstallationNotice />
+            <div class="head">
+                <h1>"Jobs"</h1>
+                <FilterForm filter />
+            </div>
+            <Transition fallback=|| view! { <p class="quiet">"Loading"</p> }>
+                {move || Suspend::new(async move {
+                    match jobs.await {
+                        Ok(first) => view! { <Rows first filter=filter.get_untracked() /> }.into_any(),
+                        Err(failure) => view! { <FailureNotice failure /> }.into_any(),
+                    }
+                })}
+            </Transition>
+        </main>
+    }
+    .into_any()
+}
+
+#[component]
+fn FilterForm(filter: Memo<Filter>) -> impl IntoView {
+    let option = move |status: JobStatus| {
+        view! {
+            <option value=status.name() selected=move || filter.with(|filter| filter.status == Some(status))>
+                {status.name()}
+            </option>
+        }
+    };
+    view! {
+        <form class="filter" method="get" action="/jobs" role="search">
+            <input
+                type="search"
+                name="search"
+                placeholder="File, recipe or id"
+                aria-label="Search"
+                value=move || filter.with(|filter| filter.search.clone())
+            />
+            <select name="status" aria-label="State">
+                <option value="">"any state"</option>
+                {option(JobStatus::Processing)}
+                {option(JobStatus::Completed)}
+                {option(JobStatus::Failed)}
+                {option(JobStatus::Cancelled)}
+            </select>
+            <button>"Search"</button>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Rows(first: Vec<Job>, filter: Filter) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let full = first.len() as u32 >= PAGE;
+    let offset = filter.offset;
+    let page = filter.clone();
+    let jobs = Memo::new(move |_| live.jobs.with(|news| job_list::merged(&first, news, &page, PAGE as usize)));
+    let filtered = filter.status.is_some() || filter.search.is_some();
+    let link = move |offset: u32| filter.address(offset);
+    view! {
+        {move || {
+            if jobs.with(Vec::is_empty) {
+                if filtered || offset > 0 {
+                    view! {
+                        <p class="empty">
+                            "No job is like that. " <a href="/jobs">"Show all jobs"</a>
+                        </p>
+                    }
+                        .into_any()
+                } else {
+                    view! {
+                        <p class="empty">
+                            "No jobs yet. Drop a picture on the " <a href="/">"Studio"</a> " to begin."
+                        </p>
+                    }
+                        .into_any()
+                }
+            } else {
+                view! { <JobTable jobs /> }.into_any()
+            }
+        }}
+        {(offset > 0 || full)
+            .then(|| {
+                view! {
+                    <nav class="pager" aria-label="Pages">
+                        {(offset > 0).then(|| view! { <a class="button" href=link(offset.saturating_sub(PAGE))>"Newer"</a> })}
+                        {full.then(|| view! { <a class="button" href=link(offset.saturating_add(PAGE))>"Older"</a> })}
+                    </nav>
+                }
+            })}
+    }
+    .into_any()
+}

@@ -1,0 +1,248 @@
+//! The Studio: choose a picture, compose a recipe, see what it will cost, start. The page is one form that posts to
+//! `/process` by itself; in the browser it uploads with progress and then goes to the job.
+
+use azulejo_protocol::{Health, Job, WorkerInfo};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use web_sys::HtmlInputElement;
+
+use crate::actions::list_jobs;
+use crate::components::{
+    DropZone, FailureNotice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel, WorkerList,
+};
+use crate::estimate::{estimate, expected_rate};
+use crate::failure::Failure;
+use crate::job_list::{self, Filter};
+use crate::live::Live;
+use crate::picked::Picked;
+use crate::root::Shared;
+
+/// The recipe of a fresh page.
+const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
+/// Jobs shown below.
+const RECENT: usize = 5;
+
+/// The page.
+#[component]
+pub fn StudioPage() -> impl IntoView {
+    let shared = expect_context::<Shared>();
+    let recent = Resource::new(|| (), |()| list_jobs(None, None, Some(RECENT as u32), None));
+    view! {
+        <Title text="Azulejo" />
+        <main id="main">
+            <h1 class="visually-hidden">"Studio"</h1>
+            <InstallationNotice />
+            <Suspense fallback=|| view! { <p class="quiet">"Loading"</p> }>
+                {move || Suspend::new(async move {
+                    let (health, workers) = (shared.health.await.ok(), shared.workers.await.unwrap_or_default());
+                    view! { <Studio health workers recent /> }
+                })}
+            </Suspense>
+        </main>
+    }
+    .into_any()
+}
+
+#[component]
+fn Studio(
+    health: Option<Health>,
+    workers: Vec<WorkerInfo>,
+    recent: Resource<Result<Vec<Job>, Failure>>,
+) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let query = use_query_map();
+    let text = RwSignal::new(query.with_untracked(|query| {
+        query.get_str("recipe").filter(|text| text.len() <= 4096).unwrap_or(FIRST_RECIPE).to_owned()
+    }));
+    let picked = RwSignal::new(None::<Picked>);
+    let phase = RwSignal::new(Phase::Idle);
+
+    let health = Memo::new(move |_| live.health.get().or_else(|| health.clone()));
+    let workers = Memo::new(move |_| live.workers.get().unwrap_or_else(|| workers.clone()));
+    let objection = Memo::new(move |_| {
+        let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
+        picked.with(|picked| picked.as_ref().and_then(|picked| picked.objection(&limits)))
+    });
+    let cost = Memo::new(move |_| {
+        let header = picked.with(|picked| picked.as_ref()?.header)?;
+        let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
+        let (tile, rate) = health.with(|health| {
+            let tile = health.as_ref().map_or(512, |health| health.limits.tile_size);
+            (tile, workers.with(|workers| expected_rate(health.as_ref(), workers)))
+        });
+        let size = azulejo_imaging::Size::new(header.width, header.height);
+        Some(estimate(&recipe, size, header.bytes_per_pixel(), tile, rate))
+    });
+    let size = Memo::new(move |_| {
+        picked.with(|picked| picked.as_ref()?.size().map(|size| format!("{} × {}", size.width, size.height)))
+    });
+    let live_workers = Memo::new(move |_| {
+        workers.with(|workers| workers.iter().filter(|worker| worker.status.is_live()).count() as u32)
+    });
+
+    #[cfg(feature = "hydrate")]
+    let (choose, submit, cancel) = sending::actions(picked, text, phase, objection);
+    #[cfg(not(feature = "hydrate"))]
+    let (choose, submit, cancel) =
+        (Callback::new(|_: HtmlInputElement| ()), |_: leptos::ev::SubmitEvent| (), Callback::new(|()| ()));
+
+    view! {
+        <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>
+            <div class="stage">
+                <DropZone picked choose />
+            </div>
+            <aside class="rail" aria-label="Recipe and estimate">
+                {move || {
+                    picked
+                        .get()
+                        .map(|picked| {
+                            view! {
+                                <section aria-labelledby="picture-title">
+                                    <h2 id="picture-title">"Picture"</h2>
+                                    <p class="file">
+                                        <b>{picked.name.clone()}</b>
+                                        <small>{picked.describe()}</small>
+                                    </p>
+                                </section>
+                            }
+                        })
+                }}
+                <RecipeBuilder text />
+                <SubmitPanel estimate=cost workers=live_workers objection size phase cancel />
+                <section aria-labelledby="live-title">
+                    <h2 id="live-title">"Workers"</h2>
+                    <WorkerList workers />
+                </section>
+            </aside>
+        </form>
+        <section class="recent" aria-labelledby="recent-title">
+            <h2 id="recent-title">"Recent jobs"</h2>
+            <Suspense>
+                {move || Suspend::new(async move {
+                    match recent.await {
+                        Ok(first) => view! { <Recent first /> }.into_any(),
+                        Err(failure) => view! { <FailureNotice failure /> }.into_any(),
+                    }
+                })}
+            </Suspense>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Recent(first: Vec<Job>) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let jobs =
+        Memo::new(move |_| live.jobs.with(|news| job_list::merged(&first, news, &Filter::default(), RECENT)));
+    move || {
+        if jobs.with(Vec::is_empty) {
+            view! { <p class="empty">"None yet. The first picture that you process appears here."</p> }.into_any()
+        } else {
+            view! { <JobTable jobs /> }.into_any()
+        }
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod sending {
+    use leptos::prelude::*;
+    use leptos_router::hooks::use_navigate;
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::{File, HtmlInputElement, Url};
+
+    use crate::actions::process;
+    use crate::components::Phase;
+    use crate::header;
+    use crate::picked::Picked;
+    use crate::upload::Upload;
+
+    /// Enough for the header of a JPEG behind its colour profile and thumbnail.
+    const HEADER_BYTES: f64 = 1_048_576.0;
+
+    type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
+
+    /// What happens when a file is chosen, when the form is sent, and when the upload is cancelled.
+    pub fn actions(
+        picked: RwSignal<Option<Picked>>,
+        text: RwSignal<String>,
+        phase: RwSignal<Phase>,
+        objection: Memo<Option<String>>,
+    ) -> (Callback<HtmlInputElement>, Submit, Callback<()>) {
+        let file = StoredValue::new_local(None::<File>);
+        let upload = Upload::new();
+        let forget = move || {
+            if let Some(Some(picked)) = picked.try_get_untracked() {
+                // The address was made by this page.
+                let _ = Url::revoke_object_url(&picked.url);
+            }
+        };
+        on_cleanup(move || {
+            upload.cancel();
+            forget();
+        });
+        let choose = Callback::new(move |input: HtmlInputElement| {
+            forget();
+            phase.set(Phase::Idle);
+            let chosen = input.files().and_then(|files| files.get(0));
+            file.set_value(chosen.clone());
+            let Some(chosen) = chosen else { return picked.set(None) };
+            leptos::task::spawn_local(async move {
+                let found = look_at(&chosen).await;
+                picked.try_set(Some(found));
+            });
+        });
+        let navigate = use_navigate();
+        let submit = move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            let ready = objection.get_untracked().is_none() && !phase.with_untracked(Phase::is_busy);
+            let Some(file) = file.get_value().filter(|_| ready) else { return };
+            let recipe = text.get_untracked();
+            let navigate = navigate.clone();
+            phase.set(Phase::Uploading(0.0, file.size()));
+            leptos::task::spawn_local(async move {
+                let sent = upload
+                    .send(&file, move |sent, total| {
+                        phase.try_set(Phase::Uploading(sent, total));
+                    })
+                    .await;
+                let id = match sent {
+                    Ok(id) => id,
+                    Err(failure) if failure.0.code == "cancelled" => {
+                        phase.try_set(Phase::Idle);
+                        return;
+                    }
+                    Err(failure) => {
+                        phase.try_set(Phase::Failed(failure));
+                        return;
+                    }
+                };
+                phase.try_set(Phase::Starting);
+                match process(id, recipe).await {
+                    Ok(job) => navigate(&format!("/job/{}", job.job_id), Default::default()),
+                    Err(failure) => {
+                        phase.try_set(Phase::Failed(failure));
+                    }
+                }
+            });
+        };
+        (choose, Box::new(submit), Callback::new(move |()| upload.cancel()))
+    }
+
+    async fn look_at(file: &File) -> Picked {
+        let end = file.size().min(HEADER_BYTES);
+        let mut header = None;
+        if let Ok(start) = file.slice_with_f64_and_f64(0.0, end)
+            && let Ok(buffer) = JsFuture::from(start.array_buffer()).await
+        {
+            header = header::read(&js_sys::Uint8Array::new(&buffer).to_vec());
+        }
+        Picked {
+            name: file.name(),
+            bytes: file.size() as u64,
+            header,
+            url: Url::create_object_url_with_blob(file).unwrap_or_default(),
+        }
+    }
+}
