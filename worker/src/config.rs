@@ -55,11 +55,25 @@ pub struct Arguments {
     pub slots: Option<u16>,
 
     /// Seconds between heartbeats, 0.1 to 3600.
-    #[arg(long, env = "HEARTBEAT_INTERVAL", default_value = "5", value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval)]
+    #[arg(
+        long,
+        env = "HEARTBEAT_INTERVAL",
+        default_value = "5",
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        value_parser = interval
+    )]
     pub heartbeat_interval: Duration,
 
     /// Seconds that a drain may take before what is left is given up to other workers, 1 to 3600.
-    #[arg(long, env = "AZULEJO_DRAIN_TIMEOUT", default_value = "30", value_name = "SECONDS", allow_negative_numbers = true, value_parser = drain)]
+    #[arg(
+        long,
+        env = "AZULEJO_DRAIN_TIMEOUT",
+        default_value = "30",
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        value_parser = drain
+    )]
     pub drain_timeout: Duration,
 
     /// Allow --listen on an address that other machines reach. The status page has no authentication.

@@ -286,17 +286,19 @@ impl ConsumerContext for Group {
     }
 
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                let partitions = numbers(list);
-                self.ledger.assign(&partitions);
-                info!(?partitions, "partitions taken");
-                self.life.advance(Stage::Running);
-            }
-            Rebalance::Revoke(_) => {}
-            Rebalance::Error(error) => warn!("rebalance failed: {error}"),
+        let assigned = if let Rebalance::Assign(list) = rebalance { Some(numbers(list)) } else { None };
+        if let Some(partitions) = &assigned {
+            self.ledger.assign(partitions);
+            info!(?partitions, "partitions taken");
+        }
+        if let Rebalance::Error(error) = rebalance {
+            warn!("rebalance failed: {error}");
         }
         self.monitor.set_partitions(self.ledger.partitions().0);
+        if assigned.is_some() {
+            // Last, so that whoever was waiting for this sees the partitions.
+            self.life.advance(Stage::Running);
+        }
     }
 }
 

@@ -164,6 +164,11 @@ impl Worker {
         self.address
     }
 
+    /// What it would say of itself now.
+    pub fn heartbeat(&self) -> azulejo_protocol::Heartbeat {
+        self.monitor.heartbeat()
+    }
+
     /// The worker's life, to wait for its stages.
     pub fn life(&self) -> &Arc<Lifecycle> {
         &self.life

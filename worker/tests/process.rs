@@ -1,0 +1,122 @@
+//! The program itself: its ready line, its status page, its end.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use azulejo_broker::{BrokerConfig, start_on_free_port};
+use azulejo_protocol::kafka::{KafkaSettings, TopicSettings, ensure_topics};
+use azulejo_protocol::{Heartbeat, Topics, WorkerState};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+fn worker(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azulejo-worker"));
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("KAFKA_") || name.starts_with("WORKER_"))
+    {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn terminate(child: &Child) {
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+}
+
+#[test]
+fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start_on_free_port(BrokerConfig::new(folder.path())).unwrap();
+    let kafka = broker.address().to_string();
+    let settings = TopicSettings {
+        task_partitions: 2,
+        result_partitions: 1,
+        replication: 1,
+    };
+    let kafka_settings = KafkaSettings::new(&kafka);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime
+        .block_on(ensure_topics(&kafka_settings, &Topics::default(), &settings))
+        .unwrap();
+
+    let arguments = [
+        "--kafka",
+        &kafka,
+        "--listen",
+        "127.0.0.1:0",
+        "--id",
+        "kiln-1",
+        "--slots",
+        "3",
+    ];
+    let mut child = worker(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let address = line
+        .strip_prefix("azulejo-worker is ready: kiln-1 http://")
+        .unwrap()
+        .trim()
+        .to_owned();
+
+    for path in ["/status", "/api/status"] {
+        let heartbeat: Heartbeat = serde_json::from_str(&get(&address, path)).unwrap();
+        assert_eq!((heartbeat.worker_id.as_str(), heartbeat.slots), ("kiln-1", 3));
+        assert_eq!(
+            (heartbeat.status, heartbeat.partitions),
+            (WorkerState::Idle, vec![0, 1])
+        );
+    }
+    assert!(get(&address, "/").contains("<h1>kiln-1</h1>"));
+    assert!(get(&address, "/health").contains("idle"));
+
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "one line on standard output and no more");
+}
+
+#[test]
+fn without_kafka_it_waits_and_still_ends_well() {
+    // Nothing listens on port 1.
+    let mut child = worker(&["--kafka", "127.0.0.1:1", "--listen", "127.0.0.1:0"])
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("waiting for Kafka at 127.0.0.1:1") {
+        assert_ne!(log.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    terminate(&child);
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_wrong_setting_is_named_and_nothing_starts() {
+    let output = worker(&["--slots", "0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--slots"));
+    let output = worker(&[]).env("KAFKA_NO_SUCH_SETTING", "1").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("KAFKA_NO_SUCH_SETTING"));
+}
