@@ -1,0 +1,421 @@
+//! The server's settings: defaults, then the environment, then flags; checked as a whole before anything starts.
+//!
+//! [`Arguments`] is what clap reads and what `--help` explains. [`Config`] is the checked result that the rest of the
+//! program uses: a value that reaches it is in range.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use azulejo_protocol::Topics;
+use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
+use clap::Parser;
+
+const DEFAULT_HOST: &str = "127.0.0.1";
+const DEFAULT_PORT: u16 = 8000;
+
+/// The Azulejo server: takes images, cuts them into tiles, has them rendered through Kafka, puts results together and
+/// shows it all on a dashboard.
+///
+/// Every setting has a flag and an environment variable; the flag wins. Variables that begin with KAFKA_ and are not
+/// listed here go to librdkafka: KAFKA_SECURITY_PROTOCOL=ssl sets security.protocol.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "azulejo-server", version, max_term_width = 110)]
+pub struct Arguments {
+    /// Listens for browsers and scripts on this address; port 0 takes a free one. The default is 127.0.0.1:8000. Any
+    /// address that other machines can reach needs --allow-remote, because there is no login.
+    #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+
+    /// Listens on this port of 127.0.0.1 when --listen is not given. The default is 8000; 0 to 65535.
+    #[arg(long, env = "MASTER_PORT", value_name = "PORT", value_parser = ranged::<u16>("MASTER_PORT", 0, 65_535))]
+    pub port: Option<u16>,
+
+    /// Allows --listen to name an address that other machines can reach. Whoever reaches it can submit, see and delete
+    /// every job, so put it behind something that knows who may.
+    #[arg(long, env = "AZULEJO_ALLOW_REMOTE")]
+    pub allow_remote: bool,
+
+    /// Accepts requests addressed to this host name, too; may be given several times, or separated by commas. On
+    /// loopback only `localhost` and plain IP addresses are accepted otherwise, so that no foreign web page can reach
+    /// the server through a name of its own (DNS rebinding).
+    #[arg(
+        long = "public-host",
+        env = "AZULEJO_PUBLIC_HOST",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub public_hosts: Vec<String>,
+
+    /// Reaches Kafka at this address; several are separated by commas.
+    #[arg(
+        long,
+        env = "KAFKA_BROKER",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9092"
+    )]
+    pub kafka: String,
+
+    /// Puts this text before the name of every topic and group, so that several installations can share a cluster.
+    /// The default is none; at most 100 letters, digits, dots, underscores and hyphens. Workers need the same.
+    #[arg(
+        long,
+        env = "KAFKA_TOPIC_PREFIX",
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub topic_prefix: String,
+
+    /// Makes the topic of tasks with so many partitions when it is not there yet: the most workers that can share the
+    /// work. 1 to 1000.
+    #[arg(long, env = "KAFKA_PARTITIONS", value_name = "COUNT", default_value = "12",
+        value_parser = ranged::<u32>("KAFKA_PARTITIONS", 1, 1000))]
+    pub partitions: u32,
+
+    /// Keeps uploads, scratch files, results and the database in this folder; it is made when it is not there.
+    #[arg(
+        long,
+        env = "AZULEJO_DATA_DIR",
+        value_name = "FOLDER",
+        default_value = "./azulejo-data/server"
+    )]
+    pub data_dir: PathBuf,
+
+    /// Serves the built site (WebAssembly, style sheet, fonts) from this folder. The default is the first of
+    /// `site` beside the program, `../share/azulejo/site` beside it, and `target/site` that exists.
+    #[arg(long, env = "AZULEJO_SITE", value_name = "FOLDER")]
+    pub site_root: Option<PathBuf>,
+
+    /// Cuts results into tiles with this side, in pixels. 16 to 2048.
+    #[arg(long, env = "TILE_SIZE", value_name = "PIXELS", default_value = "512",
+        value_parser = ranged::<u32>("TILE_SIZE", 16, 2048))]
+    pub tile_size: u32,
+
+    /// Refuses images with a side shorter than this, in pixels. 1 to 65535.
+    #[arg(long, env = "MIN_IMAGE_SIZE", value_name = "PIXELS", default_value = "1024",
+        value_parser = ranged::<u32>("MIN_IMAGE_SIZE", 1, 65_535))]
+    pub min_image_size: u32,
+
+    /// Refuses files with more bytes than this; K, M and G stand for 1024, 1024² and 1024³. 1K to 1024G.
+    #[arg(long, env = "AZULEJO_MAX_UPLOAD_BYTES", value_name = "BYTES", default_value = "4G",
+        value_parser = bytes("AZULEJO_MAX_UPLOAD_BYTES", 1 << 10, 1 << 40))]
+    pub max_upload_bytes: u64,
+
+    /// Refuses images with more pixels than this. 1 to 100000000000. A job needs about seven bytes of disk for each
+    /// pixel of an RGB image while it runs.
+    #[arg(long, env = "AZULEJO_MAX_PIXELS", value_name = "PIXELS", default_value = "1100000000",
+        value_parser = ranged::<u64>("AZULEJO_MAX_PIXELS", 1, 100_000_000_000))]
+    pub max_pixels: u64,
+
+    /// Refuses images with a side longer than this, in pixels. 1 to 1000000.
+    #[arg(long, env = "AZULEJO_MAX_SIDE", value_name = "PIXELS", default_value = "65535",
+        value_parser = ranged::<u32>("AZULEJO_MAX_SIDE", 1, 1_000_000))]
+    pub max_side: u32,
+
+    /// Sends a tile again when its result has not come after this many seconds. 1 to 3600.
+    #[arg(long, env = "AZULEJO_TILE_TIMEOUT", value_name = "SECONDS", default_value = "30",
+        value_parser = ranged::<u32>("AZULEJO_TILE_TIMEOUT", 1, 3600))]
+    pub tile_timeout: u32,
+
+    /// Gives a tile up, and its job with it, after it has failed so many times. 1 to 100.
+    #[arg(long, env = "AZULEJO_MAX_ATTEMPTS", value_name = "COUNT", default_value = "3",
+        value_parser = ranged::<u32>("AZULEJO_MAX_ATTEMPTS", 1, 100))]
+    pub max_attempts: u32,
+
+    /// Logs what this filter lets through, to standard error: `warn`, `info`, `debug`, or `azulejo_server=debug,info`.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// Writes the log as one JSON object a line, for programs to read.
+    #[arg(long, env = "AZULEJO_LOG_JSON")]
+    pub log_json: bool,
+}
+
+/// The checked settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Host names that requests may be addressed to, lowercase, beside `localhost` and IP addresses.
+    pub public_hosts: Vec<String>,
+    /// How to reach Kafka.
+    pub kafka: KafkaSettings,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// How missing topics are made.
+    pub topic_settings: TopicSettings,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The built site. It may be missing: pages then say so.
+    pub site_root: PathBuf,
+    /// What an image must keep to.
+    pub limits: IntakeLimits,
+    /// When an outstanding tile is sent again.
+    pub tile_timeout: Duration,
+    /// Failures after which a tile is given up.
+    pub max_attempts: u32,
+}
+
+impl Arguments {
+    /// Checks what a single flag cannot say for itself. `environment` is usually [`std::env::vars`].
+    ///
+    /// # Errors
+    /// A sentence that names the setting at fault and what it may be.
+    pub fn check(self, environment: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Config> {
+        let listen = match &self.listen {
+            Some(text) => resolve(text)?,
+            None => resolve(&format!("{DEFAULT_HOST}:{}", self.port.unwrap_or(DEFAULT_PORT)))?,
+        };
+        if !listen.ip().is_loopback() && !self.allow_remote {
+            bail!(
+                "--listen (AZULEJO_LISTEN) names {listen}, which other machines can reach, and there is no login: \
+                 give --allow-remote as well if that is meant, or listen on 127.0.0.1"
+            );
+        }
+        if self.max_side < self.min_image_size {
+            bail!(
+                "--max-side (AZULEJO_MAX_SIDE) is {} and --min-image-size (MIN_IMAGE_SIZE) is {}: no image could meet \
+                 both; the first must not be below the second",
+                self.max_side,
+                self.min_image_size
+            );
+        }
+        if self.max_pixels < u64::from(self.min_image_size).pow(2) {
+            bail!(
+                "--max-pixels (AZULEJO_MAX_PIXELS) is {}: an image of the smallest allowed side, {} pixels \
+                 (MIN_IMAGE_SIZE), already has {}; give at least that",
+                self.max_pixels,
+                self.min_image_size,
+                u64::from(self.min_image_size).pow(2)
+            );
+        }
+        if self.kafka.trim().is_empty() {
+            bail!("--kafka (KAFKA_BROKER) is empty: give an address such as 127.0.0.1:9092");
+        }
+        Topics::check_prefix(&self.topic_prefix)
+            .map_err(anyhow::Error::msg)
+            .context("--topic-prefix (KAFKA_TOPIC_PREFIX)")?;
+        let kafka = KafkaSettings::from_environment(self.kafka, environment);
+        kafka.check().map_err(anyhow::Error::msg)?;
+        Ok(Config {
+            listen,
+            public_hosts: public_hosts(&self.public_hosts)?,
+            kafka,
+            topics: Topics::with_prefix(&self.topic_prefix),
+            topic_settings: TopicSettings {
+                task_partitions: i32::try_from(self.partitions).context("--partitions (KAFKA_PARTITIONS)")?,
+                ..TopicSettings::default()
+            },
+            data_dir: self.data_dir,
+            site_root: self.site_root.unwrap_or_else(default_site_root),
+            limits: IntakeLimits {
+                min_side: self.min_image_size,
+                max_side: self.max_side,
+                max_pixels: self.max_pixels,
+                max_bytes: self.max_upload_bytes,
+                tile_size: self.tile_size,
+            },
+            tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
+            max_attempts: self.max_attempts,
+        })
+    }
+}
+
+fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
+    let shape = "--listen (AZULEJO_LISTEN) must be HOST:PORT such as 127.0.0.1:8000 or [::1]:8000";
+    text.to_socket_addrs()
+        .with_context(|| format!("'{text}' is not an address to listen on; {shape}"))?
+        .next()
+        .with_context(|| format!("'{text}' names no address; {shape}"))
+}
+
+fn public_hosts(names: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut hosts = Vec::new();
+    for name in names
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty())
+    {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.parse::<IpAddr>().is_err() && (name.len() > 253 || !name.chars().all(allowed)) {
+            bail!(
+                "--public-host (AZULEJO_PUBLIC_HOST) '{name}' is not a host name: give the name alone, without a \
+                 scheme, a port or a path"
+            );
+        }
+        hosts.push(name.to_ascii_lowercase());
+    }
+    Ok(hosts)
+}
+
+/// Where an installation and a build tree keep the site.
+fn default_site_root() -> PathBuf {
+    let in_tree = PathBuf::from("target/site");
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| program.parent().map(PathBuf::from));
+    let Some(beside) = beside else { return in_tree };
+    // In a build tree the program is target/PROFILE/azulejo-server and the site target/site.
+    [
+        beside.join("site"),
+        beside.join("../share/azulejo/site"),
+        beside.join("../site"),
+    ]
+    .into_iter()
+    .find(|folder| folder.is_dir())
+    .unwrap_or(in_tree)
+}
+
+/// A parser of whole numbers whose error names the environment variable and the range: clap names the flag.
+fn ranged<T>(
+    variable: &'static str,
+    low: u64,
+    high: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: TryFrom<u64> + Send + Sync + Clone + 'static,
+{
+    move |text| {
+        text.trim()
+            .parse::<u64>()
+            .ok()
+            .filter(|value| (low..=high).contains(value))
+            .and_then(|value| T::try_from(value).ok())
+            .ok_or_else(|| format!("{variable} must be a whole number from {low} to {high}"))
+    }
+}
+
+/// A parser of byte counts with an optional K, M or G.
+fn bytes(
+    variable: &'static str,
+    low: u64,
+    high: u64,
+) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let text = text.trim();
+        let (digits, unit) = match text.char_indices().last() {
+            Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+            Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+            Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+            _ => (text, 1),
+        };
+        digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|count| count.checked_mul(unit))
+            .filter(|count| (low..=high).contains(count))
+            .ok_or_else(|| format!("{variable} must be from {low} to {high} bytes, such as 750M or 4G"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check(flags: &[&str]) -> anyhow::Result<Config> {
+        let arguments = Arguments::try_parse_from([&["azulejo-server"], flags].concat())?;
+        arguments.check(std::iter::empty())
+    }
+
+    fn message(flags: &[&str]) -> String {
+        format!("{:#}", check(flags).expect_err("should be refused"))
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_and_a_sentence() {
+        for argument in Arguments::command().get_arguments() {
+            let name = argument.get_id().as_str();
+            if matches!(name, "help" | "version") {
+                continue;
+            }
+            assert!(argument.get_env().is_some(), "{name} has no variable");
+            let help = argument
+                .get_long_help()
+                .or(argument.get_help())
+                .expect(name)
+                .to_string();
+            assert!(help.ends_with('.'), "{name}: {help}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let config = check(&[]).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8000".parse().unwrap());
+        assert_eq!(config.limits.tile_size, 512);
+        assert_eq!(config.limits.min_side, 1024);
+        assert_eq!(config.limits.max_bytes, 4 << 30);
+        assert_eq!(config.kafka.brokers, "127.0.0.1:9092");
+        assert_eq!(config.topic_settings.task_partitions, 12);
+    }
+
+    #[test]
+    fn the_port_alone_keeps_the_host_and_an_address_wins_over_it() {
+        assert_eq!(check(&["--port", "0"]).unwrap().listen.to_string(), "127.0.0.1:0");
+        let both = check(&["--port", "7", "--listen", "[::1]:9000"]).unwrap();
+        assert_eq!(both.listen.to_string(), "[::1]:9000");
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_name_and_range() {
+        for (flags, wanted) in [
+            (["--tile-size", "8"], ["TILE_SIZE", "16 to 2048"]),
+            (["--tile-size", "many"], ["TILE_SIZE", "16 to 2048"]),
+            (["--min-image-size", "0"], ["MIN_IMAGE_SIZE", "1 to 65535"]),
+            (["--port", "70000"], ["MASTER_PORT", "0 to 65535"]),
+            (["--partitions", "-1"], ["--partitions", "1"]),
+            (["--max-upload-bytes", "4T"], ["AZULEJO_MAX_UPLOAD_BYTES", "4G"]),
+            (["--listen", "nonsense"], ["AZULEJO_LISTEN", "HOST:PORT"]),
+            (["--topic-prefix", "a b"], ["KAFKA_TOPIC_PREFIX", "100"]),
+            (["--max-side", "100"], ["AZULEJO_MAX_SIDE", "MIN_IMAGE_SIZE"]),
+            (["--max-pixels", "100"], ["AZULEJO_MAX_PIXELS", "1048576"]),
+            (
+                ["--public-host", "http://x"],
+                ["AZULEJO_PUBLIC_HOST", "name alone"],
+            ),
+            (["--kafka", " "], ["KAFKA_BROKER", "127.0.0.1:9092"]),
+        ] {
+            let message = message(&flags);
+            for word in wanted {
+                assert!(message.contains(word), "{flags:?}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_to_be_allowed() {
+        assert!(message(&["--listen", "0.0.0.0:8000"]).contains("--allow-remote"));
+        assert!(check(&["--listen", "0.0.0.0:8000", "--allow-remote"]).is_ok());
+        assert!(check(&["--listen", "[::1]:8000"]).is_ok());
+    }
+
+    #[test]
+    fn sizes_take_units() {
+        assert_eq!(
+            check(&["--max-upload-bytes", "750M"]).unwrap().limits.max_bytes,
+            750 << 20
+        );
+        assert_eq!(
+            check(&["--max-upload-bytes", "2048"]).unwrap().limits.max_bytes,
+            2048
+        );
+    }
+
+    #[test]
+    fn an_unknown_kafka_variable_is_named() {
+        let arguments = Arguments::try_parse_from(["azulejo-server"]).unwrap();
+        let error = arguments
+            .check([("KAFKA_NO_SUCH_THING".to_owned(), "1".to_owned())])
+            .unwrap_err();
+        assert!(error.to_string().contains("KAFKA_NO_SUCH_THING"));
+    }
+}

@@ -1,0 +1,177 @@
+//! What the pages see of the server: [`Backend`] over the engine and intake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use async_trait::async_trait;
+use azulejo_app::backend::Backend;
+use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
+use uuid::Uuid;
+
+use super::submit::check_recipe;
+use crate::engine::{Engine, Upload};
+use crate::intake::{Intake, Received};
+
+/// The engine and intake, together.
+#[derive(Clone)]
+pub struct ServerBackend {
+    engine: Engine,
+    intake: Intake,
+}
+
+impl ServerBackend {
+    /// A backend over `engine` that finds uploads in `intake`.
+    pub fn new(engine: Engine, intake: Intake) -> Self {
+        Self { engine, intake }
+    }
+
+    /// Starts a job on a received file. It is started, or refused, as a whole even when the client goes away meanwhile.
+    ///
+    /// # Errors
+    /// Those of the engine; the file is deleted then.
+    pub async fn submit(&self, received: Received, recipe: String) -> Result<Job, ApiError> {
+        let engine = self.engine.clone();
+        in_full(async move { start(&engine, &received, &recipe).await }).await
+    }
+}
+
+async fn start(engine: &Engine, received: &Received, recipe: &str) -> Result<Job, ApiError> {
+    let upload = Upload {
+        id: received.id,
+        path: received.file.path().to_owned(),
+        filename: received.filename.clone(),
+        bytes: received.bytes,
+        info: received.info.clone(),
+        started_at: Some(received.started_at),
+    };
+    engine.submit(upload, recipe).await
+}
+
+/// Runs `work` to its end even when the caller is dropped.
+async fn in_full<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            tracing::error!(%error, "a request ended unexpectedly");
+            Err(ApiError::new(
+                500,
+                "internal",
+                "the server failed at this; its log says more",
+            ))
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for ServerBackend {
+    async fn process(&self, upload: Uuid, recipe: &str) -> Result<Job, ApiError> {
+        check_recipe(recipe)?;
+        let received = self.intake.take(upload)?;
+        let (engine, intake, recipe) = (self.engine.clone(), self.intake.clone(), recipe.to_owned());
+        in_full(async move {
+            let result = start(&engine, &received, &recipe).await;
+            if result.is_err() && received.file.path().exists() {
+                // The file is good: it waits for another recipe, or for the broker.
+                intake.keep(received)?;
+            }
+            result
+        })
+        .await
+    }
+
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError> {
+        self.engine.jobs(query).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job, ApiError> {
+        self.engine.job(id).await
+    }
+
+    async fn tile(&self, id: JobId, tile: u32) -> Result<TileInfo, ApiError> {
+        self.engine.tile(id, tile).await
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<Job, ApiError> {
+        let engine = self.engine.clone();
+        in_full(async move { engine.cancel(id).await }).await
+    }
+
+    async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
+        let engine = self.engine.clone();
+        in_full(async move { engine.retry(id).await }).await
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), ApiError> {
+        let engine = self.engine.clone();
+        in_full(async move { engine.delete(id).await }).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError> {
+        Ok(self.engine.workers())
+    }
+
+    async fn health(&self) -> Result<Health, ApiError> {
+        Ok(self.engine.health())
+    }
+}
+
+/// A backend that remembers the status of its last error, for the answer to a server function.
+pub struct Watched {
+    inner: ServerBackend,
+    status: Arc<AtomicU16>,
+}
+
+impl Watched {
+    /// `inner`, with the status of an error put into `status`.
+    pub fn new(inner: ServerBackend, status: Arc<AtomicU16>) -> Self {
+        Self { inner, status }
+    }
+
+    fn note<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
+        if let Err(error) = &result {
+            self.status.store(error.status, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl Backend for Watched {
+    async fn process(&self, upload: Uuid, recipe: &str) -> Result<Job, ApiError> {
+        self.note(self.inner.process(upload, recipe).await)
+    }
+
+    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError> {
+        self.note(self.inner.jobs(query).await)
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job, ApiError> {
+        self.note(self.inner.job(id).await)
+    }
+
+    async fn tile(&self, id: JobId, tile: u32) -> Result<TileInfo, ApiError> {
+        self.note(self.inner.tile(id, tile).await)
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<Job, ApiError> {
+        self.note(self.inner.cancel(id).await)
+    }
+
+    async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
+        self.note(self.inner.retry(id).await)
+    }
+
+    async fn delete(&self, id: JobId) -> Result<(), ApiError> {
+        self.note(self.inner.delete(id).await)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError> {
+        self.note(self.inner.workers().await)
+    }
+
+    async fn health(&self) -> Result<Health, ApiError> {
+        self.note(self.inner.health().await)
+    }
+}

@@ -1,0 +1,156 @@
+//! The Leptos pages and their server functions.
+//!
+//! Pages are rendered whole before the first byte goes out (no out-of-order streaming), so that every page can be read
+//! without JavaScript and hydration finds what it expects.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use azulejo_app::backend::BackendRef;
+use azulejo_app::{App, shell};
+use azulejo_protocol::ApiError;
+use leptos::context::{provide_context, use_context};
+use leptos::nonce::use_nonce;
+use leptos::server_fn;
+use leptos_axum::ResponseOptions;
+
+use super::AppState;
+use super::accept::{vary, wants_page};
+use super::backend::Watched;
+use super::error::Failure;
+use super::headers::policy_of_pages;
+
+/// Largest body of a call to a server function.
+const MAX_CALL_BYTES: usize = 256 * 1024;
+
+/// Adds the application's pages and server functions to `router`. An address of `shared` is both a page and JSON: a
+/// browser gets the page, when the application has one there, and everyone else what the handler answers.
+pub fn mount(
+    mut router: Router<AppState>,
+    app: &AppState,
+    shared: Vec<(&str, MethodRouter<AppState>)>,
+) -> Router<AppState> {
+    let pages: Vec<String> = leptos_axum::generate_route_list(App)
+        .iter()
+        .map(|route| route.path().to_owned())
+        .collect();
+    for page in &pages {
+        if !shared.iter().any(|(path, _)| same_shape(path, page)) {
+            router = router.route(page, get(render));
+        }
+    }
+    for (path, json) in shared {
+        let is_page = pages.iter().any(|page| same_shape(path, page));
+        let both = if is_page {
+            json.layer(from_fn_with_state(app.clone(), page_or_json))
+        } else {
+            json
+        };
+        router = router.route(path, both);
+    }
+    router.route("/api/{*function}", get(call).post(call))
+}
+
+/// Whether two paths differ only in the names of their parameters.
+fn same_shape(a: &str, b: &str) -> bool {
+    let is_parameter = |part: &str| part.starts_with('{');
+    let (mut a, mut b) = (a.split('/'), b.split('/'));
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(x), Some(y)) if x == y || (is_parameter(x) && is_parameter(y)) => {}
+            _ => return false,
+        }
+    }
+}
+
+async fn page_or_json(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    vary(if is_read && wants_page(request.headers()) {
+        render(State(app), request).await
+    } else {
+        next.run(request).await
+    })
+}
+
+/// The page at the request's address.
+pub async fn render(State(app): State<AppState>, request: Request) -> Response {
+    let options = app.leptos.clone();
+    let backend: BackendRef = Arc::new(app.backend.clone());
+    let context = move || {
+        provide_context(backend.clone());
+        let policy = use_nonce().and_then(|nonce| policy_of_pages(&nonce));
+        if let (Some(policy), Some(response)) = (policy, use_context::<ResponseOptions>()) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    };
+    let page = leptos_axum::render_app_async_with_context(context, move || shell(options.clone()));
+    page(request).await
+}
+
+/// The page that says that there is nothing at this address.
+pub async fn render_not_found(app: AppState, request: Request) -> Response {
+    let mut response = render(State(app), request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// A call to a server function.
+async fn call(State(app): State<AppState>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let method = request.method().clone();
+    // HEAD is answered by the function for GET.
+    let known = server_fn::axum::server_fn_paths().any(|(known, by)| known == path && by == method);
+    if !known {
+        let detail = format!(
+            "there is no server function at {path} for {method}: reload the page, it may be out of date"
+        );
+        return Failure(ApiError::not_found("function_not_found", detail)).into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_CALL_BYTES).await else {
+        let detail =
+            format!("the call has more than {MAX_CALL_BYTES} bytes, or broke off; send files to /uploads");
+        return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
+    };
+    let status = Arc::new(AtomicU16::new(0));
+    let backend: BackendRef = Arc::new(Watched::new(app.backend.clone(), Arc::clone(&status)));
+    let context = move || provide_context(backend.clone());
+    let request = Request::from_parts(parts, Body::from(body));
+    let mut response = leptos_axum::handle_server_fns_with_context(context, request)
+        .await
+        .into_response();
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        // Server functions answer every error with 500. The backend knows better; an error that is not the backend's is
+        // a call whose arguments could not be read.
+        let status = match status.load(Ordering::Relaxed) {
+            0 => StatusCode::BAD_REQUEST,
+            status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        *response.status_mut() = status;
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_ignore_the_names_of_parameters() {
+        assert!(same_shape("/job/{id}", "/job/{job}"));
+        assert!(same_shape("/", "/"));
+        assert!(!same_shape("/job/{id}", "/jobs"));
+        assert!(!same_shape("/job/{id}", "/job/{id}/tile"));
+        assert!(!same_shape("/job/{id}", "/job/new"));
+    }
+}

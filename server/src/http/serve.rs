@@ -1,0 +1,47 @@
+//! From a listener to a clean end.
+
+use std::future::IntoFuture;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way have to end after the server was told to stop. Live streams end at once; an upload or
+/// a download that takes longer is cut off.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves `router` on `listener` until `shutdown` is cancelled and the requests under way have ended, or their time is
+/// over.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
+    // Small answers go out at once.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    let told = shutdown.clone();
+    let server = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { told.cancelled().await })
+        .into_future();
+    tokio::pin!(server);
+    tokio::select! {
+        result = &mut server => return result,
+        () = shutdown.cancelled() => {}
+    }
+    match tokio::time::timeout(GRACE, server).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::warn!(
+                "requests were still under way after {} seconds and are cut off",
+                GRACE.as_secs()
+            );
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Images coming in: `POST /process` (file and recipe in one form) and `PUT /uploads` (the file alone, as a stream).
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use azulejo_imaging::Recipe;
+use azulejo_protocol::record::MAX_RECIPE_BYTES;
+use azulejo_protocol::{ApiError, Job};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::AppState;
+use super::accept::{vary, wants_page};
+use super::error::{Answer, Failure};
+use super::multipart::{Form, from_multer, short_text};
+use crate::intake::{Received, too_large};
+
+/// What a form may have around its file: boundaries, headers, the recipe.
+const FORM_OVERHEAD: u64 = 1 << 20;
+
+/// What is read and thrown away of a refused body, so that the client gets to read the answer instead of a reset
+/// connection: many clients do not look before they have sent everything.
+const DRAIN_BYTES: u64 = 64 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// What `POST /process` answers.
+#[derive(Debug, Serialize)]
+struct Accepted {
+    job_id: azulejo_protocol::JobId,
+    total_tiles: u32,
+    transformation: String,
+    status: azulejo_protocol::JobStatus,
+}
+
+impl From<Job> for Accepted {
+    fn from(job: Job) -> Self {
+        Self {
+            job_id: job.job_id,
+            total_tiles: job.total_tiles,
+            transformation: job.transformation,
+            status: job.status,
+        }
+    }
+}
+
+/// `POST /process`.
+pub async fn process(State(app): State<AppState>, request: Request) -> Response {
+    let page = wants_page(request.headers());
+    vary(match process_form(&app, request).await {
+        Ok(job) if page => Redirect::to(&format!("/job/{}", job.job_id)).into_response(),
+        Ok(job) => Json(Accepted::from(job)).into_response(),
+        Err(error) if page => Failure(error).into_page(),
+        Err(error) => Failure(error).into_response(),
+    })
+}
+
+async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError> {
+    let (parts, body) = request.into_parts();
+    let most = app.intake.limits().max_bytes;
+    if declared_length(&parts.headers).is_some_and(|length| length > most.saturating_add(FORM_OVERHEAD)) {
+        drain(body.into_data_stream()).await;
+        return Err(too_large(most));
+    }
+    let mut form = Form::new(&parts.headers, body)?;
+    match read_form(app, &mut form).await {
+        Ok((received, recipe)) => app.backend.submit(received, recipe).await,
+        Err(error) => {
+            drain(form.into_rest()).await;
+            Err(error)
+        }
+    }
+}
+
+/// The file, on disk, and the recipe. The fields come in any order; others are passed over.
+async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String), ApiError> {
+    let most = app.intake.limits().max_bytes;
+    let (mut file, mut recipe, mut other_bytes) = (None, None, 0);
+    while let Some(mut field) = form.next_field().await? {
+        match field.name() {
+            Some("file") if file.is_none() => {
+                let name = field.file_name().unwrap_or_default().to_owned();
+                let bytes = field.map_err(|error| from_multer(&error));
+                file = Some(app.intake.receive(bytes, None, &name).await?);
+            }
+            Some("transformation") if recipe.is_none() => {
+                let text = short_text(field, MAX_RECIPE_BYTES).await?;
+                check_recipe(&text)?;
+                recipe = Some(text);
+            }
+            Some(name @ ("file" | "transformation")) => {
+                let detail =
+                    format!("the form has the field '{name}' twice: send one image and one recipe at a time");
+                return Err(ApiError::new(400, "bad_form", detail));
+            }
+            _ => {
+                while let Some(chunk) = field.chunk().await.map_err(|error| from_multer(&error))? {
+                    other_bytes += chunk.len() as u64;
+                    if other_bytes > FORM_OVERHEAD {
+                        return Err(too_large(most));
+                    }
+                }
+            }
+        }
+    }
+    let missing = |name: &str| {
+        let detail = format!(
+            "the form has no field '{name}': it needs 'file', an image, and 'transformation', a recipe"
+        );
+        ApiError::unprocessable("missing_field", detail)
+    };
+    match (file, recipe) {
+        (Some(file), Some(recipe)) => Ok((file, recipe)),
+        (None, _) => Err(missing("file")),
+        (_, None) => Err(missing("transformation")),
+    }
+}
+
+/// Refuses a recipe that does not parse, before its image is read.
+pub fn check_recipe(text: &str) -> Result<(), ApiError> {
+    Recipe::from_str(text)
+        .map(drop)
+        .map_err(|error| ApiError::unprocessable("unknown_recipe", error.to_string()))
+}
+
+#[derive(Debug, Deserialize)]
+pub struct UploadQuery {
+    filename: Option<String>,
+}
+
+/// What `PUT /uploads` answers.
+#[derive(Debug, Serialize)]
+struct Uploaded {
+    upload_id: Uuid,
+    filename: String,
+    bytes: u64,
+    image: UploadedImage,
+}
+
+#[derive(Debug, Serialize)]
+struct UploadedImage {
+    width: u32,
+    height: u32,
+    format: String,
+    kind: String,
+}
+
+/// `PUT /uploads?filename=NAME`.
+pub async fn upload(
+    State(app): State<AppState>,
+    query: Result<Query<UploadQuery>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Answer<Response> {
+    let Query(query) = query.map_err(|error| ApiError::new(400, "bad_query", error.body_text()))?;
+    let declared = declared_length(request.headers());
+    let mut body = request.into_body().into_data_stream();
+    let name = query.filename.unwrap_or_default();
+    let stream = (&mut body).map_err(|_| interrupted());
+    match app.intake.receive(stream, declared, &name).await {
+        Ok(received) => {
+            let size = received.info.size();
+            let answer = Uploaded {
+                upload_id: received.id,
+                filename: received.filename.clone(),
+                bytes: received.bytes,
+                image: UploadedImage {
+                    width: size.width,
+                    height: size.height,
+                    format: received.info.format.to_string(),
+                    kind: received.info.kind.name().to_owned(),
+                },
+            };
+            app.intake.keep(received)?;
+            Ok((StatusCode::CREATED, Json(answer)).into_response())
+        }
+        Err(error) => {
+            drain(body).await;
+            Err(error.into())
+        }
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn interrupted() -> ApiError {
+    ApiError::new(
+        400,
+        "upload_interrupted",
+        "the connection broke before the file was complete",
+    )
+}
+
+async fn drain(body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin) {
+    let mut body = body;
+    let read = async {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(chunk)) = body.next().await {
+            match left.checked_sub(chunk.len() as u64) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // Whether it ends by itself or by the clock is the same to us.
+    let _ = tokio::time::timeout(DRAIN_TIME, read).await;
+}

@@ -1,0 +1,60 @@
+//! What a file is, before a pixel of it is decoded: its header, the limits, and whether it is all there.
+
+use std::path::Path;
+
+use azulejo_imaging::file::{FileError, FileErrorKind, FileKind, ImageInfo, Limits, probe};
+use azulejo_protocol::ApiError;
+use azulejo_protocol::health::IntakeLimits;
+
+use super::whole::{NotWhole, check_jpeg, check_png};
+
+/// Reads the header of the file at `path` and checks it against `limits`. Blocks.
+///
+/// # Errors
+/// 415 for what is no image that we read, 413 for one that is too large, 422 for one that is too small or damaged.
+pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
+    let bounds = Limits {
+        max_bytes: limits.max_bytes,
+        max_pixels: limits.max_pixels,
+        max_side: limits.max_side,
+        ..Limits::default()
+    };
+    let info = probe(path, &bounds).map_err(|error| from_file(&error))?;
+    let size = info.size();
+    if size.width < limits.min_side || size.height < limits.min_side {
+        let detail = format!(
+            "the image is {} x {}; each side must have at least {} pixels (MIN_IMAGE_SIZE)",
+            size.width, size.height, limits.min_side
+        );
+        return Err(ApiError::unprocessable("image_too_small", detail));
+    }
+    match info.kind {
+        FileKind::Png => check_png(path),
+        FileKind::Jpeg => check_jpeg(path),
+        // Their headers say where everything is, and reading the header has looked.
+        FileKind::Tiff | FileKind::WebP => Ok(()),
+    }
+    .map_err(from_whole)?;
+    Ok(info)
+}
+
+fn from_file(error: &FileError) -> ApiError {
+    let (status, code) = match error.kind() {
+        FileErrorKind::NotAnImage => (415, "not_an_image"),
+        FileErrorKind::Unsupported => (415, "unsupported_image"),
+        FileErrorKind::Damaged => (422, "image_damaged"),
+        FileErrorKind::TooLarge => (413, "image_too_large"),
+        FileErrorKind::DiskFull => (507, "disk_full"),
+        FileErrorKind::Io => (503, "storage_unavailable"),
+    };
+    ApiError::new(status, code, error.to_string())
+}
+
+fn from_whole(error: NotWhole) -> ApiError {
+    match error {
+        NotWhole::Truncated { .. } | NotWhole::Damaged(_) => {
+            ApiError::unprocessable("image_damaged", format!("{error}; send the original file again"))
+        }
+        NotWhole::Io(_) => ApiError::new(503, "storage_unavailable", error.to_string()),
+    }
+}

@@ -1,0 +1,115 @@
+//! From the network to the disk: one upload's bytes, counted, timed, and gone again when anything fails.
+
+use std::io;
+
+use azulejo_protocol::{ApiError, Timestamp};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use tokio::fs::File;
+use tokio::io::{AsyncWriteExt, BufWriter};
+use uuid::Uuid;
+
+use super::{Intake, PartFile, Received, filename, inspect};
+
+/// Bytes gathered before they go to the file: one hop to the blocking pool for each.
+const BUFFER_BYTES: usize = 512 * 1024;
+
+impl Intake {
+    /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did.
+    ///
+    /// # Errors
+    /// 413, 415 or 422 for the file, 408 for a client that stalls, 400 for one that goes away, 429 when too many uploads
+    /// are under way, 507 when the disk is full. Nothing is left on disk then.
+    pub async fn receive<S>(&self, body: S, declared: Option<u64>, name: &str) -> Result<Received, ApiError>
+    where
+        S: Stream<Item = Result<Bytes, ApiError>>,
+    {
+        let mut body = std::pin::pin!(body);
+        let most = self.config.limits.max_bytes;
+        if declared.is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+        let Ok(_place) = self.places.try_acquire() else {
+            let detail = "too many uploads are under way at the moment: try again in a little while";
+            return Err(ApiError::new(429, "too_many_uploads", detail));
+        };
+        let id = Uuid::new_v4();
+        let started_at = Timestamp::now_utc();
+        let file = PartFile::new(self.config.folder.join(format!("{id}.part")));
+        let handle = File::create_new(file.path())
+            .await
+            .map_err(|error| on_disk(&error))?;
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, handle);
+        let mut bytes = 0_u64;
+        while let Some(chunk) = self.next(&mut body).await? {
+            bytes += chunk.len() as u64;
+            if bytes > most {
+                return Err(too_large(most));
+            }
+            writer.write_all(&chunk).await.map_err(|error| on_disk(&error))?;
+        }
+        // Flushing waits for the last write, so nothing writes to the file after this.
+        writer.flush().await.map_err(|error| on_disk(&error))?;
+        drop(writer);
+        if bytes == 0 {
+            return Err(ApiError::unprocessable(
+                "image_empty",
+                "the file is empty: choose an image",
+            ));
+        }
+        let path = file.path().to_owned();
+        let limits = self.config.limits;
+        let info = tokio::task::spawn_blocking(move || inspect::inspect(&path, &limits))
+            .await
+            .map_err(|_| ApiError::new(500, "internal", "the file could not be inspected"))??;
+        Ok(Received {
+            id,
+            file,
+            filename: filename::sanitise(name),
+            bytes,
+            info,
+            started_at,
+        })
+    }
+
+    async fn next<S>(&self, body: &mut S) -> Result<Option<Bytes>, ApiError>
+    where
+        S: Stream<Item = Result<Bytes, ApiError>> + Unpin,
+    {
+        match tokio::time::timeout(self.config.idle_timeout, body.next()).await {
+            Ok(Some(chunk)) => chunk.map(Some),
+            Ok(None) => Ok(None),
+            Err(_) => {
+                let seconds = self.config.idle_timeout.as_secs();
+                let detail =
+                    format!("nothing came for {seconds} seconds, so the upload was given up: send it again");
+                Err(ApiError::new(408, "upload_stalled", detail))
+            }
+        }
+    }
+}
+
+/// The refusal of a file, or a request, with more than `most` bytes.
+pub fn too_large(most: u64) -> ApiError {
+    let detail = format!("the file is larger than the {most} bytes allowed (AZULEJO_MAX_UPLOAD_BYTES)");
+    ApiError::new(413, "file_too_large", detail)
+}
+
+/// An error of the disk that uploads go to.
+fn on_disk(error: &io::Error) -> ApiError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            let detail =
+                "the server's disk is full: delete old jobs, or give it more space, and send the file again";
+            ApiError::new(507, "disk_full", detail)
+        }
+        _ => {
+            tracing::error!(%error, "cannot write an upload");
+            ApiError::new(
+                503,
+                "storage_unavailable",
+                format!("the server cannot store the file: {error}"),
+            )
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The whole server: a listener, intake, the engine and the routes, from start to end. The program and the tests start
+//! it the same way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::engine::{Engine, EngineConfig};
+use crate::http::{self, HttpConfig};
+use crate::intake::{Intake, IntakeConfig};
+
+/// How often uploads that nobody uses are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// A server that listens. [`Server::run`] answers.
+pub struct Server {
+    address: SocketAddr,
+    engine: Engine,
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// Takes the address and the data folder, and starts the engine, which goes on with unfinished jobs. Kafka need not
+    /// be there. Cancelling `shutdown` ends the server.
+    ///
+    /// # Errors
+    /// The address is taken, or the data folder cannot be used.
+    pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
+        if !config.site_root.join("pkg").is_dir() {
+            tracing::warn!(
+                "the built site is missing from {} (--site-root, AZULEJO_SITE): pages come without style and script; \
+                 `cargo xtask build` makes it",
+                config.site_root.display()
+            );
+        }
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {} (--listen, AZULEJO_LISTEN, MASTER_PORT)",
+                config.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        // The engine locks the data folder, so intake cannot clean up under another server.
+        let engine = Engine::start(EngineConfig {
+            kafka: config.kafka,
+            topics: config.topics,
+            topic_settings: config.topic_settings,
+            data_dir: config.data_dir.clone(),
+            limits: config.limits,
+            tile_timeout: config.tile_timeout,
+            max_attempts: config.max_attempts,
+        })?;
+        let intake = Intake::open(IntakeConfig::new(config.data_dir.join("uploads"), config.limits))?;
+        let http = HttpConfig {
+            address,
+            public_hosts: config.public_hosts,
+            site_root: config.site_root,
+        };
+        let router = http::router(engine.clone(), intake.clone(), http, shutdown.clone());
+        tokio::spawn(sweep(intake, shutdown.clone()));
+        Ok(Self {
+            address,
+            engine,
+            listener,
+            router,
+            shutdown,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Answers until `shutdown` is cancelled, then ends in order: the listener closes, live streams end, requests under
+    /// way finish, the engine puts down what it holds.
+    ///
+    /// # Errors
+    /// The listener failed.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let result = http::serve::serve(self.listener, self.router, self.shutdown.clone()).await;
+        self.shutdown.cancel();
+        self.engine.shutdown().await;
+        result.context("the listener failed")
+    }
+}
+
+async fn sweep(intake: Intake, shutdown: CancellationToken) {
+    while tokio::time::timeout(SWEEP, shutdown.cancelled()).await.is_err() {
+        intake.expire();
+    }
+}

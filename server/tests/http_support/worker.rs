@@ -1,0 +1,131 @@
+//! The smallest worker there can be: takes tasks, renders, answers. In memory order, no slots, no drain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use azulejo_imaging::{Raster, Recipe, render};
+use azulejo_protocol::kafka::{KafkaSettings, from_message, to_owned_headers};
+use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Timestamp, Topics, WorkerState};
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+/// A worker on a thread. Dropping it stops it.
+pub struct Worker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    pub fn start(brokers: &str, topics: &Topics) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (told, brokers, topics) = (Arc::clone(&stop), brokers.to_owned(), topics.clone());
+        let thread = std::thread::spawn(move || work(&brokers, &topics, &told));
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
+    let kafka = KafkaSettings::new(brokers);
+    let producer: BaseProducer = kafka.producer("test-worker").create().unwrap();
+    let consumer: BaseConsumer = kafka
+        .consumer("test-worker")
+        .set("group.id", &topics.worker_group)
+        .set("session.timeout.ms", "6000")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[&topics.tasks]).unwrap();
+    let mut said = None::<Instant>;
+    while !stop.load(Ordering::Relaxed) {
+        if said.is_none_or(|at| at.elapsed() > Duration::from_millis(300)) {
+            beat(&producer, &consumer, topics);
+            said = Some(Instant::now());
+        }
+        let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) else {
+            continue;
+        };
+        let headers = from_message(message.headers());
+        let task = TaskHeader::from_headers(&headers).unwrap();
+        let recipe: Recipe = task.recipe.parse().unwrap();
+        let pixels = Raster::from_bytes(
+            task.region.size(),
+            task.format,
+            message.payload().unwrap().to_vec(),
+        )
+        .unwrap();
+        let tile = render(&recipe, task.image, task.region, &pixels, task.output).unwrap();
+        let result = ResultHeader {
+            job: task.job,
+            tile: task.tile,
+            attempt: task.attempt,
+            format: tile.format(),
+            output: task.output,
+            worker: "test-worker".into(),
+            micros: 1000,
+            error: None,
+            traceparent: None,
+        };
+        let key = task.job.to_string();
+        let record = BaseRecord::to(&topics.results)
+            .key(&key)
+            .payload(tile.bytes())
+            .headers(to_owned_headers(&result.to_pairs()));
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(10)).unwrap();
+        consumer.commit_message(&message, CommitMode::Async).unwrap();
+    }
+}
+
+fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics) {
+    let partitions: Vec<i32> = consumer
+        .assignment()
+        .map(|list| {
+            list.elements()
+                .iter()
+                .map(|element| element.partition())
+                .collect()
+        })
+        .unwrap_or_default();
+    let heartbeat = Heartbeat {
+        worker_id: "test-worker".into(),
+        status: if partitions.is_empty() {
+            WorkerState::Starting
+        } else {
+            WorkerState::Idle
+        },
+        tasks_processed: 0,
+        current_task: None,
+        timestamp: Timestamp::now_utc(),
+        uptime: 1.0,
+        avg_processing_time: 0.001,
+        tasks_per_minute: 0.0,
+        slots: 2,
+        busy: 0,
+        tasks_failed: 0,
+        partitions,
+        memory_bytes: 0,
+        interval: 0.3,
+        host: "here".into(),
+        version: "0".into(),
+    };
+    let value = serde_json::to_string(&heartbeat).unwrap();
+    let record = BaseRecord::to(&topics.heartbeats)
+        .key("test-worker")
+        .payload(&value);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.poll(Duration::ZERO);
+}
