@@ -8,7 +8,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind};
+use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind, probe};
+use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{StageName, Timestamp};
 
 use super::run::Run;
@@ -94,14 +95,16 @@ fn encode_band(
         Some(assembly) => assembly,
         None => {
             note_start(shared, run);
-            place.insert(begin(run)?)
+            place.insert(begin(run, &shared.config.limits)?)
         }
     };
     let trouble = |error: &std::io::Error| disk::explain("reading finished tiles", error);
     let spec = &run.spec;
     let (grid, pixel) = (&spec.grid, spec.row.output_format.bytes_per_pixel());
     let first = band * grid.columns();
-    let Some(left) = grid.region(first) else { return Err("there is no such row of tiles; this is a bug".into()) };
+    let Some(left) = grid.region(first) else {
+        return Err("there is no such row of tiles; this is a bug".into());
+    };
     let stride = spec.row.output_size.width as usize * pixel;
     let bytes = stride * left.height as usize;
     assembly.tiles.resize(bytes, 0);
@@ -118,7 +121,10 @@ fn encode_band(
             from += width;
         }
     }
-    assembly.encoder.write_rows(&assembly.rows).map_err(|error| explain(&error))
+    assembly
+        .encoder
+        .write_rows(&assembly.rows)
+        .map_err(|error| explain(&error))
 }
 
 fn note_start(shared: &Arc<Shared>, run: &Run) {
@@ -126,24 +132,32 @@ fn note_start(shared: &Arc<Shared>, run: &Run) {
     if let Some(job) = shared.core().job_of(run) {
         job.times.assemble_started = Some(at);
     }
-    let noted = shared.store.write_blocking(move |db| jobs::stage_started(db, id, StageName::Assemble, at));
+    let noted = shared
+        .store
+        .write_blocking(move |db| jobs::stage_started(db, id, StageName::Assemble, at));
     if let Err(error) = noted {
         tracing::warn!(job = %id, %error, "cannot note when encoding started");
     }
 }
 
-fn begin(run: &Run) -> Result<Assembly, String> {
+fn begin(run: &Run, limits: &IntakeLimits) -> Result<Assembly, String> {
     let spec = &run.spec;
-    let options = EncodeOptions::default();
+    // Profile and resolution carry over from the uploaded file.
+    let info = probe(&spec.folder.original(), &kind::limits(limits)).map_err(|error| error.to_string())?;
     let encoder = Encoder::create(
         &spec.folder.unfinished_result(),
         kind::of_name(&spec.row.result_kind)?,
+        &EncodeOptions::default(),
         spec.row.output_size,
         spec.row.output_format,
-        &options,
+        &info.metadata,
     )
     .map_err(|error| explain(&error))?;
-    Ok(Assembly { encoder, tiles: Vec::new(), rows: Vec::new() })
+    Ok(Assembly {
+        encoder,
+        tiles: Vec::new(),
+        rows: Vec::new(),
+    })
 }
 
 /// Ends the file and gives it its name; gives its length.
@@ -152,7 +166,9 @@ fn finish(run: &Run, assembly: Assembly) -> Result<u64, String> {
     assembly.encoder.finish().map_err(|error| explain(&error))?;
     let trouble = |error: &std::io::Error| disk::explain("writing the result", error);
     let unfinished = spec.folder.unfinished_result();
-    let result = spec.folder.result(kind::extension(kind::of_name(&spec.row.result_kind)?));
+    let result = spec
+        .folder
+        .result(kind::of_name(&spec.row.result_kind)?.extension());
     let bytes = (|| {
         let file = File::open(&unfinished)?;
         file.sync_all()?;
@@ -166,7 +182,9 @@ fn finish(run: &Run, assembly: Assembly) -> Result<u64, String> {
 
 fn explain(error: &azulejo_imaging::file::FileError) -> String {
     match error.kind() {
-        FileErrorKind::DiskFull => disk::explain("writing the result", &std::io::ErrorKind::StorageFull.into()),
+        FileErrorKind::DiskFull => {
+            disk::explain("writing the result", &std::io::ErrorKind::StorageFull.into())
+        }
         _ => format!("the result could not be encoded: {error}"),
     }
 }

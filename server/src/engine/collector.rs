@@ -55,8 +55,14 @@ pub struct Batch {
 impl Batch {
     /// Whether this batch already has the pixels of the tile or, for an error, any answer.
     fn has(&self, job: JobId, tile: u32, error: bool) -> bool {
-        self.marks.iter().any(|mark| mark.run.spec.id() == job && mark.tile == tile)
-            || (error && self.failures.iter().any(|other| other.run.spec.id() == job && other.tile == tile))
+        self.marks
+            .iter()
+            .any(|mark| mark.run.spec.id() == job && mark.tile == tile)
+            || (error
+                && self
+                    .failures
+                    .iter()
+                    .any(|other| other.run.spec.id() == job && other.tile == tile))
     }
 }
 
@@ -99,16 +105,23 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
 
 fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer> {
     let mut config = shared.config.kafka.consumer("azulejo-server-results");
-    config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    config
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "earliest");
     // Only names the client: with partitions that it assigned itself it joins no group.
-    config.set("group.id", format!("{}-server", shared.config.topics.worker_group));
+    config.set(
+        "group.id",
+        format!("{}-server", shared.config.topics.worker_group),
+    );
     config.create().context("cannot make the consumer of results")
 }
 
 /// Assigns every partition; gives, for each, the offset up to which there were records at this moment.
 fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<HashMap<i32, i64>> {
     let topic = &shared.config.topics.results;
-    let metadata = consumer.fetch_metadata(Some(topic), BROKER_TIMEOUT).context("reading the partitions")?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), BROKER_TIMEOUT)
+        .context("reading the partitions")?;
     let partitions: Vec<i32> = metadata
         .topics()
         .iter()
@@ -117,8 +130,11 @@ fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<HashMap<i3
         .collect();
     anyhow::ensure!(!partitions.is_empty(), "the topic {topic} has no partitions");
     let name = topic.clone();
-    let stored: HashMap<i32, i64> =
-        shared.store.read_blocking(move |db| tiles::positions(db, &name))?.into_iter().collect();
+    let stored: HashMap<i32, i64> = shared
+        .store
+        .read_blocking(move |db| tiles::positions(db, &name))?
+        .into_iter()
+        .collect();
     let mut list = TopicPartitionList::new();
     let mut behind = HashMap::new();
     for partition in partitions {
@@ -126,7 +142,13 @@ fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<HashMap<i3
         let position = match stored.get(&partition) {
             Some(offset) if (low..=high).contains(offset) => *offset,
             Some(offset) => {
-                tracing::warn!(partition, offset, low, high, "the results were cut off; reading what there is");
+                tracing::warn!(
+                    partition,
+                    offset,
+                    low,
+                    high,
+                    "the results were cut off; reading what there is"
+                );
                 low
             }
             None => low,
@@ -141,7 +163,12 @@ fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<HashMap<i3
 }
 
 fn open_when_caught_up(shared: &Shared, behind: &mut HashMap<i32, i64>, batch: &Batch) {
-    behind.retain(|partition, end| batch.positions.get(partition).is_none_or(|position| position < end));
+    behind.retain(|partition, end| {
+        batch
+            .positions
+            .get(partition)
+            .is_none_or(|position| position < end)
+    });
     if behind.is_empty() {
         let mut core = shared.core();
         if !core.open {
@@ -210,11 +237,23 @@ fn take(shared: &Arc<Shared>, message: &BorrowedMessage<'_>, batch: &mut Batch) 
 fn refuse(shared: &Shared, message: &BorrowedMessage<'_>, reason: &str) {
     let place = format!("{}/{}/{}", message.topic(), message.partition(), message.offset());
     tracing::warn!(place, reason, "a result is refused");
-    let headers = message.headers().map_or_else(OwnedHeaders::new, |headers| headers.detach());
+    let headers = message
+        .headers()
+        .map_or_else(OwnedHeaders::new, |headers| headers.detach());
     let headers = headers
-        .insert(Header { key: "refused", value: Some(reason) })
-        .insert(Header { key: "from", value: Some(&place) });
-    shared.outbox.dead_letter(message.key().unwrap_or_default(), message.payload().unwrap_or_default(), headers);
+        .insert(Header {
+            key: "refused",
+            value: Some(reason),
+        })
+        .insert(Header {
+            key: "from",
+            value: Some(&place),
+        });
+    shared.outbox.dead_letter(
+        message.key().unwrap_or_default(),
+        message.payload().unwrap_or_default(),
+        headers,
+    );
 }
 
 /// Stores a batch and lets the memory, the encoder and the dispatchers follow.

@@ -47,16 +47,20 @@ impl Engine {
         if let Err(error) = shared.store.write_durably(move |db| jobs::insert(db, &row)).await {
             let (folder, back) = (spec.folder.clone(), upload.path);
             // The upload is given back: the client may try again with another recipe.
-            drop(blocking(move || {
-                drop(std::fs::rename(folder.original(), back));
-                drop(std::fs::remove_dir_all(folder.path()));
-            })
-            .await);
+            drop(
+                blocking(move || {
+                    drop(std::fs::rename(folder.original(), back));
+                    drop(std::fs::remove_dir_all(folder.path()));
+                })
+                .await,
+            );
             return Err(unavailable(&error));
         }
         tracing::info!(job = %id, file = spec.row.filename, size = %spec.row.input_size, recipe = spec.row.recipe,
             tiles = spec.row.total_tiles, "a job is accepted");
-        shared.core().add(LiveJob::new(Arc::new(Run::new(spec, None)), &[]));
+        shared
+            .core()
+            .add(LiveJob::new(Arc::new(Run::new(spec, None)), &[]));
         shared.activate();
         shared.changed(id);
         self.job(id).await
@@ -90,10 +94,19 @@ impl Engine {
         let _turn = self.turn(id).await;
         let row = self.row(id).await?;
         if !matches!(row.status, JobStatus::Failed | JobStatus::Cancelled) {
-            return Err(already(row.status, "only a failed or cancelled one can be retried"));
+            return Err(already(
+                row.status,
+                "only a failed or cancelled one can be retried",
+            ));
         }
-        let spec = JobSpec::from_row(JobRow { decoded: false, ..row }, &self.shared.jobs_dir)
-            .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let spec = JobSpec::from_row(
+            JobRow {
+                decoded: false,
+                ..row
+            },
+            &self.shared.jobs_dir,
+        )
+        .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let promised = self.shared.core().jobs().map(LiveJob::bytes_to_come).sum();
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
         let (data_dir, original) = (self.shared.config.data_dir.clone(), spec.folder.original());
@@ -110,7 +123,10 @@ impl Engine {
             .store
             .write_durably(move |db| {
                 tiles::forget_failures(db, id)?;
-                Ok(jobs::revive(db, id)?.then(|| jobs::get(db, id)).transpose()?.flatten())
+                Ok(jobs::revive(db, id)?
+                    .then(|| jobs::get(db, id))
+                    .transpose()?
+                    .flatten())
             })
             .await
             .map_err(|error| unavailable(&error))?;
@@ -172,7 +188,8 @@ impl Engine {
     /// The stored row of a job.
     pub(super) async fn row(&self, id: JobId) -> Result<JobRow, ApiError> {
         let row = self.shared.store.read(move |db| jobs::get(db, id)).await;
-        row.map_err(|error| unavailable(&error))?.ok_or_else(|| views::no_such_job(id))
+        row.map_err(|error| unavailable(&error))?
+            .ok_or_else(|| views::no_such_job(id))
     }
 }
 
@@ -182,9 +199,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| ApiError::new(503, "unavailable", format!("the server could not finish this: {error}")))
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        ApiError::new(
+            503,
+            "unavailable",
+            format!("the server could not finish this: {error}"),
+        )
+    })
 }
 
 /// Makes the job's folder and moves the upload into it.
@@ -193,13 +214,18 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
     moved.map_err(|error| {
         drop(std::fs::remove_dir_all(folder));
         match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                ApiError::not_found("upload_not_found", "there is no such upload any more: send the file again")
-            }
+            std::io::ErrorKind::NotFound => ApiError::not_found(
+                "upload_not_found",
+                "there is no such upload any more: send the file again",
+            ),
             std::io::ErrorKind::StorageFull => {
                 ApiError::new(507, "disk_full", disk::explain("accepting the job", &error))
             }
-            _ => ApiError::new(503, "unavailable", format!("the server cannot keep the file: {error}")),
+            _ => ApiError::new(
+                503,
+                "unavailable",
+                format!("the server cannot keep the file: {error}"),
+            ),
         }
     })
 }
@@ -211,10 +237,18 @@ pub(super) fn unavailable(error: &StoreError) -> ApiError {
         StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) if cause.code == rusqlite::ErrorCode::DiskFull
     );
     if full {
-        return ApiError::new(507, "disk_full", "the server's disk is full: delete old jobs first");
+        return ApiError::new(
+            507,
+            "disk_full",
+            "the server's disk is full: delete old jobs first",
+        );
     }
     tracing::error!(%error, "the database does not answer");
-    ApiError::new(503, "database_unavailable", format!("the server cannot answer now: {error}"))
+    ApiError::new(
+        503,
+        "database_unavailable",
+        format!("the server cannot answer now: {error}"),
+    )
 }
 
 fn already(status: JobStatus, remedy: &str) -> ApiError {

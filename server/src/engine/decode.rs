@@ -15,9 +15,6 @@ use super::shared::Shared;
 use super::store::jobs;
 use super::{disk, kind};
 
-/// Bytes of a strip, roughly: memory is bounded by it, and tiling gets to start early.
-const STRIP_BYTES: usize = 4 << 20;
-
 /// Decodes the file of `run` and tells the scheduler as rows come in. Fails the job when that is not possible.
 pub fn decode(shared: &Arc<Shared>, run: &Arc<Run>) {
     if run.is_stopped() {
@@ -28,8 +25,9 @@ pub fn decode(shared: &Arc<Shared>, run: &Arc<Run>) {
     if let Some(job) = shared.core().job_of(run) {
         job.times.decode_started = Some(began);
     }
-    let noted =
-        shared.store.write_blocking(move |db| jobs::stage_started(db, id, StageName::Decode, began));
+    let noted = shared
+        .store
+        .write_blocking(move |db| jobs::stage_started(db, id, StageName::Decode, began));
     if let Err(error) = noted {
         tracing::warn!(job = %id, %error, "cannot note when decoding started");
     }
@@ -62,38 +60,36 @@ pub fn decode(shared: &Arc<Shared>, run: &Arc<Run>) {
 fn decode_rows(shared: &Arc<Shared>, run: &Arc<Run>) -> Result<bool, String> {
     let spec = &run.spec;
     let limits = kind::limits(&shared.config.limits);
-    let mut decoder =
-        Decoder::open(&spec.folder.original(), &limits).map_err(|error| format!("the image cannot be read: {error}"))?;
+    let mut decoder = Decoder::open(&spec.folder.original(), &limits).map_err(|error| error.to_string())?;
     let info = decoder.info();
     if info.stored_size != spec.row.stored_size || info.format != spec.row.input_format {
         return Err("the uploaded file is not the one that was accepted".to_owned());
     }
-    let file = run.source().map_err(|error| disk::explain("writing the decoded image", &error))?;
-    let stride = spec.source_stride();
+    let file = run
+        .source()
+        .map_err(|error| disk::explain("writing the decoded image", &error))?;
+    let stride = spec.source_stride() as u64;
     let height = spec.row.stored_size.height;
-    let strip = (STRIP_BYTES / stride.max(1)).clamp(1, 512) as u32;
-    let mut row = 0u32;
     let mut pixels = Vec::new();
-    while row < height {
+    let mut next = 0;
+    while let Some(span) = decoder
+        .next_rows(&mut pixels)
+        .map_err(|error| format!("at row {next} of {height}: {error}"))?
+    {
         if run.is_stopped() || shared.is_stopping() {
             return Ok(false);
         }
-        let rows = strip.min(height - row);
-        pixels.resize(rows as usize * stride, 0);
-        let decoded = decoder
-            .next_rows(&mut pixels)
-            .map_err(|error| format!("the image is damaged at row {row} of {height}: {error}"))?;
-        if decoded == 0 {
-            return Err(format!("the image ends at row {row} of {height}"));
-        }
-        file.write_all_at(&pixels[..decoded as usize * stride], u64::from(row) * stride as u64)
+        file.write_all_at(&pixels, u64::from(span.y) * stride)
             .map_err(|error| disk::explain("writing the decoded image", &error))?;
-        row += decoded;
+        next = span.y + span.rows;
         if let Some(job) = shared.core().job_of(run) {
-            job.decoded_rows = row;
+            job.decoded_rows = next;
         }
         shared.state.wake();
         shared.changed(spec.id());
+    }
+    if next < height {
+        return Err(format!("the image is damaged: it ends at row {next} of {height}"));
     }
     Ok(true)
 }

@@ -19,7 +19,9 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
 /// # Errors
 /// 507 with both figures.
 pub fn check_room(path: &Path, needed: u64, promised: u64) -> Result<(), ApiError> {
-    let Some(free) = free_bytes(path) else { return Ok(()) };
+    let Some(free) = free_bytes(path) else {
+        return Ok(());
+    };
     // On a small disk, a tenth of what is free is reserve enough.
     let reserve = RESERVE.min(free / 10);
     let usable = free.saturating_sub(promised).saturating_sub(reserve);

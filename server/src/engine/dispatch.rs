@@ -29,7 +29,9 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
     (0..DISPATCHERS)
         .map(|_| {
             let shared = shared.clone();
-            std::thread::Builder::new().name("dispatch".into()).spawn(move || run(&shared))
+            std::thread::Builder::new()
+                .name("dispatch".into())
+                .spawn(move || run(&shared))
         })
         .collect()
 }
@@ -61,8 +63,9 @@ fn run(shared: &Arc<Shared>) {
 fn note_start(shared: &Arc<Shared>, grant: &Grant) {
     let id = grant.run.spec.id();
     let at = Timestamp::now_utc();
-    if let Err(error) =
-        shared.store.write_blocking(move |db| jobs::stage_started(db, id, StageName::Tiles, at))
+    if let Err(error) = shared
+        .store
+        .write_blocking(move |db| jobs::stage_started(db, id, StageName::Tiles, at))
     {
         tracing::warn!(job = %id, %error, "cannot note when a job's tiles started");
     }
@@ -79,7 +82,10 @@ fn send(shared: &Arc<Shared>, grant: &Grant, pixels: &mut Vec<u8>) {
     }
     let Some((region, output)) = spec.tile_regions(grant.tile) else {
         give_back();
-        return shared.fail(&grant.run, "the recipe does not say what a tile needs; this is a bug");
+        return shared.fail(
+            &grant.run,
+            "the recipe does not say what a tile needs; this is a bug",
+        );
     };
     if let Err(error) = grant.run.read_region(region, pixels) {
         give_back();

@@ -27,16 +27,25 @@ pub struct Events {
 impl Events {
     /// Begins to tell. Needs the async runtime.
     pub fn start() -> Self {
-        let events =
-            Self { marked: Arc::default(), some: Arc::new(Notify::new()), sender: broadcast::channel(BACKLOG).0 };
+        let events = Self {
+            marked: Arc::default(),
+            some: Arc::new(Notify::new()),
+            sender: broadcast::channel(BACKLOG).0,
+        };
         // The task holds no sender: it ends with the last handle.
-        let (marked, some, sender) =
-            (events.marked.clone(), Arc::downgrade(&events.some), events.sender.downgrade());
+        let (marked, some, sender) = (
+            events.marked.clone(),
+            Arc::downgrade(&events.some),
+            events.sender.downgrade(),
+        );
         tokio::spawn(async move {
             loop {
                 let Some(waiter) = some.upgrade() else { return };
                 // A last handle that is dropped here leaves a task that waits once more at most.
-                if tokio::time::timeout(Duration::from_secs(5), waiter.notified()).await.is_err() {
+                if tokio::time::timeout(Duration::from_secs(5), waiter.notified())
+                    .await
+                    .is_err()
+                {
                     continue;
                 }
                 drop(waiter);
@@ -55,7 +64,12 @@ impl Events {
 
     /// Marks a subject as changed.
     pub fn mark(&self, change: Change) {
-        if self.marked.lock().unwrap_or_else(PoisonError::into_inner).insert(change) {
+        if self
+            .marked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(change)
+        {
             self.some.notify_one();
         }
     }

@@ -23,9 +23,16 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The broker does not say which partitions there are, or librdkafka refuses the settings.
 pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
     let mut config = shared.config.kafka.consumer("azulejo-server-heartbeats");
-    config.set("enable.auto.commit", "false").set("auto.offset.reset", "latest");
-    config.set("group.id", format!("{}-server", shared.config.topics.worker_group));
-    let consumer: BaseConsumer = config.create().context("cannot make the consumer of heartbeats")?;
+    config
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "latest");
+    config.set(
+        "group.id",
+        format!("{}-server", shared.config.topics.worker_group),
+    );
+    let consumer: BaseConsumer = config
+        .create()
+        .context("cannot make the consumer of heartbeats")?;
     let mut backlog = assign(shared, &consumer)?;
     while !shared.is_stopping() {
         match consumer.poll(Duration::from_millis(200)) {
@@ -77,7 +84,9 @@ fn hear(shared: &Shared, value: &[u8], old: bool) {
         Err(error) => return tracing::warn!(%error, "a heartbeat does not parse"),
     };
     let age = if old {
-        (Timestamp::now_utc() - beat.timestamp).try_into().unwrap_or(Duration::ZERO)
+        (Timestamp::now_utc() - beat.timestamp)
+            .try_into()
+            .unwrap_or(Duration::ZERO)
     } else {
         Duration::ZERO
     };

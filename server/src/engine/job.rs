@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileGrid, largest_fitting_tile, largest_region_bytes};
+use azulejo_imaging::{
+    PixelFormat, Recipe, Region, Size, TileGrid, largest_fitting_tile, largest_region_bytes,
+};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
@@ -45,20 +47,32 @@ impl JobSpec {
         let orientation = info.orientation.recipe();
         let unsuitable =
             |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
-        let input_size = orientation.output_size(info.stored_size).map_err(|error| unsuitable(&error))?;
+        let input_size = orientation
+            .output_size(info.stored_size)
+            .map_err(|error| unsuitable(&error))?;
         let canonical = asked.to_string();
         let full = orientation.then(&asked);
-        let output_size = full.output_size(info.stored_size).map_err(|error| unsuitable(&error))?;
+        let output_size = full
+            .output_size(info.stored_size)
+            .map_err(|error| unsuitable(&error))?;
         let tile_recipe = full.to_string();
         if tile_recipe.len() > MAX_RECIPE_BYTES {
-            return Err(unsuitable(&format!("the recipe is longer than {MAX_RECIPE_BYTES} bytes")));
+            return Err(unsuitable(&format!(
+                "the recipe is longer than {MAX_RECIPE_BYTES} bytes"
+            )));
         }
         let output_format = full.output_format(info.format);
         check_output(output_size, limits)?;
-        check_records(&full, info.stored_size, info.format, output_format, limits.tile_size)?;
+        check_records(
+            &full,
+            info.stored_size,
+            info.format,
+            output_format,
+            limits.tile_size,
+        )?;
         let grid = TileGrid::new(output_size, limits.tile_size);
         let id = JobId(uuid::Uuid::now_v7());
-        let result_kind = kind::result_kind(info.kind);
+        let result_kind = kind::result_kind(info.kind, output_size, output_format);
         let row = JobRow {
             id,
             filename: upload.filename.clone(),
@@ -68,8 +82,8 @@ impl JobSpec {
             status: JobStatus::Processing,
             created_at: now,
             ended_at: None,
-            kind: kind::name(info.kind).to_owned(),
-            result_kind: kind::name(result_kind).to_owned(),
+            kind: info.kind.name().to_owned(),
+            result_kind: result_kind.name().to_owned(),
             stored_size: info.stored_size,
             input_size,
             output_size,
@@ -82,9 +96,17 @@ impl JobSpec {
             error: None,
             decoded: false,
             mosaic_version: 0,
-            times: StageTimes { upload_started: upload.started_at, ..StageTimes::default() },
+            times: StageTimes {
+                upload_started: upload.started_at,
+                ..StageTimes::default()
+            },
         };
-        Ok(Self { recipe: full, grid, folder: JobFolder::new(jobs, id), row })
+        Ok(Self {
+            recipe: full,
+            grid,
+            folder: JobFolder::new(jobs, id),
+            row,
+        })
     }
 
     /// The job of a stored row.
@@ -93,13 +115,25 @@ impl JobSpec {
     /// A sentence, when the row's recipe is not one that this version knows.
     pub fn from_row(row: JobRow, jobs: &Path) -> Result<Self, String> {
         let recipe: Recipe = row.tile_recipe.parse().map_err(|error| {
-            format!("this version does not know the recipe '{}': {error}", row.tile_recipe)
+            format!(
+                "this version does not know the recipe '{}': {error}",
+                row.tile_recipe
+            )
         })?;
         let grid = TileGrid::new(row.output_size, row.tile_size);
         if grid.len() != row.total_tiles {
-            return Err(format!("the stored job is damaged: {} tiles instead of {}", row.total_tiles, grid.len()));
+            return Err(format!(
+                "the stored job is damaged: {} tiles instead of {}",
+                row.total_tiles,
+                grid.len()
+            ));
         }
-        Ok(Self { recipe, grid, folder: JobFolder::new(jobs, row.id), row })
+        Ok(Self {
+            recipe,
+            grid,
+            folder: JobFolder::new(jobs, row.id),
+            row,
+        })
     }
 
     /// Its id.
@@ -126,7 +160,11 @@ impl JobSpec {
             region,
             output,
             // The job is the trace and the tile the span: nothing needs to be remembered to join them up.
-            traceparent: Some(format!("00-{}-{:016x}-01", self.id().0.simple(), u64::from(tile) + 1)),
+            traceparent: Some(format!(
+                "00-{}-{:016x}-01",
+                self.id().0.simple(),
+                u64::from(tile) + 1
+            )),
         }
     }
 
@@ -157,10 +195,16 @@ impl JobSpec {
 fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
     let refuse = |detail: String| Err(ApiError::unprocessable("result_too_large", detail));
     if size.is_empty() {
-        return Err(ApiError::unprocessable("empty_result", "the recipe leaves no pixel of the image"));
+        return Err(ApiError::unprocessable(
+            "empty_result",
+            "the recipe leaves no pixel of the image",
+        ));
     }
     if size.width > limits.max_side || size.height > limits.max_side {
-        return refuse(format!("the result would be {size} pixels; a side may have at most {}", limits.max_side));
+        return refuse(format!(
+            "the result would be {size} pixels; a side may have at most {}",
+            limits.max_side
+        ));
     }
     if size.pixels() > limits.max_pixels {
         return refuse(format!(
@@ -193,7 +237,9 @@ fn check_records(
         .map(|side| side.min((most / output.bytes_per_pixel() as u64).isqrt() as u32));
     let remedy = match fitting {
         Some(side) if side >= 16 => {
-            format!("start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius")
+            format!(
+                "start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius"
+            )
         }
         _ => "no tile size is small enough: ask for a smaller radius".to_owned(),
     };

@@ -1,51 +1,33 @@
-//! Kinds of image files: names, types, and which one a result gets.
+//! Which kind of file a result gets, and what it is called.
 
 use azulejo_imaging::file::{FileKind, Limits};
+use azulejo_imaging::{PixelFormat, Size};
 use azulejo_protocol::health::IntakeLimits;
 
-/// The kind that a result gets: the input's.
-pub fn result_kind(input: FileKind) -> FileKind {
-    input
-}
-
-/// The name that the database keeps.
-pub fn name(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Png => "png",
-        FileKind::Jpeg => "jpeg",
+/// The kind that a result gets: the input's where that can hold it, else PNG.
+pub fn result_kind(input: FileKind, size: Size, format: PixelFormat) -> FileKind {
+    match input {
+        FileKind::Png | FileKind::Jpeg if input.check(size, format).is_ok() => input,
+        _ => FileKind::Png,
     }
 }
 
-/// The kind with that name.
+/// The kind that the database names.
 ///
 /// # Errors
 /// A sentence, when this version has none.
 pub fn of_name(text: &str) -> Result<FileKind, String> {
-    [FileKind::Png, FileKind::Jpeg]
-        .into_iter()
-        .find(|kind| name(*kind) == text)
-        .ok_or_else(|| format!("this version does not know files of kind '{text}'"))
-}
-
-/// The usual extension.
-pub fn extension(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Png => "png",
-        FileKind::Jpeg => "jpg",
-    }
-}
-
-/// What HTTP calls it.
-pub fn mime(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Png => "image/png",
-        FileKind::Jpeg => "image/jpeg",
-    }
+    FileKind::from_name(text).ok_or_else(|| format!("this version does not know files of kind '{text}'"))
 }
 
 /// The imaging crate's limits for ours.
 pub fn limits(limits: &IntakeLimits) -> Limits {
-    Limits { max_side: limits.max_side, max_pixels: limits.max_pixels, ..Limits::default() }
+    Limits {
+        max_bytes: limits.max_bytes,
+        max_side: limits.max_side,
+        max_pixels: limits.max_pixels,
+        ..Limits::default()
+    }
 }
 
 /// `coast-blur.png` for `coast.jpeg` and the recipe `blur:sigma=2`: the stem, the names of the operations, the extension of the
@@ -55,11 +37,24 @@ pub fn result_filename(filename: &str, recipe: &str, kind: FileKind) -> String {
         Some((stem, extension)) if !stem.is_empty() && extension.chars().count() <= 5 => stem,
         _ => filename,
     };
-    let safe = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c };
+    let safe = |c: char| {
+        if c.is_control() || "/\\:*?\"<>|".contains(c) {
+            '_'
+        } else {
+            c
+        }
+    };
     let stem: String = stem.chars().map(safe).take(120).collect();
-    let stem = if stem.trim().is_empty() { "image" } else { stem.trim() };
-    let operations: Vec<&str> =
-        recipe.split('|').filter_map(|step| step.split(':').next()).filter(|step| !step.is_empty()).collect();
+    let stem = if stem.trim().is_empty() {
+        "image"
+    } else {
+        stem.trim()
+    };
+    let operations: Vec<&str> = recipe
+        .split('|')
+        .filter_map(|step| step.split(':').next())
+        .filter(|step| !step.is_empty())
+        .collect();
     let mut name = stem.to_owned();
     for operation in operations.iter().take(3) {
         name.push('-');
@@ -68,7 +63,7 @@ pub fn result_filename(filename: &str, recipe: &str, kind: FileKind) -> String {
     if operations.len() > 3 {
         name.push_str("-and-more");
     }
-    format!("{name}.{}", extension(kind))
+    format!("{name}.{}", kind.extension())
 }
 
 #[cfg(test)]
@@ -79,10 +74,18 @@ mod tests {
     fn result_names_tell_what_was_done() {
         for (file, recipe, name) in [
             ("coast.jpeg", "blur:sigma=2", "coast-blur.png"),
-            ("a.b.png", "edge_detection|sharpen", "a.b-edge-detection-sharpen.png"),
+            (
+                "a.b.png",
+                "edge_detection|sharpen",
+                "a.b-edge-detection-sharpen.png",
+            ),
             ("noextension", "grayscale", "noextension-grayscale.png"),
             (".png", "grayscale", ".png-grayscale.png"),
-            ("x/../\"y\".png", "blur|blur|blur|blur", "x_.._\"y\"-blur-blur-blur-and-more.png"),
+            (
+                "x/../\"y\".png",
+                "blur|blur|blur|blur",
+                "x_.._\"y\"-blur-blur-blur-and-more.png",
+            ),
             ("", "grayscale", "image-grayscale.png"),
         ] {
             let name = name.replace('"', "_");

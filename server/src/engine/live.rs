@@ -95,7 +95,9 @@ impl LiveJob {
             run,
         };
         for row in rows {
-            let Some(cell) = job.cells.get_mut(row.tile as usize) else { continue };
+            let Some(cell) = job.cells.get_mut(row.tile as usize) else {
+                continue;
+            };
             cell.attempt = row.attempt.min(u32::from(u16::MAX)) as u16;
             cell.failures = row.failures.min(u32::from(u16::MAX)) as u16;
             match row.state {
@@ -124,7 +126,12 @@ impl LiveJob {
     /// Tiles by state.
     pub fn progress(&self) -> Progress {
         let total = self.cells.len() as u32;
-        Progress { total, pending: total - self.done - self.dead, completed: self.done, failed: self.dead }
+        Progress {
+            total,
+            pending: total - self.done - self.dead,
+            completed: self.done,
+            failed: self.dead,
+        }
     }
 
     /// Tiles at workers or on their way.
@@ -236,7 +243,9 @@ impl LiveJob {
 
     /// Counts an error result; says whether the tile is dead now that it failed `max` times.
     pub fn failed(&mut self, tile: u32, max: u32) -> bool {
-        let Some(cell) = self.cells.get_mut(tile as usize) else { return false };
+        let Some(cell) = self.cells.get_mut(tile as usize) else {
+            return false;
+        };
         if cell.state != TileState::InFlight {
             return false;
         }
@@ -302,10 +311,20 @@ impl LiveJob {
     /// Bytes of disk that it will still take up.
     pub fn bytes_to_come(&self) -> u64 {
         let spec = &self.run.spec;
-        let share = |bytes: u64, left: u64, all: u64| (u128::from(bytes) * u128::from(left) / u128::from(all.max(1))) as u64;
+        let share = |bytes: u64, left: u64, all: u64| {
+            (u128::from(bytes) * u128::from(left) / u128::from(all.max(1))) as u64
+        };
         let height = u64::from(spec.row.stored_size.height);
-        let source = share(spec.source_bytes(), height.saturating_sub(u64::from(self.decoded_rows)), height);
-        let tiles = share(spec.result_bytes(), u64::from(self.progress().pending), self.cells.len() as u64);
+        let source = share(
+            spec.source_bytes(),
+            height.saturating_sub(u64::from(self.decoded_rows)),
+            height,
+        );
+        let tiles = share(
+            spec.result_bytes(),
+            u64::from(self.progress().pending),
+            self.cells.len() as u64,
+        );
         source + tiles + spec.result_bytes()
     }
 }

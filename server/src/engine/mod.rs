@@ -44,6 +44,8 @@ pub mod settings;
 pub mod shared;
 pub mod state;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod views;
 pub mod workers;
 
@@ -134,7 +136,12 @@ impl Engine {
         let ended = tokio::task::spawn_blocking(move || {
             let shared = &engine.shared;
             shared.stop();
-            for thread in engine.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            for thread in engine
+                .threads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .drain(..)
+            {
                 if thread.join().is_err() {
                     tracing::error!("a thread of the engine ended in a panic");
                 }

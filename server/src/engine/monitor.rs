@@ -27,7 +27,9 @@ const RETRY: Duration = Duration::from_secs(1);
 pub fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
     let spawn = |name: &str, work: fn(&Arc<Shared>)| {
         let shared = shared.clone();
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&shared))
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || work(&shared))
     };
     Ok(vec![
         spawn("clock", clock)?,
@@ -37,7 +39,9 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
             recovery::verify_all(shared);
             keep_running(shared, "results", collector::run);
         })?,
-        spawn("heartbeats", |shared| keep_running(shared, "heartbeats", heartbeats::run))?,
+        spawn("heartbeats", |shared| {
+            keep_running(shared, "heartbeats", heartbeats::run)
+        })?,
     ])
 }
 
@@ -48,7 +52,11 @@ fn keep_running(shared: &Arc<Shared>, what: &str, reader: fn(&Arc<Shared>) -> an
             continue;
         }
         if let Err(error) = reader(shared) {
-            tracing::warn!(what, error = format!("{error:#}"), "cannot read from the broker; trying again");
+            tracing::warn!(
+                what,
+                error = format!("{error:#}"),
+                "cannot read from the broker; trying again"
+            );
             nap(shared, RETRY);
         }
     }
@@ -103,7 +111,11 @@ fn probe(shared: &Arc<Shared>) {
         let mut connected = shared.outbox.reaches_broker(PROBE_TIMEOUT);
         if !connected {
             let config = &shared.config;
-            let made = runtime.block_on(ensure_topics(&config.kafka, &config.topics, &config.topic_settings));
+            let made = runtime.block_on(ensure_topics(
+                &config.kafka,
+                &config.topics,
+                &config.topic_settings,
+            ));
             connected = made.is_ok();
             if let Err(error) = made
                 && error != told
@@ -121,6 +133,13 @@ fn probe(shared: &Arc<Shared>) {
             shared.events.mark(Change::Health);
             shared.state.wake();
         }
-        nap(shared, if connected { PROBE } else { Duration::from_millis(250) });
+        nap(
+            shared,
+            if connected {
+                PROBE
+            } else {
+                Duration::from_millis(250)
+            },
+        );
     }
 }

@@ -30,7 +30,14 @@ impl Canvas {
         let small = Size::new(size.width.div_ceil(block), size.height.div_ceil(block));
         let channels = out_channels(format);
         let pixels = vec![0; small.width as usize * small.height as usize * channels];
-        Self { size: small, block, format, pixels, encoded: None, drawn: 0 }
+        Self {
+            size: small,
+            block,
+            format,
+            pixels,
+            encoded: None,
+            drawn: 0,
+        }
     }
 
     /// Its size.
@@ -84,7 +91,10 @@ impl Canvas {
                 let (wide, skip) = if depth == Depth::Sixteen { (2, 1) } else { (1, 0) };
                 let count = channels.count();
                 let colours = if channels.has_alpha() { count - 1 } else { count };
-                for (chunk, sum) in line.chunks(block * count * wide).zip(sums.chunks_exact_mut(count)) {
+                for (chunk, sum) in line
+                    .chunks(block * count * wide)
+                    .zip(sums.chunks_exact_mut(count))
+                {
                     for pixel in chunk.chunks_exact(count * wide) {
                         let sample = |channel: usize| u64::from(pixel[channel * wide + skip]);
                         let weight = if channels.has_alpha() { sample(colours) } else { 1 };
@@ -102,7 +112,10 @@ impl Canvas {
 
     /// The picture as a PNG, if it was encoded since the last change.
     pub fn encoded(&self) -> Option<Bytes> {
-        self.encoded.as_ref().filter(|(drawn, _)| *drawn == self.drawn).map(|(_, bytes)| bytes.clone())
+        self.encoded
+            .as_ref()
+            .filter(|(drawn, _)| *drawn == self.drawn)
+            .map(|(_, bytes)| bytes.clone())
     }
 
     /// The picture as a PNG. Encoded once for each change.
@@ -117,12 +130,20 @@ impl Canvas {
 
     /// A copy to be encoded while this one is drawn on.
     pub fn snapshot(&self) -> Self {
-        Self { encoded: None, pixels: self.pixels.clone(), ..*self }
+        Self {
+            encoded: None,
+            pixels: self.pixels.clone(),
+            ..*self
+        }
     }
 
     /// Takes over what a [`Canvas::snapshot`] was encoded to.
     pub fn remember(&mut self, snapshot: Self) {
-        if self.encoded.as_ref().is_none_or(|(drawn, _)| *drawn < snapshot.drawn) {
+        if self
+            .encoded
+            .as_ref()
+            .is_none_or(|(drawn, _)| *drawn < snapshot.drawn)
+        {
             self.encoded = snapshot.encoded;
         }
     }
@@ -136,7 +157,11 @@ pub fn empty(size: Size, format: PixelFormat) -> Result<Bytes, png::EncodingErro
 fn encode(size: Size, gray: bool, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, size.width, size.height);
-    encoder.set_color(if gray { png::ColorType::GrayscaleAlpha } else { png::ColorType::Rgba });
+    encoder.set_color(if gray {
+        png::ColorType::GrayscaleAlpha
+    } else {
+        png::ColorType::Rgba
+    });
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header()?;
@@ -198,7 +223,12 @@ mod tests {
         pixels
     }
 
-    fn draw_all(size: Size, tile: u32, format: PixelFormat, value: impl Fn(u32, u32, usize) -> u8 + Copy) -> Canvas {
+    fn draw_all(
+        size: Size,
+        tile: u32,
+        format: PixelFormat,
+        value: impl Fn(u32, u32, usize) -> u8 + Copy,
+    ) -> Canvas {
         let mut canvas = Canvas::new(size, format);
         for region in TileGrid::new(size, tile).regions() {
             canvas.draw(region, &tile_of(format, region, value));
@@ -208,7 +238,9 @@ mod tests {
 
     #[test]
     fn a_small_result_is_shown_as_it_is() {
-        let canvas = draw_all(Size::new(300, 200), 64, PixelFormat::RGB8, |x, y, c| (x + y) as u8 ^ c as u8);
+        let canvas = draw_all(Size::new(300, 200), 64, PixelFormat::RGB8, |x, y, c| {
+            (x + y) as u8 ^ c as u8
+        });
         assert_eq!(canvas.size(), Size::new(300, 200));
         assert_eq!(&canvas.pixels[..4], &[0, 1, 2, 255]);
         let at = (70 * 300 + 90) * 4;
@@ -219,16 +251,19 @@ mod tests {
     fn every_pixel_is_covered_whatever_the_tile_size() {
         for tile in [16, 100, 333, 512] {
             for format in PixelFormat::ALL {
-                let canvas = draw_all(Size::new(2500, 1300), tile, format, |_, _, _| 255);
-                assert_eq!(canvas.size(), Size::new(834, 434));
-                assert!(canvas.pixels.iter().all(|sample| *sample == 255), "{tile} {format}");
+                let canvas = draw_all(Size::new(2100, 130), tile, format, |_, _, _| 255);
+                assert_eq!(canvas.size(), Size::new(700, 44));
+                assert!(
+                    canvas.pixels.iter().all(|sample| *sample == 255),
+                    "{tile} {format}"
+                );
             }
         }
     }
 
     #[test]
     fn the_order_of_the_tiles_does_not_matter() {
-        let size = Size::new(2100, 1500);
+        let size = Size::new(2100, 300);
         let value = |x: u32, y: u32, c: usize| (x.wrapping_mul(31) ^ y.wrapping_mul(17) ^ c as u32) as u8;
         let forward = draw_all(size, 100, PixelFormat::RGBA8, value);
         let mut backward = Canvas::new(size, PixelFormat::RGBA8);

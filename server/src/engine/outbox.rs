@@ -75,7 +75,9 @@ impl Outbox {
     /// # Errors
     /// librdkafka refuses the settings.
     pub fn new(kafka: &KafkaSettings, topics: Topics, state: Arc<State>) -> anyhow::Result<Self> {
-        let producer = kafka.producer("azulejo-server").create_with_context(Receipts(state))?;
+        let producer = kafka
+            .producer("azulejo-server")
+            .create_with_context(Receipts(state))?;
         Ok(Self { producer, topics })
     }
 
@@ -85,7 +87,11 @@ impl Outbox {
     /// The queue stays full, or librdkafka refuses the record: then no acknowledgement will come.
     pub fn task(&self, grant: &Grant, task: &TaskHeader, pixels: &[u8]) -> Result<(), KafkaError> {
         let key = format!("{}/{}", task.job, task.tile);
-        let parcel = Parcel::Task { job: task.job, tile: task.tile, ticket: grant.ticket };
+        let parcel = Parcel::Task {
+            job: task.job,
+            tile: task.tile,
+            ticket: grant.ticket,
+        };
         let record = BaseRecord::with_opaque_to(&self.topics.tasks, Box::new(parcel))
             .key(&key)
             .payload(pixels)
@@ -96,10 +102,13 @@ impl Outbox {
 
     /// Keeps a record that nobody can use: `value` and `headers` as they came, and why.
     pub fn dead_letter(&self, key: &[u8], value: &[u8], headers: OwnedHeaders) {
-        let record = BaseRecord::with_opaque_to(&self.topics.dead_letters, Box::new(Parcel::Other("a dead letter")))
-            .key(key)
-            .payload(value)
-            .headers(headers);
+        let record = BaseRecord::with_opaque_to(
+            &self.topics.dead_letters,
+            Box::new(Parcel::Other("a dead letter")),
+        )
+        .key(key)
+        .payload(value)
+        .headers(headers);
         if let Err(error) = self.send(record) {
             tracing::warn!(%error, "a dead letter could not be produced");
         }
@@ -113,9 +122,10 @@ impl Outbox {
             Ok(value) => value,
             Err(error) => return tracing::error!(%error, "a control message cannot be written"),
         };
-        let record = BaseRecord::with_opaque_to(&self.topics.control, Box::new(Parcel::Other("a control message")))
-            .key(&key)
-            .payload(&value);
+        let record =
+            BaseRecord::with_opaque_to(&self.topics.control, Box::new(Parcel::Other("a control message")))
+                .key(&key)
+                .payload(&value);
         if let Err(error) = self.send(record) {
             tracing::warn!(%error, "a control message could not be produced");
         }
@@ -123,9 +133,15 @@ impl Outbox {
 
     /// Whether the broker answers within `timeout`.
     pub fn reaches_broker(&self, timeout: Duration) -> bool {
-        self.producer.client().fetch_metadata(Some(&self.topics.tasks), timeout).is_ok_and(|metadata| {
-            metadata.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-        })
+        self.producer
+            .client()
+            .fetch_metadata(Some(&self.topics.tasks), timeout)
+            .is_ok_and(|metadata| {
+                metadata
+                    .topics()
+                    .iter()
+                    .all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+            })
     }
 
     /// Waits until everything was acknowledged, or for `most`.

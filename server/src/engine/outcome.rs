@@ -88,13 +88,19 @@ pub fn store_batch(shared: &Arc<Shared>, batch: &Batch, now: Instant, wall: Time
             core.settle(id, failure.tile);
             core.finished(id, failure.tile);
             let max = shared.config.max_attempts;
-            if core.job_of(&failure.run).is_some_and(|job| job.failed(failure.tile, max)) {
+            if core
+                .job_of(&failure.run)
+                .is_some_and(|job| job.failed(failure.tile, max))
+            {
                 dead.push(failure);
             }
         }
     }
     for id in rendered {
-        if let Err(error) = shared.store.write_blocking(move |db| jobs::tiles_finished(db, id, wall)) {
+        if let Err(error) = shared
+            .store
+            .write_blocking(move |db| jobs::tiles_finished(db, id, wall))
+        {
             tracing::warn!(job = %id, %error, "cannot note when a job's tiles were done");
         }
     }
@@ -121,7 +127,10 @@ fn rows(shared: &Shared, batch: &Batch, now: Instant) -> Vec<(JobId, TileRow)> {
     };
     let done = batch.marks.iter().map(|mark| {
         let id = mark.run.spec.id();
-        let cell = core.job(id).and_then(|job| job.cell(mark.tile)).unwrap_or_default();
+        let cell = core
+            .job(id)
+            .and_then(|job| job.cell(mark.tile))
+            .unwrap_or_default();
         (
             id,
             TileRow {
@@ -139,13 +148,20 @@ fn rows(shared: &Shared, batch: &Batch, now: Instant) -> Vec<(JobId, TileRow)> {
     });
     let failed = batch.failures.iter().map(|failure| {
         let id = failure.run.spec.id();
-        let cell = core.job(id).and_then(|job| job.cell(failure.tile)).unwrap_or_default();
+        let cell = core
+            .job(id)
+            .and_then(|job| job.cell(failure.tile))
+            .unwrap_or_default();
         let failures = u32::from(cell.failures) + 1;
         (
             id,
             TileRow {
                 tile: failure.tile,
-                state: if failures >= max { TileState::Dead } else { TileState::Queued },
+                state: if failures >= max {
+                    TileState::Dead
+                } else {
+                    TileState::Queued
+                },
                 attempt: failure.attempt,
                 failures,
                 worker: Some(failure.worker.clone()),
@@ -169,9 +185,18 @@ fn bury(shared: &Arc<Shared>, failure: &Failure) {
         let task = run.spec.task(failure.tile, failure.attempt, region, output);
         let attempts = shared.config.max_attempts.to_string();
         let headers = to_owned_headers(&task.to_pairs())
-            .insert(Header { key: "error", value: Some(&failure.error) })
-            .insert(Header { key: "attempts", value: Some(&attempts) })
-            .insert(Header { key: "worker", value: Some(&failure.worker) });
+            .insert(Header {
+                key: "error",
+                value: Some(&failure.error),
+            })
+            .insert(Header {
+                key: "attempts",
+                value: Some(&attempts),
+            })
+            .insert(Header {
+                key: "worker",
+                value: Some(&failure.worker),
+            });
         let key = format!("{}/{}", task.job, task.tile);
         shared.outbox.dead_letter(key.as_bytes(), &pixels, headers);
     }

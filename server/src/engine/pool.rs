@@ -27,11 +27,16 @@ impl Pool {
         let threads = (0..threads)
             .map(|_| {
                 let work = work.clone();
-                std::thread::Builder::new().name(name.to_owned()).spawn(move || serve(&work))
+                std::thread::Builder::new()
+                    .name(name.to_owned())
+                    .spawn(move || serve(&work))
             })
             .collect::<Result<_, _>>()
             .with_context(|| format!("cannot start the threads '{name}'"))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(threads) })
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            threads: Mutex::new(threads),
+        })
     }
 
     /// Queues `work`. After [`Pool::close`] it is dropped.
@@ -45,7 +50,12 @@ impl Pool {
     /// Finishes what is queued and ends the threads.
     pub fn close(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for thread in self
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             drop(thread.join());
         }
     }
@@ -74,7 +84,9 @@ mod tests {
         pool.submit(|| panic!("on purpose"));
         for _ in 0..10 {
             let count = count.clone();
-            pool.submit(move || drop(count.fetch_add(1, Ordering::Relaxed)));
+            pool.submit(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
         }
         pool.close();
         assert_eq!(count.load(Ordering::Relaxed), 10);

@@ -33,7 +33,11 @@ impl Engine {
                 rows.into_iter()
                     .map(|row| {
                         let under_way = row.status == JobStatus::Processing && live.contains(&row.id);
-                        let stored = if under_way { None } else { Some(views::stored(db, &row, Detail::Summary)?) };
+                        let stored = if under_way {
+                            None
+                        } else {
+                            Some(views::stored(db, &row, Detail::Summary)?)
+                        };
                         Ok((row.id, stored, row))
                     })
                     .collect::<rusqlite::Result<Vec<_>>>()
@@ -59,7 +63,11 @@ impl Engine {
         }
         for index in late {
             if let Ok(job) = self.job(list[index].job_id).await {
-                list[index] = Job { stages: Vec::new(), workers: Vec::new(), ..job };
+                list[index] = Job {
+                    stages: Vec::new(),
+                    workers: Vec::new(),
+                    ..job
+                };
             }
         }
         Ok(list)
@@ -109,7 +117,11 @@ impl Engine {
             .map_err(|error| unavailable(&error))?;
         let row = row.ok_or_else(|| views::no_such_job(id))?;
         views::tile(&row, tile, cell, stored).ok_or_else(|| {
-            let detail = format!("the job has {} tiles, 0 to {}", row.total_tiles, row.total_tiles.saturating_sub(1));
+            let detail = format!(
+                "the job has {} tiles, 0 to {}",
+                row.total_tiles,
+                row.total_tiles.saturating_sub(1)
+            );
             ApiError::not_found("tile_not_found", format!("there is no tile {tile}: {detail}"))
         })
     }
@@ -124,16 +136,26 @@ impl Engine {
             let detail = format!("the job is {}: there is no result to download", row.status);
             return Err(ApiError::conflict("job_not_completed", detail));
         }
-        let kind = kind::of_name(&row.result_kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let path = JobFolder::new(&self.shared.jobs_dir, id).result(kind::extension(kind));
+        let kind =
+            kind::of_name(&row.result_kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let path = JobFolder::new(&self.shared.jobs_dir, id).result(kind.extension());
         let bytes = tokio::fs::metadata(&path)
             .await
             .map_err(|error| {
                 tracing::error!(job = %id, %error, "a result is gone");
-                ApiError::new(410, "result_gone", "the result is gone from the server's disk: submit the image again")
+                ApiError::new(
+                    410,
+                    "result_gone",
+                    "the result is gone from the server's disk: submit the image again",
+                )
             })?
             .len();
-        Ok(ResultFile { path, filename: row.result_filename, mime: kind::mime(kind), bytes })
+        Ok(ResultFile {
+            path,
+            filename: row.result_filename,
+            mime: kind.mime(),
+            bytes,
+        })
     }
 
     /// A job's picture as far as it is done.
@@ -141,7 +163,11 @@ impl Engine {
     /// # Errors
     /// 404 when there is no such job.
     pub async fn mosaic(&self, id: JobId) -> Result<Mosaic, ApiError> {
-        let live = self.shared.core().job(id).map(|job| (job.run.clone(), job.mosaic_version));
+        let live = self
+            .shared
+            .core()
+            .job(id)
+            .map(|job| (job.run.clone(), job.mosaic_version));
         if let Some((run, version)) = live {
             let png = blocking(move || {
                 let mut snapshot = {
@@ -162,28 +188,45 @@ impl Engine {
                 Ok(png)
             })
             .await?;
-            return Ok(Mosaic { version, png: png.map_err(|error| unpaintable(&error))? });
+            return Ok(Mosaic {
+                version,
+                png: png.map_err(|error| unpaintable(&error))?,
+            });
         }
         let row = self.row(id).await?;
         let version = row.mosaic_version;
         let path = JobFolder::new(&self.shared.jobs_dir, id).mosaic();
         if let Ok(bytes) = tokio::fs::read(&path).await {
-            return Ok(Mosaic { version, png: Bytes::from(bytes) });
+            return Ok(Mosaic {
+                version,
+                png: Bytes::from(bytes),
+            });
         }
         let spec = JobSpec::from_row(row, &self.shared.jobs_dir)
             .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let rows = self.shared.store.read(move |db| tiles::of_job(db, id)).await.map_err(|error| unavailable(&error))?;
+        let rows = self
+            .shared
+            .store
+            .read(move |db| tiles::of_job(db, id))
+            .await
+            .map_err(|error| unavailable(&error))?;
         let png = blocking(move || match recovery::verify(&spec, &rows).0 {
             Some(mut canvas) => canvas.png(),
             None => mosaic::empty(spec.row.output_size, spec.row.output_format),
         })
         .await?;
-        Ok(Mosaic { version, png: png.map_err(|error| unpaintable(&error))? })
+        Ok(Mosaic {
+            version,
+            png: png.map_err(|error| unpaintable(&error))?,
+        })
     }
 
     /// Workers known, live ones first.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.shared.core().workers.list(Instant::now(), Timestamp::now_utc())
+        self.shared
+            .core()
+            .workers
+            .list(Instant::now(), Timestamp::now_utc())
     }
 
     /// State of the installation and its limits.

@@ -24,7 +24,11 @@ impl Rate {
             Some((at, count)) if now.saturating_duration_since(*at) < BUCKET => *count += events,
             _ => self.buckets.push_back((now, events)),
         }
-        while self.buckets.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > SPAN) {
+        while self
+            .buckets
+            .front()
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) > SPAN)
+        {
             self.buckets.pop_front();
         }
     }
@@ -33,8 +37,15 @@ impl Rate {
     pub fn per_second(&self, now: Instant) -> f32 {
         let Some(since) = self.since else { return 0.0 };
         let recent = |at: &Instant| now.saturating_duration_since(*at) <= SPAN;
-        let events: u32 = self.buckets.iter().filter(|(at, _)| recent(at)).map(|(_, count)| count).sum();
-        let span = now.saturating_duration_since(since).clamp(Duration::from_millis(500), SPAN);
+        let events: u32 = self
+            .buckets
+            .iter()
+            .filter(|(at, _)| recent(at))
+            .map(|(_, count)| count)
+            .sum();
+        let span = now
+            .saturating_duration_since(since)
+            .clamp(Duration::from_millis(500), SPAN);
         events as f32 / span.as_secs_f32()
     }
 }
@@ -51,7 +62,11 @@ mod tests {
             rate.add(2, start + Duration::from_millis(step * 100));
         }
         let now = start + Duration::from_secs(10);
-        assert!((rate.per_second(now) - 20.0).abs() < 1.0, "{}", rate.per_second(now));
+        assert!(
+            (rate.per_second(now) - 20.0).abs() < 1.0,
+            "{}",
+            rate.per_second(now)
+        );
         assert_eq!(rate.per_second(now + Duration::from_secs(6)), 0.0);
         assert!(rate.buckets.len() <= 51);
     }

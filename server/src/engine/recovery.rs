@@ -19,22 +19,27 @@ use super::mosaic::Canvas;
 use super::run::Run;
 use super::schedule::Core;
 use super::shared::Shared;
-use super::store::{Store, StoreError};
 use super::store::jobs::{self, Ending, JobRow};
 use super::store::tiles::{self, TileRow};
+use super::store::{Store, StoreError};
 
 /// Deletes what belongs to no job under way: folders of jobs that were never accepted or are deleted, and scratch files.
 ///
 /// # Errors
 /// The folder or the database cannot be read.
 pub fn clean(store: &Store, jobs_dir: &Path) -> anyhow::Result<()> {
-    let known: HashMap<JobId, JobStatus> =
-        store.read_blocking(jobs::ids)?.into_iter().collect();
+    let known: HashMap<JobId, JobStatus> = store.read_blocking(jobs::ids)?.into_iter().collect();
     let entries =
         std::fs::read_dir(jobs_dir).with_context(|| format!("cannot read {}", jobs_dir.display()))?;
     for entry in entries {
         let entry = entry?;
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<JobId>().ok()) else { continue };
+        let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<JobId>().ok())
+        else {
+            continue;
+        };
         let folder = super::job::JobFolder::new(jobs_dir, id);
         match known.get(&id) {
             None => {
@@ -82,14 +87,19 @@ fn load(store: &Store, mut row: JobRow, jobs_dir: &Path) -> anyhow::Result<Resul
     }
     if let Some(dead) = rows.iter().find(|row| row.state == TileState::Dead) {
         let why = dead.error.as_deref().unwrap_or("no reason is known");
-        return Ok(Err(format!("tile {} failed {} times: {why}", dead.tile, dead.failures)));
+        return Ok(Err(format!(
+            "tile {} failed {} times: {why}",
+            dead.tile, dead.failures
+        )));
     }
     let spec = match JobSpec::from_row(row, jobs_dir) {
         Ok(spec) => spec,
         Err(reason) => return Ok(Err(reason)),
     };
     if !spec.row.decoded && !spec.folder.original().is_file() {
-        return Ok(Err("the uploaded file is gone from the server's disk: submit the image again".to_owned()));
+        return Ok(Err(
+            "the uploaded file is gone from the server's disk: submit the image again".to_owned(),
+        ));
     }
     Ok(Ok(LiveJob::new(Arc::new(Run::new(spec, None)), &rows)))
 }
@@ -131,9 +141,14 @@ pub fn verified(shared: &Shared, spec: &JobSpec) -> Result<(Option<Canvas>, Vec<
     }
     tracing::warn!(job = %id, tiles = lost.len(), "pixels are missing on disk; rendering these tiles again");
     let forgotten = lost.clone();
-    shared.store.write_blocking(move |db| tiles::forget(db, id, &forgotten))?;
+    shared
+        .store
+        .write_blocking(move |db| tiles::forget(db, id, &forgotten))?;
     let lost: HashSet<u32> = lost.into_iter().collect();
-    Ok((canvas, rows.into_iter().filter(|row| !lost.contains(&row.tile)).collect()))
+    Ok((
+        canvas,
+        rows.into_iter().filter(|row| !lost.contains(&row.tile)).collect(),
+    ))
 }
 
 /// Reads the pixels of the done tiles among `rows`; gives the mosaic that they make and the tiles whose pixels are not what
@@ -147,7 +162,9 @@ pub fn verify(spec: &JobSpec, rows: &[TileRow]) -> (Option<Canvas>, Vec<u32>) {
     let mut lost = Vec::new();
     let mut pixels = Vec::new();
     for row in done {
-        let Some(output) = spec.grid.region(row.tile) else { continue };
+        let Some(output) = spec.grid.region(row.tile) else {
+            continue;
+        };
         let bytes = output.size().pixels() * spec.row.output_format.bytes_per_pixel() as u64;
         pixels.resize(bytes as usize, 0);
         let read = file.read_exact_at(&mut pixels, spec.result_offset(output));

@@ -87,7 +87,8 @@ impl Run {
 
     /// Stores the pixels of a finished tile and draws them into the mosaic.
     pub fn write_tile(&self, output: Region, pixels: &[u8]) -> io::Result<()> {
-        self.tiles()?.write_all_at(pixels, self.spec.result_offset(output))?;
+        self.tiles()?
+            .write_all_at(pixels, self.spec.result_offset(output))?;
         self.draw(output, pixels);
         Ok(())
     }
@@ -111,14 +112,16 @@ impl Run {
     }
 }
 
-fn open_once(
-    place: &Mutex<Option<Arc<File>>>,
-    path: &std::path::Path,
-) -> io::Result<Arc<File>> {
+fn open_once(place: &Mutex<Option<Arc<File>>>, path: &std::path::Path) -> io::Result<Arc<File>> {
     let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(file) = &*place {
         return Ok(file.clone());
     }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     Ok(place.insert(Arc::new(file)).clone())
 }

@@ -112,7 +112,12 @@ impl Core {
         self.turns.retain(|other| *other != id);
         self.waiting.retain(|other| *other != id);
         self.resends.retain(|(other, _), _| *other != id);
-        let gone: Vec<u32> = self.outstanding.keys().filter(|(other, _)| *other == id).map(|(_, t)| *t).collect();
+        let gone: Vec<u32> = self
+            .outstanding
+            .keys()
+            .filter(|(other, _)| *other == id)
+            .map(|(_, t)| *t)
+            .collect();
         for tile in gone {
             self.settle(id, tile);
         }
@@ -131,7 +136,9 @@ impl Core {
 
     /// The job of `run`, if that run still goes on.
     pub fn job_of(&mut self, run: &Run) -> Option<&mut LiveJob> {
-        self.jobs.get_mut(&run.spec.id()).filter(|job| job.run.serial == run.serial)
+        self.jobs
+            .get_mut(&run.spec.id())
+            .filter(|job| job.run.serial == run.serial)
     }
 
     /// Jobs under way.
@@ -153,8 +160,12 @@ impl Core {
         for _ in 0..self.turns.len() {
             let id = self.turns.pop_front()?;
             self.turns.push_back(id);
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            let Some((tile, attempt)) = job.take(now) else { continue };
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let Some((tile, attempt)) = job.take(now) else {
+                continue;
+            };
             let spec = &job.run.spec;
             let bytes = spec.tile_regions(tile).map_or(0, |(region, _)| {
                 region.size().pixels() * spec.row.input_format.bytes_per_pixel() as u64
@@ -162,11 +173,23 @@ impl Core {
             let run = job.run.clone();
             self.next_ticket += 1;
             let ticket = self.next_ticket;
-            let entry = Outstanding { ticket, partition, bytes, taken: now, acknowledged: None };
+            let entry = Outstanding {
+                ticket,
+                partition,
+                bytes,
+                taken: now,
+                acknowledged: None,
+            };
             self.outstanding.insert((id, tile), entry);
             *self.on_partition.entry(partition).or_default() += 1;
             self.bytes += bytes;
-            return Some(Grant { run, tile, attempt, partition, ticket });
+            return Some(Grant {
+                run,
+                tile,
+                attempt,
+                partition,
+                ticket,
+            });
         }
         None
     }
@@ -179,19 +202,31 @@ impl Core {
             .map(|holder| (holder, holder.partitions.iter().map(on).sum::<u32>()))
             .filter(|(holder, load)| *load < credits(holder.slots))
             .min_by_key(|(holder, load)| u64::from(*load) * 1000 / u64::from(holder.slots.max(1)))?;
-        holder.partitions.iter().copied().min_by_key(|partition| on(partition))
+        holder
+            .partitions
+            .iter()
+            .copied()
+            .min_by_key(|partition| on(partition))
     }
 
     /// The broker has the task.
     pub fn acknowledged(&mut self, id: JobId, tile: u32, ticket: u64, now: Instant) {
-        if let Some(entry) = self.outstanding.get_mut(&(id, tile)).filter(|entry| entry.ticket == ticket) {
+        if let Some(entry) = self
+            .outstanding
+            .get_mut(&(id, tile))
+            .filter(|entry| entry.ticket == ticket)
+        {
             entry.acknowledged = Some(now);
         }
     }
 
     /// The task never reached the broker: the try does not count.
     pub fn not_sent(&mut self, id: JobId, tile: u32, ticket: u64) {
-        if self.outstanding.get(&(id, tile)).is_some_and(|entry| entry.ticket == ticket) {
+        if self
+            .outstanding
+            .get(&(id, tile))
+            .is_some_and(|entry| entry.ticket == ticket)
+        {
             self.settle(id, tile);
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.requeue(tile, false);
@@ -229,12 +264,21 @@ impl Core {
             .outstanding
             .iter()
             .filter(|((id, tile), entry)| {
-                let Some(acknowledged) = entry.acknowledged else { return false };
+                let Some(acknowledged) = entry.acknowledged else {
+                    return false;
+                };
                 // With no live worker on its partition nobody could have answered.
-                let Some(since) = held.get(&entry.partition) else { return false };
+                let Some(since) = held.get(&entry.partition) else {
+                    return false;
+                };
                 let slow = self.jobs.get(id).map_or(0, |job| job.mean_micros());
                 let patience = timeout.max(Duration::from_micros(slow.saturating_mul(16)));
-                let doublings = self.resends.get(&(*id, *tile)).copied().unwrap_or(0).min(MAX_DOUBLINGS);
+                let doublings = self
+                    .resends
+                    .get(&(*id, *tile))
+                    .copied()
+                    .unwrap_or(0)
+                    .min(MAX_DOUBLINGS);
                 now.saturating_duration_since(acknowledged.max(*since)) > patience * (1 << doublings)
             })
             .map(|(key, _)| *key)
@@ -263,4 +307,5 @@ pub fn credits(slots: u32) -> u32 {
 }
 
 #[cfg(test)]
+#[path = "schedule_tests.rs"]
 mod tests;

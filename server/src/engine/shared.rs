@@ -9,7 +9,6 @@ use azulejo_protocol::{ControlMessage, JobId, Timestamp};
 
 use super::events::Events;
 use super::outbox::Outbox;
-use super::{assembler, decode};
 use super::pool::Pool;
 use super::run::Run;
 use super::schedule::Core;
@@ -17,6 +16,7 @@ use super::settings::{Change, EngineConfig};
 use super::state::State;
 use super::store::Store;
 use super::store::jobs::{self, Ending};
+use super::{assembler, decode};
 
 /// Everything, once.
 pub struct Shared {
@@ -43,7 +43,10 @@ pub struct Shared {
 
 impl Shared {
     /// Puts the parts together.
-    #[expect(clippy::too_many_arguments, reason = "called once; a builder would only repeat the names")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once; a builder would only repeat the names"
+    )]
     pub fn new(
         config: EngineConfig,
         jobs_dir: PathBuf,
@@ -95,7 +98,9 @@ impl Shared {
         loop {
             match self.store.write_blocking(work.clone()) {
                 Ok(value) => return Some(value),
-                Err(error) => tracing::error!(%error, doing, "the database does not take a write; trying again"),
+                Err(error) => {
+                    tracing::error!(%error, doing, "the database does not take a write; trying again")
+                }
             }
             if self.is_stopping() {
                 return None;
@@ -108,7 +113,12 @@ impl Shared {
     /// Fails the job of `run` with `reason`, unless that run has ended already. Blocks on the database.
     pub fn fail(self: &Arc<Self>, run: &Run, reason: &str) {
         tracing::warn!(job = %run.spec.id(), reason, "a job fails");
-        self.end(run, Ending::Failed { reason: reason.to_owned() });
+        self.end(
+            run,
+            Ending::Failed {
+                reason: reason.to_owned(),
+            },
+        );
     }
 
     /// Ends the job of `run`; false when somebody else has, or the engine stops. Blocks on the database.
@@ -119,7 +129,9 @@ impl Shared {
         let id = run.spec.id();
         let version = {
             let mut core = self.core();
-            let Some(job) = core.job_of(run).filter(|job| !job.ending) else { return false };
+            let Some(job) = core.job_of(run).filter(|job| !job.ending) else {
+                return false;
+            };
             job.ending = true;
             job.mosaic_version
         };
@@ -152,7 +164,9 @@ impl Shared {
             None => return,
         };
         let path = run.spec.folder.mosaic();
-        let written = png.map_err(std::io::Error::other).and_then(|bytes| std::fs::write(&path, bytes));
+        let written = png
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| std::fs::write(&path, bytes));
         if let Err(error) = written {
             tracing::warn!(path = %path.display(), %error, "cannot keep a job's mosaic");
             super::job::remove_if_there(&path);
@@ -164,7 +178,10 @@ impl Shared {
         let started = self.core().activate();
         for run in started {
             assembler::advance(self, &run);
-            let wanted = self.core().job_of(&run).is_some_and(|job| !run.spec.row.decoded && !job.is_rendered());
+            let wanted = self
+                .core()
+                .job_of(&run)
+                .is_some_and(|job| !run.spec.row.decoded && !job.is_rendered());
             if wanted {
                 let shared = self.clone();
                 self.decoders.submit(move || decode::decode(&shared, &run));

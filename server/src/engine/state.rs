@@ -21,7 +21,10 @@ impl State {
 
     /// Gives the lock back until something may have become sendable, or for `most`.
     pub fn wait<'a>(&self, core: MutexGuard<'a, Core>, most: Duration) -> MutexGuard<'a, Core> {
-        self.bell.wait_timeout(core, most).unwrap_or_else(PoisonError::into_inner).0
+        self.bell
+            .wait_timeout(core, most)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
     }
 
     /// Tells the dispatchers to look again.

@@ -32,9 +32,17 @@ pub fn live(job: &LiveJob, detail: Detail, now: Instant) -> Job {
         tiles_per_second: job.tiles_per_second(now),
         seconds_left: job.seconds_left(now),
         mosaic_version: job.mosaic_version,
-        stages: if detail == Detail::Whole { live_stages(job) } else { Vec::new() },
+        stages: if detail == Detail::Whole {
+            live_stages(job)
+        } else {
+            Vec::new()
+        },
         tiles: TileStates::encode(job.states()),
-        workers: if detail == Detail::Whole { job.shares() } else { Vec::new() },
+        workers: if detail == Detail::Whole {
+            job.shares()
+        } else {
+            Vec::new()
+        },
         ..bare(row)
     }
 }
@@ -109,7 +117,11 @@ pub fn bare(row: &JobRow) -> Job {
 
 fn live_stages(job: &LiveJob) -> Vec<Stage> {
     let spec = &job.run.spec;
-    let live = Live { decoded_rows: job.decoded_rows, bands: job.encoded_bands, all_bands: spec.grid.rows() };
+    let live = Live {
+        decoded_rows: job.decoded_rows,
+        bands: job.encoded_bands,
+        all_bands: spec.grid.rows(),
+    };
     stages(&spec.row, &job.times, job.progress(), Some(live))
 }
 
@@ -120,7 +132,12 @@ struct Live {
 }
 
 fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Live>) -> Vec<Stage> {
-    let stage = |name, started_at, finished_at, note| Stage { name, started_at, finished_at, note };
+    let stage = |name, started_at, finished_at, note| Stage {
+        name,
+        started_at,
+        finished_at,
+        note,
+    };
     let decode = match &live {
         Some(live) if times.decode_started.is_some() && live.decoded_rows < row.stored_size.height => {
             format!("row {} of {}", live.decoded_rows, row.stored_size.height)
@@ -143,9 +160,24 @@ fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Liv
             Some(row.created_at),
             show_bytes(row.input_bytes),
         ),
-        stage(StageName::Decode, times.decode_started, times.decode_finished, decode),
-        stage(StageName::Tiles, times.tiles_started, times.tiles_finished, rendered),
-        stage(StageName::Assemble, times.assemble_started, times.assemble_finished, assembled),
+        stage(
+            StageName::Decode,
+            times.decode_started,
+            times.decode_finished,
+            decode,
+        ),
+        stage(
+            StageName::Tiles,
+            times.tiles_started,
+            times.tiles_finished,
+            rendered,
+        ),
+        stage(
+            StageName::Assemble,
+            times.assemble_started,
+            times.assemble_finished,
+            assembled,
+        ),
     ]
 }
 
@@ -162,8 +194,13 @@ fn show_bytes(bytes: u64) -> String {
 pub fn tile(row: &JobRow, tile: u32, cell: Option<Cell>, stored: Option<TileRow>) -> Option<TileInfo> {
     let grid = azulejo_imaging::TileGrid::new(row.output_size, row.tile_size);
     let region = grid.region(tile)?;
-    let state = cell.map(|cell| cell.state).or(stored.as_ref().map(|row| row.state)).unwrap_or_default();
-    let attempt = cell.map_or(0, |cell| u32::from(cell.attempt)).max(stored.as_ref().map_or(0, |row| row.attempt));
+    let state = cell
+        .map(|cell| cell.state)
+        .or(stored.as_ref().map(|row| row.state))
+        .unwrap_or_default();
+    let attempt = cell
+        .map_or(0, |cell| u32::from(cell.attempt))
+        .max(stored.as_ref().map_or(0, |row| row.attempt));
     Some(TileInfo {
         tile,
         row: tile / grid.columns(),
@@ -173,7 +210,10 @@ pub fn tile(row: &JobRow, tile: u32, cell: Option<Cell>, stored: Option<TileRow>
         attempt,
         worker_id: stored.as_ref().and_then(|row| row.worker.clone()),
         micros: stored.as_ref().and_then(|row| row.micros),
-        transit_ms: stored.as_ref().and_then(|row| row.transit_micros).map(|micros| micros as f32 / 1000.0),
+        transit_ms: stored
+            .as_ref()
+            .and_then(|row| row.transit_micros)
+            .map(|micros| micros as f32 / 1000.0),
         error: stored.and_then(|row| row.error),
     })
 }

@@ -45,7 +45,11 @@ struct Known {
 
 impl Known {
     fn interval(&self) -> f64 {
-        if (0.1..=600.0).contains(&self.beat.interval) { self.beat.interval } else { 5.0 }
+        if (0.1..=600.0).contains(&self.beat.interval) {
+            self.beat.interval
+        } else {
+            5.0
+        }
     }
 
     fn state(&self, now: Instant) -> WorkerState {
@@ -73,7 +77,14 @@ impl Workers {
         }
         beat.slots = beat.slots.clamp(1, MAX_SLOTS);
         beat.partitions.truncate(MAX_PARTITIONS);
-        for text in [Some(&mut beat.host), Some(&mut beat.version), beat.current_task.as_mut()].into_iter().flatten() {
+        for text in [
+            Some(&mut beat.host),
+            Some(&mut beat.version),
+            beat.current_task.as_mut(),
+        ]
+        .into_iter()
+        .flatten()
+        {
             if text.len() > MAX_TEXT {
                 *text = text.chars().take(MAX_TEXT / 4).collect();
             }
@@ -90,14 +101,19 @@ impl Workers {
             return true;
         }
         let claims = std::mem::take(&mut known.claims);
-        known.claims =
-            beat.partitions.iter().map(|p| (*p, claims.get(p).copied().unwrap_or(heard))).collect();
+        known.claims = beat
+            .partitions
+            .iter()
+            .map(|p| (*p, claims.get(p).copied().unwrap_or(heard)))
+            .collect();
         let (count, since) = known.counted;
         let span = heard.saturating_duration_since(since).as_secs_f32();
         if beat.tasks_processed < count {
             known.counted = (beat.tasks_processed, heard);
         } else if span >= 1.0 {
-            known.history.push_back((beat.tasks_processed - count) as f32 / span);
+            known
+                .history
+                .push_back((beat.tasks_processed - count) as f32 / span);
             if known.history.len() > HISTORY {
                 known.history.pop_front();
             }
@@ -113,7 +129,12 @@ impl Workers {
         let before = self.known.len();
         self.known.retain(|_, known| {
             let silence = now.saturating_duration_since(known.heard);
-            silence < if known.beat.status == WorkerState::Stopped { FORGET_STOPPED } else { FORGET_LOST }
+            silence
+                < if known.beat.status == WorkerState::Stopped {
+                    FORGET_STOPPED
+                } else {
+                    FORGET_LOST
+                }
         });
         self.known.len() != before
     }
@@ -138,7 +159,11 @@ impl Workers {
                     .filter(|p| owners.get(p).is_some_and(|(_, id)| *id == known.beat.worker_id))
                     .collect();
                 partitions.sort_unstable();
-                Holder { worker: known.beat.worker_id.clone(), slots: known.beat.slots, partitions }
+                Holder {
+                    worker: known.beat.worker_id.clone(),
+                    slots: known.beat.slots,
+                    partitions,
+                }
             })
             .filter(|holder| !holder.partitions.is_empty())
             .collect();
@@ -161,7 +186,9 @@ impl Workers {
     /// Live workers and their slots.
     pub fn live(&self, now: Instant) -> (u32, u32) {
         let live = self.known.values().filter(|known| known.state(now).is_live());
-        live.fold((0, 0), |(workers, slots), known| (workers + 1, slots + known.beat.slots))
+        live.fold((0, 0), |(workers, slots), known| {
+            (workers + 1, slots + known.beat.slots)
+        })
     }
 
     /// All of them, live ones first, then by id.
@@ -236,7 +263,10 @@ pub(super) mod tests {
         let later = start + Duration::from_secs(16);
         assert_eq!(workers.live(later), (0, 0));
         assert!(workers.holders(later).is_empty());
-        assert_eq!(workers.list(later, Timestamp::UNIX_EPOCH)[0].status, WorkerState::Lost);
+        assert_eq!(
+            workers.list(later, Timestamp::UNIX_EPOCH)[0].status,
+            WorkerState::Lost
+        );
         assert!(!workers.sweep(later));
         assert!(workers.sweep(start + Duration::from_secs(301)));
     }
@@ -246,7 +276,14 @@ pub(super) mod tests {
         let start = Instant::now();
         let mut workers = Workers::default();
         workers.hear(beat("a", 2, &[0]), NONE, start);
-        workers.hear(Heartbeat { status: WorkerState::Stopped, ..beat("a", 2, &[]) }, NONE, start);
+        workers.hear(
+            Heartbeat {
+                status: WorkerState::Stopped,
+                ..beat("a", 2, &[])
+            },
+            NONE,
+            start,
+        );
         assert_eq!(workers.live(start), (0, 0));
         assert!(workers.sweep(start + Duration::from_secs(11)));
     }
@@ -271,7 +308,11 @@ pub(super) mod tests {
         for step in 0..100u64 {
             let processed = if step < 50 { step * 10 } else { (step - 50) * 10 };
             let now = start + Duration::from_secs(step * 5);
-            let beat = Heartbeat { tasks_processed: processed, uptime: step as f64, ..beat("a", 1, &[]) };
+            let beat = Heartbeat {
+                tasks_processed: processed,
+                uptime: step as f64,
+                ..beat("a", 1, &[])
+            };
             workers.hear(beat, NONE, now);
         }
         let list = workers.list(start + Duration::from_secs(500), Timestamp::UNIX_EPOCH);

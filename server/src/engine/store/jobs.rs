@@ -284,7 +284,14 @@ pub fn end(
                 decoded = 0
              WHERE id = ?1 AND status = 'processing'",
         )?
-        .execute(params![id.to_string(), status.name(), micros(at), output_bytes, error, mosaic_version])?;
+        .execute(params![
+            id.to_string(),
+            status.name(),
+            micros(at),
+            output_bytes,
+            error,
+            mosaic_version
+        ])?;
     Ok(changed == 1)
 }
 
@@ -321,7 +328,9 @@ pub fn stage_started(
         StageName::Tiles => "UPDATE jobs SET tiles_started = ?2 WHERE id = ?1",
         StageName::Assemble => "UPDATE jobs SET assemble_started = ?2 WHERE id = ?1",
     };
-    connection.prepare_cached(sql)?.execute(params![id.to_string(), micros(at)])?;
+    connection
+        .prepare_cached(sql)?
+        .execute(params![id.to_string(), micros(at)])?;
     Ok(())
 }
 

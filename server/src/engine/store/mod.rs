@@ -75,7 +75,8 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        schema::migrate(&mut connection).with_context(|| format!("cannot use the database {}", path.display()))?;
+        schema::migrate(&mut connection)
+            .with_context(|| format!("cannot use the database {}", path.display()))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reads = Connection::open_with_flags(path, flags)?;
         reads.busy_timeout(Duration::from_secs(10))?;
@@ -204,7 +205,9 @@ where
     });
     let guard = lock(channel);
     let channel = guard.as_ref().ok_or(StoreError::Closed)?;
-    channel.send(Request { work, durable }).map_err(|_| StoreError::Closed)
+    channel
+        .send(Request { work, durable })
+        .map_err(|_| StoreError::Closed)
 }
 
 async fn ask<T, F>(channel: &Mutex<Option<Sender<Request>>>, durable: bool, work: F) -> Result<T, StoreError>

@@ -75,14 +75,16 @@ const MIGRATIONS: &[M<'_>] = &[M::up(
 /// # Errors
 /// The file is no database, or a newer version of the program wrote it.
 pub fn migrate(connection: &mut Connection) -> anyhow::Result<()> {
-    Migrations::from_slice(MIGRATIONS).to_latest(connection).map_err(|error| match error {
-        rusqlite_migration::Error::MigrationDefinition(
-            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-        ) => anyhow::anyhow!(
-            "it was written by a newer version of Azulejo: use that version, or another data folder"
-        ),
-        other => other.into(),
-    })
+    Migrations::from_slice(MIGRATIONS)
+        .to_latest(connection)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::MigrationDefinition(
+                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+            ) => anyhow::anyhow!(
+                "it was written by a newer version of Azulejo: use that version, or another data folder"
+            ),
+            other => other.into(),
+        })
 }
 
 #[cfg(test)]
@@ -99,7 +101,12 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
         connection.pragma_update(None, "user_version", 1000).unwrap();
-        assert!(migrate(&mut connection).unwrap_err().to_string().contains("newer version"));
+        assert!(
+            migrate(&mut connection)
+                .unwrap_err()
+                .to_string()
+                .contains("newer version")
+        );
     }
 
     #[test]

@@ -1,0 +1,221 @@
+use azulejo_protocol::{JobQuery, JobStatus, TileState, Timestamp};
+
+use super::jobs::{self, Ending};
+use super::tiles::{self, TileRow};
+use super::*;
+use crate::engine::testing;
+
+fn done(tile: u32) -> TileRow {
+    TileRow {
+        tile,
+        state: TileState::Done,
+        attempt: 1,
+        failures: 0,
+        worker: Some("w".into()),
+        micros: Some(4000),
+        transit_micros: Some(9000),
+        error: None,
+        checksum: Some(7),
+    }
+}
+
+fn open() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("db")).unwrap();
+    (folder, store)
+}
+
+fn insert(store: &Store) -> jobs::JobRow {
+    let row = testing::plan(Path::new("/nowhere"), 4, 4).row;
+    let stored = row.clone();
+    store.write_blocking(move |db| jobs::insert(db, &stored)).unwrap();
+    row
+}
+
+#[test]
+fn a_job_round_trips() {
+    let (_folder, store) = open();
+    let row = insert(&store);
+    let id = row.id;
+    assert_eq!(
+        store.read_blocking(move |db| jobs::get(db, id)).unwrap(),
+        Some(row)
+    );
+}
+
+#[test]
+fn a_job_ends_once() {
+    let (_folder, store) = open();
+    let id = insert(&store).id;
+    let end = |ending: Ending| {
+        store
+            .write_blocking(move |db| jobs::end(db, id, &ending, Timestamp::UNIX_EPOCH, 3))
+            .unwrap()
+    };
+    assert!(end(Ending::Cancelled));
+    assert!(!end(Ending::Completed { output_bytes: 5 }));
+    let status = store
+        .read_blocking(move |db| jobs::get(db, id))
+        .unwrap()
+        .unwrap()
+        .status;
+    assert_eq!(status, JobStatus::Cancelled);
+    assert!(store.write_blocking(move |db| jobs::revive(db, id)).unwrap());
+    assert!(!store.write_blocking(move |db| jobs::delete(db, id)).unwrap());
+    assert!(end(Ending::Failed { reason: "no".into() }));
+    assert!(store.write_blocking(move |db| jobs::delete(db, id)).unwrap());
+}
+
+#[test]
+fn tiles_and_position_are_stored_together_or_not_at_all() {
+    let (folder, store) = open();
+    let id = insert(&store).id;
+    let failed: Result<(), _> = store.write_blocking(move |db| {
+        tiles::put(db, id, &done(0))?;
+        tiles::set_position(db, "results", 0, 10)?;
+        Err(rusqlite::Error::QueryReturnedNoRows)
+    });
+    assert!(failed.is_err());
+    assert!(
+        store
+            .read_blocking(move |db| tiles::of_job(db, id))
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        store
+            .read_blocking(|db| tiles::positions(db, "results"))
+            .unwrap()
+            .is_empty()
+    );
+    store
+        .write_blocking(move |db| {
+            tiles::put(db, id, &done(0))?;
+            tiles::set_position(db, "results", 0, 10)
+        })
+        .unwrap();
+    store.close();
+    let store = Store::open(&folder.path().join("db")).unwrap();
+    assert_eq!(
+        store.read_blocking(move |db| tiles::of_job(db, id)).unwrap(),
+        [done(0)]
+    );
+    assert_eq!(
+        store.read_blocking(|db| tiles::positions(db, "results")).unwrap(),
+        [(0, 10)]
+    );
+}
+
+#[test]
+fn what_fails_in_a_batch_does_not_take_the_others_with_it() {
+    let (_folder, store) = open();
+    let id = insert(&store).id;
+    let stores: Vec<_> = (0..16u32)
+        .map(|tile| {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                store.write_blocking(move |db| {
+                    tiles::put(db, id, &done(tile))?;
+                    if tile % 2 == 1 {
+                        Err(rusqlite::Error::QueryReturnedNoRows)
+                    } else {
+                        Ok(())
+                    }
+                })
+            })
+        })
+        .collect();
+    for (tile, thread) in stores.into_iter().enumerate() {
+        assert_eq!(thread.join().unwrap().is_ok(), tile % 2 == 0);
+    }
+    assert_eq!(
+        store.read_blocking(move |db| tiles::counts(db, id)).unwrap(),
+        (8, 0)
+    );
+}
+
+#[test]
+fn a_done_tile_stays_done_and_a_deleted_job_gets_no_tiles() {
+    let (_folder, store) = open();
+    let id = insert(&store).id;
+    let dead = TileRow {
+        state: TileState::Dead,
+        error: Some("late".into()),
+        ..done(1)
+    };
+    store
+        .write_blocking(move |db| {
+            tiles::put(db, id, &done(1))?;
+            tiles::put(db, id, &dead)
+        })
+        .unwrap();
+    assert_eq!(
+        store.read_blocking(move |db| tiles::get(db, id, 1)).unwrap(),
+        Some(done(1))
+    );
+    store
+        .write_blocking(move |db| {
+            jobs::end(db, id, &Ending::Cancelled, Timestamp::UNIX_EPOCH, 0)?;
+            jobs::delete(db, id)
+        })
+        .unwrap();
+    store
+        .write_blocking(move |db| tiles::put(db, id, &done(2)))
+        .unwrap();
+    assert_eq!(
+        store.read_blocking(move |db| tiles::counts(db, id)).unwrap(),
+        (0, 0)
+    );
+}
+
+#[test]
+fn lists_filter_search_and_page() {
+    let (_folder, store) = open();
+    let ids: Vec<_> = (0..5).map(|_| insert(&store).id).collect();
+    let last = ids[4];
+    store
+        .write_blocking(move |db| jobs::end(db, last, &Ending::Cancelled, Timestamp::UNIX_EPOCH, 0))
+        .unwrap();
+    let list = |query: JobQuery| {
+        let rows = store.read_blocking(move |db| jobs::list(db, &query)).unwrap();
+        rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let search = |text: &str| {
+        list(JobQuery {
+            search: Some(text.into()),
+            ..JobQuery::default()
+        })
+        .len()
+    };
+    assert_eq!(
+        list(JobQuery {
+            status: Some(JobStatus::Cancelled),
+            ..JobQuery::default()
+        }),
+        [last]
+    );
+    assert_eq!(
+        (
+            search("COAST"),
+            search("sharp"),
+            search("%"),
+            search("_"),
+            search("x'")
+        ),
+        (5, 5, 0, 0, 0)
+    );
+    assert_eq!(search(&ids[2].to_string()), 1);
+    let page = list(JobQuery {
+        limit: Some(2),
+        offset: Some(1),
+        ..JobQuery::default()
+    });
+    assert_eq!(page, [ids[3], ids[2]]);
+}
+
+#[test]
+fn a_closed_store_says_so() {
+    let (_folder, store) = open();
+    store.close();
+    assert!(matches!(store.read_blocking(jobs::ids), Err(StoreError::Closed)));
+}

@@ -39,7 +39,11 @@ impl TileRow {
                 "dead" => TileState::Dead,
                 other => {
                     let reason = format!("'{other}' is not a state of a tile");
-                    return Err(rusqlite::Error::FromSqlConversionFailure(0, Type::Text, reason.into()));
+                    return Err(rusqlite::Error::FromSqlConversionFailure(
+                        0,
+                        Type::Text,
+                        reason.into(),
+                    ));
                 }
             },
             attempt: row.get("attempt")?,
@@ -172,7 +176,12 @@ pub fn positions(connection: &Connection, topic: &str) -> rusqlite::Result<Vec<(
 }
 
 /// Stores how far a partition was read. It may move back: a broker that lost its log counts from zero again.
-pub fn set_position(connection: &Connection, topic: &str, partition: i32, offset: i64) -> rusqlite::Result<()> {
+pub fn set_position(
+    connection: &Connection,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO positions (topic, partition, offset) VALUES (?1, ?2, ?3)

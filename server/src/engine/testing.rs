@@ -1,0 +1,60 @@
+//! Jobs and rows for the engine's unit tests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use azulejo_imaging::file::{FileKind, ImageInfo, Metadata, Orientation};
+use azulejo_imaging::{PixelFormat, Size};
+use azulejo_protocol::Timestamp;
+use azulejo_protocol::health::IntakeLimits;
+use uuid::Uuid;
+
+use super::job::JobSpec;
+use super::live::LiveJob;
+use super::run::Run;
+use super::settings::Upload;
+
+/// Limits for small images and tiles of `tile_size`.
+pub fn limits(tile_size: u32) -> IntakeLimits {
+    IntakeLimits {
+        min_side: 1,
+        max_side: 65_535,
+        max_pixels: 1 << 30,
+        max_bytes: 1 << 30,
+        tile_size,
+    }
+}
+
+/// An upload that claims to be an upright PNG.
+pub fn upload(size: Size, format: PixelFormat) -> Upload {
+    Upload {
+        id: Uuid::from_u128(1),
+        path: "/nowhere".into(),
+        filename: "coast.png".into(),
+        bytes: 1000,
+        info: ImageInfo {
+            kind: FileKind::Png,
+            stored_size: size,
+            format,
+            orientation: Orientation::default(),
+            metadata: Metadata::default(),
+        },
+        started_at: None,
+    }
+}
+
+/// The plan of a gray image of `columns` by `rows` tiles of 16 pixels, in `jobs`.
+pub fn plan(jobs: &Path, columns: u32, rows: u32) -> JobSpec {
+    let upload = upload(Size::new(columns * 16, rows * 16), PixelFormat::GRAY8);
+    JobSpec::plan(&upload, "sharpen", &limits(16), jobs, Timestamp::UNIX_EPOCH).expect("a plan")
+}
+
+/// A decoded job with that many tiles in a row, none of them sent.
+pub fn job(tiles: u32) -> LiveJob {
+    let mut job = LiveJob::new(
+        Arc::new(Run::new(plan(Path::new("/nowhere"), tiles, 1), None)),
+        &[],
+    );
+    job.decoded_rows = 16;
+    job
+}
