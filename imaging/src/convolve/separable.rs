@@ -1,133 +1,328 @@
 //! Separable convolution with non-negative fixed-point weights, exact until the one rounding at the end.
 //!
-//! Rows are convolved once each and kept in a ring that is as tall as the kernel, so memory is a few rows. Colour
-//! under alpha is weighted by alpha: the result is `Σ w·a·c / Σ w·a`, rounded half up. Where all is opaque that is
-//! the same fraction as `Σ w·c`, so opaque images take the plain path and get the same bytes as without alpha.
+//! Rows are convolved once each and kept in a ring that is as tall as the kernel. The image is worked through in stripes
+//! narrow enough that the ring stays in the processor's cache.
+//!
+//! Colour under alpha is weighted by alpha: the result is `Σ w·a·c / Σ w·a`, rounded half up. Where all is opaque that
+//! is the same fraction as `Σ w·c`, so opaque images take the plain path and get the same bytes as without alpha.
+//!
+//! Which integers hold the sums: with 8-bit samples and weights of 8 bits, a row's sum has 16 bits and a window's 24;
+//! premultiplied, 24 and 32. With 16-bit samples and weights it is 32 and 48; premultiplied, 48 and 64.
 
-use crate::Region;
+use super::pairs;
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
+use crate::{Depth, Region};
 
-/// Convolves with `horizontal` and `vertical`, both of odd length and summing to 2^8 (8 bit) or 2^16 (16 bit).
+/// Pixels in a stripe.
+const STRIPE: u32 = 512;
+
+/// Convolves with `weights` both ways. They are symmetric, of odd length, and sum to 2^8 (8 bit) or 2^16 (16 bit).
 pub(crate) fn convolve<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
-    horizontal: &[u32],
-    vertical: &[u32],
+    weights: &[u32],
 ) -> Patch<'static, S> {
     let channels = input.channels.count();
-    let premultiply = !input.is_opaque();
     let stride = output.width as usize * channels;
-    let (dx, dy) = (horizontal.len() / 2, vertical.len() / 2);
-    let taps = vertical.len();
-    let mut ring: Vec<Vec<u64>> = vec![vec![0; stride]; taps];
-    let mut scratch = Vec::new();
-    let mut products = Vec::new();
-    let mut sums = vec![0u64; stride];
     let mut samples = vec![S::default(); stride * output.height as usize];
-    let left = i64::from(output.x) - dx as i64;
-    let width = output.width + 2 * dx as u32;
-    let top = i64::from(output.y) - dy as i64;
-    let shift = 2 * 8 * S::DEPTH.bytes() as u32;
-    for step in 0..output.height as usize + taps - 1 {
-        let row = input.reflected_row(top + step as i64, left, width, &mut scratch);
-        products.clear();
-        if premultiply {
-            products.extend(row.chunks_exact(channels).flat_map(|pixel| {
-                let alpha = u64::from(pixel[channels - 1].into());
-                pixel.iter().enumerate().map(move |(channel, &sample)| {
-                    if channel == channels - 1 {
-                        alpha
-                    } else {
-                        u64::from(sample.into()) * alpha
-                    }
-                })
-            }));
-        } else {
-            products.extend(row.iter().map(|&sample| u64::from(sample.into())));
-        }
-        simd::run(Horizontal {
-            row: &products,
-            weights: horizontal,
+    let opaque = input.is_opaque();
+    for x in (0..output.width).step_by(STRIPE as usize) {
+        let width = STRIPE.min(output.width - x);
+        let stripe = Stripe {
+            input,
+            region: Region {
+                x: output.x + x,
+                width,
+                ..output
+            },
             channels,
-            out: &mut ring[step % taps],
-        });
-        let Some(y) = (step + 1).checked_sub(taps) else {
-            continue;
+            weights,
+            offset: x as usize * channels,
+            stride,
         };
-        simd::run(Vertical {
-            ring: &ring,
-            first: y % taps,
-            weights: vertical,
-            out: &mut sums,
-        });
-        let out = &mut samples[y * stride..][..stride];
-        if premultiply {
-            unpremultiply(&sums, channels, shift, out);
-        } else {
-            for (to, &sum) in out.iter_mut().zip(&sums) {
-                *to = S::wrap(((sum + (1 << (shift - 1))) >> shift) as u32);
-            }
+        match (S::DEPTH, opaque) {
+            (Depth::Eight, true) => stripe.eight_bit(&mut samples),
+            (Depth::Eight, false) => stripe.premultiplied::<u32>(&mut samples),
+            (Depth::Sixteen, true) => stripe.sixteen_bit(&mut samples),
+            (Depth::Sixteen, false) => stripe.premultiplied::<u64>(&mut samples),
         }
     }
     Patch::owned(input.image, output, input.channels, samples)
 }
 
-/// From sums of premultiplied colour and of alpha to samples. Sums of 16-bit products stay below 2^64 with the half
-/// added, since a product is at most (2^16 - 1)² and the weights sum to 2^32.
-fn unpremultiply<S: Sample>(sums: &[u64], channels: usize, shift: u32, out: &mut [S]) {
+/// A stripe of the output and where it goes.
+struct Stripe<'a, S: Sample> {
+    input: &'a Patch<'a, S>,
+    region: Region,
+    channels: usize,
+    weights: &'a [u32],
+    /// First sample of the stripe in a row of the output.
+    offset: usize,
+    /// Samples in a row of the output.
+    stride: usize,
+}
+
+impl<S: Sample> Stripe<'_, S> {
+    fn length(&self) -> usize {
+        self.region.width as usize * self.channels
+    }
+
+    /// Calls `row(index, samples)` for every input row that the stripe needs, wide enough for the kernel.
+    fn rows(&self, mut row: impl FnMut(usize, &[S])) {
+        let radius = (self.weights.len() / 2) as i64;
+        let (left, top) = (
+            i64::from(self.region.x) - radius,
+            i64::from(self.region.y) - radius,
+        );
+        let width = self.region.width + 2 * radius as u32;
+        let mut scratch = Vec::new();
+        for index in 0..self.region.height as usize + self.weights.len() - 1 {
+            row(
+                index,
+                self.input
+                    .reflected_row(top + index as i64, left, width, &mut scratch),
+            );
+        }
+    }
+
+    /// Row `y` of the stripe in the output.
+    fn target<'o>(&self, samples: &'o mut [S], y: usize) -> &'o mut [S] {
+        &mut samples[y * self.stride + self.offset..][..self.length()]
+    }
+
+    /// 8 bit: sums of rows in 16 bits, kept as interleaved pairs of rows, two of which one multiplication takes.
+    fn eight_bit(&self, samples: &mut [S]) {
+        let length = self.length();
+        let taps = self.weights.len();
+        let weights: Vec<u16> = self.weights.iter().map(|&weight| weight as u16).collect();
+        let pair_weights = pairs::pair_weights(self.weights);
+        let mut ring = vec![vec![0i16; 2 * length]; taps + 1];
+        let mut sums = vec![0u16; length];
+        let mut above = vec![0u16; length];
+        let mut bytes = Vec::new();
+        self.rows(|index, row| {
+            bytes.clear();
+            bytes.extend(row.iter().map(|&sample| sample.into() as u8));
+            simd::run(Horizontal {
+                row: &bytes,
+                weights: &weights,
+                channels: self.channels,
+                out: &mut sums,
+            });
+            // Slot i holds rows i and i + 1, so it is complete one row later.
+            if index > 0 {
+                let slot = &mut ring[(index - 1) % (taps + 1)];
+                simd::run(pairs::Interleave {
+                    first: &above,
+                    second: &sums,
+                    out: slot,
+                });
+            }
+            std::mem::swap(&mut above, &mut sums);
+            let Some(y) = (index + 1).checked_sub(taps) else {
+                return;
+            };
+            // The last of an odd number of rows is paired with nothing: its partner has the weight zero.
+            simd::run(pairs::Interleave {
+                first: &above,
+                second: &above,
+                out: &mut ring[index % (taps + 1)],
+            });
+            let window: Vec<&[i16]> = (0..taps.div_ceil(2))
+                .map(|pair| &ring[(y + 2 * pair) % (taps + 1)][..])
+                .collect();
+            let out = self.target(samples, y);
+            pairs::vertical(&window, &pair_weights, |at, sums| {
+                for (to, sum) in out[at..].iter_mut().zip(sums) {
+                    *to = S::wrap(u32::from(*sum));
+                }
+            });
+        });
+    }
+
+    /// 16 bit: sums of rows in 32 bits, of windows in 64.
+    fn sixteen_bit(&self, samples: &mut [S]) {
+        let taps = self.weights.len();
+        let wide: Vec<u64> = self.weights.iter().map(|&weight| weight.into()).collect();
+        let mut ring = vec![vec![0u32; self.length()]; taps];
+        let mut words = Vec::new();
+        self.rows(|index, row| {
+            words.clear();
+            words.extend(row.iter().map(|&sample| sample.into() as u16));
+            let out = &mut ring[index % taps];
+            simd::run(Horizontal {
+                row: &words,
+                weights: self.weights,
+                channels: self.channels,
+                out,
+            });
+            let Some(y) = (index + 1).checked_sub(taps) else {
+                return;
+            };
+            let window = window(&ring, y % taps);
+            let out = self.target(samples, y);
+            simd::run(Vertical {
+                window: &window,
+                weights: &wide,
+                finish: |at: usize, sums: &[u64]| {
+                    for (to, sum) in out[at..].iter_mut().zip(sums) {
+                        *to = S::wrap(((sum + (1 << 31)) >> 32) as u32);
+                    }
+                },
+            });
+        });
+    }
+
+    /// Colour weighted by alpha, which is the last channel. `A` holds the sums of whole windows.
+    fn premultiplied<A: Sum + Into<u64>>(&self, samples: &mut [S])
+    where
+        A: From<u32>,
+    {
+        let taps = self.weights.len();
+        let shift = 16 * S::DEPTH.bytes() as u32;
+        let weights: Vec<A> = self.weights.iter().map(|&weight| A::from(weight)).collect();
+        let mut ring = vec![vec![A::default(); self.length()]; taps];
+        let mut products: Vec<A> = Vec::new();
+        let mut sums = vec![A::default(); self.length()];
+        self.rows(|index, row| {
+            products.clear();
+            for pixel in row.chunks_exact(self.channels) {
+                let (colours, alpha) = pixel.split_at(self.channels - 1);
+                let alpha = A::from(alpha[0].into());
+                products.extend(colours.iter().map(|&sample| A::from(sample.into()) * alpha));
+                products.push(alpha);
+            }
+            let out = &mut ring[index % taps];
+            simd::run(Horizontal {
+                row: &products,
+                weights: &weights,
+                channels: self.channels,
+                out,
+            });
+            let Some(y) = (index + 1).checked_sub(taps) else {
+                return;
+            };
+            let window = window(&ring, y % taps);
+            simd::run(Vertical {
+                window: &window,
+                weights: &weights,
+                finish: |at: usize, block: &[A]| sums[at..at + block.len()].copy_from_slice(block),
+            });
+            unpremultiply(&sums, self.channels, shift, self.target(samples, y));
+        });
+    }
+}
+
+/// The rows of the ring from the oldest on.
+fn window<T>(ring: &[Vec<T>], first: usize) -> Vec<&[T]> {
+    let (newer, older) = ring.split_at(first);
+    older.iter().chain(newer).map(|row| &row[..]).collect()
+}
+
+/// From sums of premultiplied colour and of alpha to samples, rounded half up. Adding half the divisor cannot overflow 64
+/// bits: the sum is at most (2^16 - 1)² · 2^32 and the divisor (2^16 - 1) · 2^32.
+fn unpremultiply<S: Sample, A: Sum + Into<u64>>(sums: &[A], channels: usize, shift: u32, out: &mut [S]) {
     for (to, pixel) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
-        let alpha = pixel[channels - 1];
+        let alpha: u64 = pixel[channels - 1].into();
         to[channels - 1] = S::wrap(((alpha + (1 << (shift - 1))) >> shift) as u32);
-        for channel in 0..channels - 1 {
-            to[channel] = (pixel[channel] + alpha / 2)
+        for (to, &sum) in to.iter_mut().zip(&pixel[..channels - 1]) {
+            let sum: u64 = sum.into();
+            *to = (sum + alpha / 2)
                 .checked_div(alpha)
                 .map_or(S::default(), |value| S::wrap(value as u32));
         }
     }
 }
 
-struct Horizontal<'a> {
-    row: &'a [u64],
-    weights: &'a [u32],
-    channels: usize,
-    out: &'a mut [u64],
+/// An unsigned integer wide enough for the sums at hand.
+pub(super) trait Sum:
+    Copy + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> + 'static
+{
 }
 
-impl Kernel for Horizontal<'_> {
+impl Sum for u16 {}
+impl Sum for u32 {}
+impl Sum for u64 {}
+
+/// Samples whose sums are kept in registers at a time.
+const BLOCK: usize = 64;
+
+/// One row: `out[i] = Σ weights[t] · row[i + t·channels]`. The weights are symmetric, so the two samples that share one
+/// are added first; a shared weight is at most half of the whole, so the product fits where the sum does.
+struct Horizontal<'a, I, A> {
+    row: &'a [I],
+    weights: &'a [A],
+    channels: usize,
+    out: &'a mut [A],
+}
+
+impl<I: Copy + Into<A>, A: Sum> Kernel for Horizontal<'_, I, A> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        self.out.fill(0);
-        for (tap, &weight) in self.weights.iter().enumerate() {
-            let row = &self.row[tap * self.channels..];
-            for (to, &from) in self.out.iter_mut().zip(row) {
-                *to += u64::from(weight) * from;
+        let taps = self.weights.len();
+        let half = taps / 2;
+        let mut blocks = self.out.chunks_exact_mut(BLOCK);
+        let mut at = 0;
+        for block in &mut blocks {
+            let tap = |tap: usize| -> &[I] { &self.row[at + tap * self.channels..][..BLOCK] };
+            let mut sums = [A::default(); BLOCK];
+            let (middle, weight) = (tap(half), self.weights[half]);
+            for lane in 0..BLOCK {
+                sums[lane] = weight * middle[lane].into();
             }
+            for pair in 0..half {
+                let (left, right, weight) = (tap(pair), tap(taps - 1 - pair), self.weights[pair]);
+                for lane in 0..BLOCK {
+                    sums[lane] = sums[lane] + weight * (left[lane].into() + right[lane].into());
+                }
+            }
+            block.copy_from_slice(&sums);
+            at += BLOCK;
+        }
+        for (index, to) in blocks.into_remainder().iter_mut().enumerate() {
+            let samples = self.row[at + index..].iter().step_by(self.channels);
+            *to = samples
+                .zip(self.weights)
+                .fold(A::default(), |sum, (&sample, &weight)| {
+                    sum + weight * sample.into()
+                });
         }
     }
 }
 
-struct Vertical<'a> {
-    ring: &'a [Vec<u64>],
-    first: usize,
-    weights: &'a [u32],
-    out: &'a mut [u64],
+/// `Σ weights[t] · window[t][i]`, handed to `finish` with the position of the block's first sample.
+struct Vertical<'a, I, A, F> {
+    window: &'a [&'a [I]],
+    weights: &'a [A],
+    finish: F,
 }
 
-impl Kernel for Vertical<'_> {
+impl<I: Copy + Into<A>, A: Sum, F: FnMut(usize, &[A])> Kernel for Vertical<'_, I, A, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        self.out.fill(0);
-        let (newer, older) = self.ring.split_at(self.first);
-        for (row, &weight) in older.iter().chain(newer).zip(self.weights) {
-            for (to, &from) in self.out.iter_mut().zip(row) {
-                *to += u64::from(weight) * from;
+    fn run(mut self) {
+        let length = self.window.first().map_or(0, |row| row.len());
+        for at in (0..length).step_by(BLOCK) {
+            let count = BLOCK.min(length - at);
+            let mut sums = [A::default(); BLOCK];
+            for (row, &weight) in self.window.iter().zip(self.weights) {
+                let row = &row[at..at + count];
+                if let Ok(row) = <&[I; BLOCK]>::try_from(row) {
+                    for lane in 0..BLOCK {
+                        sums[lane] = sums[lane] + weight * row[lane].into();
+                    }
+                } else {
+                    for (sum, &sample) in sums.iter_mut().zip(row) {
+                        *sum = *sum + weight * sample.into();
+                    }
+                }
             }
+            (self.finish)(at, &sums[..count]);
         }
     }
 }

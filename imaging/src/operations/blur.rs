@@ -44,6 +44,6 @@ impl Operation for Blur {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let weights = gaussian::weights(self.sigma, S::DEPTH);
-        separable::convolve(&input, output, &weights, &weights)
+        separable::convolve(&input, output, &weights)
     }
 }
