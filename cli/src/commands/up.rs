@@ -1,0 +1,161 @@
+//! `azulejo up`: the whole system on this machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::output;
+use crate::supervisor::stack::Plan;
+
+const AFTER_HELP: &str = "\
+Prints one line on standard output, `azulejo is ready: http://...`, once a job would succeed; logs go to standard error. \
+Ctrl-C or SIGTERM stops workers, server and broker, in this order, and ends with 0; a second one ends at once. A part that \
+dies is started anew. Should this program itself be killed, the others end with it (on Linux).
+
+Environment: KAFKA_* settings of librdkafka, KAFKA_TOPIC_PREFIX, TILE_SIZE, MIN_IMAGE_SIZE, HEARTBEAT_INTERVAL and others \
+reach the programs that know them; see `azulejo-server --help` and `azulejo-worker --help`.";
+
+/// Run the whole system on this machine: broker, server and workers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Where the server listens; port 0 takes any free port [default: 127.0.0.1:8000].
+    #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT")]
+    listen: Option<SocketAddr>,
+
+    /// Port of the server, when only that is to change.
+    #[arg(long, env = "MASTER_PORT", value_name = "PORT", conflicts_with = "listen")]
+    port: Option<u16>,
+
+    /// Worker processes, 1 to 64.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+
+    /// Tiles that each worker renders at a time, 1 to 1024 [default: cores divided by workers, at least 1].
+    #[arg(long, env = "WORKER_SLOTS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    slots: Option<u16>,
+
+    /// Folder for everything that is kept: the broker's log, jobs, images.
+    #[arg(long, default_value = "azulejo-data", value_name = "DIR")]
+    data_dir: PathBuf,
+
+    /// Use this Kafka instead of the embedded broker.
+    #[arg(long, env = "KAFKA_BROKER", value_name = "HOST:PORT")]
+    kafka: Option<String>,
+
+    /// Folder of the built site [default: the server's own].
+    #[arg(long, env = "AZULEJO_SITE", value_name = "DIR")]
+    site_root: Option<PathBuf>,
+
+    /// Allow --listen on an address that other machines reach. There is no authentication.
+    #[arg(long)]
+    allow_remote: bool,
+
+    /// Do not show the logs of broker, server and workers.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Arguments {
+    fn plan(self) -> anyhow::Result<Plan> {
+        let listen = match (self.listen, self.port) {
+            (Some(listen), _) => listen,
+            (None, port) => SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(8000))),
+        };
+        if !listen.ip().is_loopback() && !self.allow_remote {
+            bail!(
+                "--listen {listen} is reachable from other machines and there is no authentication: add --allow-remote"
+            );
+        }
+        Ok(Plan {
+            listen,
+            workers: self.workers,
+            slots: self.slots.unwrap_or_else(|| slots_per_worker(self.workers)),
+            data_dir: self.data_dir,
+            kafka: self.kafka,
+            site_root: self.site_root,
+            allow_remote: self.allow_remote,
+            show_logs: !self.quiet,
+            any_kafka_port: false,
+        })
+    }
+}
+
+/// The cores of this machine, shared among `workers`; at least 1.
+pub fn slots_per_worker(workers: u16) -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores / usize::from(workers.max(1)))
+        .unwrap_or(u16::MAX)
+        .clamp(1, 1024)
+}
+
+/// SIGINT and SIGTERM.
+pub struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// Takes the signals over from their default, which is to end this program at once.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn install() -> anyhow::Result<Self> {
+        let install = |kind| signal(kind).context("cannot wait for signals");
+        Ok(Self {
+            interrupt: install(SignalKind::interrupt())?,
+            terminate: install(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Runs the command until it is told to stop.
+///
+/// # Errors
+/// When a part cannot start.
+pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let plan = arguments.plan()?;
+    let mut interrupts = Interrupts::install()?;
+    let stack = tokio::select! {
+        stack = plan.start() => stack?,
+        () = interrupts.next() => {
+            // What was started so far ends with this process; nothing was promised yet.
+            eprintln!("azulejo: stopped while starting");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    output::line(&format!("azulejo is ready: {}", stack.url()));
+    interrupts.next().await;
+    eprintln!(
+        "azulejo: stopping: workers finish their tiles, then server and broker end (again: end at once)"
+    );
+    tokio::select! {
+        well = stack.stop() => Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        () = interrupts.next() => {
+            eprintln!("azulejo: ended at once");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_worker_has_a_slot_however_many_there_are() {
+        assert_eq!(slots_per_worker(64_000), 1);
+        assert!(slots_per_worker(1) >= slots_per_worker(2));
+    }
+}

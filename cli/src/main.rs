@@ -1,0 +1,138 @@
+//! `azulejo`: the command that a person types.
+//!
+//! # Tour
+//! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `apply` does
+//!   the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list.
+//! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
+//! - [`client`]: the server's REST API. [`naming`]: where a result goes. [`output`]: tables, sizes, progress bars.
+//! - [`photo`]: the pictures that `bench` works on.
+
+mod client;
+mod commands;
+mod naming;
+mod output;
+mod photo;
+mod supervisor;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 it could not be done (the reason is on standard error), 2 a wrong argument, \
+3 a job failed or was cancelled, 130 interrupted.";
+
+/// Azulejo: image processing in tiles, over Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "azulejo", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(commands::up::Arguments),
+    Submit(commands::submit::Arguments),
+    Apply(commands::apply::Arguments),
+    Recipes(commands::recipes::Arguments),
+    Jobs(commands::jobs::Arguments),
+    Workers(commands::workers::Arguments),
+    Health(commands::health::Arguments),
+    Bench(commands::bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // One thread: a child process is tied to the life of the thread that started it (see `supervisor::tether`), and this
+    // one lives as long as the program.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match arguments.command {
+            Command::Up(arguments) => commands::up::run(arguments).await,
+            Command::Submit(arguments) => commands::submit::run(arguments).await,
+            Command::Apply(arguments) => commands::apply::run(arguments).await,
+            Command::Recipes(arguments) => commands::recipes::run(&arguments),
+            Command::Jobs(arguments) => commands::jobs::run(arguments).await,
+            Command::Workers(arguments) => commands::workers::run(arguments).await,
+            Command::Health(arguments) => commands::health::run(arguments).await,
+            Command::Bench(arguments) => commands::bench::run(arguments).await,
+        }
+    });
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn refusal(arguments: &[&str]) -> String {
+        Arguments::try_parse_from(std::iter::once(&"azulejo").chain(arguments))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_argument_is_named() {
+        for (arguments, name) in [
+            (&["up", "--workers", "0"][..], "--workers"),
+            (&["up", "--slots", "x"], "--slots"),
+            (&["up", "--listen", "here"], "--listen"),
+            (&["submit", "a.png", "--recipe", "no_such"], "--recipe"),
+            (
+                &[
+                    "submit",
+                    "a.png",
+                    "--recipe",
+                    "grayscale",
+                    "--server",
+                    "https://x",
+                ],
+                "--server",
+            ),
+            (
+                &["submit", "a.png", "b.png", "--recipe", "grayscale", "-o", "c.png"],
+                "--output",
+            ),
+            (&["apply", "no_such", "a", "b"], "RECIPE"),
+            (&["apply", "grayscale", "a", "b", "--tile", "0"], "--tile"),
+            (&["jobs", "--status", "asleep"], "--status"),
+        ] {
+            let parsed = Arguments::try_parse_from(std::iter::once(&"azulejo").chain(arguments));
+            let error = match parsed {
+                Err(error) => error.to_string(),
+                Ok(Arguments {
+                    command: Command::Submit(submit),
+                }) => submit.check().unwrap_err().to_string(),
+                Ok(_) => panic!("{arguments:?} was accepted"),
+            };
+            assert!(error.contains(name), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for() {
+        let help = Arguments::command().render_long_help().to_string();
+        for command in Arguments::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            assert!(help.contains(command.get_name()));
+        }
+        assert!(refusal(&["fly"]).contains("fly"));
+    }
+}

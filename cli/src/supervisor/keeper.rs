@@ -1,0 +1,179 @@
+//! Keeps one program running: when it dies it is started anew, after a pause that grows while it keeps dying.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::supervisor::child::{Child, Program};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A child that lived for so long is taken to be well: the next pause is short again.
+const WELL_AFTER: Duration = Duration::from_secs(60);
+
+/// How long a start may take. A broker with a long log checks its tail first.
+pub const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program that is kept running.
+pub struct Keeper {
+    name: String,
+    address: String,
+    stop: watch::Sender<Option<Duration>>,
+    task: JoinHandle<bool>,
+}
+
+impl Keeper {
+    /// Starts `program` and waits until it is ready; from then on keeps it running. With `pin`, later starts listen on the
+    /// port that the first one got.
+    ///
+    /// # Errors
+    /// When the first start fails: that is for a person to look at, not for trying again.
+    pub async fn start(mut program: Program, pin: bool) -> anyhow::Result<Self> {
+        let mut child = program.start()?;
+        let address = child.ready(START_PATIENCE).await?;
+        if pin {
+            set_listen(&mut program.arguments, &address);
+        }
+        let (stop, stopped) = watch::channel(None);
+        let name = program.name.clone();
+        Ok(Self {
+            name,
+            address,
+            stop,
+            task: tokio::spawn(keep(program, child, stopped)),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Ends it; kills it after `patience`. Returns whether it ended by itself and well.
+    pub async fn stop(self, patience: Duration) -> bool {
+        let _ = self.stop.send(Some(patience));
+        self.task.await.unwrap_or_else(|error| {
+            eprintln!("azulejo: {} could not be stopped: {error}", self.name);
+            false
+        })
+    }
+}
+
+/// Replaces the value after `--listen`.
+fn set_listen(arguments: &mut Vec<String>, address: &str) {
+    match arguments.iter().position(|argument| argument == "--listen") {
+        Some(index) if index + 1 < arguments.len() => arguments[index + 1] = address.to_owned(),
+        _ => arguments.extend(["--listen".to_owned(), address.to_owned()]),
+    }
+}
+
+/// Longer and longer, up to a bound.
+fn next_pause(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
+}
+
+async fn keep(program: Program, mut child: Child, mut stop: watch::Receiver<Option<Duration>>) -> bool {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let started = Instant::now();
+        let patience = tokio::select! {
+            patience = asked(&mut stop) => Some(patience),
+            status = child.ended() => {
+                let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                eprintln!("azulejo: {} died ({status}) and is started anew", program.name);
+                None
+            }
+        };
+        if let Some(patience) = patience {
+            return child.stop(patience).await;
+        }
+        if started.elapsed() > WELL_AFTER {
+            pause = FIRST_PAUSE;
+        }
+        child = loop {
+            tokio::select! {
+                _ = asked(&mut stop) => return true,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = next_pause(pause);
+            let mut next = match program.start() {
+                Ok(next) => next,
+                Err(error) => {
+                    eprintln!("azulejo: {error:#}; trying again in {:.1} s", pause.as_secs_f32());
+                    continue;
+                }
+            };
+            tokio::select! {
+                patience = asked(&mut stop) => return next.stop(patience).await,
+                ready = next.ready(START_PATIENCE) => match ready {
+                    Ok(_) => {
+                        eprintln!("azulejo: {} is ready again", program.name);
+                        break next;
+                    }
+                    Err(error) => eprintln!("azulejo: {error:#}; trying again in {:.1} s", pause.as_secs_f32()),
+                },
+            }
+            next.stop(Duration::from_secs(5)).await;
+        };
+    }
+}
+
+/// Waits until the keeper is asked to stop. A keeper that was dropped stops at once.
+async fn asked(stop: &mut watch::Receiver<Option<Duration>>) -> Duration {
+    match stop.wait_for(Option::is_some).await {
+        Ok(patience) => patience.unwrap_or_default(),
+        Err(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_and_is_bounded() {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..20 {
+            assert!(next_pause(pause) >= pause);
+            pause = next_pause(pause);
+        }
+        assert_eq!(pause, LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_restart_listens_where_the_first_start_did() {
+        let mut arguments = vec!["--listen".to_owned(), "127.0.0.1:0".to_owned(), "--x".to_owned()];
+        set_listen(&mut arguments, "127.0.0.1:7");
+        assert_eq!(arguments, ["--listen", "127.0.0.1:7", "--x"]);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_dies_comes_back_and_stops_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let starts = folder.path().join("starts");
+        let script = format!(
+            "echo x >> {0}; echo 'child is ready: a:1'; [ $(wc -l < {0}) -gt 1 ] || exit 1; trap 'exit 0' TERM; \
+             while :; do sleep 0.05; done",
+            starts.display()
+        );
+        let program = Program {
+            name: "child".into(),
+            path: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script],
+            show_log: false,
+        };
+        let keeper = Keeper::start(program, false).await.unwrap();
+        assert_eq!(keeper.address(), "a:1");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while std::fs::read_to_string(&starts).unwrap().lines().count() < 2 {
+            assert!(Instant::now() < deadline, "it was not started anew");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // The shell sets its trap a moment after it has said that it is ready.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(keeper.stop(Duration::from_secs(20)).await);
+    }
+}
