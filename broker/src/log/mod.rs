@@ -18,4 +18,6 @@ pub mod producers;
 pub mod records;
 pub mod recovery;
 pub mod segment;
+#[cfg(test)]
+mod tests;
 pub mod waiters;
