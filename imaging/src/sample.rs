@@ -12,6 +12,20 @@ pub(crate) trait Sample:
     const MAX: u32;
     /// The depth that this type stores.
     const DEPTH: Depth;
+    /// Signed and wide enough for small windows: sixteen times the largest value fits.
+    type Signed: Copy
+        + Default
+        + std::ops::Add<Output = Self::Signed>
+        + std::ops::Sub<Output = Self::Signed>
+        + std::ops::Mul<Output = Self::Signed>;
+    /// Ten.
+    const TEN: Self::Signed;
+
+    /// The same value, signed.
+    fn signed(self) -> Self::Signed;
+
+    /// The nearest value in range.
+    fn clamp_signed(value: Self::Signed) -> Self;
 
     /// The value, which the caller knows to be at most [`Sample::MAX`]; higher bits are dropped.
     fn wrap(value: u32) -> Self;
@@ -34,6 +48,17 @@ pub(crate) trait Sample:
         Self::wrap((value + 0.5).clamp(0.0, f64::from(Self::MAX)) as u32)
     }
 
+    /// The fraction `product / weight` rounded half up, in range: a colour from its sum weighted by alpha and the sum of
+    /// the weights. Zero where nothing is left of the weight.
+    #[inline(always)]
+    fn weighted(product: i64, weight: i64) -> Self {
+        if weight <= 0 {
+            Self::default()
+        } else {
+            Self::clamp_i64((product + weight / 2).div_euclid(weight))
+        }
+    }
+
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
@@ -42,8 +67,20 @@ pub(crate) trait Sample:
 }
 
 impl Sample for u8 {
+    type Signed = i16;
+    const TEN: i16 = 10;
     const MAX: u32 = 255;
     const DEPTH: Depth = Depth::Eight;
+
+    #[inline(always)]
+    fn signed(self) -> i16 {
+        i16::from(self)
+    }
+
+    #[inline(always)]
+    fn clamp_signed(value: i16) -> Self {
+        value.clamp(0, 255) as u8
+    }
 
     #[inline(always)]
     fn wrap(value: u32) -> Self {
@@ -60,8 +97,20 @@ impl Sample for u8 {
 }
 
 impl Sample for u16 {
+    type Signed = i32;
+    const TEN: i32 = 10;
     const MAX: u32 = 65535;
     const DEPTH: Depth = Depth::Sixteen;
+
+    #[inline(always)]
+    fn signed(self) -> i32 {
+        i32::from(self)
+    }
+
+    #[inline(always)]
+    fn clamp_signed(value: i32) -> Self {
+        value.clamp(0, 65535) as u16
+    }
 
     #[inline(always)]
     fn wrap(value: u32) -> Self {

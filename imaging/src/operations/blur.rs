@@ -11,23 +11,32 @@ pub(crate) struct Blur {
     sigma: f64,
 }
 
+/// The parameter that every Gaussian has.
+pub(super) const SIGMA: ParameterInfo = ParameterInfo {
+    name: "sigma",
+    symbol: "σ",
+    summary: "Standard deviation of the bell curve.",
+    unit: "px",
+    kind: ParameterKind::Number,
+    min: 0.1,
+    max: 100.0,
+    default: 5.0,
+    step: 0.1,
+};
+
+/// What a Gaussian reads. The 16-bit kernel is the larger one; a region must do for every format.
+pub(super) fn input_region(sigma: f64, image: Size, output: Region) -> Region {
+    let radius = gaussian::radius(sigma, Depth::Sixteen);
+    output.inflate(radius, radius, image)
+}
+
 impl Operation for Blur {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "blur",
         title: "Blur",
         summary: "Gaussian blur, exact for every sigma (OpenCV's arithmetic and kernel size).",
         aliases: &["gaussian_blur"],
-        parameters: &[ParameterInfo {
-            name: "sigma",
-            symbol: "σ",
-            summary: "Standard deviation of the bell curve.",
-            unit: "px",
-            kind: ParameterKind::Number,
-            min: 0.1,
-            max: 100.0,
-            default: 5.0,
-            step: 0.1,
-        }],
+        parameters: &[SIGMA],
     };
 
     fn new(values: &Values<'_>) -> Self {
@@ -37,9 +46,7 @@ impl Operation for Blur {
     }
 
     fn input_region(&self, image: Size, output: Region) -> Region {
-        // The 16-bit kernel is the larger one; a region must do for every format.
-        let radius = gaussian::radius(self.sigma, Depth::Sixteen);
-        output.inflate(radius, radius, image)
+        input_region(self.sigma, image, output)
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {

@@ -2,12 +2,22 @@
 //!
 //! To add one: write its file with a type that implements `Operation`, and add a line to the table below.
 
+mod bilateral;
 mod blur;
+mod box_blur;
+mod colour;
+mod crop;
 mod edge_detection;
+mod emboss;
 mod flip;
 mod grayscale;
+mod median;
+mod morphology;
+mod points;
+mod resize;
 mod rotate;
 mod sharpen;
+mod unsharp;
 
 use std::sync::Arc;
 
@@ -36,6 +46,22 @@ table! {
     rotate::Rotate270,
     flip::FlipHorizontal,
     flip::FlipVertical,
+    crop::Crop,
+    resize::Resize,
+    points::Brightness,
+    points::Contrast,
+    points::Gamma,
+    colour::Saturation,
+    points::Invert,
+    points::Threshold,
+    colour::Sepia,
+    unsharp::Unsharp,
+    box_blur::BoxBlur,
+    median::Median,
+    bilateral::Bilateral,
+    morphology::Erode,
+    morphology::Dilate,
+    emboss::Emboss,
 }
 
 /// Every operation, in the order in which a UI lists them.

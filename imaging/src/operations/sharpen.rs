@@ -1,26 +1,41 @@
 //! Sharpening with a 3x3 kernel: the pixel against its eight neighbours.
 
-use crate::convolve::window::three_rows;
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::convolve::window::{convolve_3x3, three_rows};
+use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
 
-/// `[-1 -1 -1; -1 9 -1; -1 -1 -1]`, saturating.
-pub(crate) struct Sharpen;
+/// `v + amount · (8v - Σ neighbours)`, saturating; with the amount 1 the kernel `[-1 -1 -1; -1 9 -1; -1 -1 -1]`.
+pub(crate) struct Sharpen {
+    /// In 256ths, so that the arithmetic is exact.
+    amount: i64,
+}
 
 impl Operation for Sharpen {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "sharpen",
         title: "Sharpen",
-        summary: "Adds what a pixel differs from its eight neighbours.",
+        summary: "Adds how much a pixel differs from its eight neighbours.",
         aliases: &[],
-        parameters: &[],
+        parameters: &[ParameterInfo {
+            name: "amount",
+            symbol: "amount",
+            summary: "How much of the difference is added, in steps of 1/256.",
+            unit: "",
+            kind: ParameterKind::Number,
+            min: 0.0,
+            max: 10.0,
+            default: 1.0,
+            step: 0.05,
+        }],
     };
 
-    fn new(_: &Values<'_>) -> Self {
-        Self
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            amount: libm::rint(values.number(0) * 256.0) as i64,
+        }
     }
 
     fn input_region(&self, image: Size, output: Region) -> Region {
@@ -32,21 +47,37 @@ impl Operation for Sharpen {
         let stride = output.width as usize * channels;
         let mut samples = vec![S::default(); stride * output.height as usize];
         let opaque = input.is_opaque();
+        let around = -self.amount;
+        let centre = 256 + 8 * self.amount;
+        let kernel = [
+            [around, around, around],
+            [around, centre, around],
+            [around, around, around],
+        ];
+        let mut columns = Vec::new();
         three_rows(&input, output, |y, rows| {
             let out = &mut samples[y * stride..][..stride];
-            if opaque {
-                simd::run(SharpenRow { rows, channels, out });
+            if opaque && self.amount == 256 {
+                columns.resize(stride + 2 * channels, S::Signed::default());
+                simd::run(SharpenRow {
+                    rows,
+                    channels,
+                    columns: &mut columns,
+                    out,
+                });
             } else {
-                sharpen_premultiplied(rows, channels, out);
+                convolve_3x3(rows, &kernel, channels, !opaque, out);
             }
         });
         Patch::owned(input.image, output, input.channels, samples)
     }
 }
 
-struct SharpenRow<'a, S> {
+/// One row with the amount 1: `10 v - Σ` over all nine, columns first. 8-bit sums fit 16 bits.
+struct SharpenRow<'a, S: Sample> {
     rows: [&'a [S]; 3],
     channels: usize,
+    columns: &'a mut [S::Signed],
     out: &'a mut [S],
 }
 
@@ -55,49 +86,19 @@ impl<S: Sample> Kernel for SharpenRow<'_, S> {
 
     #[inline(always)]
     fn run(self) {
+        let [above, at, below] = self.rows;
+        let samples = above.iter().zip(at).zip(below);
+        for (column, ((above, at), below)) in self.columns.iter_mut().zip(samples) {
+            *column = above.signed() + at.signed() + below.signed();
+        }
         let length = self.out.len();
-        let taps = self
-            .rows
-            .map(|row| [0, 1, 2].map(|tap| &row[tap * self.channels..][..length]));
+        let left = &self.columns[..length];
+        let middle = &self.columns[self.channels..][..length];
+        let right = &self.columns[2 * self.channels..][..length];
+        let at = &at[self.channels..][..length];
         for i in 0..length {
-            let mut sum = 0i32;
-            for row in taps {
-                for tap in row {
-                    sum += tap[i].into() as i32;
-                }
-            }
-            self.out[i] = S::clamp_i32(10 * taps[1][1][i].into() as i32 - sum);
+            let sum = left[i] + middle[i] + right[i];
+            self.out[i] = S::clamp_signed(at[i].signed() * S::TEN - sum);
         }
-    }
-}
-
-/// The same on colour times alpha, divided by the sharpened alpha, rounded half up. Transparent results are zero.
-fn sharpen_premultiplied<S: Sample>(rows: [&[S]; 3], channels: usize, out: &mut [S]) {
-    let colours = channels - 1;
-    for (x, to) in out.chunks_exact_mut(channels).enumerate() {
-        let sample = |row: usize, column: usize, channel: usize| -> i64 {
-            let value: u32 = rows[row][(x + column) * channels + channel].into();
-            i64::from(value)
-        };
-        let sharpened = |value: &dyn Fn(usize, usize) -> i64| {
-            let mut sum = 0;
-            for row in 0..3 {
-                for column in 0..3 {
-                    sum += value(row, column);
-                }
-            }
-            10 * value(1, 1) - sum
-        };
-        let alpha = sharpened(&|row, column| sample(row, column, colours));
-        for (channel, to) in to.iter_mut().enumerate().take(colours) {
-            let product =
-                sharpened(&|row, column| sample(row, column, channel) * sample(row, column, colours));
-            *to = if alpha > 0 {
-                S::clamp_i64((2 * product + alpha).div_euclid(2 * alpha))
-            } else {
-                S::default()
-            };
-        }
-        to[colours] = S::clamp_i64(alpha);
     }
 }

@@ -5,12 +5,19 @@ use crate::operation::{OperationInfo, ParameterInfo, ParameterKind, Value, Value
 use crate::operations::{find, operations};
 
 /// Names that people expect and that cannot be offered, with the reason.
-const NOT_OFFERED: &[(&str, &str)] = &[(
-    "canny",
-    "its hysteresis follows an edge across the whole image, so a tile cannot know whether its weak edges are \
-     connected to a strong one far away, and tiles would not give the bytes of the whole image; \
-     use edge_detection, and threshold after it for a black and white result",
-)];
+const NOT_OFFERED: &[(&str, &str)] = &[
+    (
+        "canny",
+        "its hysteresis follows an edge across the whole image, so a tile cannot know whether its weak edges are \
+         connected to a strong one far away, and tiles would not give the bytes of the whole image; \
+         use edge_detection, and threshold after it for a black and white result",
+    ),
+    ("auto_levels", WHOLE_IMAGE),
+    ("equalize", WHOLE_IMAGE),
+];
+
+const WHOLE_IMAGE: &str = "it depends on the histogram of the whole image, which no tile has; \
+                           use contrast, brightness or gamma with a value of your choice";
 
 pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
     if text.len() > MAX_TEXT {

@@ -1,0 +1,153 @@
+//! Bilateral filter: a Gaussian blur that does not mix what differs in colour.
+
+use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{Region, Size};
+
+/// Weighted mean of a disc, the weight falling with distance in space and in colour (the sum of the channels'
+/// differences, as in OpenCV). Alpha stays, and weighs the colours.
+pub(crate) struct Bilateral {
+    sigma_space: f64,
+    sigma_colour: f64,
+    radius: u32,
+}
+
+impl Operation for Bilateral {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "bilateral",
+        title: "Bilateral",
+        summary: "Smooths areas and keeps edges: a blur that does not mix what differs in colour.",
+        aliases: &[],
+        parameters: &[
+            ParameterInfo {
+                name: "sigma_space",
+                symbol: "σ",
+                summary: "Standard deviation of the distance.",
+                unit: "px",
+                kind: ParameterKind::Number,
+                min: 0.5,
+                max: 10.0,
+                default: 2.0,
+                step: 0.1,
+            },
+            ParameterInfo {
+                name: "sigma_colour",
+                symbol: "σ colour",
+                summary: "Standard deviation of the difference in colour, as a share of full intensity.",
+                unit: "",
+                kind: ParameterKind::Number,
+                min: 0.01,
+                max: 1.0,
+                default: 0.1,
+                step: 0.01,
+            },
+        ],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        let sigma_space = values.number(0);
+        Self {
+            sigma_space,
+            sigma_colour: values.number(1),
+            radius: (2.0 * sigma_space).ceil() as u32,
+        }
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(self.radius, self.radius, image)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let channels = input.channels.count();
+        let colours = if input.channels.has_alpha() {
+            channels - 1
+        } else {
+            channels
+        };
+        let side = 2 * self.radius as usize + 1;
+        let disc = self.disc(channels);
+        let near = self.colour_weights::<S>(colours);
+        let stride = output.width as usize * channels;
+        let (left, top) = (
+            i64::from(output.x) - i64::from(self.radius),
+            i64::from(output.y) - i64::from(self.radius),
+        );
+        let mut scratch = Vec::new();
+        let mut ring: Vec<Vec<S>> = vec![Vec::new(); side];
+        let mut samples = vec![S::default(); stride * output.height as usize];
+        for index in 0..output.height as usize + side - 1 {
+            let row = input.reflected_row(
+                top + index as i64,
+                left,
+                output.width + 2 * self.radius,
+                &mut scratch,
+            );
+            ring[index % side].clear();
+            ring[index % side].extend_from_slice(row);
+            let Some(y) = (index + 1).checked_sub(side) else {
+                continue;
+            };
+            for x in 0..output.width as usize {
+                let at = x * channels;
+                let centre_at = at + self.radius as usize * channels;
+                let centre = &ring[(y + self.radius as usize) % side][centre_at..][..channels];
+                let mut sums = [0.0f64; 3];
+                let mut total = 0.0f64;
+                for &(row, offset, space) in &disc {
+                    let pixel = &ring[(y + row) % side][at + offset..][..channels];
+                    let distance: u32 = pixel
+                        .iter()
+                        .zip(centre)
+                        .take(colours)
+                        .map(|(&a, &b)| a.into().abs_diff(b.into()))
+                        .sum();
+                    let mut weight = space * near[distance as usize];
+                    if colours < channels {
+                        let alpha: u32 = pixel[colours].into();
+                        weight *= f64::from(alpha) / f64::from(S::MAX);
+                    }
+                    total += weight;
+                    for (sum, &sample) in sums.iter_mut().zip(&pixel[..colours]) {
+                        *sum += weight * f64::from(sample.into());
+                    }
+                }
+                let out = &mut samples[y * stride + at..][..channels];
+                out.copy_from_slice(centre);
+                if total > 0.0 {
+                    for (to, sum) in out[..colours].iter_mut().zip(sums) {
+                        *to = S::round_f64(sum / total);
+                    }
+                }
+            }
+        }
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}
+
+impl Bilateral {
+    /// The pixels of the disc: row, first sample in the row, weight in space.
+    fn disc(&self, channels: usize) -> Vec<(usize, usize, f64)> {
+        let radius = i64::from(self.radius);
+        let mut disc = Vec::new();
+        for dy in -radius..=radius {
+            for dx in -radius..=radius {
+                let squared = dx * dx + dy * dy;
+                if squared <= radius * radius {
+                    let weight = libm::exp(-(squared as f64) / (2.0 * self.sigma_space * self.sigma_space));
+                    disc.push(((dy + radius) as usize, (dx + radius) as usize * channels, weight));
+                }
+            }
+        }
+        disc
+    }
+
+    /// The weight for every sum of differences.
+    fn colour_weights<S: Sample>(&self, colours: usize) -> Vec<f64> {
+        let sigma = self.sigma_colour * f64::from(S::MAX);
+        let scale = -0.5 / (sigma * sigma);
+        (0..=S::MAX * colours as u32)
+            .map(|difference| libm::exp(f64::from(difference) * f64::from(difference) * scale))
+            .collect()
+    }
+}

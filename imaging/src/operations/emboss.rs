@@ -1,0 +1,41 @@
+//! Embossing: light from the top left.
+
+use crate::convolve::window::{convolve_3x3, three_rows};
+use crate::operation::{Operation, OperationInfo, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{Region, Size};
+
+/// `[-2 -1 0; -1 1 1; 0 1 2]`, saturating.
+pub(crate) struct Emboss;
+
+const KERNEL: [[i64; 3]; 3] = [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]];
+
+impl Operation for Emboss {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "emboss",
+        title: "Emboss",
+        summary: "Raises edges as if lit from the top left.",
+        aliases: &[],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(1, 1, image)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let stride = output.width as usize * input.channels.count();
+        let mut samples = vec![S::default(); stride * output.height as usize];
+        let premultiply = !input.is_opaque();
+        three_rows(&input, output, |y, rows| {
+            let out = &mut samples[y * stride..][..stride];
+            convolve_3x3(rows, &KERNEL, input.channels.count(), premultiply, out);
+        });
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}

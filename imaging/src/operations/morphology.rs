@@ -1,0 +1,135 @@
+//! Erosion and dilation: the smallest and the largest sample of a square, each channel by itself.
+
+use super::box_blur::radius;
+use crate::operation::{Operation, OperationInfo, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::simd::{self, Kernel};
+use crate::{Region, Size};
+
+/// The smallest sample of the square.
+pub(crate) struct Erode {
+    radius: u32,
+}
+
+impl Operation for Erode {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "erode",
+        title: "Erode",
+        summary: "The darkest sample of a square around every pixel: dark parts grow.",
+        aliases: &["minimum"],
+        parameters: &[radius(50.0, 1.0)],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            radius: values.integer(0),
+        }
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(self.radius, self.radius, image)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        extreme(&input, output, self.radius, Extreme::Smallest)
+    }
+}
+
+/// The largest sample of the square.
+pub(crate) struct Dilate {
+    radius: u32,
+}
+
+impl Operation for Dilate {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "dilate",
+        title: "Dilate",
+        summary: "The brightest sample of a square around every pixel: bright parts grow.",
+        aliases: &["maximum"],
+        parameters: &[radius(50.0, 1.0)],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            radius: values.integer(0),
+        }
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(self.radius, self.radius, image)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        extreme(&input, output, self.radius, Extreme::Largest)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Extreme {
+    Smallest,
+    Largest,
+}
+
+/// Along rows first, into a ring of rows; then along columns.
+fn extreme<S: Sample>(
+    input: &Patch<'_, S>,
+    output: Region,
+    radius: u32,
+    extreme: Extreme,
+) -> Patch<'static, S> {
+    let channels = input.channels.count();
+    let side = 2 * radius as usize + 1;
+    let stride = output.width as usize * channels;
+    let mut ring = vec![vec![S::default(); stride]; side];
+    let mut samples = vec![S::default(); stride * output.height as usize];
+    let mut scratch = Vec::new();
+    let (left, top) = (
+        i64::from(output.x) - i64::from(radius),
+        i64::from(output.y) - i64::from(radius),
+    );
+    for index in 0..output.height as usize + side - 1 {
+        let row = input.reflected_row(top + index as i64, left, output.width + 2 * radius, &mut scratch);
+        let line = &mut ring[index % side];
+        line.copy_from_slice(&row[..stride]);
+        for tap in 1..side {
+            simd::run(Fold {
+                into: line,
+                from: &row[tap * channels..][..stride],
+                extreme,
+            });
+        }
+        let Some(y) = (index + 1).checked_sub(side) else {
+            continue;
+        };
+        let out = &mut samples[y * stride..][..stride];
+        out.copy_from_slice(&ring[0]);
+        for line in &ring[1..] {
+            simd::run(Fold {
+                into: out,
+                from: line,
+                extreme,
+            });
+        }
+    }
+    Patch::owned(input.image, output, input.channels, samples)
+}
+
+struct Fold<'a, S> {
+    into: &'a mut [S],
+    from: &'a [S],
+    extreme: Extreme,
+}
+
+impl<S: Sample> Kernel for Fold<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let pairs = self.into.iter_mut().zip(self.from);
+        match self.extreme {
+            Extreme::Smallest => pairs.for_each(|(into, from)| *into = (*into).min(*from)),
+            Extreme::Largest => pairs.for_each(|(into, from)| *into = (*into).max(*from)),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Operations on single samples, each through a table of all values. Alpha stays.
+
+use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{PixelFormat, Region};
+
+/// Applies `function`, from intensity (0 to 1) to intensity, to every colour sample.
+fn map<S: Sample>(input: Patch<'_, S>, output: Region, function: impl Fn(f64) -> f64) -> Patch<'static, S> {
+    let max = f64::from(S::MAX);
+    let table: Vec<S> = (0..=S::MAX)
+        .map(|value| S::round_f64(function(f64::from(value) / max) * max))
+        .collect();
+    let look_up = |sample: &mut S| {
+        let index: u32 = (*sample).into();
+        *sample = table[index as usize];
+    };
+    let mut patch = input.cropped(output);
+    let channels = patch.channels.count();
+    let samples = patch.samples.to_mut();
+    if patch.channels.has_alpha() {
+        for pixel in samples.chunks_exact_mut(channels) {
+            pixel[..channels - 1].iter_mut().for_each(look_up);
+        }
+    } else {
+        samples.iter_mut().for_each(look_up);
+    }
+    patch
+}
+
+/// The negative.
+pub(crate) struct Invert;
+
+impl Operation for Invert {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "invert",
+        title: "Invert",
+        summary: "The negative: dark becomes light.",
+        aliases: &["negative"],
+        parameters: &[],
+    };
+
+    fn new(_: &Values<'_>) -> Self {
+        Self
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        map(input, output, |value| 1.0 - value)
+    }
+}
+
+/// Every sample times a factor.
+pub(crate) struct Brightness {
+    factor: f64,
+}
+
+impl Operation for Brightness {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "brightness",
+        title: "Brightness",
+        summary: "Multiplies every colour sample.",
+        aliases: &["brightness_increase"],
+        parameters: &[factor("Below 1 darkens, above 1 brightens.", 1.2)],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            factor: values.number(0),
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        map(input, output, |value| value * self.factor)
+    }
+}
+
+/// The distance to middle gray times a factor.
+pub(crate) struct Contrast {
+    factor: f64,
+}
+
+impl Operation for Contrast {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "contrast",
+        title: "Contrast",
+        summary: "Multiplies how far every colour sample is from middle gray.",
+        aliases: &["contrast_increase"],
+        parameters: &[factor("Below 1 flattens, above 1 adds contrast.", 1.5)],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            factor: values.number(0),
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        map(input, output, |value| (value - 0.5) * self.factor + 0.5)
+    }
+}
+
+/// A parameter `factor` from 0 to 10.
+pub(super) const fn factor(summary: &'static str, default: f64) -> ParameterInfo {
+    ParameterInfo {
+        name: "factor",
+        symbol: "×",
+        summary,
+        unit: "",
+        kind: ParameterKind::Number,
+        min: 0.0,
+        max: 10.0,
+        default,
+        step: 0.05,
+    }
+}
+
+/// A power curve.
+pub(crate) struct Gamma {
+    gamma: f64,
+}
+
+impl Operation for Gamma {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "gamma",
+        title: "Gamma",
+        summary: "Bends the tone curve: intensity to the power of 1/gamma.",
+        aliases: &[],
+        parameters: &[ParameterInfo {
+            name: "gamma",
+            symbol: "γ",
+            summary: "Above 1 lifts the shadows, below 1 deepens them.",
+            unit: "",
+            kind: ParameterKind::Number,
+            min: 0.1,
+            max: 10.0,
+            default: 2.2,
+            step: 0.05,
+        }],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            gamma: values.number(0),
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        map(input, output, |value| libm::pow(value, 1.0 / self.gamma))
+    }
+}
+
+/// Black below a level of luma, white from it on.
+pub(crate) struct Threshold {
+    level: f64,
+}
+
+impl Operation for Threshold {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "threshold",
+        title: "Threshold",
+        summary: "Black where the luma is below the level, white elsewhere; the result is gray.",
+        aliases: &[],
+        parameters: &[ParameterInfo {
+            name: "level",
+            symbol: "≥",
+            summary: "From which intensity on a pixel is white.",
+            unit: "",
+            kind: ParameterKind::Number,
+            min: 0.0,
+            max: 1.0,
+            default: 0.5,
+            step: 0.01,
+        }],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            level: values.number(0),
+        }
+    }
+
+    fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        PixelFormat {
+            channels: input.channels.gray(),
+            ..input
+        }
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let gray = super::grayscale::Grayscale.apply(input, output);
+        map(gray, output, |value| if value >= self.level { 1.0 } else { 0.0 })
+    }
+}
