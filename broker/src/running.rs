@@ -1,7 +1,6 @@
 //! A broker with threads of its own, for tests and for programs that want one inside.
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
@@ -36,26 +35,28 @@ pub fn start_on(config: BrokerConfig, address: SocketAddr) -> Result<RunningBrok
         address: address.to_string(),
         source,
     };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("azulejo-broker")
         .enable_all()
         .build()
         .map_err(failed)?;
-    let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
     let serving = broker.clone();
-    let (started, has_started) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("azulejo-broker".to_owned())
         .spawn(move || {
-            let _ = started.send(());
-            if let Err(error) = runtime.block_on(serving.serve(listener)) {
+            let served = runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).map_err(BrokerError::Accept)?;
+                serving.serve(listener).await
+            });
+            if let Err(error) = served {
                 tracing::error!(%error, "the broker has ended");
             }
-        })
-        .map_err(failed)?;
-    let _ = has_started.recv();
+        });
+    let thread = thread.map_err(failed)?;
     Ok(RunningBroker {
         broker,
         address,

@@ -7,6 +7,8 @@
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
 //! - [`browser`]: headless Chromium.
+//! - [`kafka_broker`], [`kafka_clients`], [`kafka_kcat`]: for the conformance suite of the broker: a broker that can be
+//!   killed and started again, clients of librdkafka, and kcat.
 //!
 //! The programs are those in the folder of the running test (`target/release` under `cargo xtask test`, which builds
 //! them first), or in `AZULEJO_BIN_DIR`.
@@ -16,6 +18,9 @@ pub mod client;
 pub mod cluster;
 pub mod definition;
 pub mod images;
+pub mod kafka_broker;
+pub mod kafka_clients;
+pub mod kafka_kcat;
 pub mod process;
 
 pub use client::Client;
