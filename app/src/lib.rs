@@ -8,6 +8,9 @@
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
 
+// A page is one type: its views nest deeper than the compiler's default allows.
+#![recursion_limit = "256"]
+
 mod actions;
 #[cfg(feature = "ssr")]
 pub mod backend;

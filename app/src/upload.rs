@@ -3,7 +3,7 @@
 
 use azulejo_protocol::ApiError;
 use js_sys::{Function, Promise};
-use leptos::prelude::{StoredValue, LocalStorage, WriteValue, GetValue};
+use leptos::prelude::{GetValue, LocalStorage, SetValue, StoredValue};
 use serde::Deserialize;
 use uuid::Uuid;
 use wasm_bindgen::prelude::*;

@@ -51,7 +51,7 @@ fn Split(width: u32, height: u32, original: String, result: String) -> impl Into
     let knob = f64::from(width) / 60.0;
     view! {
         <div class="split">
-            <svg viewBox=format!("0 0 {width} {height}") role="img" aria-label="Original on the left, result on the right">
+            <svg viewBox=format!("0 0 {width} {height}") width=width height=height role="img" aria-label="Original on the left, result on the right">
                 <defs>
                     <clipPath id="split-right">
                         <rect x=x width=right height=height />

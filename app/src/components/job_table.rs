@@ -21,7 +21,7 @@ pub const fn status_class(status: JobStatus) -> &'static str {
 
 /// The job's picture in 48 pixels.
 #[component]
-pub fn Thumbnail(
+fn Thumbnail(
     /// The job.
     #[prop(into)]
     job: Signal<Job>,
@@ -59,7 +59,7 @@ pub fn Thumbnail(
                 <path class="queued" d=queued />
                 <path class="flight" d=flight />
                 <path class="dead" d=dead />
-                {(grid.columns().max(grid.rows()) <= 12).then(|| view! { <path class="grout fine" d=grid.grout() /> })}
+                {(grid.columns().max(grid.rows()) <= 8).then(|| view! { <path class="grout fine" d=grid.grout() /> })}
             </svg>
         }
     }

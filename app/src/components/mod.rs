@@ -26,7 +26,7 @@ pub use dead_tiles::DeadTiles;
 pub use drop_zone::DropZone;
 pub use header::Header;
 pub use job_actions::JobActions;
-pub use job_table::{JobTable, Thumbnail};
+pub use job_table::JobTable;
 pub use meter::Meter;
 pub use mosaic::MosaicFigure;
 pub use notice::{FailureNotice, InstallationNotice};

@@ -124,6 +124,9 @@ pub fn MosaicFigure(
                 <svg
                     class="mosaic"
                     viewBox=format!("0 0 {} {}", grid.width, grid.height)
+                    // With these the style sheet can fit it into a box as it would an image.
+                    width=width.clone()
+                    height=height.clone()
                     role="img"
                     aria-label=label
                 >

@@ -5,7 +5,6 @@ use azulejo_protocol::{Health, Job, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
-use web_sys::HtmlInputElement;
 
 use crate::actions::list_jobs;
 use crate::components::{
@@ -85,7 +84,7 @@ fn Studio(
     let (choose, submit, cancel) = sending::actions(picked, text, phase, objection);
     #[cfg(not(feature = "hydrate"))]
     let (choose, submit, cancel) =
-        (Callback::new(|_: HtmlInputElement| ()), |_: leptos::ev::SubmitEvent| (), Callback::new(|()| ()));
+        (Callback::new(|_: web_sys::HtmlInputElement| ()), |_: leptos::ev::SubmitEvent| (), Callback::new(|()| ()));
 
     view! {
         <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>

@@ -101,6 +101,7 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
         let name = name.clone();
         worker.get().map(|worker| {
             let rate = worker.rate_history.last().copied().unwrap_or_default();
+            let is_live = worker.status.is_live();
             let partitions = if worker.partitions.is_empty() {
                 "none".to_owned()
             } else {
@@ -108,7 +109,7 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
             };
             let failed = (worker.tasks_failed > 0).then(|| format!(", {} failed", worker.tasks_failed));
             view! {
-                <li class=if worker.status.is_live() { "card" } else { "card away" }>
+                <li class=if is_live { "card" } else { "card away" }>
                     <Azulejo id=tile />
                     <div class="who">
                         <h2>{name}</h2>
@@ -120,17 +121,26 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
                             <Ago time=worker.last_heartbeat />
                         </p>
                     </div>
-                    <div class="rate">
-                        <b>{words::figures(f64::from(rate))}</b>
-                        " tiles/s"
-                        <Sparkline values=worker.rate_history.clone() />
-                    </div>
+                    {is_live
+                        .then(|| {
+                            view! {
+                                <div class="rate">
+                                    <b>{words::figures(f64::from(rate))}</b>
+                                    " tiles/s"
+                                    <Sparkline values=worker.rate_history.clone() />
+                                </div>
+                            }
+                        })}
                     <dl>
                         <div>
                             <dt>"Slots"</dt>
                             <dd>
-                                <SlotBoxes busy=worker.busy slots=worker.slots />
-                                {format!("{} of {} busy", worker.busy, worker.slots)}
+                                {is_live.then(|| view! { <SlotBoxes busy=worker.busy slots=worker.slots /> })}
+                                {if is_live {
+                                    format!("{} of {} busy", worker.busy, worker.slots)
+                                } else {
+                                    worker.slots.to_string()
+                                }}
                             </dd>
                         </div>
                         <div>
@@ -173,8 +183,13 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
 #[component]
 fn SlotBoxes(busy: u32, slots: u32) -> impl IntoView {
     (slots <= 32).then(|| {
-        (0..slots)
-            .map(|slot| view! { <span class=if slot < busy { "slot busy" } else { "slot" } aria-hidden="true"></span> })
-            .collect_view()
+        let boxes = (0..slots)
+            .map(|slot| view! { <span class=if slot < busy { "slot busy" } else { "slot" }></span> })
+            .collect_view();
+        view! {
+            <span class="slots" aria-hidden="true">
+                {boxes}
+            </span>
+        }
     })
 }
