@@ -100,18 +100,13 @@ async fn read_frame<'a>(
     stream: &mut TcpStream,
     ahead: &mut BytesMut,
 ) -> Result<(Bytes, SemaphorePermit<'a>), Ended> {
-    let idle = shared.config.idle_timeout;
     while ahead.len() < 4 {
-        if ahead.is_empty() {
-            // Nothing is kept for a connection that is silent.
-            *ahead = BytesMut::new();
-            match tokio::time::timeout(idle, stream.readable()).await {
-                Ok(readable) => readable?,
-                Err(_) => return Err(Ended::Idle),
-            }
-            ahead.reserve(READ_AHEAD);
-        }
-        match tokio::time::timeout(FRAME_TIMEOUT, stream.read_buf(ahead)).await {
+        let patience = if ahead.is_empty() {
+            shared.config.idle_timeout
+        } else {
+            FRAME_TIMEOUT
+        };
+        match tokio::time::timeout(patience, read_some(stream, ahead)).await {
             Ok(Ok(0)) => return Err(Ended::ByClient),
             Ok(read) => read?,
             Err(_) => return Err(Ended::Idle),
@@ -150,6 +145,21 @@ async fn read_frame<'a>(
         Err(_) => return Err(Ended::Idle),
     }
     Ok((frame.freeze(), permit))
+}
+
+/// Reads what is there, as soon as something is. Until then a connection that is silent has no buffer.
+async fn read_some(stream: &TcpStream, ahead: &mut BytesMut) -> io::Result<usize> {
+    loop {
+        if ahead.is_empty() {
+            *ahead = BytesMut::new();
+        }
+        stream.readable().await?;
+        ahead.reserve(READ_AHEAD);
+        match stream.try_read_buf(ahead) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
 }
 
 async fn send(stream: &mut TcpStream, pieces: Vec<Piece>) -> io::Result<()> {

@@ -206,7 +206,16 @@ fn connections_beyond_the_limit_are_refused_until_there_is_room() {
 fn a_silent_connection_is_closed() {
     let broker = broker_with(|config| config.idle_timeout = Duration::from_millis(100));
     let mut client = Client::connect(broker.running.address());
-    assert!(client.receive_raw().is_none());
+    client
+        .stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let mut byte = [0];
+    assert_eq!(
+        client.stream.read(&mut byte).ok(),
+        Some(0),
+        "closed, not timed out"
+    );
 }
 
 #[test]
