@@ -1,0 +1,130 @@
+//! Conformance of the broker: killed in mid-traffic, again and again, it loses nothing that it has acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use azulejo_end2end::kafka_broker::BrokerProcess;
+use azulejo_end2end::kafka_clients::{PATIENCE, client, new_topic, reader, take, text};
+use rdkafka::Message as _;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+
+const KILLS: usize = 10;
+
+/// What the clients know while the broker comes and goes.
+#[derive(Default)]
+struct Known {
+    stop: AtomicBool,
+    /// Partition, offset and value of every acknowledged record.
+    acknowledged: Mutex<Vec<(i32, i64, String)>>,
+    /// Highest position whose commit was acknowledged, for partition 0.
+    committed: AtomicI64,
+}
+
+async fn produce(producer: FutureProducer, topic: String, partition: i32, known: Arc<Known>) {
+    let mut number = 0;
+    while !known.stop.load(Ordering::Relaxed) {
+        let batch: Vec<String> = (0..20).map(|n| format!("{partition}/{}", number + n)).collect();
+        number += 20;
+        let sent = batch.iter().map(|value| {
+            let record = FutureRecord::<(), str>::to(&topic).partition(partition).payload(value);
+            producer.send(record, Duration::from_secs(60))
+        });
+        for (value, result) in batch.iter().zip(futures::future::join_all(sent).await) {
+            if let Ok(delivery) = result {
+                let row = (delivery.partition, delivery.offset, value.clone());
+                known.acknowledged.lock().expect("not poisoned").push(row);
+            }
+        }
+    }
+}
+
+/// Reads partition 0 and commits what it has read, remembering which commits were acknowledged.
+fn consume(address: &str, topic: &str, known: &Known) -> Result<()> {
+    let settings = [("group.id", "crash"), ("enable.auto.commit", "false"), ("fetch.wait.max.ms", "50")];
+    let consumer: BaseConsumer = client(address, &settings)?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Beginning)?;
+    consumer.assign(&list)?;
+    let mut position = 0;
+    while !known.stop.load(Ordering::Relaxed) {
+        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
+            if message.offset() != position {
+                bail!("offset {} after {position}", message.offset());
+            }
+            position = message.offset() + 1;
+            if position % 50 != 0 {
+                continue;
+            }
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(topic, 0, Offset::Offset(position))?;
+            if consumer.commit(&list, CommitMode::Sync).is_ok() {
+                known.committed.store(position, Ordering::SeqCst);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() -> Result<()> {
+    let mut broker = BrokerProcess::start()?;
+    let address = broker.address().to_owned();
+    let topic = new_topic(&address, "crash", 2, &[("segment.bytes", "100000")]).await?;
+    let known = Arc::new(Known::default());
+    let settings = [("enable.idempotence", "true"), ("message.timeout.ms", "60000"), ("linger.ms", "1")];
+    let producer: FutureProducer = client(&address, &settings)?;
+    let producing: Vec<_> = (0..2)
+        .map(|n| tokio::spawn(produce(producer.clone(), topic.clone(), n, Arc::clone(&known))))
+        .collect();
+    let consuming = {
+        let (address, topic, known) = (address.clone(), topic.clone(), Arc::clone(&known));
+        std::thread::spawn(move || consume(&address, &topic, &known))
+    };
+    for kill in 0..KILLS {
+        let before = known.acknowledged.lock().expect("not poisoned").len();
+        let start = Instant::now();
+        while known.acknowledged.lock().expect("not poisoned").len() < before + 200 {
+            if start.elapsed() > PATIENCE {
+                bail!("no traffic before kill {kill}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Not always at the same point of a batch.
+        tokio::time::sleep(Duration::from_micros(700 * kill as u64)).await;
+        broker.kill_9()?;
+        broker.start_again()?;
+        let committed = known.committed.load(Ordering::SeqCst);
+        let checker: BaseConsumer = client(&address, &[("group.id", "crash")])?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&topic, 0);
+        let found = checker.committed_offsets(list, PATIENCE)?;
+        let found = found.elements()[0].offset().to_raw().unwrap_or(-1).max(0);
+        assert!(found >= committed, "kill {kill}: committed {committed}, found {found}");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    known.stop.store(true, Ordering::Relaxed);
+    for task in producing {
+        task.await?;
+    }
+    consuming.join().map_err(|_| anyhow::anyhow!("the consumer panicked"))??;
+
+    let acknowledged = known.acknowledged.lock().expect("not poisoned").clone();
+    let consumer = reader(&address, &topic, 2)?;
+    let ends: Vec<i64> =
+        (0..2).map(|p| consumer.fetch_watermarks(&topic, p, PATIENCE).map(|w| w.1)).collect::<Result<_, _>>()?;
+    let total = ends.iter().sum::<i64>() as usize;
+    let stored: Vec<(i32, i64, String)> =
+        take(&consumer, total)?.iter().map(|m| (m.partition(), m.offset(), text(m))).collect();
+    let values: BTreeSet<&String> = stored.iter().map(|(_, _, value)| value).collect();
+    println!("{} acknowledged, {} stored, committed {}", acknowledged.len(), total, known.committed.load(Ordering::SeqCst));
+    assert_eq!(values.len(), stored.len(), "an idempotent producer's records are there once");
+    let stored: BTreeSet<_> = stored.iter().collect();
+    let lost: Vec<_> = acknowledged.iter().filter(|row| !stored.contains(row)).take(5).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    Ok(())
+}
