@@ -372,7 +372,7 @@ mod tests {
             (["--tile-size", "many"], ["TILE_SIZE", "16 to 2048"]),
             (["--min-image-size", "0"], ["MIN_IMAGE_SIZE", "1 to 65535"]),
             (["--port", "70000"], ["MASTER_PORT", "0 to 65535"]),
-            (["--partitions", "-1"], ["--partitions", "1"]),
+            (["--partitions", "0"], ["KAFKA_PARTITIONS", "1 to 1000"]),
             (["--max-upload-bytes", "4T"], ["AZULEJO_MAX_UPLOAD_BYTES", "4G"]),
             (["--listen", "nonsense"], ["AZULEJO_LISTEN", "HOST:PORT"]),
             (["--topic-prefix", "a b"], ["KAFKA_TOPIC_PREFIX", "100"]),

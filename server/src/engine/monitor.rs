@@ -108,7 +108,8 @@ fn probe(shared: &Arc<Shared>) {
     };
     let mut told = String::new();
     while !shared.is_stopping() {
-        let mut connected = shared.outbox.reaches_broker(PROBE_TIMEOUT);
+        // Topics are made before anything asks for one by name: a broker that makes topics by itself makes them too small.
+        let mut connected = shared.core().connected && shared.outbox.reaches_broker(PROBE_TIMEOUT);
         if !connected {
             let config = &shared.config;
             let made = runtime.block_on(ensure_topics(
