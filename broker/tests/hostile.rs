@@ -3,14 +3,18 @@
 //! The seeded runs here are short; the same entries are fuzz targets in `fuzz/`.
 
 mod common;
+#[path = "common/decode.rs"]
+mod decode;
+#[path = "common/recover.rs"]
+mod recover;
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use azulejo_broker::wire::probe;
 use azulejo_broker::wire::request::{OFFERED, Request};
 use bytes::Bytes;
 use common::{Client, Random, batch, broker, broker_with, frame, text};
+use decode::decode;
 use kafka_protocol::messages::*;
 
 fn is_alive(broker: &common::TestBroker) {
@@ -118,37 +122,36 @@ fn every_decoder_takes_arbitrary_bytes() {
     }
 }
 
-fn decode(key: ApiKey, body: Bytes, version: i16) {
-    fn as_a<T: kafka_protocol::protocol::Decodable>(body: Bytes, version: i16) {
-        let _ = probe::decode::<T>(body, version);
+#[test]
+fn recovery_takes_arbitrary_files() {
+    let mut random = Random(0x5eed_0003);
+    let log: Vec<u8> = (0..20)
+        .flat_map(|n| stored(&[b"some value", b"another"], n * 2))
+        .collect();
+    for round in 0..150 {
+        let mut bytes = log.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            match random.below(4) {
+                0 => bytes[at] = random.next() as u8,
+                1 => bytes.truncate(at),
+                2 => bytes.extend_from_within(at..),
+                _ => {
+                    let end = (at + 8).min(bytes.len());
+                    bytes[at..end].fill(0xff);
+                }
+            }
+            bytes.push(0);
+        }
+        recover::recover(round as u8, &bytes);
     }
-    match key {
-        ApiKey::Produce => as_a::<ProduceRequest>(body, version),
-        ApiKey::Fetch => as_a::<FetchRequest>(body, version),
-        ApiKey::ListOffsets => as_a::<ListOffsetsRequest>(body, version),
-        ApiKey::Metadata => as_a::<MetadataRequest>(body, version),
-        ApiKey::OffsetCommit => as_a::<OffsetCommitRequest>(body, version),
-        ApiKey::OffsetFetch => as_a::<OffsetFetchRequest>(body, version),
-        ApiKey::FindCoordinator => as_a::<FindCoordinatorRequest>(body, version),
-        ApiKey::JoinGroup => as_a::<JoinGroupRequest>(body, version),
-        ApiKey::Heartbeat => as_a::<HeartbeatRequest>(body, version),
-        ApiKey::LeaveGroup => as_a::<LeaveGroupRequest>(body, version),
-        ApiKey::SyncGroup => as_a::<SyncGroupRequest>(body, version),
-        ApiKey::DescribeGroups => as_a::<DescribeGroupsRequest>(body, version),
-        ApiKey::ListGroups => as_a::<ListGroupsRequest>(body, version),
-        ApiKey::ApiVersions => as_a::<ApiVersionsRequest>(body, version),
-        ApiKey::CreateTopics => as_a::<CreateTopicsRequest>(body, version),
-        ApiKey::DeleteTopics => as_a::<DeleteTopicsRequest>(body, version),
-        ApiKey::DeleteRecords => as_a::<DeleteRecordsRequest>(body, version),
-        ApiKey::InitProducerId => as_a::<InitProducerIdRequest>(body, version),
-        ApiKey::DescribeConfigs => as_a::<DescribeConfigsRequest>(body, version),
-        ApiKey::AlterConfigs => as_a::<AlterConfigsRequest>(body, version),
-        ApiKey::CreatePartitions => as_a::<CreatePartitionsRequest>(body, version),
-        ApiKey::DeleteGroups => as_a::<DeleteGroupsRequest>(body, version),
-        ApiKey::IncrementalAlterConfigs => as_a::<IncrementalAlterConfigsRequest>(body, version),
-        ApiKey::DescribeCluster => as_a::<DescribeClusterRequest>(body, version),
-        other => panic!("{other:?} is offered, but not tried here"),
-    }
+}
+
+/// A batch as a log holds it.
+fn stored(values: &[&[u8]], offset: i64) -> Vec<u8> {
+    let mut batch = batch(values, Some((1, 0, offset as i32))).to_vec();
+    batch[..8].copy_from_slice(&offset.to_be_bytes());
+    batch
 }
 
 #[test]
