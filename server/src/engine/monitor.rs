@@ -3,10 +3,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use azulejo_protocol::kafka::ensure_topics;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::recovery;
 use super::settings::Change;
@@ -57,6 +59,8 @@ fn keep_running(shared: &Arc<Shared>, what: &str, reader: fn(&Arc<Shared>) -> an
                 error = format!("{error:#}"),
                 "cannot read from the broker; trying again"
             );
+            // Perhaps a topic is missing.
+            shared.topics_wanted.store(true, Ordering::Release);
             nap(shared, RETRY);
         }
     }
@@ -102,34 +106,47 @@ fn clock(shared: &Arc<Shared>) {
 
 /// Asks the broker now and then whether it is there, and makes topics that are missing.
 fn probe(shared: &Arc<Shared>) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return tracing::error!(%error, "cannot look after the broker"),
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // A consumer's client: asking with a producer's would make a missing topic, with settings that nobody chose.
+    let client = shared
+        .config
+        .kafka
+        .client("azulejo-server-probe")
+        .create::<BaseConsumer>();
+    let (runtime, client) = match (runtime, client) {
+        (Ok(runtime), Ok(client)) => (runtime, client),
+        (Err(error), _) => return tracing::error!(%error, "cannot look after the broker"),
+        (_, Err(error)) => return tracing::error!(%error, "cannot look after the broker"),
     };
+    let config = &shared.config;
     let mut told = String::new();
     while !shared.is_stopping() {
-        // Topics are made before anything asks for one by name: a broker that makes topics by itself makes them too small.
-        let mut connected = shared.core().connected && shared.outbox.reaches_broker(PROBE_TIMEOUT);
-        if !connected {
-            let config = &shared.config;
-            let made = runtime.block_on(ensure_topics(
+        let _ = client.poll(Duration::ZERO);
+        let made = shared.topics_wanted.swap(false, Ordering::AcqRel);
+        let connected = (!made && has_topics(&client, shared)) || {
+            match runtime.block_on(ensure_topics(
                 &config.kafka,
                 &config.topics,
                 &config.topic_settings,
-            ));
-            connected = made.is_ok();
-            if let Err(error) = made
-                && error != told
-            {
-                tracing::warn!(%error, "no Kafka; jobs wait");
-                told = error;
+            )) {
+                Ok(()) => has_topics(&client, shared),
+                Err(error) => {
+                    shared.topics_wanted.store(true, Ordering::Release);
+                    if error != told {
+                        tracing::warn!(%error, "no Kafka; jobs wait");
+                        told = error;
+                    }
+                    false
+                }
             }
-        }
+        };
         let before = std::mem::replace(&mut shared.core().connected, connected);
         if before != connected {
             if connected {
-                tracing::info!(broker = shared.config.kafka.brokers, "connected to Kafka");
+                tracing::info!(broker = config.kafka.brokers, "connected to Kafka");
                 told.clear();
+            } else {
+                tracing::warn!(broker = config.kafka.brokers, "Kafka is away; jobs wait");
             }
             shared.events.mark(Change::Health);
             shared.state.wake();
@@ -143,4 +160,17 @@ fn probe(shared: &Arc<Shared>) {
             },
         );
     }
+}
+
+/// Whether the broker answers and has the topic of tasks.
+fn has_topics(client: &BaseConsumer, shared: &Shared) -> bool {
+    let topic = &shared.config.topics.tasks;
+    client
+        .fetch_metadata(Some(topic), PROBE_TIMEOUT)
+        .is_ok_and(|metadata| {
+            metadata
+                .topics()
+                .iter()
+                .all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+        })
 }

@@ -131,19 +131,6 @@ impl Outbox {
         }
     }
 
-    /// Whether the broker answers within `timeout`.
-    pub fn reaches_broker(&self, timeout: Duration) -> bool {
-        self.producer
-            .client()
-            .fetch_metadata(Some(&self.topics.tasks), timeout)
-            .is_ok_and(|metadata| {
-                metadata
-                    .topics()
-                    .iter()
-                    .all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-            })
-    }
-
     /// Waits until everything was acknowledged, or for `most`.
     pub fn flush(&self, most: Duration) {
         if let Err(error) = self.producer.flush(most) {

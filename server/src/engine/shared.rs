@@ -38,6 +38,8 @@ pub struct Shared {
     pub encoders: Pool,
     /// When the engine started.
     pub started: Instant,
+    /// Whether the topics have to be made or looked for: at the start, and when a reader misses one.
+    pub topics_wanted: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -67,6 +69,7 @@ impl Shared {
             decoders,
             encoders,
             started: Instant::now(),
+            topics_wanted: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
         }
     }

@@ -1,0 +1,131 @@
+//! The engine after a restart, after damage to its files, and with a broker that goes away or forgets everything.
+
+mod rig;
+
+use std::time::Duration;
+
+use azulejo_imaging::{PixelFormat, Size};
+use azulejo_protocol::{JobId, JobStatus};
+use azulejo_server::engine::Engine;
+use rig::{Act, Broker, Rig, TestWorker, assert_result, ended, wait_for};
+
+/// A job of 25 tiles of which ten are done.
+async fn begin(rig: &Rig, engine: &Engine) -> (JobId, azulejo_imaging::Raster) {
+    let worker = TestWorker::start(rig, |task| if task.tile < 10 { Act::Render } else { Act::Ignore });
+    let (upload, image) = rig.upload(Size::new(300, 300), PixelFormat::RGB8);
+    let id = engine.submit(upload, "blur:sigma=2").await.unwrap().job_id;
+    wait_for(engine, id, |job| job.progress.completed == 10).await;
+    drop(worker);
+    (id, image)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_engine_goes_on_where_it_was() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let (id, image) = begin(&rig, &engine).await;
+    engine.shutdown().await;
+    drop(engine);
+    let engine = rig.engine();
+    let job = engine.job(id).await.unwrap();
+    assert_eq!((job.status, job.progress.completed), (JobStatus::Processing, 10));
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    assert_result(&engine, id, &image, "blur:sigma=2").await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pixels_that_a_power_cut_lost_are_rendered_again() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let (id, image) = begin(&rig, &engine).await;
+    engine.shutdown().await;
+    drop(engine);
+    let folder = rig.jobs_folder().join(id.to_string());
+    // The beginning reads as zeros, the end is cut off, and so are the decoded pixels.
+    let tiles = folder.join("result.raw");
+    let mut bytes = std::fs::read(&tiles).unwrap();
+    bytes[..5000].fill(0);
+    bytes.truncate(bytes.len() - 5000);
+    std::fs::write(&tiles, &bytes).unwrap();
+    let source = std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.join("source.raw"))
+        .unwrap();
+    source.set_len(1000).unwrap();
+    std::fs::write(folder.join("result.part"), "half a file").unwrap();
+    let engine = rig.engine();
+    wait_for(&engine, id, |job| job.progress.completed < 10).await;
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    assert_result(&engine, id, &image, "blur:sigma=2").await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_upload_is_gone_fails_with_the_reason_and_strange_folders_go() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let (id, _) = begin(&rig, &engine).await;
+    engine.shutdown().await;
+    drop(engine);
+    let folder = rig.jobs_folder().join(id.to_string());
+    std::fs::remove_file(folder.join("original")).unwrap();
+    std::fs::remove_file(folder.join("source.raw")).unwrap();
+    let stray = rig.jobs_folder().join(uuid::Uuid::now_v7().to_string());
+    std::fs::create_dir(&stray).unwrap();
+    std::fs::write(stray.join("original"), "x").unwrap();
+    let engine = rig.engine();
+    let job = ended(&engine, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error.unwrap().contains("submit the image again"));
+    assert!(engine.retry(id).await.is_err_and(|error| error.status == 410));
+    assert!(!stray.exists());
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_engine_on_the_same_folder_is_refused() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let config = azulejo_server::engine::EngineConfig {
+        kafka: rig.kafka(),
+        topics: azulejo_protocol::Topics::default(),
+        topic_settings: azulejo_protocol::kafka::TopicSettings::default(),
+        data_dir: rig.folder.path().join("data"),
+        limits: engine.health().limits,
+        tile_timeout: Duration::from_secs(2),
+        max_attempts: 3,
+    };
+    let error = Engine::start(config).unwrap_err().to_string();
+    assert!(error.contains("another server uses"), "{error}");
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_waits_for_the_broker_and_survives_that_it_forgets_everything() {
+    let rig = Rig::new();
+    let address = rig.broker.address();
+    let engine = rig.engine();
+    let (id, image) = begin(&rig, &engine).await;
+    let Rig { broker, folder } = rig;
+    drop(broker);
+    // Uploads are accepted while the broker is away.
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while engine.health().kafka_connected {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("the engine notices that the broker is away");
+    assert_eq!(engine.health().status, "degraded");
+    // It comes back with an empty log: positions, topics and outstanding tiles are gone.
+    let broker = Broker::start(folder.path().join("kafka-2"), address);
+    let rig = Rig { broker, folder };
+    let (upload, second) = rig.upload(Size::new(130, 130), PixelFormat::GRAY8);
+    let other = engine.submit(upload, "sharpen").await.unwrap().job_id;
+    wait_for(&engine, id, |_| engine.health().kafka_connected).await;
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    assert_result(&engine, id, &image, "blur:sigma=2").await;
+    assert_result(&engine, other, &second, "sharpen").await;
+    engine.shutdown().await;
+}
