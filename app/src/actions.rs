@@ -20,8 +20,13 @@ mod backend {
     use crate::failure::{Failure, set_status};
 
     pub fn backend() -> Result<BackendRef, Failure> {
-        use_context::<BackendRef>()
-            .ok_or_else(|| Failure(ApiError::new(503, "no_backend", "the server is still starting: try again")))
+        use_context::<BackendRef>().ok_or_else(|| {
+            Failure(ApiError::new(
+                503,
+                "no_backend",
+                "the server is still starting: try again",
+            ))
+        })
     }
 
     /// Gives the response the error's status; but a form sent without JavaScript gets its redirect back to the page.
@@ -59,7 +64,12 @@ pub async fn list_jobs(
     limit: Option<u32>,
     offset: Option<u32>,
 ) -> Result<Vec<Job>, Failure> {
-    let query = azulejo_protocol::JobQuery { status, search, limit, offset };
+    let query = azulejo_protocol::JobQuery {
+        status,
+        search,
+        limit,
+        offset,
+    };
     answer(backend()?.jobs(query).await)
 }
 
@@ -110,9 +120,10 @@ pub async fn get_health() -> Result<Health, Failure> {
 /// Keeps the choice of theme in a cookie, so that the next page is rendered in it.
 #[server(prefix = "/api", endpoint = "set_theme")]
 pub async fn set_theme(theme: Theme) -> Result<(), Failure> {
-    if let (Some(response), Ok(cookie)) =
-        (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(&theme.cookie()))
-    {
+    if let (Some(response), Ok(cookie)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        http::HeaderValue::from_str(&theme.cookie()),
+    ) {
         response.append_header(http::header::SET_COOKIE, cookie);
     }
     Ok(())

@@ -19,11 +19,27 @@ pub async fn sleep(milliseconds: i32) {
     let _: Result<JsValue, JsValue> = JsFuture::from(promise).await;
 }
 
-/// Loads a picture into the browser's memory; whether that worked.
-pub async fn preload(address: &str) -> bool {
-    let Ok(image) = web_sys::HtmlImageElement::new() else { return false };
+/// A picture that is loaded and decoded; keeping it keeps the decoded pixels at hand.
+pub struct Decoded(#[expect(dead_code, reason = "held for its lifetime only")] web_sys::HtmlImageElement);
+
+/// Loads and decodes a picture; `None` when there is none at `address`.
+pub async fn decode(address: &str) -> Option<Decoded> {
+    let image = web_sys::HtmlImageElement::new().ok()?;
     image.set_src(address);
-    JsFuture::from(image.decode()).await.is_ok()
+    JsFuture::from(image.decode()).await.ok()?;
+    Some(Decoded(image))
+}
+
+/// Waits until `image` has loaded what it was last told to, or has failed to.
+pub async fn loaded(image: &web_sys::SvgElement) {
+    let promise = Promise::new(&mut |resolve: Function, _| {
+        image.set_onload(Some(&resolve));
+        image.set_onerror(Some(&resolve));
+    });
+    // The promise is never rejected.
+    let _ = JsFuture::from(promise).await;
+    image.set_onload(None);
+    image.set_onerror(None);
 }
 
 /// Whether the person asked for less motion.

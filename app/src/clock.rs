@@ -20,7 +20,10 @@ impl Clock {
         Effect::new(move |_| {
             // How far the server's clock is ahead of the browser's.
             let ahead = rendered - crate::browser::now_ms();
-            set_interval(move || now.set(crate::browser::now_ms() + ahead), std::time::Duration::from_secs(1));
+            set_interval(
+                move || now.set(crate::browser::now_ms() + ahead),
+                std::time::Duration::from_secs(1),
+            );
         });
     }
 

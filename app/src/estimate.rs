@@ -33,18 +33,34 @@ pub fn estimate(
     let tiles = grid.len();
     let every = tiles.div_ceil(SUMMED).max(1);
     let mut pixels = 0;
-    for region in (0..tiles).step_by(every as usize).filter_map(|index| grid.region(index)) {
-        let needed = recipe.input_region(input, region).map_err(|error| error.to_string())?;
+    for region in (0..tiles)
+        .step_by(every as usize)
+        .filter_map(|index| grid.region(index))
+    {
+        let needed = recipe
+            .input_region(input, region)
+            .map_err(|error| error.to_string())?;
         pixels += needed.size().pixels() + region.size().pixels();
     }
-    let bytes = pixels.saturating_mul(u64::from(every)).saturating_mul(bytes_per_pixel);
-    let seconds = rate.filter(|rate| *rate > 0.0).map(|rate| f64::from(tiles) / rate);
-    Ok(Estimate { output, tiles, bytes, seconds })
+    let bytes = pixels
+        .saturating_mul(u64::from(every))
+        .saturating_mul(bytes_per_pixel);
+    let seconds = rate
+        .filter(|rate| *rate > 0.0)
+        .map(|rate| f64::from(tiles) / rate);
+    Ok(Estimate {
+        output,
+        tiles,
+        bytes,
+        seconds,
+    })
 }
 
 /// Tiles a second to expect: what is measured at the moment if jobs run, else what the workers' slots did before.
 pub fn expected_rate(health: Option<&Health>, workers: &[WorkerInfo]) -> Option<f64> {
-    let measured = health.map(|health| f64::from(health.tiles_per_second)).filter(|rate| *rate > 0.5);
+    let measured = health
+        .map(|health| f64::from(health.tiles_per_second))
+        .filter(|rate| *rate > 0.5);
     measured.or_else(|| {
         let by_slots: f64 = workers
             .iter()
@@ -70,16 +86,26 @@ mod tests {
     fn tiles_and_bytes_count_the_halo() {
         let gray = Recipe::parse("grayscale").unwrap();
         let plain = estimate(&gray, Size::new(1024, 1024), 3, 512, Some(2.0)).unwrap();
-        assert_eq!((plain.tiles, plain.bytes, plain.seconds), (4, 2 * 3 * 1024 * 1024, Some(2.0)));
+        assert_eq!(
+            (plain.tiles, plain.bytes, plain.seconds),
+            (4, 2 * 3 * 1024 * 1024, Some(2.0))
+        );
         let blur = Recipe::parse("blur:sigma=2").unwrap();
-        assert!(estimate(&blur, Size::new(1024, 1024), 3, 512, None).unwrap().bytes > plain.bytes);
+        assert!(
+            estimate(&blur, Size::new(1024, 1024), 3, 512, None)
+                .unwrap()
+                .bytes
+                > plain.bytes
+        );
     }
 
     #[test]
     fn many_tiles_are_sampled() {
         let gray = Recipe::parse("grayscale").unwrap();
         let exact = 2 * 3 * 100_000 * 80_000_u64;
-        let sampled = estimate(&gray, Size::new(100_000, 80_000), 3, 512, None).unwrap().bytes;
+        let sampled = estimate(&gray, Size::new(100_000, 80_000), 3, 512, None)
+            .unwrap()
+            .bytes;
         assert!(sampled.abs_diff(exact) < exact / 50, "{sampled} for {exact}");
     }
 }

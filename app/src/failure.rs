@@ -37,13 +37,21 @@ impl FromServerFnError for Failure {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         Self(match error {
-            ServerFnErrorErr::Request(_) => {
-                ApiError::new(503, "unreachable", "the server does not answer: check that it runs, then try again")
-            }
-            ServerFnErrorErr::Args(text) | ServerFnErrorErr::MissingArg(text) => {
-                ApiError::new(400, "bad_request", format!("the request could not be read: {text}"))
-            }
-            other => ApiError::new(500, "unexpected", format!("the answer could not be read: {other}")),
+            ServerFnErrorErr::Request(_) => ApiError::new(
+                503,
+                "unreachable",
+                "the server does not answer: check that it runs, then try again",
+            ),
+            ServerFnErrorErr::Args(text) | ServerFnErrorErr::MissingArg(text) => ApiError::new(
+                400,
+                "bad_request",
+                format!("the request could not be read: {text}"),
+            ),
+            other => ApiError::new(
+                500,
+                "unexpected",
+                format!("the answer could not be read: {other}"),
+            ),
         })
     }
 }
@@ -52,9 +60,10 @@ impl FromServerFnError for Failure {
 #[cfg(feature = "ssr")]
 pub fn set_status(status: u16) {
     use leptos::prelude::use_context;
-    if let (Some(response), Ok(status)) =
-        (use_context::<leptos_axum::ResponseOptions>(), http::StatusCode::from_u16(status))
-    {
+    if let (Some(response), Ok(status)) = (
+        use_context::<leptos_axum::ResponseOptions>(),
+        http::StatusCode::from_u16(status),
+    ) {
         response.set_status(status);
     }
 }

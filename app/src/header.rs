@@ -31,7 +31,11 @@ impl Header {
 
     /// Bytes in a pixel as the pipeline carries it.
     pub fn bytes_per_pixel(self) -> u64 {
-        let channels = if self.format == "JPEG" && self.channels == 4 { 3 } else { self.channels };
+        let channels = if self.format == "JPEG" && self.channels == 4 {
+            3
+        } else {
+            self.channels
+        };
         u64::from(channels) * if self.depth > 8 { 2 } else { 1 }
     }
 }
@@ -43,7 +47,9 @@ pub fn read(bytes: &[u8]) -> Option<Header> {
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
+    Some(u32::from(u16::from_be_bytes(
+        bytes.get(at..at + 2)?.try_into().ok()?,
+    )))
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {
@@ -117,14 +123,19 @@ mod tests {
     #[test]
     fn png_tells_size_and_format() {
         let header = read(&png_bytes(12288, 8192, 16, 6)).unwrap();
-        assert_eq!((header.width, header.height, header.pixels()), (12288, 8192, "RGBA 16 bit".to_owned()));
+        assert_eq!(
+            (header.width, header.height, header.pixels()),
+            (12288, 8192, "RGBA 16 bit".to_owned())
+        );
         assert_eq!(header.bytes_per_pixel(), 8);
         assert_eq!(read(&png_bytes(2, 2, 1, 3)).unwrap().pixels(), "RGB 8 bit");
     }
 
     #[test]
     fn jpeg_tells_size_behind_other_segments() {
-        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 6, 1, 2, 3, 4, 0xFF, 0xFF, 0xC2, 0, 17, 8];
+        let mut bytes = vec![
+            0xFF, 0xD8, 0xFF, 0xE1, 0, 6, 1, 2, 3, 4, 0xFF, 0xFF, 0xC2, 0, 17, 8,
+        ];
         bytes.extend([0x07, 0xD0, 0x0B, 0xB8, 3]);
         let header = read(&bytes).unwrap();
         assert_eq!((header.width, header.height, header.channels), (3000, 2000, 3));
@@ -132,7 +143,10 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_file_is_read_out_of_bounds() {
-        for whole in [png_bytes(1, 1, 8, 2), vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0, 1, 0, 1, 3]] {
+        for whole in [
+            png_bytes(1, 1, 8, 2),
+            vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0, 1, 0, 1, 3],
+        ] {
             for end in 0..whole.len() {
                 let _ = read(&whole[..end]);
             }

@@ -25,7 +25,9 @@ impl Filter {
             let text: String = search
                 .bytes()
                 .map(|byte| match byte {
-                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                        char::from(byte).to_string()
+                    }
                     other => format!("%{other:02X}"),
                 })
                 .collect();
@@ -35,16 +37,24 @@ impl Filter {
         if offset > 0 {
             parts.push(format!("offset={offset}"));
         }
-        if parts.is_empty() { "/jobs".to_owned() } else { format!("/jobs?{}", parts.join("&")) }
+        if parts.is_empty() {
+            "/jobs".to_owned()
+        } else {
+            format!("/jobs?{}", parts.join("&"))
+        }
     }
 
     fn admits(&self, job: &Job) -> bool {
         let search = self.search.as_deref().map(str::to_lowercase);
         self.status.is_none_or(|status| status == job.status)
             && search.is_none_or(|text| {
-                [job.original_filename.as_str(), job.transformation.as_str(), &job.job_id.to_string()]
-                    .into_iter()
-                    .any(|field| field.to_lowercase().contains(&text))
+                [
+                    job.original_filename.as_str(),
+                    job.transformation.as_str(),
+                    &job.job_id.to_string(),
+                ]
+                .into_iter()
+                .any(|field| field.to_lowercase().contains(&text))
             })
     }
 }
@@ -94,12 +104,24 @@ mod tests {
             (job(1).job_id, JobNews::Changed(Box::new(job(1)))),
         ]);
         let ids = |filter: &Filter| -> Vec<_> {
-            merged(&first, &news, filter, 10).into_iter().map(|job| (job.job_id, job.status)).collect()
+            merged(&first, &news, filter, 10)
+                .into_iter()
+                .map(|job| (job.job_id, job.status))
+                .collect()
         };
-        let expected =
-            [(job(9).job_id, JobStatus::Processing), (job(5).job_id, JobStatus::Processing), (changed.job_id, changed.status)];
+        let expected = [
+            (job(9).job_id, JobStatus::Processing),
+            (job(5).job_id, JobStatus::Processing),
+            (changed.job_id, changed.status),
+        ];
         assert_eq!(ids(&Filter::default()), expected);
-        assert_eq!(ids(&Filter { offset: 50, ..Filter::default() }), expected[1..]);
+        assert_eq!(
+            ids(&Filter {
+                offset: 50,
+                ..Filter::default()
+            }),
+            expected[1..]
+        );
     }
 
     #[test]
@@ -111,15 +133,25 @@ mod tests {
     #[test]
     fn a_new_job_must_fit_the_filter() {
         let news = BTreeMap::from([(job(9).job_id, JobNews::Changed(Box::new(job(9))))]);
-        let searching = |text: &str| Filter { search: Some(text.to_owned()), ..Filter::default() };
+        let searching = |text: &str| Filter {
+            search: Some(text.to_owned()),
+            ..Filter::default()
+        };
         assert_eq!(merged(&[], &news, &searching("PICTURE"), 10).len(), 1);
         assert_eq!(merged(&[], &news, &searching("no such"), 10).len(), 0);
     }
 
     #[test]
     fn the_address_says_the_filter() {
-        let filter = Filter { status: Some(JobStatus::Failed), search: Some("a b&c".to_owned()), offset: 0 };
-        assert_eq!(filter.address(50), "/jobs?search=a%20b%26c&status=failed&offset=50");
+        let filter = Filter {
+            status: Some(JobStatus::Failed),
+            search: Some("a b&c".to_owned()),
+            offset: 0,
+        };
+        assert_eq!(
+            filter.address(50),
+            "/jobs?search=a%20b%26c&status=failed&offset=50"
+        );
         assert_eq!(Filter::default().address(0), "/jobs");
     }
 }

@@ -73,7 +73,10 @@ impl Live {
     }
 
     /// Takes in one event.
-    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "events arrive in the browser only"))]
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        expect(dead_code, reason = "events arrive in the browser only")
+    )]
     fn take(self, event: LiveEvent) {
         match event {
             LiveEvent::Health { health } => self.health.set(Some(health)),
@@ -125,7 +128,10 @@ mod listening {
         Effect::new(move |_| {
             let watched = live.watched.get();
             let (task, handle) = abortable(listen(live, watched));
-            if let Some(before) = running.try_update_value(|running| running.replace(handle)).flatten() {
+            if let Some(before) = running
+                .try_update_value(|running| running.replace(handle))
+                .flatten()
+            {
                 before.abort();
             }
             leptos::task::spawn_local(async move {
@@ -152,11 +158,17 @@ mod listening {
 
     /// Receives until the connection ends; whether anything came.
     async fn receive(live: Live, address: &str) -> bool {
-        let Ok(mut source) = EventSource::new(address) else { return false };
-        let Ok(mut messages) = source.subscribe("message") else { return false };
+        let Ok(mut source) = EventSource::new(address) else {
+            return false;
+        };
+        let Ok(mut messages) = source.subscribe("message") else {
+            return false;
+        };
         let mut any = false;
         while let Some(Ok((_, message))) = messages.next().await {
-            let Some(text) = message.data().as_string() else { continue };
+            let Some(text) = message.data().as_string() else {
+                continue;
+            };
             if let Ok(event) = serde_json::from_str::<LiveEvent>(&text) {
                 live.take(event);
                 any = true;

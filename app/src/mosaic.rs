@@ -71,7 +71,12 @@ impl Grid {
         let (row, column) = self.place(index);
         let x = column.saturating_mul(self.tile).min(self.width);
         let y = row.saturating_mul(self.tile).min(self.height);
-        (x, y, self.tile.min(self.width - x), self.tile.min(self.height - y))
+        (
+            x,
+            y,
+            self.tile.min(self.width - x),
+            self.tile.min(self.height - y),
+        )
     }
 
     /// The tile at the point (`x`, `y`), which are fractions of the width and height.
@@ -126,7 +131,11 @@ impl Grid {
     /// Path data of a cross in every dead tile.
     pub fn crosses(self, states: &[TileState]) -> String {
         let mut path = String::new();
-        for (index, _) in states.iter().enumerate().filter(|(_, state)| **state == TileState::Dead) {
+        for (index, _) in states
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| **state == TileState::Dead)
+        {
             let (x, y, width, height) = self.rect(index as u32);
             let arm = width.min(height) / 6;
             let (cx, cy) = (x + width / 2, y + height / 2);
@@ -209,7 +218,11 @@ mod tests {
     use super::*;
     use TileState::{Dead, Done, InFlight, Queued};
 
-    const GRID: Grid = Grid { width: 25, height: 18, tile: 10 };
+    const GRID: Grid = Grid {
+        width: 25,
+        height: 18,
+        tile: 10,
+    };
 
     #[test]
     fn tiles_side_by_side_are_one_rectangle_and_the_last_are_clipped() {
@@ -221,14 +234,18 @@ mod tests {
 
     #[test]
     fn more_states_than_tiles_are_ignored() {
-        assert_eq!(GRID.path(&[Done; 60], |state| state == Done), "M0 0h25v10h-25zM0 10h25v8h-25z");
+        assert_eq!(
+            GRID.path(&[Done; 60], |state| state == Done),
+            "M0 0h25v10h-25zM0 10h25v8h-25z"
+        );
     }
 
     #[test]
     fn points_and_tiles_agree() {
         for index in 0..GRID.count() as u32 {
             let (x, y, width, height) = GRID.rect(index);
-            let middle = |start: u32, size: u32, all: u32| (f64::from(start) + f64::from(size) / 2.0) / f64::from(all);
+            let middle =
+                |start: u32, size: u32, all: u32| (f64::from(start) + f64::from(size) / 2.0) / f64::from(all);
             assert_eq!(GRID.at(middle(x, width, 25), middle(y, height, 18)), Some(index));
         }
         assert_eq!(GRID.at(1.0, 0.5), None);
@@ -248,7 +265,15 @@ mod tests {
     #[test]
     fn grout_lies_between_tiles_only() {
         assert_eq!(GRID.grout(), "M10 0v18M20 0v18M0 10h25");
-        assert_eq!(Grid { width: 5, height: 5, tile: 10 }.grout(), "");
+        assert_eq!(
+            Grid {
+                width: 5,
+                height: 5,
+                tile: 10
+            }
+            .grout(),
+            ""
+        );
     }
 
     #[test]

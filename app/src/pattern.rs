@@ -60,7 +60,9 @@ impl Pattern {
                 .into_iter()
                 .find_map(|distance| {
                     (0..432u64)
-                        .map(|step| Self::candidate(first.wrapping_add(step.wrapping_mul(0x9E37_79B9_7F4A_7C15))))
+                        .map(|step| {
+                            Self::candidate(first.wrapping_add(step.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+                        })
                         .find(|pattern| taken.iter().all(|other| pattern.distance(*other) >= distance))
                 })
                 .unwrap_or_else(|| Self::candidate(first));
@@ -72,7 +74,12 @@ impl Pattern {
 
     fn candidate(bits: u64) -> Self {
         let motif = |shift: u32| ((bits >> shift) % 6) as u8;
-        Self { corner: motif(8), centre: motif(24), side: motif(40), inverse: (bits >> 60) % 4 == 0 }
+        Self {
+            corner: motif(8),
+            centre: motif(24),
+            side: motif(40),
+            inverse: (bits >> 60) % 4 == 0,
+        }
     }
 
     /// In how many of its three motifs and its ground it differs from `other`.
@@ -90,7 +97,12 @@ impl Pattern {
 
     /// Path data of the quarter from (0, 0) to (50, 50) of a tile of 100 by 100.
     pub fn quarter(self) -> String {
-        [CORNERS[self.corner as usize], CENTRES[self.centre as usize], SIDES[self.side as usize]].concat()
+        [
+            CORNERS[self.corner as usize],
+            CENTRES[self.centre as usize],
+            SIDES[self.side as usize],
+        ]
+        .concat()
     }
 
     /// Whether the ground is cobalt and the motifs are white.
@@ -101,9 +113,9 @@ impl Pattern {
 
 /// FNV-1a with a final mix: short, the same on every machine and in every browser.
 fn hash(text: &str) -> u64 {
-    let mut hash = text
-        .bytes()
-        .fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3));
+    let mut hash = text.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
     hash ^ (hash >> 29)

@@ -48,7 +48,9 @@ impl Picked {
             ));
         }
         let Some(Size { width, height }) = self.size() else {
-            return Some("This is neither a PNG nor a JPEG file. Save the picture as one of these.".to_owned());
+            return Some(
+                "This is neither a PNG nor a JPEG file. Save the picture as one of these.".to_owned(),
+            );
         };
         let (short, long) = (width.min(height), width.max(height));
         if short < limits.min_side {
@@ -79,27 +81,69 @@ impl Picked {
 mod tests {
     use super::*;
 
-    const LIMITS: IntakeLimits =
-        IntakeLimits { min_side: 1024, max_side: 50_000, max_pixels: 1_000_000_000, max_bytes: 1_000_000, tile_size: 512 };
+    const LIMITS: IntakeLimits = IntakeLimits {
+        min_side: 1024,
+        max_side: 50_000,
+        max_pixels: 1_000_000_000,
+        max_bytes: 1_000_000,
+        tile_size: 512,
+    };
 
     fn picked(width: u32, height: u32, bytes: u64) -> Picked {
-        let header = Header { format: "PNG", width, height, channels: 3, depth: 8 };
-        Picked { name: "a.png".to_owned(), bytes, header: Some(header), url: String::new() }
+        let header = Header {
+            format: "PNG",
+            width,
+            height,
+            channels: 3,
+            depth: 8,
+        };
+        Picked {
+            name: "a.png".to_owned(),
+            bytes,
+            header: Some(header),
+            url: String::new(),
+        }
     }
 
     #[test]
     fn what_the_server_would_refuse_is_said_before_the_upload() {
         assert_eq!(picked(1024, 1024, 1000).objection(&LIMITS), None);
-        assert!(picked(1023, 4000, 1000).objection(&LIMITS).is_some_and(|text| text.contains("at least 1024")));
-        assert!(picked(60_000, 1024, 1000).objection(&LIMITS).is_some_and(|text| text.contains("at most 50000")));
-        assert!(picked(50_000, 50_000, 1000).objection(&LIMITS).is_some_and(|text| text.contains("2500 megapixels")));
-        assert!(picked(2000, 2000, 2_000_000).objection(&LIMITS).is_some_and(|text| text.contains("2.0 MB")));
-        let unknown = Picked { header: None, ..picked(1, 1, 10) };
-        assert!(unknown.objection(&LIMITS).is_some_and(|text| text.contains("neither")));
+        assert!(
+            picked(1023, 4000, 1000)
+                .objection(&LIMITS)
+                .is_some_and(|text| text.contains("at least 1024"))
+        );
+        assert!(
+            picked(60_000, 1024, 1000)
+                .objection(&LIMITS)
+                .is_some_and(|text| text.contains("at most 50000"))
+        );
+        assert!(
+            picked(50_000, 50_000, 1000)
+                .objection(&LIMITS)
+                .is_some_and(|text| text.contains("2500 megapixels"))
+        );
+        assert!(
+            picked(2000, 2000, 2_000_000)
+                .objection(&LIMITS)
+                .is_some_and(|text| text.contains("2.0 MB"))
+        );
+        let unknown = Picked {
+            header: None,
+            ..picked(1, 1, 10)
+        };
+        assert!(
+            unknown
+                .objection(&LIMITS)
+                .is_some_and(|text| text.contains("neither"))
+        );
     }
 
     #[test]
     fn the_description_is_exact() {
-        assert_eq!(picked(3000, 2000, 214_000).describe(), "3000 × 2000 · RGB 8 bit · PNG · 214 kB");
+        assert_eq!(
+            picked(3000, 2000, 214_000).describe(),
+            "3000 × 2000 · RGB 8 bit · PNG · 214 kB"
+        );
     }
 }

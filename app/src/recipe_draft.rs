@@ -93,7 +93,11 @@ pub fn number_value(parameter: &ParameterInfo, number: f64) -> Value {
     let step = if parameter.step > 0.0 { parameter.step } else { 1.0 };
     // Steps of 0.1 are counted as tenths, so that 0.3 is 0.3 and not 0.30000000000000004.
     let per_unit = (1.0 / step).round();
-    let stepped = if per_unit >= 1.0 { (number * per_unit).round() / per_unit } else { (number / step).round() * step };
+    let stepped = if per_unit >= 1.0 {
+        (number * per_unit).round() / per_unit
+    } else {
+        (number / step).round() * step
+    };
     let within = stepped.clamp(parameter.min, parameter.max);
     match parameter.kind {
         ParameterKind::Number => Value::Number(within),
@@ -130,7 +134,11 @@ mod tests {
             for position in 0..=1000 {
                 let value = slider_value(parameter, f64::from(position));
                 if let Some(number) = value.as_f64() {
-                    assert!((parameter.min..=parameter.max).contains(&number), "{} {number}", parameter.name);
+                    assert!(
+                        (parameter.min..=parameter.max).contains(&number),
+                        "{} {number}",
+                        parameter.name
+                    );
                 }
             }
         }

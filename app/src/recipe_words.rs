@@ -5,7 +5,10 @@ use azulejo_imaging::Recipe;
 /// The steps of a recipe: the name of each in words, and symbol and value of the parameters worth showing. A recipe
 /// that this version does not know (an old job's) is shown as its text.
 pub fn parts(recipe: &str) -> Vec<(String, Vec<(&'static str, String)>)> {
-    Recipe::parse(recipe).map_or_else(|_| vec![(recipe.to_owned(), Vec::new())], |recipe| recipe.title_parts())
+    Recipe::parse(recipe).map_or_else(
+        |_| vec![(recipe.to_owned(), Vec::new())],
+        |recipe| recipe.title_parts(),
+    )
 }
 
 /// The recipe in one line of words.

@@ -23,7 +23,12 @@ pub fn job(seconds: u32) -> Job {
         input_bytes: 1_000_000,
         output_bytes: None,
         result_filename: "picture-blur.png".to_owned(),
-        progress: Progress { total: 4, pending: 4, completed: 0, failed: 0 },
+        progress: Progress {
+            total: 4,
+            pending: 4,
+            completed: 0,
+            failed: 0,
+        },
         in_flight: 0,
         tiles_per_second: 0.0,
         seconds_left: None,

@@ -63,7 +63,10 @@ impl Theme {
     pub fn current() -> Self {
         leptos::prelude::use_context::<http::request::Parts>()
             .and_then(|parts| {
-                parts.headers.get(http::header::COOKIE).and_then(|value| value.to_str().ok().map(Self::from_cookies))
+                parts
+                    .headers
+                    .get(http::header::COOKIE)
+                    .and_then(|value| value.to_str().ok().map(Self::from_cookies))
             })
             .unwrap_or_default()
     }

@@ -40,7 +40,9 @@ impl Upload {
     pub async fn send(self, file: &File, progress: impl Fn(f64, f64) + 'static) -> Result<Uuid, Failure> {
         let request = XmlHttpRequest::new().map_err(|_| unreachable())?;
         let name = js_sys::encode_uri_component(&file.name());
-        request.open("PUT", &format!("/uploads?filename={name}")).map_err(|_| unreachable())?;
+        request
+            .open("PUT", &format!("/uploads?filename={name}"))
+            .map_err(|_| unreachable())?;
         let on_progress = Closure::<dyn Fn(ProgressEvent)>::new(move |event: ProgressEvent| {
             progress(event.loaded(), event.total());
         });
@@ -48,7 +50,9 @@ impl Upload {
             upload.set_onprogress(Some(on_progress.as_ref().unchecked_ref()));
         }
         let ended = Promise::new(&mut |resolve: Function, _| request.set_onloadend(Some(&resolve)));
-        request.send_with_opt_blob(Some(file)).map_err(|_| unreachable())?;
+        request
+            .send_with_opt_blob(Some(file))
+            .map_err(|_| unreachable())?;
         self.0.set_value(Some(request.clone()));
         // The promise is never rejected.
         let _ = JsFuture::from(ended).await;
@@ -56,15 +60,29 @@ impl Upload {
         let status = request.status().unwrap_or(0);
         let body = request.response_text().ok().flatten().unwrap_or_default();
         match status {
-            0 if request.ready_state() == XmlHttpRequest::UNSENT => {
-                Err(Failure(ApiError::new(499, "cancelled", "the upload was cancelled")))
-            }
+            0 if request.ready_state() == XmlHttpRequest::UNSENT => Err(Failure(ApiError::new(
+                499,
+                "cancelled",
+                "the upload was cancelled",
+            ))),
             0 => Err(unreachable()),
             200..300 => serde_json::from_str::<Receipt>(&body)
                 .map(|receipt| receipt.upload_id)
-                .map_err(|_| Failure(ApiError::new(500, "unexpected", "the server's answer could not be read"))),
+                .map_err(|_| {
+                    Failure(ApiError::new(
+                        500,
+                        "unexpected",
+                        "the server's answer could not be read",
+                    ))
+                }),
             _ => Err(serde_json::from_str::<ApiError>(&body).map_or_else(
-                |_| Failure(ApiError::new(status, "upload_failed", format!("the upload was refused ({status})"))),
+                |_| {
+                    Failure(ApiError::new(
+                        status,
+                        "upload_failed",
+                        format!("the upload was refused ({status})"),
+                    ))
+                },
                 Failure,
             )),
         }
@@ -72,5 +90,9 @@ impl Upload {
 }
 
 fn unreachable() -> Failure {
-    Failure(ApiError::new(503, "unreachable", "the server could not be reached: check that it runs, then try again"))
+    Failure(ApiError::new(
+        503,
+        "unreachable",
+        "the server could not be reached: check that it runs, then try again",
+    ))
 }

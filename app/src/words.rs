@@ -4,7 +4,11 @@ use azulejo_protocol::Timestamp;
 
 /// `1 tile`, `384 tiles`.
 pub fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 /// Bytes in decimal units, three figures at most: `214 MB`, `1.3 GB`.
@@ -24,7 +28,11 @@ pub fn bytes(count: u64) -> String {
 
 /// A number with one decimal below ten, none above: `0.4`, `9.8`, `96`.
 pub fn figures(value: f64) -> String {
-    if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value < 9.95 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 /// Tiles in a second: `96 tiles/s`.
@@ -39,7 +47,11 @@ pub fn milliseconds(ms: f64) -> String {
 
 /// A length of time: `0.4 s`, `48 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`.
 pub fn duration(seconds: f64) -> String {
-    let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+    let seconds = if seconds.is_finite() {
+        seconds.max(0.0)
+    } else {
+        0.0
+    };
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
     }
@@ -58,7 +70,11 @@ pub fn duration(seconds: f64) -> String {
 
 /// A length of time that is only an estimate: no decimals, coarser the longer it is.
 pub fn roughly(seconds: f64) -> String {
-    let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+    let seconds = if seconds.is_finite() {
+        seconds.max(0.0)
+    } else {
+        0.0
+    };
     match seconds.ceil() as u64 {
         0 | 1 => "1 s".to_owned(),
         whole @ 2..=90 => format!("{whole} s"),
@@ -107,7 +123,9 @@ pub fn machine(time: Timestamp) -> String {
 /// The sentence with its first letter large and a full stop: errors come without either.
 pub fn sentence(text: &str) -> String {
     let mut letters = text.trim().chars();
-    let Some(first) = letters.next() else { return String::new() };
+    let Some(first) = letters.next() else {
+        return String::new();
+    };
     let mut out: String = first.to_uppercase().collect();
     out.push_str(letters.as_str());
     if !out.ends_with(['.', '!', '?']) {
@@ -162,7 +180,10 @@ mod tests {
 
     #[test]
     fn an_error_becomes_a_sentence() {
-        assert_eq!(sentence("unknown operation 'blurr'"), "Unknown operation 'blurr'.");
+        assert_eq!(
+            sentence("unknown operation 'blurr'"),
+            "Unknown operation 'blurr'."
+        );
         assert_eq!(sentence(""), "");
     }
 }

@@ -9,7 +9,12 @@ use crate::pattern::Pattern;
 use crate::root::Shared;
 
 /// How a quarter becomes a whole: as it is, and mirrored three times.
-const MIRRORS: [&str; 4] = ["", "translate(100 0) scale(-1 1)", "translate(0 100) scale(1 -1)", "translate(100 100) scale(-1 -1)"];
+const MIRRORS: [&str; 4] = [
+    "",
+    "translate(100 0) scale(-1 1)",
+    "translate(0 100) scale(1 -1)",
+    "translate(100 100) scale(-1 -1)",
+];
 
 /// The patterns of the workers in view.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +28,11 @@ impl Patterns {
         provide_context(Self(Memo::new(move |_| {
             let known = rendered.get().and_then(Result::ok).unwrap_or_default();
             let heard = live.workers.get().unwrap_or_default();
-            let mut ids: Vec<String> = known.into_iter().chain(heard).map(|worker| worker.worker_id).collect();
+            let mut ids: Vec<String> = known
+                .into_iter()
+                .chain(heard)
+                .map(|worker| worker.worker_id)
+                .collect();
             ids.sort();
             ids.dedup();
             let patterns = Pattern::assign(&ids);
@@ -32,7 +41,9 @@ impl Patterns {
     }
 
     fn of(self, id: &str) -> Pattern {
-        self.0.with(|patterns| patterns.get(id).copied()).unwrap_or_else(|| Pattern::of(id))
+        self.0
+            .with(|patterns| patterns.get(id).copied())
+            .unwrap_or_else(|| Pattern::of(id))
     }
 }
 
@@ -44,7 +55,8 @@ pub fn Azulejo(
     id: Signal<String>,
 ) -> impl IntoView {
     let patterns = use_context::<Patterns>();
-    let pattern = Memo::new(move |_| id.with(|id| patterns.map_or_else(|| Pattern::of(id), |all| all.of(id))));
+    let pattern =
+        Memo::new(move |_| id.with(|id| patterns.map_or_else(|| Pattern::of(id), |all| all.of(id))));
     let quarter = Memo::new(move |_| pattern.get().quarter());
     view! {
         <svg

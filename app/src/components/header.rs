@@ -43,7 +43,8 @@ pub fn Header() -> impl IntoView {
         move || {
             let path = path.get();
             let here = places.iter().any(|place| {
-                path == *place || (*place != "/" && path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')))
+                path == *place
+                    || (*place != "/" && path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')))
             });
             here.then_some("page")
         }

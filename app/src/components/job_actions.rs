@@ -28,7 +28,11 @@ pub fn JobActions(
     let retry = ServerAction::<RetryJob>::new();
     let delete = ServerAction::<DeleteJob>::new();
     Effect::new(move |_| {
-        for answer in [cancel.value().get(), retry.value().get()].into_iter().flatten().flatten() {
+        for answer in [cancel.value().get(), retry.value().get()]
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             changed.run(answer);
         }
     });

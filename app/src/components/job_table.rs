@@ -30,7 +30,11 @@ fn Thumbnail(
         job.with(|job| {
             let grid = Grid::of(job);
             // Beyond this, tiles are smaller than a pixel and the picture says it all.
-            let told = if grid.count() <= 4096 { states(job) } else { Vec::new() };
+            let told = if grid.count() <= 4096 {
+                states(job)
+            } else {
+                Vec::new()
+            };
             let side = grid.width.max(grid.height);
             (
                 format!(

@@ -9,7 +9,10 @@ use crate::words;
 /// One line on where `job` stands: "235 of 384 tiles · 96 tiles/s · about 2 s left", without the first number.
 pub fn summary(job: &Job) -> Vec<String> {
     let Counts { done, .. } = Counts::of(job);
-    let mut parts = vec![format!("of {}", words::plural(u64::from(job.progress.total), "tile"))];
+    let mut parts = vec![format!(
+        "of {}",
+        words::plural(u64::from(job.progress.total), "tile")
+    )];
     match job.status {
         JobStatus::Processing => {
             if job.tiles_per_second > 0.0 {
@@ -43,7 +46,10 @@ fn announcement(job: &Job) -> String {
     let total = job.progress.total.max(1);
     match job.status {
         JobStatus::Completed => "Completed. The result can be downloaded.".to_owned(),
-        JobStatus::Failed => format!("Failed: {}", job.error.as_deref().unwrap_or("no reason was given")),
+        JobStatus::Failed => format!(
+            "Failed: {}",
+            job.error.as_deref().unwrap_or("no reason was given")
+        ),
         JobStatus::Cancelled => "Cancelled.".to_owned(),
         JobStatus::Processing => match u64::from(job.progress.completed) * 4 / u64::from(total) {
             0 => "Under way.".to_owned(),
@@ -63,7 +69,10 @@ pub fn Meter(
     let share = move |part: fn(Counts) -> u32| {
         move || {
             let counts = counts.get();
-            format!("{:.3}", f64::from(part(counts)) * 100.0 / f64::from(counts.total().max(1)))
+            format!(
+                "{:.3}",
+                f64::from(part(counts)) * 100.0 / f64::from(counts.total().max(1))
+            )
         }
     };
     let start = move |parts: fn(Counts) -> u32| share(parts);

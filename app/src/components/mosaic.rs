@@ -21,7 +21,11 @@ struct Frame {
 
 impl Frame {
     fn of(job: &Job) -> Self {
-        Self { version: job.mosaic_version, states: states(job), landed: String::new() }
+        Self {
+            version: job.mosaic_version,
+            states: states(job),
+            landed: String::new(),
+        }
     }
 }
 
@@ -43,12 +47,13 @@ pub fn MosaicFigure(
     let id = job.with_untracked(|job| job.job_id);
     let grid = job.with_untracked(Grid::of);
     let frame = RwSignal::new(job.with_untracked(Frame::of));
-    // Pictures in the two image elements, and which of them is shown.
+    // The two image elements, and which of them is shown. The first picture comes with the page; from then on the
+    // elements' addresses are set where they are swapped.
     let first = picture(id, frame.with_untracked(|frame| frame.version), None);
-    let sources = (RwSignal::new(first), RwSignal::new(None::<String>));
+    let images = [NodeRef::<leptos::svg::Image>::new(), NodeRef::new()];
     let back = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
-    swapping::start(job, frame, sources, back);
+    swapping::start(job, frame, images, back);
 
     let focus = RwSignal::new(None::<u32>);
     let wall = NodeRef::<leptos::html::Div>::new();
@@ -77,7 +82,11 @@ pub fn MosaicFigure(
     let tiles = move |state: TileState| {
         Memo::new(move |_| frame.with(|frame| grid.path(&frame.states, |other| other == state)))
     };
-    let (queued, flight, dead) = (tiles(TileState::Queued), tiles(TileState::InFlight), tiles(TileState::Dead));
+    let (queued, flight, dead) = (
+        tiles(TileState::Queued),
+        tiles(TileState::InFlight),
+        tiles(TileState::Dead),
+    );
     let crosses = Memo::new(move |_| frame.with(|frame| grid.crosses(&frame.states)));
     let landed = Memo::new(move |_| frame.with(|frame| (frame.version, frame.landed.clone())));
     let label = move || {
@@ -93,18 +102,19 @@ pub fn MosaicFigure(
     };
     let width = grid.width.to_string();
     let height = grid.height.to_string();
-    let layer = |source: RwSignal<Option<String>>, is_back: bool| {
+    let layer = |which: usize, source: Option<String>| {
         view! {
             <image
-                class=move || if back.get() == is_back { "glazed" } else { "glazed off" }
-                href=move || source.get()
+                node_ref=images[which]
+                class=move || if usize::from(back.get()) == which { "glazed" } else { "glazed off" }
+                href=source
                 width=width.clone()
                 height=height.clone()
                 preserveAspectRatio="none"
             />
         }
     };
-    let layers = (layer(sources.0, false), layer(sources.1, true));
+    let layers = (layer(0, first), layer(1, None));
 
     view! {
         <figure class="mosaic-figure">
@@ -166,13 +176,13 @@ mod swapping {
     use leptos::prelude::*;
 
     use super::{Frame, picture};
-    use crate::browser::{preload, reduced_motion, sleep};
+    use crate::browser::{decode, loaded, reduced_motion, sleep};
     use crate::mosaic::Grid;
 
-    type Sources = (RwSignal<Option<String>>, RwSignal<Option<String>>);
+    type Images = [NodeRef<leptos::svg::Image>; 2];
 
     /// Follows `job`: a frame without a new picture is shown at once; one with a new picture when that has loaded.
-    pub fn start(job: Signal<Job>, frame: RwSignal<Frame>, sources: Sources, back: RwSignal<bool>) {
+    pub fn start(job: Signal<Job>, frame: RwSignal<Frame>, images: Images, back: RwSignal<bool>) {
         let loading = StoredValue::new(false);
         let waiting = StoredValue::new(None::<Box<Job>>);
         Effect::new(move |_| {
@@ -184,15 +194,17 @@ mod swapping {
             loading.set_value(true);
             leptos::task::spawn_local(async move {
                 while let Some(job) = waiting.try_update_value(Option::take).flatten() {
-                    show(&job, frame, sources, back).await;
+                    show(&job, frame, images, back).await;
                 }
                 loading.try_set_value(false);
             });
         });
     }
 
-    async fn show(job: &Job, frame: RwSignal<Frame>, sources: Sources, back: RwSignal<bool>) {
-        let Some(version) = frame.try_with_untracked(|frame| frame.version) else { return };
+    async fn show(job: &Job, frame: RwSignal<Frame>, images: Images, back: RwSignal<bool>) {
+        let Some(version) = frame.try_with_untracked(|frame| frame.version) else {
+            return;
+        };
         let mut next = Frame::of(job);
         if job.mosaic_version == version {
             // The same picture: tiles that are done since would be holes in it, so they stay as they were.
@@ -210,19 +222,20 @@ mod swapping {
             });
             return;
         }
-        if let Some(address) = picture(job.job_id, job.mosaic_version, None) {
-            if !preload(&address).await {
-                // Shown without the picture it would be a hole; the next event brings another chance.
-                sleep(300).await;
-                return;
+        let swaps = match picture(job.job_id, job.mosaic_version, None) {
+            Some(address) => {
+                let Some(was_back) = back.try_get_untracked() else {
+                    return;
+                };
+                if !load_hidden(&address, images[usize::from(!was_back)]).await {
+                    // Shown without the picture it would be a hole; the next event brings another chance.
+                    sleep(300).await;
+                    return;
+                }
+                true
             }
-            let hidden = if back.try_get_untracked() == Some(true) { sources.0 } else { sources.1 };
-            if hidden.try_set(Some(address)).is_some() {
-                return;
-            }
-            // One frame, so that the hidden element has painted before it is seen.
-            sleep(34).await;
-        }
+            None => false,
+        };
         let grid = Grid::of(job);
         frame.try_update(|frame| {
             if !reduced_motion() && frame.states.len() == next.states.len() {
@@ -236,6 +249,25 @@ mod swapping {
             }
             *frame = next;
         });
-        back.try_update(|back| *back = !*back);
+        if swaps {
+            back.try_update(|back| *back = !*back);
+        }
+    }
+
+    /// Puts the picture at `address` into the hidden image element; whether it is there to be shown.
+    async fn load_hidden(address: &str, image: NodeRef<leptos::svg::Image>) -> bool {
+        let Some(decoded) = decode(address).await else {
+            return false;
+        };
+        let Some(Some(image)) = image.try_get_untracked() else {
+            return false;
+        };
+        // An attribute of a fixed name can be set.
+        let _ = image.set_attribute("href", address);
+        loaded(&image).await;
+        // A frame for the hidden element to paint, from pixels that are decoded already.
+        sleep(16).await;
+        drop(decoded);
+        true
     }
 }

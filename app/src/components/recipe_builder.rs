@@ -13,7 +13,10 @@ pub fn RecipeBuilder(
     /// The recipe's text.
     text: RwSignal<String>,
 ) -> impl IntoView {
-    let parsed = Memo::new(move |_| text.with(|text| Recipe::parse(text)).map_err(|error| error.to_string()));
+    let parsed = Memo::new(move |_| {
+        text.with(|text| Recipe::parse(text))
+            .map_err(|error| error.to_string())
+    });
     // While the text does not parse, the cards stay as they were.
     let draft = Memo::new(move |before: Option<&Draft>| match parsed.get() {
         Ok(recipe) => Draft::from(&recipe),
@@ -28,7 +31,14 @@ pub fn RecipeBuilder(
     let ready = RwSignal::new(false);
     Effect::new(move |_| ready.set(true));
     let keys = Memo::new(move |_| {
-        draft.with(|draft| draft.steps.iter().enumerate().map(|(n, step)| (n, step.info.name)).collect::<Vec<_>>())
+        draft.with(|draft| {
+            draft
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(n, step)| (n, step.info.name))
+                .collect::<Vec<_>>()
+        })
     });
     let menu = NodeRef::<leptos::html::Details>::new();
     let add = move |info: &'static OperationInfo| {
@@ -93,8 +103,11 @@ pub fn RecipeBuilder(
 
 /// How the operation is written with its parameters: `blur:sigma=5`.
 fn example(info: &OperationInfo) -> String {
-    let parameters: Vec<String> =
-        info.parameters.iter().map(|p| format!("{}={}", p.name, p.default_value())).collect();
+    let parameters: Vec<String> = info
+        .parameters
+        .iter()
+        .map(|p| format!("{}={}", p.name, p.default_value()))
+        .collect();
     match parameters.is_empty() {
         true => info.name.to_owned(),
         false => format!("{}:{}", info.name, parameters.join(",")),
@@ -176,12 +189,20 @@ fn ParameterControl(
 ) -> impl IntoView {
     let value = Memo::new(move |_| {
         draft.with(|draft| {
-            draft.steps.get(index).and_then(|step| step.values.get(which).copied()).unwrap_or(parameter.default_value())
+            draft
+                .steps
+                .get(index)
+                .and_then(|step| step.values.get(which).copied())
+                .unwrap_or(parameter.default_value())
         })
     });
     let set = move |value: Value| {
         change.run(Box::new(move |draft| {
-            if let Some(slot) = draft.steps.get_mut(index).and_then(|step| step.values.get_mut(which)) {
+            if let Some(slot) = draft
+                .steps
+                .get_mut(index)
+                .and_then(|step| step.values.get_mut(which))
+            {
                 *slot = value;
             }
         }));

@@ -6,13 +6,27 @@ use leptos::prelude::*;
 
 /// Points of a polyline through `values` in a box of 100 by 30, oldest at the left; from zero up.
 pub fn points(values: &[f32]) -> String {
-    let top = values.iter().copied().filter(|value| value.is_finite()).fold(0.0_f32, f32::max).max(1e-6);
+    let top = values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .fold(0.0_f32, f32::max)
+        .max(1e-6);
     let last = values.len().saturating_sub(1).max(1) as f32;
     let mut text = String::new();
     for (n, value) in values.iter().enumerate() {
-        let value = if value.is_finite() { value.clamp(0.0, top) } else { 0.0 };
+        let value = if value.is_finite() {
+            value.clamp(0.0, top)
+        } else {
+            0.0
+        };
         // Writing to a String cannot fail.
-        let _ = write!(text, "{:.1},{:.1} ", n as f32 * 100.0 / last, 28.0 - 26.0 * value / top);
+        let _ = write!(
+            text,
+            "{:.1},{:.1} ",
+            n as f32 * 100.0 / last,
+            28.0 - 26.0 * value / top
+        );
     }
     text
 }

@@ -25,7 +25,10 @@ fn detail(stage: &Stage, job_ended: bool, now_ms: i64) -> String {
         }
         _ => None,
     };
-    time.into_iter().chain((!stage.note.is_empty()).then(|| stage.note.clone())).collect::<Vec<_>>().join(" · ")
+    time.into_iter()
+        .chain((!stage.note.is_empty()).then(|| stage.note.clone()))
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 /// The list of steps with how long each took.

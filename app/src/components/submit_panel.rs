@@ -51,9 +51,17 @@ pub fn SubmitPanel(
     cancel: Callback<()>,
 ) -> impl IntoView {
     let problem = move || {
-        objection.get().or_else(|| estimate.get().and_then(Result::err).map(|reason| words::sentence(&reason)))
+        objection.get().or_else(|| {
+            estimate
+                .get()
+                .and_then(Result::err)
+                .map(|reason| words::sentence(&reason))
+        })
     };
-    let label = move || size.get().map_or_else(|| "Process".to_owned(), |size| format!("Process {size}"));
+    let label = move || {
+        size.get()
+            .map_or_else(|| "Process".to_owned(), |size| format!("Process {size}"))
+    };
     view! {
         <section class="submit" aria-label="Estimate">
             {move || {

@@ -12,7 +12,10 @@ fn title(job: &Job) -> String {
     let total = u64::from(job.progress.total.max(1));
     match job.status {
         JobStatus::Processing => {
-            format!("{} % {recipe} · Azulejo", u64::from(job.progress.completed) * 100 / total)
+            format!(
+                "{} % {recipe} · Azulejo",
+                u64::from(job.progress.completed) * 100 / total
+            )
         }
         JobStatus::Completed => format!("{recipe} · Azulejo"),
         status => format!("{status}: {recipe} · Azulejo"),
@@ -28,9 +31,15 @@ pub fn icon(job: &Job) -> Option<String> {
     let total = u64::from(job.progress.total.max(1));
     let glazed = u64::from(job.progress.completed) * 16 / total;
     let tiles = |range: std::ops::Range<u64>| {
-        range.map(|n| format!("M{} {}h7v7h-7z", n % 4 * 8, n / 4 * 8)).collect::<String>()
+        range
+            .map(|n| format!("M{} {}h7v7h-7z", n % 4 * 8, n / 4 * 8))
+            .collect::<String>()
     };
-    let glaze = if job.status == JobStatus::Processing { "%231d47b8" } else { "%23b8452a" };
+    let glaze = if job.status == JobStatus::Processing {
+        "%231d47b8"
+    } else {
+        "%23b8452a"
+    };
     Some(format!(
         "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 31 31'>\
          <path fill='{glaze}' d='{}'/><path fill='%23cfc4b2' d='{}'/></svg>",

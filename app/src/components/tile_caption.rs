@@ -39,11 +39,15 @@ pub fn TileCaption(
     let info = RwSignal::new(None::<TileInfo>);
     let state = Memo::new(move |_| {
         let index = focus.get()?;
-        states.with(|states| states.get(index as usize).copied()).map(|state| (index, state))
+        states
+            .with(|states| states.get(index as usize).copied())
+            .map(|state| (index, state))
     });
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
-        let Some((index, _)) = state.get() else { return info.set(None) };
+        let Some((index, _)) = state.get() else {
+            return info.set(None);
+        };
         if info.with_untracked(|info| info.as_ref().is_some_and(|info| info.tile != index)) {
             info.set(None);
         }
@@ -65,10 +69,13 @@ pub fn TileCaption(
 
     let text = move || {
         let Some((index, state)) = state.get() else {
-            return view! { <span class="hint">"Point at a tile, or go there with the arrow keys."</span> }.into_any();
+            return view! { <span class="hint">"Point at a tile, or go there with the arrow keys."</span> }
+                .into_any();
         };
         let (row, column) = grid.place(index);
-        let known = info.get().filter(|info| info.tile == index && info.state == state);
+        let known = info
+            .get()
+            .filter(|info| info.tile == index && info.state == state);
         let worker = known.as_ref().and_then(|info| info.worker_id.clone());
         let facts = known.as_ref().map(facts).unwrap_or_default();
         view! {

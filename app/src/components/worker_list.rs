@@ -10,7 +10,11 @@ use crate::words;
 /// One line on what a worker does.
 pub fn doing(worker: &WorkerInfo) -> String {
     if worker.status.is_live() {
-        format!("{} of {} busy", worker.busy, words::plural(u64::from(worker.slots), "slot"))
+        format!(
+            "{} of {} busy",
+            worker.busy,
+            words::plural(u64::from(worker.slots), "slot")
+        )
     } else {
         worker.status.name().to_owned()
     }
@@ -77,7 +81,12 @@ pub fn WorkersOnJob(
     let live = expect_context::<Live>();
     let workers = Signal::derive(move || live.workers.get().unwrap_or_else(|| first.clone()));
     let ids = Memo::new(move |_| {
-        job.with(|job| job.workers.iter().map(|share| share.worker_id.clone()).collect::<Vec<_>>())
+        job.with(|job| {
+            job.workers
+                .iter()
+                .map(|share| share.worker_id.clone())
+                .collect::<Vec<_>>()
+        })
     });
     view! {
         <section aria-labelledby="workers-title">

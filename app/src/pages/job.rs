@@ -9,8 +9,8 @@ use super::NotFound;
 use crate::actions::get_job;
 use crate::clock::Ago;
 use crate::components::{
-    Compare, DeadTiles, FailureNotice, InstallationNotice, JobActions, Meter, MosaicFigure, RecipeTitle, Stages,
-    TabProgress, WorkersOnJob,
+    Compare, DeadTiles, FailureNotice, InstallationNotice, JobActions, Meter, MosaicFigure, RecipeTitle,
+    Stages, TabProgress, WorkersOnJob,
 };
 use crate::failure::Failure;
 use crate::live::{JobNews, Live, merge};
@@ -22,13 +22,18 @@ use crate::words;
 pub fn JobPage() -> impl IntoView {
     let params = use_params_map();
     let shared = expect_context::<Shared>();
-    let id = Memo::new(move |_| params.with(|params| params.get_str("id").and_then(|id| id.parse::<JobId>().ok())));
+    let id = Memo::new(move |_| {
+        params.with(|params| params.get_str("id").and_then(|id| id.parse::<JobId>().ok()))
+    });
     let job = Resource::new(
         move || id.get(),
         |id| async move {
             match id {
                 Some(id) => get_job(id).await,
-                None => Err(Failure(ApiError::not_found("job_not_found", "there is no such job"))),
+                None => Err(Failure(ApiError::not_found(
+                    "job_not_found",
+                    "there is no such job",
+                ))),
             }
         },
     );
@@ -88,7 +93,8 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let comparing = Memo::new(move |_| {
         status.get() == JobStatus::Completed && query.with(|query| query.get_str("view") == Some("compare"))
     });
-    let error = Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));
+    let error =
+        Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));
     // The grid is fixed by the recipe and the input; a retry keeps it.
     view! {
         <TabProgress job />
@@ -146,5 +152,9 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
 
 /// `text` as a value in a query.
 fn encode(text: &str) -> String {
-    text.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('#', "%23").replace(' ', "%20")
+    text.replace('%', "%25")
+        .replace('&', "%26")
+        .replace('+', "%2B")
+        .replace('#', "%23")
+        .replace(' ', "%20")
 }

@@ -20,8 +20,15 @@ pub fn JobsPage() -> impl IntoView {
     let filter = Memo::new(move |_| {
         query.with(|query| Filter {
             status: query.get_str("status").and_then(|status| status.parse().ok()),
-            search: query.get_str("search").map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned),
-            offset: query.get_str("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0),
+            search: query
+                .get_str("search")
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(ToOwned::to_owned),
+            offset: query
+                .get_str("offset")
+                .and_then(|offset| offset.parse().ok())
+                .unwrap_or(0),
         })
     });
     let jobs = Resource::new(
@@ -86,7 +93,10 @@ fn Rows(first: Vec<Job>, filter: Filter) -> impl IntoView {
     let full = first.len() as u32 >= PAGE;
     let offset = filter.offset;
     let page = filter.clone();
-    let jobs = Memo::new(move |_| live.jobs.with(|news| job_list::merged(&first, news, &page, PAGE as usize)));
+    let jobs = Memo::new(move |_| {
+        live.jobs
+            .with(|news| job_list::merged(&first, news, &page, PAGE as usize))
+    });
     let filtered = filter.status.is_some() || filter.search.is_some();
     let link = move |offset: u32| filter.address(offset);
     view! {

@@ -52,7 +52,11 @@ fn Studio(
     let live = expect_context::<Live>();
     let query = use_query_map();
     let text = RwSignal::new(query.with_untracked(|query| {
-        query.get_str("recipe").filter(|text| text.len() <= 4096).unwrap_or(FIRST_RECIPE).to_owned()
+        query
+            .get_str("recipe")
+            .filter(|text| text.len() <= 4096)
+            .unwrap_or(FIRST_RECIPE)
+            .to_owned()
     }));
     let picked = RwSignal::new(None::<Picked>);
     let phase = RwSignal::new(Phase::Idle);
@@ -68,13 +72,21 @@ fn Studio(
         let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
         let (tile, rate) = health.with(|health| {
             let tile = health.as_ref().map_or(512, |health| health.limits.tile_size);
-            (tile, workers.with(|workers| expected_rate(health.as_ref(), workers)))
+            (
+                tile,
+                workers.with(|workers| expected_rate(health.as_ref(), workers)),
+            )
         });
         let size = azulejo_imaging::Size::new(header.width, header.height);
         Some(estimate(&recipe, size, header.bytes_per_pixel(), tile, rate))
     });
     let size = Memo::new(move |_| {
-        picked.with(|picked| picked.as_ref()?.size().map(|size| format!("{} × {}", size.width, size.height)))
+        picked.with(|picked| {
+            picked
+                .as_ref()?
+                .size()
+                .map(|size| format!("{} × {}", size.width, size.height))
+        })
     });
     let live_workers = Memo::new(move |_| {
         workers.with(|workers| workers.iter().filter(|worker| worker.status.is_live()).count() as u32)
@@ -83,8 +95,11 @@ fn Studio(
     #[cfg(feature = "hydrate")]
     let (choose, submit, cancel) = sending::actions(picked, text, phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, cancel) =
-        (Callback::new(|_: web_sys::HtmlInputElement| ()), |_: leptos::ev::SubmitEvent| (), Callback::new(|()| ()));
+    let (choose, submit, cancel) = (
+        Callback::new(|_: web_sys::HtmlInputElement| ()),
+        |_: leptos::ev::SubmitEvent| (),
+        Callback::new(|()| ()),
+    );
 
     view! {
         <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>
@@ -133,11 +148,14 @@ fn Studio(
 #[component]
 fn Recent(first: Vec<Job>) -> impl IntoView {
     let live = expect_context::<Live>();
-    let jobs =
-        Memo::new(move |_| live.jobs.with(|news| job_list::merged(&first, news, &Filter::default(), RECENT)));
+    let jobs = Memo::new(move |_| {
+        live.jobs
+            .with(|news| job_list::merged(&first, news, &Filter::default(), RECENT))
+    });
     move || {
         if jobs.with(Vec::is_empty) {
-            view! { <p class="empty">"None yet. The first picture that you process appears here."</p> }.into_any()
+            view! { <p class="empty">"None yet. The first picture that you process appears here."</p> }
+                .into_any()
         } else {
             view! { <JobTable jobs /> }.into_any()
         }
@@ -186,7 +204,9 @@ mod sending {
             phase.set(Phase::Idle);
             let chosen = input.files().and_then(|files| files.get(0));
             file.set_value(chosen.clone());
-            let Some(chosen) = chosen else { return picked.set(None) };
+            let Some(chosen) = chosen else {
+                return picked.set(None);
+            };
             leptos::task::spawn_local(async move {
                 let found = look_at(&chosen).await;
                 picked.try_set(Some(found));
@@ -196,7 +216,9 @@ mod sending {
         let submit = move |event: leptos::ev::SubmitEvent| {
             event.prevent_default();
             let ready = objection.get_untracked().is_none() && !phase.with_untracked(Phase::is_busy);
-            let Some(file) = file.get_value().filter(|_| ready) else { return };
+            let Some(file) = file.get_value().filter(|_| ready) else {
+                return;
+            };
             let recipe = text.get_untracked();
             let navigate = navigate.clone();
             phase.set(Phase::Uploading(0.0, file.size()));

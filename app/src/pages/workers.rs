@@ -45,7 +45,12 @@ fn WorkerCards(first: Vec<WorkerInfo>) -> impl IntoView {
     let live = expect_context::<Live>();
     let workers = Memo::new(move |_| live.workers.get().unwrap_or_else(|| first.clone()));
     let ids = Memo::new(move |_| {
-        workers.with(|workers| workers.iter().map(|worker| worker.worker_id.clone()).collect::<Vec<_>>())
+        workers.with(|workers| {
+            workers
+                .iter()
+                .map(|worker| worker.worker_id.clone())
+                .collect::<Vec<_>>()
+        })
     });
     let summary = move || {
         workers.with(|workers| {
@@ -105,7 +110,12 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
             let partitions = if worker.partitions.is_empty() {
                 "none".to_owned()
             } else {
-                worker.partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+                worker
+                    .partitions
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
             };
             let failed = (worker.tasks_failed > 0).then(|| format!(", {} failed", worker.tasks_failed));
             view! {
