@@ -88,7 +88,9 @@ impl Intake {
             .set("group.id", &self.settings.topics.worker_group)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", SESSION.as_millis().to_string())
-            .set("heartbeat.interval.ms", "2000");
+            .set("heartbeat.interval.ms", "2000")
+            // With the short queue that tiles need, the default of a second would leave the slots without work.
+            .set("fetch.queue.backoff.ms", "5");
         for (name, value) in &kafka.overrides {
             config.set(name, value);
         }
@@ -286,7 +288,11 @@ impl ConsumerContext for Group {
     }
 
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let assigned = if let Rebalance::Assign(list) = rebalance { Some(numbers(list)) } else { None };
+        let assigned = if let Rebalance::Assign(list) = rebalance {
+            Some(numbers(list))
+        } else {
+            None
+        };
         if let Some(partitions) = &assigned {
             self.ledger.assign(partitions);
             info!(?partitions, "partitions taken");

@@ -51,13 +51,9 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1024,2048,4096", value_parser = clap::value_parser!(u32).range(1..=65535))]
     sizes: Vec<u32>,
 
-    /// Recipes, separated by commas.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "grayscale,blur,edge_detection,sharpen,rotate_90",
-        value_parser = recipe
-    )]
+    /// A recipe to measure; can be given several times [default: the five classic operations].
+    #[arg(long = "recipe", value_name = "RECIPE", value_parser = recipe,
+        default_values = ["grayscale", "blur", "edge_detection", "sharpen", "rotate_90"], hide_default_value = true)]
     recipes: Vec<Recipe>,
 
     /// Runs of each, 1 to 100.

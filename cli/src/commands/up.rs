@@ -51,7 +51,7 @@ pub struct Arguments {
     site_root: Option<PathBuf>,
 
     /// Allow --listen on an address that other machines reach. There is no authentication.
-    #[arg(long)]
+    #[arg(long, env = "AZULEJO_ALLOW_REMOTE")]
     allow_remote: bool,
 
     /// Do not show the logs of broker, server and workers.

@@ -142,10 +142,12 @@ impl Plan {
         // Asked beforehand, because a broker on the usual port is easier to look into with other tools.
         let taken = self.any_kafka_port || TcpListener::bind(usual).is_err();
         let listen = if taken { free } else { usual };
-        let arguments = pairs([
+        let mut arguments = pairs([
             ("--listen", listen.to_string()),
             ("--data-dir", data_dir.join("broker").display().to_string()),
         ]);
+        // The server makes the topics, with the partitions and sizes that they need; a topic made in passing has neither.
+        arguments.push("--no-auto-create".into());
         let program = self.program("broker", &programs::find("azulejo-broker")?, arguments);
         let broker = Keeper::start(program, true).await?;
         if taken && !self.any_kafka_port {
