@@ -161,7 +161,6 @@ impl Broker {
         };
         drop(listener);
         shared.closing.send_replace(true);
-        // Connections see `closing` between two requests; whoever waits for records or a rebalance is cut off.
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(2), drained)
             .await
@@ -180,7 +179,7 @@ impl Broker {
         outcome
     }
 
-    /// Ends [`Self::serve`]. Requests that are being handled are finished first.
+    /// Ends [`Self::serve`]. What is being written to a log is finished first; whoever waits for an answer is cut off.
     pub fn shutdown(&self) {
         self.shared.closing.send_replace(true);
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::messages::ApiKey;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -22,6 +23,8 @@ use crate::wire::response::{FileRange, Piece, Reply};
 
 /// Once a frame has begun it must be complete within this time, and an answer must be taken within it.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest request that brings no records: such a request may wait for long, and its memory with it.
+const MAX_CONTROL_BYTES: usize = 4 << 20;
 /// Bytes that are read ahead of the frame that is handled.
 const READ_AHEAD: usize = 8 * 1024;
 /// Ranges up to this size are copied into the answer: one system call less.
@@ -77,12 +80,15 @@ async fn try_serve(
     loop {
         let (frame, permit) = read_frame(shared, &mut stream, &mut ahead).await?;
         let request = Request::read(frame)?;
+        if request.key != ApiKey::Produce && request.body.len() > MAX_CONTROL_BYTES {
+            return Err(Ended::FrameSize(request.body.len() as i64, MAX_CONTROL_BYTES));
+        }
         let context = Context { shared, local, peer };
         let reply = handlers::handle(&context, request)
             .await
             .map_err(|error| match error {
                 handlers::Failure::Request(error) => Ended::Request(error),
-                handlers::Failure::Encode(why) => Ended::Handler(why),
+                handlers::Failure::Encode(why) | handlers::Failure::Unanswered(why) => Ended::Handler(why),
             })?;
         drop(permit);
         if let Reply::Frame(pieces) = reply {

@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use uuid::Uuid;
 
-use super::member::{JoinError, JoinReply, JoinRequest, Joined, Member, SyncReply, Synced};
+use super::member::{JoinError, Member, SyncReply, Synced};
 
 /// Most members of a group.
 pub const MAX_MEMBERS: usize = 1000;
@@ -50,20 +49,20 @@ impl State {
 /// A group.
 #[derive(Debug)]
 pub struct Group {
-    state: State,
-    generation: i32,
-    protocol_type: String,
-    protocol: String,
-    leader: String,
+    pub(super) state: State,
+    pub(super) generation: i32,
+    pub(super) protocol_type: String,
+    pub(super) protocol: String,
+    pub(super) leader: String,
     /// In the order in which they first joined.
-    members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     /// Ids given to clients that have yet to come back with them, and until when.
-    pending: HashMap<String, Instant>,
+    pub(super) pending: HashMap<String, Instant>,
     /// While preparing: not before, so that members who start together join together.
-    not_before: Option<Instant>,
+    pub(super) not_before: Option<Instant>,
     /// While preparing or completing: not after.
-    deadline: Option<Instant>,
-    initial_delay: Duration,
+    pub(super) deadline: Option<Instant>,
+    pub(super) initial_delay: Duration,
 }
 
 impl Group {
@@ -113,18 +112,18 @@ impl Group {
         self.members.is_empty() && self.pending.is_empty()
     }
 
-    fn position(&self, member_id: &str) -> Option<usize> {
+    pub(super) fn position(&self, member_id: &str) -> Option<usize> {
         self.members.iter().position(|member| member.id == member_id)
     }
 
-    fn instance_position(&self, instance_id: &str) -> Option<usize> {
+    pub(super) fn instance_position(&self, instance_id: &str) -> Option<usize> {
         self.members
             .iter()
             .position(|m| m.request.instance_id.as_deref() == Some(instance_id))
     }
 
     /// Finds a member by its id, and by its instance id if it has one.
-    fn find(&self, member_id: &str, instance_id: Option<&str>) -> Result<usize, ResponseError> {
+    pub(super) fn find(&self, member_id: &str, instance_id: Option<&str>) -> Result<usize, ResponseError> {
         if let Some(instance) = instance_id {
             let at = self
                 .instance_position(instance)
@@ -137,291 +136,6 @@ impl Group {
             };
         }
         self.position(member_id).ok_or(ResponseError::UnknownMemberId)
-    }
-
-    /// A client wants to be a member. The answer may take until the group has come together.
-    pub fn join(&mut self, request: JoinRequest, reply: JoinReply, now: Instant) {
-        if let Err(error) = self.try_join(request, reply, now) {
-            let (reply, error) = *error;
-            // The client may be gone already; then nobody misses the answer.
-            let _ = reply.send(Err(error));
-        }
-    }
-
-    fn try_join(
-        &mut self,
-        mut request: JoinRequest,
-        reply: JoinReply,
-        now: Instant,
-    ) -> Result<(), Box<(JoinReply, JoinError)>> {
-        let refuse = |reply, error, member_id: &str| {
-            Err(Box::new((
-                reply,
-                JoinError {
-                    error,
-                    member_id: member_id.to_owned(),
-                },
-            )))
-        };
-        if !self.accepts(&request) {
-            return refuse(
-                reply,
-                ResponseError::InconsistentGroupProtocol,
-                &request.member_id,
-            );
-        }
-        let instance = request
-            .instance_id
-            .as_deref()
-            .and_then(|instance| self.instance_position(instance));
-        if request.member_id.is_empty() {
-            if let Some(at) = instance {
-                self.replace_static(at, request, reply, now);
-                return Ok(());
-            }
-            if self.members.len() + self.pending.len() >= MAX_MEMBERS {
-                return refuse(reply, ResponseError::GroupMaxSizeReached, "");
-            }
-            let name = request.instance_id.as_deref().unwrap_or(&request.client_id);
-            let id = format!("{name}-{}", Uuid::new_v4());
-            if request.id_required && request.instance_id.is_none() {
-                self.pending.insert(id.clone(), now + request.session_timeout);
-                return refuse(reply, ResponseError::MemberIdRequired, &id);
-            }
-            request.member_id = id;
-            self.add(request, reply, now);
-            return Ok(());
-        }
-        let id = request.member_id.clone();
-        if self.pending.remove(&id).is_some() {
-            self.add(request, reply, now);
-            return Ok(());
-        }
-        match self.find(&id, request.instance_id.as_deref()) {
-            Ok(at) => self.rejoin(at, request, reply, now),
-            Err(error) => return refuse(reply, error, &id),
-        }
-        Ok(())
-    }
-
-    /// Whether the protocols of `request` go with those of the members.
-    fn accepts(&self, request: &JoinRequest) -> bool {
-        if request.protocol_type.is_empty() || request.protocols.is_empty() {
-            return false;
-        }
-        let others = || {
-            self.members
-                .iter()
-                .filter(|member| member.id != request.member_id)
-        };
-        if others().next().is_none() {
-            return true;
-        }
-        let common = |name: &str| others().all(|member| member.offers(name));
-        self.protocol_type == request.protocol_type && request.protocols.iter().any(|(name, _)| common(name))
-    }
-
-    fn add(&mut self, request: JoinRequest, reply: JoinReply, now: Instant) {
-        if self.members.is_empty() {
-            self.protocol_type = request.protocol_type.clone();
-        }
-        let deadline = now + request.session_timeout;
-        let id = request.member_id.clone();
-        self.members.push(Member {
-            id,
-            request,
-            assignment: Bytes::new(),
-            deadline,
-            joining: Some(reply),
-            syncing: None,
-        });
-        self.rebalance(now);
-    }
-
-    /// A static member has started again: it takes the place of its former self.
-    fn replace_static(&mut self, at: usize, mut request: JoinRequest, reply: JoinReply, now: Instant) {
-        let old_id = self.members[at].id.clone();
-        let instance = request.instance_id.clone().unwrap_or_default();
-        request.member_id = format!("{instance}-{}", Uuid::new_v4());
-        let can_skip = request.can_skip_assignment;
-        let member = &mut self.members[at];
-        let fenced = || JoinError {
-            error: ResponseError::FencedInstanceId,
-            member_id: old_id.clone(),
-        };
-        if let Some(former) = member.joining.take() {
-            let _ = former.send(Err(fenced()));
-        }
-        if let Some(former) = member.syncing.take() {
-            let _ = former.send(Err(ResponseError::FencedInstanceId));
-        }
-        let unchanged = member.request.protocols == request.protocols;
-        member.id = request.member_id.clone();
-        member.request = request;
-        member.touch(now);
-        let was_leader = self.leader == old_id;
-        if was_leader {
-            self.leader = self.members[at].id.clone();
-        }
-        if self.state == State::Stable && unchanged {
-            let mut joined = self.joined(at);
-            if was_leader && can_skip {
-                joined.skip_assignment = true;
-            } else if was_leader {
-                // An older client assigns whenever it is named leader: so it is told its former name.
-                joined.leader = old_id;
-                joined.members.clear();
-            }
-            let _ = reply.send(Ok(joined));
-            return;
-        }
-        self.members[at].joining = Some(reply);
-        self.rebalance(now);
-    }
-
-    fn rejoin(&mut self, at: usize, request: JoinRequest, reply: JoinReply, now: Instant) {
-        let changed = self.members[at].request.protocols != request.protocols;
-        let is_leader = self.members[at].id == self.leader;
-        let member = &mut self.members[at];
-        member.request = request;
-        member.touch(now);
-        let answer_again = match self.state {
-            State::Stable => !changed && !is_leader,
-            // The answer to its first JoinGroup was lost.
-            State::CompletingRebalance => !changed,
-            State::PreparingRebalance | State::Empty => false,
-        };
-        if answer_again {
-            let joined = self.joined(at);
-            let _ = reply.send(Ok(joined));
-            return;
-        }
-        self.members[at].joining = Some(reply);
-        self.rebalance(now);
-    }
-
-    /// Begins to come together, if that is not under way, and completes it if everyone is there.
-    fn rebalance(&mut self, now: Instant) {
-        let longest = self.longest_rebalance_timeout();
-        match self.state {
-            State::PreparingRebalance => {
-                // Another one came while the first waited: wait for its company, too.
-                if let (Some(wait), Some(end)) = (self.not_before, self.deadline) {
-                    self.not_before = Some(wait.max((now + self.initial_delay).min(end)));
-                }
-            }
-            from => {
-                self.not_before = (from == State::Empty).then(|| now + self.initial_delay);
-                self.deadline = Some(now + longest);
-                self.state = State::PreparingRebalance;
-                for member in &mut self.members {
-                    member.assignment = Bytes::new();
-                    if let Some(reply) = member.syncing.take() {
-                        let _ = reply.send(Err(ResponseError::RebalanceInProgress));
-                        member.deadline = now + member.request.session_timeout;
-                    }
-                }
-            }
-        }
-        self.complete_if_ready(now);
-    }
-
-    fn longest_rebalance_timeout(&self) -> Duration {
-        self.members
-            .iter()
-            .map(|member| member.request.rebalance_timeout)
-            .max()
-            .unwrap_or_default()
-    }
-
-    fn complete_if_ready(&mut self, now: Instant) {
-        if self.state != State::PreparingRebalance {
-            return;
-        }
-        let everyone = self.pending.is_empty() && self.members.iter().all(|member| member.joining.is_some());
-        let may = self.not_before.is_none_or(|wait| wait <= now);
-        let must = self.deadline.is_some_and(|end| end <= now);
-        if must || (everyone && may) || self.members.is_empty() {
-            self.complete(now);
-        }
-    }
-
-    fn complete(&mut self, now: Instant) {
-        // Who has not come is out; static members keep their place until their session ends.
-        self.members
-            .retain(|member| member.joining.is_some() || member.request.instance_id.is_some());
-        self.generation = self.generation.wrapping_add(1).max(1);
-        self.not_before = None;
-        let anyone = self.members.iter().position(|member| member.joining.is_some());
-        let Some(first) = anyone else {
-            self.state = if self.members.is_empty() {
-                State::Empty
-            } else {
-                State::PreparingRebalance
-            };
-            self.deadline = (!self.members.is_empty()).then(|| now + self.longest_rebalance_timeout());
-            self.protocol.clear();
-            self.leader.clear();
-            return;
-        };
-        let leader = self
-            .members
-            .iter()
-            .position(|m| m.id == self.leader && m.joining.is_some());
-        self.leader = self.members[leader.unwrap_or(first)].id.clone();
-        self.protocol = self.choose_protocol();
-        self.state = State::CompletingRebalance;
-        self.deadline = Some(now + self.longest_rebalance_timeout());
-        for at in 0..self.members.len() {
-            let joined = self.joined(at);
-            let member = &mut self.members[at];
-            if let Some(reply) = member.joining.take() {
-                member.touch(now);
-                let _ = reply.send(Ok(joined));
-            }
-        }
-    }
-
-    /// The protocol that most members like best among those that all offer.
-    fn choose_protocol(&self) -> String {
-        let common = |name: &str| self.members.iter().all(|member| member.offers(name));
-        let mut votes: Vec<(&str, usize)> = Vec::new();
-        for member in &self.members {
-            let Some((name, _)) = member.request.protocols.iter().find(|(name, _)| common(name)) else {
-                continue;
-            };
-            match votes.iter_mut().find(|(voted, _)| voted == name) {
-                Some((_, count)) => *count += 1,
-                None => votes.push((name, 1)),
-            }
-        }
-        // Of equals, the first.
-        let best = votes.iter().rev().max_by_key(|(_, count)| *count);
-        best.map(|(name, _)| (*name).to_owned()).unwrap_or_default()
-    }
-
-    fn joined(&self, at: usize) -> Joined {
-        let member = &self.members[at];
-        let for_leader = member.id == self.leader;
-        let everyone = || {
-            let entry = |m: &Member| {
-                (
-                    m.id.clone(),
-                    m.request.instance_id.clone(),
-                    m.metadata(&self.protocol),
-                )
-            };
-            self.members.iter().map(entry).collect()
-        };
-        Joined {
-            generation: self.generation,
-            protocol_type: self.protocol_type.clone(),
-            protocol: self.protocol.clone(),
-            leader: self.leader.clone(),
-            member_id: member.id.clone(),
-            skip_assignment: false,
-            members: if for_leader { everyone() } else { Vec::new() },
-        }
     }
 
     /// A member asks for its part; the leader brings everyone's.

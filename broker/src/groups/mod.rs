@@ -1,13 +1,15 @@
 //! Consumer groups, the classic protocol: members elect a leader, the leader assigns, the coordinator keeps order.
 //!
-//! - [`group`]: one group as a state machine. Time is handed in, answers go out through channels.
+//! - [`group`], `joining`, `rebalance`: one group as a state machine. Time is handed in, answers go out through channels.
 //! - [`member`]: one member, and what it asks and is told.
 //! - [`coordinator`]: all groups, their time-outs, and the requests that concern them.
 //! - [`offsets`]: committed offsets, kept on disk.
 
 pub mod coordinator;
 pub mod group;
+mod joining;
 pub mod member;
 pub mod offsets;
+mod rebalance;
 #[cfg(test)]
 mod tests;

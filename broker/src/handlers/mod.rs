@@ -51,6 +51,8 @@ pub enum Failure {
     Request(RequestError),
     /// The answer cannot be written: a mistake of ours.
     Encode(String),
+    /// Records were refused that the client wants no answer to: closing the connection is all it will notice.
+    Unanswered(String),
 }
 
 impl From<RequestError> for Failure {

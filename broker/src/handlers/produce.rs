@@ -30,7 +30,7 @@ pub fn handle(context: &Context<'_>, request: &Request) -> Result<Reply, Failure
     } else {
         None
     };
-    let responses = blocking(|| {
+    let responses: Vec<TopicProduceResponse> = blocking(|| {
         let topics = body.topic_data.iter().map(|data| {
             let topic = context.shared.topics.get(&data.name);
             let partitions = data.partition_data.iter().map(|partition| match &refused {
@@ -44,7 +44,13 @@ pub fn handle(context: &Context<'_>, request: &Request) -> Result<Reply, Failure
         topics.collect()
     });
     if body.acks == 0 {
-        return Ok(Reply::None);
+        let mut partitions = responses.iter().flat_map(|topic| &topic.partition_responses);
+        let refused = partitions.find(|partition| partition.error_code != 0);
+        return match refused.and_then(|partition| partition.error_message.as_ref()) {
+            // As Kafka does: a client without acknowledgements would never learn of it otherwise.
+            Some(why) => Err(Failure::Unanswered(why.to_string())),
+            None => Ok(Reply::None),
+        };
     }
     let message = ProduceResponse::default().with_responses(responses);
     response::encode(request, request.version, &message, Vec::new()).map_err(Failure::Encode)

@@ -1,8 +1,8 @@
 //! What a log must remember besides its segments: a small JSON file per partition, replaced by rename.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,12 +27,18 @@ impl Checkpoint {
         read_json(&folder.join(FILE_NAME)).unwrap_or_default()
     }
 
-    /// Replaces the checkpoint of `folder`.
+    /// Replaces the checkpoint of `folder`, and waits for the disk if it is to be `durable`. An older checkpoint, which a
+    /// power failure may bring back otherwise, only costs time at the next start, and undoes a DeleteRecords at worst.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn write(&self, folder: &Path) -> io::Result<()> {
-        write_json(&folder.join(FILE_NAME), self)
+    pub fn write(&self, folder: &Path, durable: bool) -> io::Result<()> {
+        let path = folder.join(FILE_NAME);
+        if durable {
+            write_json(&path, self)
+        } else {
+            write_json_soon(&path, self)
+        }
     }
 }
 
@@ -56,9 +62,30 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// # Errors
 /// Those of the file system.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let temporary = write_beside(path, value)?;
+    File::open(&temporary)?.sync_data()?;
+    std::fs::rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Writes JSON to `path` without waiting for the disk: for what can be found out again if a power failure takes it.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_json_soon<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    std::fs::rename(write_beside(path, value)?, path)
+}
+
+fn write_beside<T: Serialize>(path: &Path, value: &T) -> io::Result<PathBuf> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
-    file.sync_data()?;
-    std::fs::rename(&temporary, path)
+    std::fs::write(&temporary, serde_json::to_vec(value)?)?;
+    Ok(temporary)
+}
+
+/// Gives the names in `folder` to the disk.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

@@ -8,11 +8,13 @@
 //! - [`records`]: inside an uncompressed batch: which record is at a point in time.
 //! - [`recovery`]: opening a log: the checked tail, rebuilt indexes and producer state.
 //! - [`partition`]: the log as a whole: append, read, offsets by time, retention, deletion of records.
+//! - `maintenance`: retention, flushing and closing of a log.
 //! - [`waiters`]: who waits for new records.
 
 pub mod batch;
 pub mod checkpoint;
 pub mod index;
+mod maintenance;
 pub mod partition;
 pub mod producers;
 pub mod records;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use thiserror::Error;
 
 use super::batch::{BatchError, BatchHeader, check_produced, stored_prefix};
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, sync_folder};
 use super::producers::{Producers, SequenceError, Verdict};
 use super::recovery;
 use super::segment::Segment;
@@ -79,24 +79,26 @@ pub enum ReadError {
     Storage(#[from] io::Error),
 }
 
-struct Writer {
-    producers: Producers,
+pub(super) struct Writer {
+    pub(super) producers: Producers,
     /// When the active segment got its first record, milliseconds since 1970.
-    active_since: Option<i64>,
+    pub(super) active_since: Option<i64>,
 }
 
 /// The log of one partition.
 pub struct Partition {
-    folder: PathBuf,
-    fsync: FsyncPolicy,
+    pub(super) folder: PathBuf,
+    pub(super) fsync: FsyncPolicy,
     settings: RwLock<Arc<LogSettings>>,
-    segments: RwLock<Vec<Arc<Segment>>>,
-    writer: Mutex<Writer>,
+    pub(super) segments: RwLock<Vec<Arc<Segment>>>,
+    pub(super) writer: Mutex<Writer>,
     /// Offset up to which everything was given to the disk.
-    synced: Mutex<i64>,
-    log_start: AtomicI64,
+    pub(super) synced: Mutex<i64>,
+    /// As it is on disk. Its lock is not the writer's: producing goes on while a checkpoint is written.
+    pub(super) checkpoint: Mutex<Checkpoint>,
+    pub(super) log_start: AtomicI64,
     log_end: AtomicI64,
-    deleted: AtomicBool,
+    pub(super) deleted: AtomicBool,
     /// Where the last read ended: the next one of the same consumer most likely begins there.
     cursors: Mutex<Vec<(i64, i64, u64)>>,
     next_cursor: std::sync::atomic::AtomicUsize,
@@ -106,7 +108,7 @@ pub struct Partition {
 /// Read positions that are remembered per partition.
 const CURSORS: usize = 8;
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -130,7 +132,7 @@ impl Partition {
             closed_at: None,
         };
         // From here on the log counts as not closed.
-        checkpoint.write(folder)?;
+        checkpoint.write(folder, false)?;
         Ok(Self {
             folder: folder.to_owned(),
             fsync,
@@ -141,6 +143,7 @@ impl Partition {
                 active_since,
             }),
             synced: Mutex::new(opened.recovery_point),
+            checkpoint: Mutex::new(checkpoint),
             log_start: AtomicI64::new(opened.log_start),
             log_end: AtomicI64::new(log_end),
             deleted: AtomicBool::new(false),
@@ -187,7 +190,7 @@ impl Partition {
             .clone()
     }
 
-    fn active(&self) -> Arc<Segment> {
+    pub(super) fn active(&self) -> Arc<Segment> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         // There is always one; see `recovery::open` and `roll`.
         Arc::clone(&segments[segments.len() - 1])
@@ -253,7 +256,7 @@ impl Partition {
     }
 
     /// Seals the active segment and begins another.
-    fn roll(&self, writer: &mut Writer) -> io::Result<Arc<Segment>> {
+    pub(super) fn roll(&self, writer: &mut Writer) -> io::Result<Arc<Segment>> {
         let full = self.active();
         if self.fsync == FsyncPolicy::Always {
             full.sync()?;
@@ -262,6 +265,9 @@ impl Partition {
         let end = self.log_end();
         recovery::write_snapshot(&self.folder, end, &writer.producers)?;
         let segment = Arc::new(Segment::create(&self.folder, end)?);
+        if self.fsync == FsyncPolicy::Always {
+            sync_folder(&self.folder)?;
+        }
         writer.active_since = None;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         segments.push(Arc::clone(&segment));
@@ -269,7 +275,7 @@ impl Partition {
     }
 
     /// Gives everything before `end` to the disk. Those who wait for the same write share it.
-    fn sync_to(&self, end: i64) -> io::Result<()> {
+    pub(super) fn sync_to(&self, end: i64) -> io::Result<()> {
         let mut synced = locked(&self.synced);
         if *synced >= end {
             return Ok(());
@@ -401,147 +407,16 @@ impl Partition {
     /// # Errors
     /// See [`ReadError`].
     pub fn delete_records(&self, offset: i64) -> Result<i64, ReadError> {
-        let _writer = locked(&self.writer);
         let (start, end) = (self.log_start(), self.log_end());
         let offset = if offset == -1 { end } else { offset };
         if offset < 0 || offset > end {
             return Err(ReadError::OutOfRange { offset, start, end });
         }
         if offset > start {
-            let mut checkpoint = Checkpoint::read(&self.folder);
-            checkpoint.log_start = offset;
-            checkpoint.write(&self.folder)?;
-            self.log_start.store(offset, Ordering::Release);
+            self.write_checkpoint(|checkpoint| checkpoint.log_start = checkpoint.log_start.max(offset))?;
+            self.log_start.fetch_max(offset, Ordering::AcqRel);
         }
         Ok(self.log_start())
-    }
-
-    /// Rolls a segment that is old, deletes what retention or [`Self::delete_records`] gives up, and gives sealed
-    /// segments to the disk. Producing goes on meanwhile. Called every now and then.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn maintain(&self, now: i64) -> io::Result<()> {
-        self.roll_if_old(now)?;
-        self.retain(now)?;
-        self.flush_sealed()
-    }
-
-    fn roll_if_old(&self, now: i64) -> io::Result<()> {
-        let settings = self.settings();
-        let mut writer = locked(&self.writer);
-        let active = self.active();
-        if active.is_empty() || self.deleted.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let aged = writer
-            .active_since
-            .is_some_and(|since| now.saturating_sub(since) >= settings.segment_ms);
-        // Records that may go but sit in the active segment: it is rolled so that they can.
-        let expired = settings.retention_ms >= 0 && now - active.max_timestamp() > settings.retention_ms;
-        let unreadable = self.log_start() >= active.next_offset();
-        if aged || expired || unreadable {
-            self.roll(&mut writer)?;
-        }
-        Ok(())
-    }
-
-    fn retain(&self, now: i64) -> io::Result<()> {
-        let settings = self.settings();
-        let segments = self.segments();
-        let mut size: u64 = segments.iter().map(|segment| segment.len()).sum();
-        let mut keep_from = 0;
-        for segment in &segments[..segments.len() - 1] {
-            let expired = settings.retention_ms >= 0 && now - segment.max_timestamp() > settings.retention_ms;
-            let too_much =
-                u64::try_from(settings.retention_bytes).is_ok_and(|limit| size - segment.len() >= limit);
-            let unreadable = segment.next_offset() <= self.log_start();
-            if !(expired || too_much || unreadable) {
-                break;
-            }
-            size -= segment.len();
-            keep_from += 1;
-        }
-        if keep_from == 0 {
-            return Ok(());
-        }
-        let first_kept = segments[keep_from].base_offset();
-        {
-            let _writer = locked(&self.writer);
-            if self.deleted.load(Ordering::Acquire) {
-                return Ok(());
-            }
-            let log_start = self.log_start().max(first_kept);
-            // First written down, then done: a broker that ends in between does the rest when it starts.
-            let mut checkpoint = Checkpoint::read(&self.folder);
-            checkpoint.log_start = log_start;
-            checkpoint.write(&self.folder)?;
-            self.log_start.store(log_start, Ordering::Release);
-            let mut list = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-            list.retain(|segment| segment.base_offset() >= first_kept);
-        }
-        for segment in &segments[..keep_from] {
-            segment.delete_files();
-        }
-        tracing::info!(folder = %self.folder.display(), segments = keep_from, log_start = first_kept, "deleted old segments");
-        Ok(())
-    }
-
-    /// Gives sealed segments to the disk and moves the point from which a restart has to check.
-    fn flush_sealed(&self) -> io::Result<()> {
-        let segments = self.segments();
-        let active_base = segments[segments.len() - 1].base_offset();
-        let recovery_point = Checkpoint::read(&self.folder).recovery_point;
-        if recovery_point >= active_base {
-            return Ok(());
-        }
-        for segment in segments
-            .iter()
-            .filter(|s| s.next_offset() > recovery_point && s.base_offset() < active_base)
-        {
-            segment.sync()?;
-        }
-        let _writer = locked(&self.writer);
-        if self.deleted.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let mut checkpoint = Checkpoint::read(&self.folder);
-        checkpoint.recovery_point = active_base;
-        checkpoint.write(&self.folder)
-    }
-
-    /// Gives everything to the disk.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn flush(&self) -> io::Result<()> {
-        self.sync_to(self.log_end())
-    }
-
-    /// Closes in order: everything on disk, indexes sealed, nothing to check at the next start.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn close(&self) -> io::Result<()> {
-        let writer = locked(&self.writer);
-        if self.deleted.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let active = self.active();
-        active.seal()?;
-        for segment in self.segments() {
-            if segment.next_offset() > *locked(&self.synced) {
-                segment.sync()?;
-            }
-        }
-        let end = self.log_end();
-        recovery::write_snapshot(&self.folder, end, &writer.producers)?;
-        Checkpoint {
-            log_start: self.log_start(),
-            recovery_point: active.base_offset(),
-            closed_at: Some(end),
-        }
-        .write(&self.folder)
     }
 
     /// No more appends: the topic goes.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{BatchHeader, CRC_START, HEADER_BYTES};
-use super::checkpoint::{Checkpoint, read_json, write_json};
+use super::checkpoint::{Checkpoint, read_json, write_json_soon};
 use super::producers::Producers;
 use super::segment::{Segment, Walk, log_path};
 
@@ -30,7 +30,7 @@ fn snapshot_path(folder: &Path) -> PathBuf {
     folder.join("producers.json")
 }
 
-/// Writes down what is known of producers up to `offset`.
+/// Writes down what is known of producers up to `offset`. If it is lost, the log tells it again.
 ///
 /// # Errors
 /// Those of the file system.
@@ -40,7 +40,7 @@ pub fn write_snapshot(folder: &Path, offset: i64, producers: &Producers) -> io::
         offset: i64,
         producers: &'a Producers,
     }
-    write_json(&snapshot_path(folder), &Borrowed { offset, producers })
+    write_json_soon(&snapshot_path(folder), &Borrowed { offset, producers })
 }
 
 /// An opened log. There is at least one segment; the last one is for appending.
