@@ -4,6 +4,8 @@
 //! measured is the broker: produce and consume in batches of one record of 1 MB, the latency of small records, the same
 //! with 1,000 connections open. Two cores are shared by broker and clients.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 #[path = "../tests/common/mod.rs"]
 mod common;
 

@@ -108,7 +108,10 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
         }
         tracing::warn!(listen = %arguments.listen, "no authentication: whoever reaches this address may read and write all");
     }
+    // More threads than a small machine has cores: one may wait for the disk while others serve.
+    let threads = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .context("cannot start threads")?

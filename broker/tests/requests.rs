@@ -413,6 +413,25 @@ fn a_fetch_waits_for_enough_and_no_longer() {
 }
 
 #[test]
+fn without_acknowledgements_a_refusal_closes_the_connection() {
+    let broker = broker();
+    let mut client = Client::connect(broker.running.address());
+    client.send(&produce("nowhere", 0, batch(&[b"x"], None)).with_acks(0), 9);
+    assert!(client.receive_raw().is_none());
+}
+
+#[test]
+fn records_without_a_timestamp_are_as_old_as_their_file() {
+    let broker = broker_with(|config| config.maintenance_interval = Duration::from_millis(20));
+    let mut client = Client::connect(broker.running.address());
+    assert_eq!(create(&mut client, TOPIC, 1, &[], 7), 0);
+    produced(&mut client, &produce(TOPIC, 0, batch_at(&[b"x"], None, -1)), 9);
+    std::thread::sleep(Duration::from_millis(200));
+    let response = client.call(&fetch(TOPIC, uuid::Uuid::nil(), 0, 0, 0, 12), 12);
+    assert_eq!(response.responses[0].partitions[0].error_code, 0);
+}
+
+#[test]
 fn fetch_limits_hold_but_one_batch_always_comes() {
     let broker = broker();
     let mut client = Client::connect(broker.running.address());

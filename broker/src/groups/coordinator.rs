@@ -16,6 +16,8 @@ use super::offsets::{Committed, Offsets};
 
 /// Most groups at a time.
 const MAX_GROUPS: usize = 10_000;
+/// Most bytes that a member's subscriptions may have.
+const MAX_SUBSCRIPTION: usize = 1 << 20;
 
 /// What a description says of a group.
 #[derive(Debug, Clone)]
@@ -95,9 +97,8 @@ impl Coordinator {
                     group.expire(now);
                 }
             }
-            groups.retain(|name, group| {
-                !group.is_idle() || self.offsets.has_group(name) || group.generation() > 0
-            });
+            // Where nobody is and nothing is committed, there is no group.
+            groups.retain(|name, group| !group.is_idle() || self.offsets.has_group(name));
         }
     }
 
@@ -119,6 +120,15 @@ impl Coordinator {
         let (shortest, longest) = self.session_timeout;
         if request.session_timeout < shortest || request.session_timeout > longest {
             return refuse(ResponseError::InvalidSessionTimeout);
+        }
+        if request
+            .protocols
+            .iter()
+            .map(|(name, metadata)| name.len() + metadata.len())
+            .sum::<usize>()
+            > MAX_SUBSCRIPTION
+        {
+            return refuse(ResponseError::InvalidRequest);
         }
         let (reply, answer) = oneshot::channel();
         {
@@ -220,6 +230,9 @@ impl Coordinator {
         }
         match self.groups().get_mut(group_id) {
             Some(group) => group.check_commit(member_id, instance_id, generation, Instant::now()),
+            None if self.offsets.len() >= MAX_GROUPS && !self.offsets.has_group(group_id) => {
+                Err(ResponseError::GroupMaxSizeReached)
+            }
             // Whoever takes part in no group may commit to one that nobody has joined.
             None if generation < 0 => Ok(()),
             None => Err(ResponseError::IllegalGeneration),

@@ -51,6 +51,8 @@ pub struct Offsets {
     fsync: FsyncPolicy,
 }
 
+/// Most positions in one entry: with the longest names and notes, escaped, they stay within an entry's bound.
+const PER_ENTRY: usize = 30;
 /// Entries after which it is considered whether to write the journal anew.
 const REWRITE_AFTER: usize = 20_000;
 
@@ -147,7 +149,7 @@ impl Offsets {
         // One entry has a bound, so a commit of very many partitions makes several.
         let mut offsets = offsets.into_iter().peekable();
         while offsets.peek().is_some() {
-            let part = offsets.by_ref().take(200).collect();
+            let part = offsets.by_ref().take(PER_ENTRY).collect();
             self.state().append(
                 Entry::Commit {
                     group: group.to_owned(),
@@ -176,6 +178,16 @@ impl Offsets {
     /// Every group that has committed.
     pub fn groups(&self) -> Vec<String> {
         self.state().groups.keys().cloned().collect()
+    }
+
+    /// Number of groups that have committed.
+    pub fn len(&self) -> usize {
+        self.state().groups.len()
+    }
+
+    /// Whether no group has committed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Whether `group` has committed.

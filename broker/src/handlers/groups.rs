@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{
@@ -34,6 +35,11 @@ fn owned(value: &Option<StrBytes>) -> Option<String> {
     value.as_ref().map(ToString::to_string)
 }
 
+/// A copy of its own, for what is kept: a part of a request would keep all of it in memory.
+fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
 pub async fn join(context: &Context<'_>, request: &Request, body: JoinGroupRequest) -> JoinGroupResponse {
     let version = request.version;
     // Version 0 knew only one time-out.
@@ -53,7 +59,7 @@ pub async fn join(context: &Context<'_>, request: &Request, body: JoinGroupReque
         protocols: body
             .protocols
             .into_iter()
-            .map(|p| (p.name.to_string(), p.metadata))
+            .map(|p| (p.name.to_string(), copied(&p.metadata)))
             .collect(),
         id_required: version >= ID_REQUIRED_SINCE,
         can_skip_assignment: version >= SKIP_SINCE,
@@ -94,7 +100,7 @@ pub async fn sync(context: &Context<'_>, version: i16, body: SyncGroupRequest) -
         assignments: body
             .assignments
             .into_iter()
-            .map(|a| (a.member_id.to_string(), a.assignment))
+            .map(|a| (a.member_id.to_string(), copied(&a.assignment)))
             .collect(),
     };
     match context.shared.groups.sync(&body.group_id, request).await {

@@ -35,7 +35,8 @@ impl Partition {
             .active_since
             .is_some_and(|since| now.saturating_sub(since) >= settings.segment_ms);
         // Records that may go but sit in the active segment: it is rolled so that they can.
-        let expired = settings.retention_ms >= 0 && now - active.max_timestamp() > settings.retention_ms;
+        let expired =
+            settings.retention_ms >= 0 && now.saturating_sub(active.age_mark()?) > settings.retention_ms;
         let unreadable = self.log_start() >= active.next_offset();
         if aged || expired || unreadable {
             self.roll(&mut writer)?;
@@ -49,7 +50,8 @@ impl Partition {
         let mut size: u64 = segments.iter().map(|segment| segment.len()).sum();
         let mut keep_from = 0;
         for segment in &segments[..segments.len() - 1] {
-            let expired = settings.retention_ms >= 0 && now - segment.max_timestamp() > settings.retention_ms;
+            let expired =
+                settings.retention_ms >= 0 && now.saturating_sub(segment.age_mark()?) > settings.retention_ms;
             let too_much =
                 u64::try_from(settings.retention_bytes).is_ok_and(|limit| size - segment.len() >= limit);
             let unreadable = segment.next_offset() <= self.log_start();

@@ -160,6 +160,25 @@ impl Segment {
         self.max_timestamp.load(Ordering::Acquire)
     }
 
+    /// What retention by time goes by, milliseconds since 1970: the latest timestamp of a record, or when the file was last
+    /// written if producers gave none.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn age_mark(&self) -> io::Result<i64> {
+        let latest = self.max_timestamp();
+        if latest >= 0 {
+            return Ok(latest);
+        }
+        let since = self
+            .file
+            .metadata()?
+            .modified()?
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// The file, to send from.
     pub fn file(&self) -> &File {
         &self.file
