@@ -51,7 +51,7 @@ use crate::topics;
 const SESSION: Duration = Duration::from_secs(6);
 
 /// Longest sleep in a poll: how soon a drain is noticed by a worker without work.
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(200);
 
 /// All slots busy for so long: the partitions are paused so that polling can go on.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);

@@ -13,9 +13,10 @@ use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use tracing::{debug, warn};
 
+use crate::WorkerError;
 use crate::assignment::Ticket;
 use crate::config::Settings;
 use crate::kafka_log::{self, Occasionally};
@@ -48,7 +49,7 @@ pub enum Event {
 /// Makes records and hands them to librdkafka. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    producer: ThreadedProducer<Deliveries>,
+    producer: Arc<BaseProducer<Deliveries>>,
     topics: Arc<Topics>,
     worker: Arc<str>,
 }
@@ -57,15 +58,17 @@ impl Publisher {
     /// A producer for `settings`; what becomes of answers goes to `events`.
     ///
     /// # Errors
-    /// When librdkafka does not take the configuration.
-    pub fn new(settings: &Settings, events: Sender<Event>) -> Result<Self, KafkaError> {
+    /// When librdkafka does not take the configuration, or the system gives no thread.
+    pub fn new(settings: &Settings, events: Sender<Event>) -> Result<Self, WorkerError> {
         let config = settings.kafka.producer(&settings.id);
         let context = Deliveries {
             events,
             quiet: Occasionally::default(),
         };
+        let producer = Arc::new(BaseProducer::from_config_and_context(&config, context)?);
+        take_reports(&producer)?;
         Ok(Self {
-            producer: ThreadedProducer::from_config_and_context(&config, context)?,
+            producer,
             topics: Arc::new(settings.topics.clone()),
             worker: settings.id.as_str().into(),
         })
@@ -223,6 +226,22 @@ impl Publisher {
             }
         }
     }
+}
+
+/// Takes delivery reports on a thread of its own until the last [`Publisher`] is gone. Each wait ends with up to a
+/// millisecond of spinning in the client, so waits are long; a report
+/// is taken the moment it comes all the same.
+fn take_reports(producer: &Arc<BaseProducer<Deliveries>>) -> std::io::Result<()> {
+    let producer = Arc::downgrade(producer);
+    let take = move || {
+        while let Some(producer) = producer.upgrade() {
+            producer.poll(Duration::from_secs(1));
+        }
+    };
+    std::thread::Builder::new()
+        .name("reports".into())
+        .spawn(take)
+        .map(drop)
 }
 
 /// Turns delivery reports into events.

@@ -37,8 +37,20 @@ fn get(address: &str, path: &str) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-fn terminate(child: &Child) {
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+/// A child that does not outlive its test.
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Guard {
+    fn terminate(&self) {
+        kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM).unwrap();
+    }
 }
 
 #[test]
@@ -67,8 +79,8 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
         "--slots",
         "3",
     ];
-    let mut child = worker(&arguments).stderr(Stdio::null()).spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut child = Guard(worker(&arguments).stderr(Stdio::null()).spawn().unwrap());
+    let mut out = BufReader::new(child.0.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     let address = line
@@ -88,8 +100,8 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
     assert!(get(&address, "/").contains("<h1>kiln-1</h1>"));
     assert!(get(&address, "/health").contains("idle"));
 
-    terminate(&child);
-    assert!(child.wait().unwrap().success());
+    child.terminate();
+    assert!(child.0.wait().unwrap().success());
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "", "one line on standard output and no more");
@@ -98,17 +110,16 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
 #[test]
 fn without_kafka_it_waits_and_still_ends_well() {
     // Nothing listens on port 1.
-    let mut child = worker(&["--kafka", "127.0.0.1:1", "--listen", "127.0.0.1:0"])
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let arguments = ["--kafka", "127.0.0.1:1", "--listen", "127.0.0.1:0"];
+    let mut child = Guard(worker(&arguments).spawn().unwrap());
+    let mut log = BufReader::new(child.0.stderr.take().unwrap());
     let mut text = String::new();
     while !text.contains("waiting for Kafka at 127.0.0.1:1") {
         assert_ne!(log.read_line(&mut text).unwrap(), 0, "{text}");
     }
-    terminate(&child);
+    child.terminate();
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-    assert!(child.wait().unwrap().success());
+    assert!(child.0.wait().unwrap().success());
 }
 
 #[test]

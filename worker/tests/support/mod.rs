@@ -13,7 +13,7 @@ use azulejo_worker::{Worker, WorkerError};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::topic_partition_list::Offset;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -163,7 +163,9 @@ impl Lab {
         config.set("group.id", &self.topics.worker_group);
         let consumer: BaseConsumer = config.create().unwrap();
         let mut list = TopicPartitionList::new();
-        (0..PARTITIONS).for_each(|partition| drop(list.add_partition(&self.topics.tasks, partition)));
+        for partition in 0..PARTITIONS {
+            list.add_partition(&self.topics.tasks, partition);
+        }
         let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
         (0..PARTITIONS)
             .map(|partition| {
