@@ -34,9 +34,16 @@ impl BrokerProcess {
     /// # Errors
     /// When it does not start.
     pub fn start_with(arguments: &[&str]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("azulejo-broker-test-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("azulejo-broker-test-")
+            .tempdir()?;
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut broker = Self { program: None, address: "127.0.0.1:0".to_owned(), folder, arguments };
+        let mut broker = Self {
+            program: None,
+            address: "127.0.0.1:0".to_owned(),
+            folder,
+            arguments,
+        };
         broker.start_again()?;
         Ok(broker)
     }
@@ -112,12 +119,20 @@ impl AnyBroker {
     /// When it does not start.
     pub fn start() -> Result<Self> {
         if let Ok(address) = std::env::var("AZULEJO_CONFORMANCE_KAFKA") {
-            return Ok(Self { address, _inside: None });
+            return Ok(Self {
+                address,
+                _inside: None,
+            });
         }
-        let folder = tempfile::Builder::new().prefix("azulejo-broker-test-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("azulejo-broker-test-")
+            .tempdir()?;
         let config = azulejo_broker::BrokerConfig::new(folder.path());
         let broker = azulejo_broker::start_on_free_port(config)?;
-        Ok(Self { address: broker.address().to_string(), _inside: Some((broker, folder)) })
+        Ok(Self {
+            address: broker.address().to_string(),
+            _inside: Some((broker, folder)),
+        })
     }
 
     /// `host:port` for clients.

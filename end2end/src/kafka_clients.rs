@@ -77,7 +77,9 @@ pub fn next<'a>(consumer: &'a BaseConsumer) -> Result<BorrowedMessage<'a>> {
 fn is_passing(error: &rdkafka::error::KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};
     let passing = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut];
-    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
+    error
+        .rdkafka_error_code()
+        .is_some_and(|code| passing.contains(&code))
 }
 
 /// The next `count` records.
@@ -85,7 +87,9 @@ fn is_passing(error: &rdkafka::error::KafkaError) -> bool {
 /// # Errors
 /// As [`next`].
 pub fn take(consumer: &BaseConsumer, count: usize) -> Result<Vec<OwnedMessage>> {
-    (0..count).map(|_| next(consumer).map(|message| message.detach())).collect()
+    (0..count)
+        .map(|_| next(consumer).map(|message| message.detach()))
+        .collect()
 }
 
 /// The value of a record as text, empty if there is none.
@@ -103,13 +107,19 @@ pub fn admin(address: &str) -> Result<AdminClient<DefaultClientContext>> {
 
 /// Options of administration: patient.
 pub fn patiently() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
+    AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE))
 }
 
 /// A name for a topic or group that no other test uses.
 pub fn fresh(name: &str) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    format!("{name}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{name}-{}-{}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// Makes a topic with a name of its own and returns the name.

@@ -20,7 +20,9 @@ pub fn kcat(address: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> 
     let input = input.to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output()?;
-    writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))??;
+    writer
+        .join()
+        .map_err(|_| anyhow::anyhow!("the writer panicked"))??;
     if !output.status.success() {
         bail!("kcat {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

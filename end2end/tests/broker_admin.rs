@@ -1,8 +1,15 @@
 //! Conformance of the broker: administration as librdkafka does it, good and bad.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use anyhow::{Context as _, Result};
 use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
-use azulejo_end2end::kafka_clients::{PATIENCE, admin, client, fresh, new_topic, patiently, reader, take, text};
+use azulejo_end2end::kafka_clients::{
+    PATIENCE, admin, client, fresh, new_topic, patiently, reader, take, text,
+};
 use azulejo_end2end::kafka_kcat::kcat;
 use rdkafka::admin::{AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -22,21 +29,45 @@ async fn topics_are_made_changed_and_deleted() -> Result<()> {
     let one = || TopicReplication::Fixed(-1);
     let three = TopicReplication::Fixed(3);
     let bad = [
-        (NewTopic::new(&name, 1, one()), RDKafkaErrorCode::TopicAlreadyExists),
-        (NewTopic::new("not/a/name", 1, one()), RDKafkaErrorCode::InvalidTopic),
-        (NewTopic::new("copies", 1, three), RDKafkaErrorCode::InvalidReplicationFactor),
-        (NewTopic::new("setting", 1, one()).set("retention.ms", "x"), RDKafkaErrorCode::InvalidConfig),
-        (NewTopic::new("unknown", 1, one()).set("no.such", "1"), RDKafkaErrorCode::InvalidConfig),
+        (
+            NewTopic::new(&name, 1, one()),
+            RDKafkaErrorCode::TopicAlreadyExists,
+        ),
+        (
+            NewTopic::new("not/a/name", 1, one()),
+            RDKafkaErrorCode::InvalidTopic,
+        ),
+        (
+            NewTopic::new("copies", 1, three),
+            RDKafkaErrorCode::InvalidReplicationFactor,
+        ),
+        (
+            NewTopic::new("setting", 1, one()).set("retention.ms", "x"),
+            RDKafkaErrorCode::InvalidConfig,
+        ),
+        (
+            NewTopic::new("unknown", 1, one()).set("no.such", "1"),
+            RDKafkaErrorCode::InvalidConfig,
+        ),
     ];
     for (topic, expected) in &bad {
         let result = admin.create_topics([topic], &patiently()).await?.remove(0);
         assert_eq!(result.map_err(|(_, code)| code), Err(*expected), "{}", topic.name);
     }
 
-    let grown = admin.create_partitions([&NewPartitions::new(&name, 5)], &patiently()).await?.remove(0);
+    let grown = admin
+        .create_partitions([&NewPartitions::new(&name, 5)], &patiently())
+        .await?
+        .remove(0);
     assert!(grown.is_ok());
-    let shrunk = admin.create_partitions([&NewPartitions::new(&name, 1)], &patiently()).await?.remove(0);
-    assert_eq!(shrunk.map_err(|(_, code)| code), Err(RDKafkaErrorCode::InvalidPartitions));
+    let shrunk = admin
+        .create_partitions([&NewPartitions::new(&name, 1)], &patiently())
+        .await?
+        .remove(0);
+    assert_eq!(
+        shrunk.map_err(|(_, code)| code),
+        Err(RDKafkaErrorCode::InvalidPartitions)
+    );
     let metadata = admin.inner().fetch_metadata(Some(&name), PATIENCE)?;
     assert_eq!(metadata.topics()[0].partitions().len(), 5);
 
@@ -47,14 +78,35 @@ async fn topics_are_made_changed_and_deleted() -> Result<()> {
     assert_eq!(value("max.message.bytes").as_deref(), Some("10551296"));
     assert_eq!(value("cleanup.policy").as_deref(), Some("delete"));
     let alter = AlterConfig::new(ResourceSpecifier::Topic(&name)).set("retention.ms", "5000");
-    assert!(admin.alter_configs([&alter], &patiently()).await?.remove(0).is_ok());
+    assert!(
+        admin
+            .alter_configs([&alter], &patiently())
+            .await?
+            .remove(0)
+            .is_ok()
+    );
     let described = admin.describe_configs([&resource], &patiently()).await?.remove(0);
     let described = described.map_err(|code| anyhow::anyhow!("{code}"))?;
-    assert_eq!(described.get("retention.ms").and_then(|e| e.value.clone()).as_deref(), Some("5000"));
+    assert_eq!(
+        described
+            .get("retention.ms")
+            .and_then(|e| e.value.clone())
+            .as_deref(),
+        Some("5000")
+    );
 
-    assert!(admin.delete_topics(&[&name], &patiently()).await?.remove(0).is_ok());
+    assert!(
+        admin
+            .delete_topics(&[&name], &patiently())
+            .await?
+            .remove(0)
+            .is_ok()
+    );
     let again = admin.delete_topics(&[&name], &patiently()).await?.remove(0);
-    assert_eq!(again.map_err(|(_, code)| code), Err(RDKafkaErrorCode::UnknownTopicOrPartition));
+    assert_eq!(
+        again.map_err(|(_, code)| code),
+        Err(RDKafkaErrorCode::UnknownTopicOrPartition)
+    );
     Ok(())
 }
 
@@ -69,9 +121,21 @@ async fn a_topic_that_is_deleted_and_made_again_is_empty_and_knows_no_positions(
     list.add_partition_offset(&topic, 0, Offset::Offset(2))?;
     consumer.commit(&list, CommitMode::Sync)?;
     let admin = admin(broker.address())?;
-    assert!(admin.delete_topics(&[&topic], &patiently()).await?.remove(0).is_ok());
+    assert!(
+        admin
+            .delete_topics(&[&topic], &patiently())
+            .await?
+            .remove(0)
+            .is_ok()
+    );
     let made = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
-    assert!(admin.create_topics([&made], &patiently()).await?.remove(0).is_ok());
+    assert!(
+        admin
+            .create_topics([&made], &patiently())
+            .await?
+            .remove(0)
+            .is_ok()
+    );
     assert_eq!(consumer.fetch_watermarks(&topic, 0, PATIENCE)?, (0, 0));
     let mut list = TopicPartitionList::new();
     list.add_partition(&topic, 0);
@@ -88,7 +152,9 @@ async fn records_before_an_offset_are_deleted() -> Result<()> {
     kcat(broker.address(), &["-P", "-t", &topic], lines.as_bytes())?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, Offset::Offset(60))?;
-    admin(broker.address())?.delete_records(&list, &patiently()).await?;
+    admin(broker.address())?
+        .delete_records(&list, &patiently())
+        .await?;
     let consumer = reader(broker.address(), &topic, 1)?;
     assert_eq!(consumer.fetch_watermarks(&topic, 0, PATIENCE)?, (60, 100));
     let read: Vec<String> = take(&consumer, 40)?.iter().map(text).collect();
@@ -109,18 +175,37 @@ async fn groups_are_listed_and_deleted() -> Result<()> {
         consumer.poll(std::time::Duration::from_millis(50));
     }
     let listed = consumer.fetch_group_list(Some(&group), PATIENCE)?;
-    let found = listed.groups().iter().find(|g| g.name() == group).context("the group is listed")?;
-    assert_eq!((found.state(), found.protocol_type(), found.members().len()), ("Stable", "consumer", 1));
+    let found = listed
+        .groups()
+        .iter()
+        .find(|g| g.name() == group)
+        .context("the group is listed")?;
+    assert_eq!(
+        (found.state(), found.protocol_type(), found.members().len()),
+        ("Stable", "consumer", 1)
+    );
     let admin = admin(broker.address())?;
     let refused = admin.delete_groups(&[&group], &patiently()).await?.remove(0);
-    assert_eq!(refused.map_err(|(_, code)| code), Err(RDKafkaErrorCode::NonEmptyGroup));
+    assert_eq!(
+        refused.map_err(|(_, code)| code),
+        Err(RDKafkaErrorCode::NonEmptyGroup)
+    );
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, Offset::Offset(0))?;
     consumer.commit(&list, CommitMode::Sync)?;
     drop(consumer);
-    assert!(admin.delete_groups(&[&group], &patiently()).await?.remove(0).is_ok());
+    assert!(
+        admin
+            .delete_groups(&[&group], &patiently())
+            .await?
+            .remove(0)
+            .is_ok()
+    );
     let unknown = admin.delete_groups(&[&group], &patiently()).await?.remove(0);
-    assert_eq!(unknown.map_err(|(_, code)| code), Err(RDKafkaErrorCode::GroupIdNotFound));
+    assert_eq!(
+        unknown.map_err(|(_, code)| code),
+        Err(RDKafkaErrorCode::GroupIdNotFound)
+    );
     Ok(())
 }
 
@@ -133,7 +218,10 @@ fn a_second_broker_on_the_same_folder_refuses() -> Result<()> {
         .output()?;
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("another broker is running on the data folder"), "{said}");
+    assert!(
+        said.contains("another broker is running on the data folder"),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -173,7 +261,12 @@ async fn a_full_disk_is_an_error_for_the_producer_and_leaves_the_log_sound() -> 
     let mut line = String::new();
     let stdout = child.stdout.take().context("stdout is piped")?;
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)?;
-    let address = line.trim().rsplit_once(": ").context("a ready line")?.1.to_owned();
+    let address = line
+        .trim()
+        .rsplit_once(": ")
+        .context("a ready line")?
+        .1
+        .to_owned();
     let outcome = fill_until_refused(&address).await;
     child.kill()?;
     child.wait()?;
@@ -183,9 +276,18 @@ async fn a_full_disk_is_an_error_for_the_producer_and_leaves_the_log_sound() -> 
     let broker = azulejo_broker::start_on_free_port(config)?;
     let address = broker.address().to_string();
     let read = take(&reader(&address, &topic, 1)?, stored)?;
-    assert!(read.iter().enumerate().all(|(n, message)| text(message).starts_with(&format!("{n} "))));
+    assert!(
+        read.iter()
+            .enumerate()
+            .all(|(n, message)| text(message).starts_with(&format!("{n} ")))
+    );
     kcat(&address, &["-P", "-t", &topic], b"after\n")?;
-    assert_eq!(reader(&address, &topic, 1)?.fetch_watermarks(&topic, 0, PATIENCE)?.1, stored as i64 + 1);
+    assert_eq!(
+        reader(&address, &topic, 1)?
+            .fetch_watermarks(&topic, 0, PATIENCE)?
+            .1,
+        stored as i64 + 1
+    );
     Ok(())
 }
 
@@ -196,7 +298,9 @@ async fn fill_until_refused(address: &str) -> Result<(String, usize)> {
     let producer: FutureProducer = client(address, &[("message.timeout.ms", "3000"), ("linger.ms", "0")])?;
     for number in 0..200 {
         let value = format!("{number} {}", "x".repeat(10_000));
-        let sent = producer.send(FutureRecord::<(), str>::to(&topic).payload(&value), PATIENCE).await;
+        let sent = producer
+            .send(FutureRecord::<(), str>::to(&topic).payload(&value), PATIENCE)
+            .await;
         if let Err((error, _)) = sent {
             println!("after {number} records: {error}");
             return Ok((topic, number));

@@ -1,5 +1,10 @@
 //! Conformance of the broker: killed in mid-traffic, again and again, it loses nothing that it has acknowledged.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,7 +36,9 @@ async fn produce(producer: FutureProducer, topic: String, partition: i32, known:
         let batch: Vec<String> = (0..20).map(|n| format!("{partition}/{}", number + n)).collect();
         number += 20;
         let sent = batch.iter().map(|value| {
-            let record = FutureRecord::<(), str>::to(&topic).partition(partition).payload(value);
+            let record = FutureRecord::<(), str>::to(&topic)
+                .partition(partition)
+                .payload(value);
             producer.send(record, Duration::from_secs(60))
         });
         for (value, result) in batch.iter().zip(futures::future::join_all(sent).await) {
@@ -45,7 +52,11 @@ async fn produce(producer: FutureProducer, topic: String, partition: i32, known:
 
 /// Reads partition 0 and commits what it has read, remembering which commits were acknowledged.
 fn consume(address: &str, topic: &str, known: &Known) -> Result<()> {
-    let settings = [("group.id", "crash"), ("enable.auto.commit", "false"), ("fetch.wait.max.ms", "50")];
+    let settings = [
+        ("group.id", "crash"),
+        ("enable.auto.commit", "false"),
+        ("fetch.wait.max.ms", "50"),
+    ];
     let consumer: BaseConsumer = client(address, &settings)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, 0, Offset::Beginning)?;
@@ -76,7 +87,11 @@ async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() ->
     let address = broker.address().to_owned();
     let topic = new_topic(&address, "crash", 2, &[("segment.bytes", "100000")]).await?;
     let known = Arc::new(Known::default());
-    let settings = [("enable.idempotence", "true"), ("message.timeout.ms", "60000"), ("linger.ms", "1")];
+    let settings = [
+        ("enable.idempotence", "true"),
+        ("message.timeout.ms", "60000"),
+        ("linger.ms", "1"),
+    ];
     let producer: FutureProducer = client(&address, &settings)?;
     let producing: Vec<_> = (0..2)
         .map(|n| tokio::spawn(produce(producer.clone(), topic.clone(), n, Arc::clone(&known))))
@@ -104,27 +119,48 @@ async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() ->
         list.add_partition(&topic, 0);
         let found = checker.committed_offsets(list, PATIENCE)?;
         let found = found.elements()[0].offset().to_raw().unwrap_or(-1).max(0);
-        assert!(found >= committed, "kill {kill}: committed {committed}, found {found}");
+        assert!(
+            found >= committed,
+            "kill {kill}: committed {committed}, found {found}"
+        );
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     known.stop.store(true, Ordering::Relaxed);
     for task in producing {
         task.await?;
     }
-    consuming.join().map_err(|_| anyhow::anyhow!("the consumer panicked"))??;
+    consuming
+        .join()
+        .map_err(|_| anyhow::anyhow!("the consumer panicked"))??;
 
     let acknowledged = known.acknowledged.lock().expect("not poisoned").clone();
     let consumer = reader(&address, &topic, 2)?;
-    let ends: Vec<i64> =
-        (0..2).map(|p| consumer.fetch_watermarks(&topic, p, PATIENCE).map(|w| w.1)).collect::<Result<_, _>>()?;
+    let ends: Vec<i64> = (0..2)
+        .map(|p| consumer.fetch_watermarks(&topic, p, PATIENCE).map(|w| w.1))
+        .collect::<Result<_, _>>()?;
     let total = ends.iter().sum::<i64>() as usize;
-    let stored: Vec<(i32, i64, String)> =
-        take(&consumer, total)?.iter().map(|m| (m.partition(), m.offset(), text(m))).collect();
+    let stored: Vec<(i32, i64, String)> = take(&consumer, total)?
+        .iter()
+        .map(|m| (m.partition(), m.offset(), text(m)))
+        .collect();
     let values: BTreeSet<&String> = stored.iter().map(|(_, _, value)| value).collect();
-    println!("{} acknowledged, {} stored, committed {}", acknowledged.len(), total, known.committed.load(Ordering::SeqCst));
-    assert_eq!(values.len(), stored.len(), "an idempotent producer's records are there once");
+    println!(
+        "{} acknowledged, {} stored, committed {}",
+        acknowledged.len(),
+        total,
+        known.committed.load(Ordering::SeqCst)
+    );
+    assert_eq!(
+        values.len(),
+        stored.len(),
+        "an idempotent producer's records are there once"
+    );
     let stored: BTreeSet<_> = stored.iter().collect();
-    let lost: Vec<_> = acknowledged.iter().filter(|row| !stored.contains(row)).take(5).collect();
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|row| !stored.contains(row))
+        .take(5)
+        .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     Ok(())
 }

@@ -1,5 +1,10 @@
 //! Conformance of the broker: consumer groups with the assignors of librdkafka: joining, leaving, dying, coming back.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +16,6 @@ use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
 use azulejo_end2end::kafka_clients::{PATIENCE, client, fresh, new_topic, text};
 use azulejo_end2end::kafka_kcat::{kcat, member};
 use futures::future::join_all;
-use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
@@ -51,7 +55,11 @@ impl Member {
         let thread = std::thread::spawn(move || {
             while !polling.stop.load(Ordering::Relaxed) {
                 if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
-                    polling.read.lock().expect("not poisoned").push(text(&message.detach()));
+                    polling
+                        .read
+                        .lock()
+                        .expect("not poisoned")
+                        .push(text(&message.detach()));
                 }
                 let now: BTreeSet<i32> = consumer
                     .assignment()
@@ -64,7 +72,10 @@ impl Member {
                 }
             }
         });
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     fn partitions(&self) -> BTreeSet<i32> {
@@ -111,7 +122,9 @@ fn until(what: &str, holds: impl Fn() -> bool) -> Result<Duration> {
 /// Whether the members share all partitions evenly, none twice.
 fn share(members: &[&Member]) -> bool {
     let parts: Vec<_> = members.iter().map(|member| member.partitions()).collect();
-    let even = parts.iter().all(|part| part.len() == PARTITIONS as usize / members.len());
+    let even = parts
+        .iter()
+        .all(|part| part.len() == PARTITIONS as usize / members.len());
     even && parts.concat_len() == PARTITIONS as usize
 }
 
@@ -129,13 +142,22 @@ async fn join_and_leave(strategy: &str) -> Result<()> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "group", PARTITIONS, &[]).await?;
     let group = fresh(strategy);
-    let start = || Member::start(broker.address(), &group, &topic, &[("partition.assignment.strategy", strategy)]);
+    let start = || {
+        Member::start(
+            broker.address(),
+            &group,
+            &topic,
+            &[("partition.assignment.strategy", strategy)],
+        )
+    };
     let first = start()?;
     until(&format!("{strategy}: alone"), || share(&[&first]))?;
     let second = start()?;
     until(&format!("{strategy}: second joins"), || share(&[&first, &second]))?;
     let third = start()?;
-    until(&format!("{strategy}: third joins"), || share(&[&first, &second, &third]))?;
+    until(&format!("{strategy}: third joins"), || {
+        share(&[&first, &second, &third])
+    })?;
     first.leave();
     until(&format!("{strategy}: first leaves"), || share(&[&second, &third]))?;
     Ok(())
@@ -161,15 +183,27 @@ async fn killed(strategy: &str) -> Result<()> {
     let topic = new_topic(broker.address(), "killed", PARTITIONS, &[]).await?;
     let group = fresh("killed");
     let setting = format!("partition.assignment.strategy={strategy}");
-    let kcat_settings = [setting.as_str(), "session.timeout.ms=6000", "heartbeat.interval.ms=500"];
+    let kcat_settings = [
+        setting.as_str(),
+        "session.timeout.ms=6000",
+        "heartbeat.interval.ms=500",
+    ];
     let mut other = member(broker.address(), &group, &topic, &kcat_settings)?;
-    let survivor =
-        Member::start(broker.address(), &group, &topic, &[("partition.assignment.strategy", strategy)])?;
-    let shared = until(&format!("{strategy}: shared with kcat"), || survivor.partitions().len() == 3);
+    let survivor = Member::start(
+        broker.address(),
+        &group,
+        &topic,
+        &[("partition.assignment.strategy", strategy)],
+    )?;
+    let shared = until(&format!("{strategy}: shared with kcat"), || {
+        survivor.partitions().len() == 3
+    });
     other.kill()?;
     other.wait()?;
     shared?;
-    let took = until(&format!("{strategy}: alone after kill -9"), || share(&[&survivor]))?;
+    let took = until(&format!("{strategy}: alone after kill -9"), || {
+        share(&[&survivor])
+    })?;
     // Two seconds on a quiet machine; see the README for what was measured.
     assert!(took < SESSION + Duration::from_secs(10), "{took:?}");
     Ok(())
@@ -191,7 +225,10 @@ async fn a_static_member_comes_back_without_a_rebalance() -> Result<()> {
     let topic = new_topic(broker.address(), "static", PARTITIONS, &[]).await?;
     let group = fresh("static");
     let start = |instance: &str| {
-        let settings = [("group.instance.id", instance), ("partition.assignment.strategy", "range")];
+        let settings = [
+            ("group.instance.id", instance),
+            ("partition.assignment.strategy", "range"),
+        ];
         Member::start(broker.address(), &group, &topic, &settings)
     };
     let one = start("one")?;
@@ -202,7 +239,11 @@ async fn a_static_member_comes_back_without_a_rebalance() -> Result<()> {
     two.leave();
     let two = start("two")?;
     until("static: back", || share(&[&one, &two]))?;
-    assert_eq!(one.shared.rebalances.load(Ordering::Relaxed), before.0, "the other one was left in peace");
+    assert_eq!(
+        one.shared.rebalances.load(Ordering::Relaxed),
+        before.0,
+        "the other one was left in peace"
+    );
     assert_eq!(two.partitions(), before.1, "it has what it had");
     Ok(())
 }
@@ -210,7 +251,9 @@ async fn a_static_member_comes_back_without_a_rebalance() -> Result<()> {
 async fn produce(address: &str, topic: &str, values: &[String]) -> Result<()> {
     let producer: FutureProducer = client(address, &[("enable.idempotence", "true")])?;
     let sent = join_all(values.iter().enumerate().map(|(n, value)| {
-        let record = FutureRecord::<(), str>::to(topic).partition(n as i32 % PARTITIONS).payload(value);
+        let record = FutureRecord::<(), str>::to(topic)
+            .partition(n as i32 % PARTITIONS)
+            .payload(value);
         producer.send(record, PATIENCE)
     }));
     for result in sent.await {
@@ -236,15 +279,27 @@ async fn a_group_goes_on_where_it_was_after_a_restart_of_client_and_broker() -> 
     let committed = || -> Result<i64> {
         let checker: BaseConsumer = client(&address, &[("group.id", "resume")])?;
         let mut list = rdkafka::TopicPartitionList::new();
-        (0..PARTITIONS).for_each(|p| drop(list.add_partition(&topic, p)));
+        for partition in 0..PARTITIONS {
+            list.add_partition(&topic, partition);
+        }
         let list = checker.committed_offsets(list, PATIENCE)?;
-        Ok(list.elements().iter().map(|e| e.offset().to_raw().unwrap_or(0).max(0)).sum())
+        Ok(list
+            .elements()
+            .iter()
+            .map(|e| e.offset().to_raw().unwrap_or(0).max(0))
+            .sum())
     };
     until("resume: committed", || committed().ok() == Some(600))?;
     assert_eq!(broker.stop()?, 0);
     broker.start_again()?;
     produce(&address, &topic, &numbers(600..900)).await?;
-    let read = || consumer.read().iter().filter_map(|value| value.parse().ok()).collect::<BTreeSet<i32>>();
+    let read = || {
+        consumer
+            .read()
+            .iter()
+            .filter_map(|value| value.parse().ok())
+            .collect::<BTreeSet<i32>>()
+    };
     until("resume: after the broker's restart", || read().len() == 600)?;
     assert_eq!(read(), (300..900).collect::<BTreeSet<_>>());
     Ok(())
@@ -255,16 +310,33 @@ async fn kcat_reads_in_a_group_what_it_wrote() -> Result<()> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "kcat", 3, &[]).await?;
     let lines: String = (0..1000).map(|n| format!("{n}\n")).collect();
-    kcat(broker.address(), &["-P", "-t", &topic, "-X", "enable.idempotence=true"], lines.as_bytes())?;
+    kcat(
+        broker.address(),
+        &["-P", "-t", &topic, "-X", "enable.idempotence=true"],
+        lines.as_bytes(),
+    )?;
     let group = fresh("kcat");
-    let arguments = ["-q", "-e", "-X", "auto.offset.reset=earliest", "-G", &group, &topic];
+    let arguments = [
+        "-q",
+        "-e",
+        "-X",
+        "auto.offset.reset=earliest",
+        "-G",
+        &group,
+        &topic,
+    ];
     let read = kcat(broker.address(), &arguments, &[])?;
-    let mut read: Vec<i32> = String::from_utf8(read)?.lines().filter_map(|line| line.parse().ok()).collect();
+    let mut read: Vec<i32> = String::from_utf8(read)?
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .collect();
     read.sort_unstable();
     assert_eq!(read, (0..1000).collect::<Vec<_>>());
     let metadata = kcat(broker.address(), &["-L", "-J", "-t", &topic], &[])?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata)?;
-    let partitions = metadata["topics"][0]["partitions"].as_array().context("partitions")?;
+    let partitions = metadata["topics"][0]["partitions"]
+        .as_array()
+        .context("partitions")?;
     assert_eq!(partitions.len(), 3);
     let query = kcat(broker.address(), &["-Q", "-t", &format!("{topic}:0:-2")], &[])?;
     assert!(String::from_utf8(query)?.contains("offset 0"));

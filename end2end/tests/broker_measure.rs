@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
 use azulejo_end2end::kafka_clients::{PATIENCE, client, new_topic, next, reader};
-use rdkafka::Message as _;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::{
+    BaseRecord, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _, ThreadedProducer,
+};
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -47,8 +48,14 @@ fn drain(address: &str, topic: &str, records: usize) -> Result<f64> {
 fn memory(process: u32) -> Result<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-        line.split_whitespace().nth(1).and_then(|value| value.parse().ok()).unwrap_or(0)
+        let line = status
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0)
     };
     Ok((field("VmHWM"), field("VmRSS")))
 }
@@ -61,7 +68,11 @@ async fn memory_stays_under_64_mb_with_5_gb_and_four_consumers() -> Result<()> {
     let topic = new_topic(broker.address(), "memory", 1, &[("max.message.bytes", "2000000")]).await?;
     println!("produced at {:.0} MB/s", fill(broker.address(), &topic, RECORDS)?);
     let process = broker.program()?.id();
-    println!("memory after 5 GB: peak {} KB, now {} KB", memory(process)?.0, memory(process)?.1);
+    println!(
+        "memory after 5 GB: peak {} KB, now {} KB",
+        memory(process)?.0,
+        memory(process)?.1
+    );
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let (address, topic) = (broker.address().to_owned(), topic.clone());
@@ -70,7 +81,9 @@ async fn memory_stays_under_64_mb_with_5_gb_and_four_consumers() -> Result<()> {
         .collect();
     let mut rate = 0.0;
     for thread in threads {
-        rate += thread.join().map_err(|_| anyhow::anyhow!("a consumer panicked"))??;
+        rate += thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("a consumer panicked"))??;
     }
     let (peak, now) = memory(process)?;
     println!("four consumers at {rate:.0} MB/s together; memory: peak {peak} KB, now {now} KB");
@@ -101,6 +114,10 @@ async fn speed_as_librdkafka_sees_it() -> Result<()> {
         }
     }
     times.sort();
-    println!("end to end p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!(
+        "end to end p50 {:?}, p99 {:?}",
+        times[times.len() / 2],
+        times[times.len() * 99 / 100]
+    );
     Ok(())
 }

@@ -21,7 +21,11 @@ type Bulk = ThreadedProducer<rdkafka::producer::DefaultProducerContext>;
 async fn nothing_missing(count: usize, size: usize, settings: &[(&str, &str)]) -> Result<()> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "bulk", 1, &[("max.message.bytes", "2000000")]).await?;
-    let mut all = vec![("enable.idempotence", "true"), ("message.max.bytes", "2000000"), ("linger.ms", "5")];
+    let mut all = vec![
+        ("enable.idempotence", "true"),
+        ("message.max.bytes", "2000000"),
+        ("linger.ms", "5"),
+    ];
     all.extend_from_slice(settings);
     let producer: Bulk = client(broker.address(), &all)?;
     let payload: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
@@ -54,7 +58,12 @@ async fn fifty_thousand_small_records_are_all_there_in_order() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_large_records_are_all_there_in_order() -> Result<()> {
-    nothing_missing(500, 1_200_000, &[("queue.buffering.max.kbytes", "32768"), ("linger.ms", "0")]).await
+    nothing_missing(
+        500,
+        1_200_000,
+        &[("queue.buffering.max.kbytes", "32768"), ("linger.ms", "0")],
+    )
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,24 +73,44 @@ async fn keys_values_headers_and_timestamps_come_back_as_they_were() -> Result<(
     let producer: FutureProducer = client(broker.address(), &[("acks", "1")])?;
     let headers = || {
         OwnedHeaders::new()
-            .insert(Header { key: "text", value: Some("ü") })
-            .insert(Header { key: "empty", value: Some("") })
-            .insert(Header { key: "none", value: None::<&str> })
-            .insert(Header { key: "text", value: Some("again") })
+            .insert(Header {
+                key: "text",
+                value: Some("ü"),
+            })
+            .insert(Header {
+                key: "empty",
+                value: Some(""),
+            })
+            .insert(Header {
+                key: "none",
+                value: None::<&str>,
+            })
+            .insert(Header {
+                key: "text",
+                value: Some("again"),
+            })
     };
     let records = [
-        FutureRecord::to(&topic).key("k").payload("v").headers(headers()).timestamp(1_234_567_890_123),
+        FutureRecord::to(&topic)
+            .key("k")
+            .payload("v")
+            .headers(headers())
+            .timestamp(1_234_567_890_123),
         FutureRecord::to(&topic).key("only a key").timestamp(5),
         FutureRecord::to(&topic).payload("only a value").timestamp(6),
         FutureRecord::to(&topic).timestamp(7),
         FutureRecord::to(&topic).key("").payload("").timestamp(8),
     ];
     for record in records {
-        producer.send(record, PATIENCE).await.map_err(|(error, _)| error)?;
+        producer
+            .send(record, PATIENCE)
+            .await
+            .map_err(|(error, _)| error)?;
     }
     let read = take(&reader(broker.address(), &topic, 1)?, 5)?;
     let content: Vec<_> = read.iter().map(|m| (m.key(), m.payload())).collect();
-    let expected: [(Option<&[u8]>, Option<&[u8]>); 5] = [
+    type Part<'a> = Option<&'a [u8]>;
+    let expected: [(Part<'_>, Part<'_>); 5] = [
         (Some(b"k"), Some(b"v")),
         (Some(b"only a key"), None),
         (None, Some(b"only a value")),
@@ -91,8 +120,16 @@ async fn keys_values_headers_and_timestamps_come_back_as_they_were() -> Result<(
     assert_eq!(content, expected);
     assert_eq!(read[0].timestamp(), Timestamp::CreateTime(1_234_567_890_123));
     let got = read[0].headers().context("headers")?;
-    let got: Vec<_> = got.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect();
-    let wanted = [("text", Some("ü")), ("empty", Some("")), ("none", None), ("text", Some("again"))];
+    let got: Vec<_> = got
+        .iter()
+        .map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec)))
+        .collect();
+    let wanted = [
+        ("text", Some("ü")),
+        ("empty", Some("")),
+        ("none", None),
+        ("text", Some("again")),
+    ];
     let wanted = wanted.map(|(key, value)| (key.to_owned(), value.map(|v| v.as_bytes().to_vec())));
     assert_eq!(got, wanted);
     Ok(())
@@ -103,17 +140,30 @@ async fn every_compression_is_stored_and_served() -> Result<()> {
     let broker = AnyBroker::start()?;
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let topic = new_topic(broker.address(), codec, 1, &[]).await?;
-        let lines: String = (0..500).map(|n| format!("line {n} of many that look much alike\n")).collect();
+        let lines: String = (0..500)
+            .map(|n| format!("line {n} of many that look much alike\n"))
+            .collect();
         // This build of rdkafka has no zstd; Debian's kcat has.
-        kcat(broker.address(), &["-P", "-t", &topic, "-z", codec], lines.as_bytes())?;
+        kcat(
+            broker.address(),
+            &["-P", "-t", &topic, "-z", codec],
+            lines.as_bytes(),
+        )?;
         let read = kcat(broker.address(), &["-C", "-t", &topic, "-e", "-q"], &[])?;
         assert_eq!(String::from_utf8(read)?, lines, "{codec}");
         if codec != "zstd" {
             let first = take(&reader(broker.address(), &topic, 1)?, 500)?;
-            assert_eq!(text(&first[499]), "line 499 of many that look much alike", "{codec}");
+            assert_eq!(
+                text(&first[499]),
+                "line 499 of many that look much alike",
+                "{codec}"
+            );
             let producer: FutureProducer = client(broker.address(), &[("compression.type", codec)])?;
             let sent = join_all((0..100).map(|_| {
-                producer.send(FutureRecord::<(), str>::to(&topic).payload("the same again and again"), PATIENCE)
+                producer.send(
+                    FutureRecord::<(), str>::to(&topic).payload("the same again and again"),
+                    PATIENCE,
+                )
             }));
             assert!(sent.await.iter().all(Result::is_ok), "{codec}");
         }
@@ -128,7 +178,12 @@ async fn partitions_keep_their_order_and_are_apart() -> Result<()> {
     let producer: FutureProducer = client(broker.address(), &[("enable.idempotence", "true")])?;
     let values: Vec<String> = (0..3000).map(|n| n.to_string()).collect();
     let sent = join_all(values.iter().enumerate().map(|(n, value)| {
-        producer.send(FutureRecord::<(), str>::to(&topic).partition(n as i32 % 6).payload(value), PATIENCE)
+        producer.send(
+            FutureRecord::<(), str>::to(&topic)
+                .partition(n as i32 % 6)
+                .payload(value),
+            PATIENCE,
+        )
     }));
     assert!(sent.await.iter().all(Result::is_ok));
     let mut last = [-1_i64; 6];
@@ -137,7 +192,11 @@ async fn partitions_keep_their_order_and_are_apart() -> Result<()> {
         let number: i64 = text(&message).parse()?;
         let partition = message.partition() as usize;
         assert_eq!(number % 6, partition as i64);
-        assert!(number > last[partition], "partition {partition}: {number} after {}", last[partition]);
+        assert!(
+            number > last[partition],
+            "partition {partition}: {number} after {}",
+            last[partition]
+        );
         last[partition] = number;
         seen[partition] += 1;
     }
@@ -151,11 +210,19 @@ async fn a_record_beyond_the_topics_limit_is_refused_as_too_large() -> Result<()
     let topic = new_topic(broker.address(), "limit", 1, &[("max.message.bytes", "5000")]).await?;
     let producer: FutureProducer = client(broker.address(), &[("enable.idempotence", "true")])?;
     let large = vec![b'x'; 6000];
-    let refused = producer.send(FutureRecord::<(), [u8]>::to(&topic).payload(&large), PATIENCE).await;
+    let refused = producer
+        .send(FutureRecord::<(), [u8]>::to(&topic).payload(&large), PATIENCE)
+        .await;
     let (error, _) = refused.err().context("a record that is too large was taken")?;
-    assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::MessageSizeTooLarge));
+    assert_eq!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge)
+    );
     producer
-        .send(FutureRecord::<(), [u8]>::to(&topic).payload(&large[..4000]), PATIENCE)
+        .send(
+            FutureRecord::<(), [u8]>::to(&topic).payload(&large[..4000]),
+            PATIENCE,
+        )
         .await
         .map_err(|(error, _)| error)?;
     Ok(())
@@ -165,7 +232,11 @@ async fn a_record_beyond_the_topics_limit_is_refused_as_too_large() -> Result<()
 async fn a_waiting_consumer_is_woken_by_a_record() -> Result<()> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "wake", 1, &[]).await?;
-    let settings = [("group.id", "w"), ("fetch.wait.max.ms", "20000"), ("enable.auto.commit", "false")];
+    let settings = [
+        ("group.id", "w"),
+        ("fetch.wait.max.ms", "20000"),
+        ("enable.auto.commit", "false"),
+    ];
     let consumer: rdkafka::consumer::BaseConsumer = client(broker.address(), &settings)?;
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, rdkafka::Offset::Beginning)?;
@@ -190,17 +261,30 @@ async fn offsets_are_found_by_time() -> Result<()> {
     let producer: FutureProducer = client(broker.address(), &[("linger.ms", "50")])?;
     let base = 1_700_000_000_000_i64;
     let sent = join_all((0..200).map(|n| {
-        producer.send(FutureRecord::<(), str>::to(&topic).payload("x").timestamp(base + n * 1000), PATIENCE)
+        producer.send(
+            FutureRecord::<(), str>::to(&topic)
+                .payload("x")
+                .timestamp(base + n * 1000),
+            PATIENCE,
+        )
     }));
     assert!(sent.await.iter().all(Result::is_ok));
     let consumer = reader(broker.address(), &topic, 1)?;
-    for (time, expected) in
-        [(base, 0), (base + 1, 1), (base + 100_000, 100), (base + 198_500, 199), (0, 0)]
-    {
+    for (time, expected) in [
+        (base, 0),
+        (base + 1, 1),
+        (base + 100_000, 100),
+        (base + 198_500, 199),
+        (0, 0),
+    ] {
         let mut list = rdkafka::TopicPartitionList::new();
         list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(time))?;
         let found = consumer.offsets_for_times(list, PATIENCE)?;
-        assert_eq!(found.elements()[0].offset(), rdkafka::Offset::Offset(expected), "{time}");
+        assert_eq!(
+            found.elements()[0].offset(),
+            rdkafka::Offset::Offset(expected),
+            "{time}"
+        );
     }
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(base + 1_000_000))?;
@@ -214,7 +298,11 @@ async fn an_offset_out_of_range_resets_and_an_unknown_topic_is_an_error() -> Res
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "range", 1, &[]).await?;
     kcat(broker.address(), &["-P", "-t", &topic], b"a\nb\nc\n")?;
-    let settings = [("group.id", "r"), ("auto.offset.reset", "earliest"), ("enable.auto.commit", "false")];
+    let settings = [
+        ("group.id", "r"),
+        ("auto.offset.reset", "earliest"),
+        ("enable.auto.commit", "false"),
+    ];
     let consumer: rdkafka::consumer::BaseConsumer = client(broker.address(), &settings)?;
     let mut list = rdkafka::TopicPartitionList::new();
     list.add_partition_offset(&topic, 0, rdkafka::Offset::Offset(1000))?;
@@ -222,8 +310,13 @@ async fn an_offset_out_of_range_resets_and_an_unknown_topic_is_an_error() -> Res
     assert_eq!(next(&consumer)?.offset(), 0);
     let missing = fresh("missing");
     let metadata = consumer.fetch_metadata(Some(&missing), PATIENCE)?;
-    let error = metadata.topics()[0].error().context("an unknown topic has an error")?;
-    assert_eq!(RDKafkaErrorCode::from(error), RDKafkaErrorCode::UnknownTopicOrPartition);
+    let error = metadata.topics()[0]
+        .error()
+        .context("an unknown topic has an error")?;
+    assert_eq!(
+        RDKafkaErrorCode::from(error),
+        RDKafkaErrorCode::UnknownTopicOrPartition
+    );
     Ok(())
 }
 
@@ -236,7 +329,10 @@ async fn a_producer_and_a_consumer_go_on_after_a_restart_of_the_broker() -> Resu
     for round in 0..3 {
         let values: Vec<String> = (0..300).map(|n| format!("{round}/{n}")).collect();
         let sent = join_all(values.iter().map(|value| {
-            producer.send(FutureRecord::<str, str>::to(&topic).key(value).payload(value), PATIENCE)
+            producer.send(
+                FutureRecord::<str, str>::to(&topic).key(value).payload(value),
+                PATIENCE,
+            )
         }));
         assert!(sent.await.iter().all(Result::is_ok));
         assert_eq!(broker.stop()?, 0, "a clean end");
@@ -267,8 +363,15 @@ async fn acks_none_one_and_all_store_alike() -> Result<()> {
                 .map_err(|(error, _)| error)?;
         }
         producer.flush(PATIENCE)?;
-        let read: Vec<String> = take(&reader(broker.address(), &topic, 1)?, 20)?.iter().map(text).collect();
-        assert_eq!(read, (0..20).map(|n| n.to_string()).collect::<Vec<_>>(), "acks={acks}");
+        let read: Vec<String> = take(&reader(broker.address(), &topic, 1)?, 20)?
+            .iter()
+            .map(text)
+            .collect();
+        assert_eq!(
+            read,
+            (0..20).map(|n| n.to_string()).collect::<Vec<_>>(),
+            "acks={acks}"
+        );
     }
     Ok(())
 }
