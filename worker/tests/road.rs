@@ -59,6 +59,25 @@ async fn a_tile_that_cannot_be_rendered_comes_back_as_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_the_topic_refuses_becomes_an_error_and_the_partition_moves_on() {
+    let lab = Lab::with_small_results(20_000).await;
+    let worker = lab.worker(1).await;
+    let large = Picture::new(1, Size::new(128, 128), 128, "sharpen");
+    large.send(&lab, 0..1);
+    let results = lab.results(large.job, 1);
+    assert!(
+        results[&0].0.error.as_ref().unwrap().contains("refuses a record"),
+        "{:?}",
+        results[&0].0
+    );
+    let small = Picture::new(2, Size::new(32, 32), 32, "sharpen");
+    small.send(&lab, 0..1);
+    small.check(&lab.results(small.job, 1));
+    lab.stop(worker).await.unwrap();
+    assert_eq!(lab.committed()[0], (Some(2), 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_does_not_parse_goes_to_dead_letters_and_the_partition_moves_on() {
     let lab = Lab::new().await;
     let worker = lab.worker(1).await;

@@ -11,6 +11,7 @@ use azulejo_worker::config::Settings;
 use azulejo_worker::drain::Stage;
 use azulejo_worker::{Worker, WorkerError};
 use rdkafka::TopicPartitionList;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord};
@@ -42,11 +43,27 @@ pub struct Picture {
 
 impl Lab {
     pub async fn new() -> Self {
+        Self::start(None).await
+    }
+
+    /// With a topic of results that takes records of at most `bytes`, as someone else may have made it.
+    pub async fn with_small_results(bytes: usize) -> Self {
+        Self::start(Some(bytes)).await
+    }
+
+    async fn start(results: Option<usize>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Self::config(&folder);
         let broker = outside(|| start_on_free_port(config).unwrap());
         let kafka = KafkaSettings::new(broker.address().to_string());
         let topics = Topics::default();
+        if let Some(bytes) = results.map(|bytes| bytes.to_string()) {
+            let admin: AdminClient<_> = kafka.client("test").create().unwrap();
+            let topic = NewTopic::new(&topics.results, 1, TopicReplication::Fixed(1))
+                .set("max.message.bytes", &bytes);
+            let made = admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap();
+            assert!(made.iter().all(Result::is_ok), "{made:?}");
+        }
         let settings = TopicSettings {
             task_partitions: PARTITIONS,
             result_partitions: 2,
