@@ -215,3 +215,43 @@ fn a_stopped_or_failed_application_leaves_no_file() {
     assert_eq!(error.kind(), FileErrorKind::Damaged);
     assert!(!to.exists());
 }
+
+#[test]
+fn tiff_gives_back_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in PixelFormat::ALL {
+        for size in [
+            Size::new(301, 603),
+            Size::new(256, 256),
+            Size::new(1, 1),
+            Size::new(700, 3),
+        ] {
+            let image = common::noise_image(size, format);
+            let path = folder.path().join("a.tif");
+            write(&path, FileKind::Tiff, &image, 1);
+            assert_eq!(read(&path), image, "{format} {size}");
+            let (x, y) = probe(&path, &Limits::default())
+                .unwrap()
+                .metadata
+                .resolution
+                .unwrap();
+            assert!((x - 3000.0).abs() < 0.1 && (y - 2000.0).abs() < 0.1);
+        }
+    }
+}
+
+#[test]
+fn webp_gives_back_colour_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in [PixelFormat::RGB8, PixelFormat::RGBA8] {
+        let image = common::noise_image(Size::new(301, 203), format);
+        let path = folder.path().join("a.webp");
+        write(&path, FileKind::WebP, &image, 1);
+        assert_eq!(read(&path), image, "{format}");
+    }
+    assert!(
+        FileKind::WebP
+            .check(Size::new(20_000, 10), PixelFormat::RGB8)
+            .is_err()
+    );
+}

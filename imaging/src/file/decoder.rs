@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::jpeg_read::JpegReader;
 use super::png_read::PngReader;
+use super::tiff_read::TiffReader;
+use super::webp::WebPReader;
 use super::{FileError, FileKind, ImageInfo, Limits};
 
 /// The rows that [`Decoder::next_rows`] gave.
@@ -27,6 +29,8 @@ pub struct Decoder {
 enum Reader {
     Png(Box<PngReader>),
     Jpeg(Box<JpegReader>),
+    Tiff(Box<TiffReader>),
+    WebP(Box<WebPReader>),
 }
 
 /// Bytes of a strip, about: large enough to be quick, small beside everything else.
@@ -53,21 +57,17 @@ impl Decoder {
             .map_err(|error| FileError::reading(&error))?;
         let kind = FileKind::from_magic(&magic).ok_or_else(FileError::not_an_image)?;
         file.rewind()?;
-        let (info, reader) = match kind {
-            FileKind::Png => {
-                let (info, reader) = PngReader::open(file, length, limits)?;
-                (info, Reader::Png(Box::new(reader)))
-            }
-            FileKind::Jpeg => {
-                let (info, reader) = JpegReader::open(file, length, limits)?;
-                (info, Reader::Jpeg(Box::new(reader)))
-            }
-            FileKind::Tiff | FileKind::WebP => {
-                return Err(FileError::unsupported(format!(
-                    "{kind} files are not read; send PNG or JPEG"
-                )));
-            }
-        };
+        let (info, reader) =
+            no_panic(|| match kind {
+                FileKind::Png => PngReader::open(file, length, limits)
+                    .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
+                FileKind::Jpeg => JpegReader::open(file, length, limits)
+                    .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
+                FileKind::Tiff => TiffReader::open(file, limits)
+                    .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
+                FileKind::WebP => WebPReader::open(file, limits)
+                    .map(|(info, reader)| (info, Reader::WebP(Box::new(reader)))),
+            })?;
         Ok(Self {
             info,
             reader,
@@ -93,10 +93,13 @@ impl Decoder {
         let stride = size.width as usize * self.info.format.bytes_per_pixel();
         let rows = (STRIP_BYTES / stride).clamp(1, (size.height - self.next) as usize);
         buffer.resize(rows * stride, 0);
-        match &mut self.reader {
-            Reader::Png(reader) => reader.read_rows(buffer, stride)?,
-            Reader::Jpeg(reader) => reader.read_rows(buffer)?,
-        }
+        let reader = &mut self.reader;
+        no_panic(|| match reader {
+            Reader::Png(reader) => reader.read_rows(buffer, stride),
+            Reader::Jpeg(reader) => reader.read_rows(buffer),
+            Reader::Tiff(reader) => reader.read_rows(buffer),
+            Reader::WebP(reader) => reader.read_rows(buffer),
+        })?;
         let span = RowSpan {
             y: self.next,
             rows: rows as u32,
@@ -109,4 +112,11 @@ impl Decoder {
         }
         Ok(Some(span))
     }
+}
+
+/// Runs a decoder. They are written not to panic; should one do so on data that nobody has tried yet, that is an image
+/// which cannot be read and not the end of the caller.
+fn no_panic<T>(decode: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(FileError::damaged("the decoder gave up on it")))
 }

@@ -1,11 +1,13 @@
 //! Writing: one encoder over all formats, rows from top to bottom.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::jpeg_write::JpegWriter;
 use super::png_write::PngWriter;
+use super::tiff_write::TiffWriter;
+use super::webp::WebPWriter;
 use super::{FileError, FileKind, Metadata};
 use crate::{PixelFormat, Size};
 
@@ -40,6 +42,8 @@ pub struct Encoder {
 enum Writer {
     Png(PngWriter),
     Jpeg(JpegWriter),
+    Tiff(TiffWriter),
+    WebP(WebPWriter),
 }
 
 /// The file, buffered, counting what was written.
@@ -53,6 +57,13 @@ impl Output {
     pub(super) fn finish(mut self) -> std::io::Result<u64> {
         self.file.flush()?;
         Ok(self.written)
+    }
+
+    /// The same after writing `bytes` over what is at `position`.
+    pub(super) fn finish_with(mut self, position: u64, bytes: &[u8]) -> std::io::Result<u64> {
+        self.file.seek(SeekFrom::Start(position))?;
+        self.file.write_all(bytes)?;
+        self.finish()
     }
 }
 
@@ -99,11 +110,8 @@ impl Encoder {
         let writer = match kind {
             FileKind::Png => Writer::Png(PngWriter::new(output, options, size, format, &metadata)?),
             FileKind::Jpeg => Writer::Jpeg(JpegWriter::new(output, options, size, format, &metadata)?),
-            FileKind::Tiff | FileKind::WebP => {
-                return Err(FileError::unsupported(format!(
-                    "{kind} files are not written; choose png or jpeg"
-                )));
-            }
+            FileKind::Tiff => Writer::Tiff(TiffWriter::new(output, size, format, &metadata)?),
+            FileKind::WebP => Writer::WebP(WebPWriter::new(output, size, format, &metadata)),
         };
         Ok(Self {
             writer,
@@ -129,6 +137,11 @@ impl Encoder {
         match &mut self.writer {
             Writer::Png(writer) => writer.write_rows(rows),
             Writer::Jpeg(writer) => writer.write_rows(rows),
+            Writer::Tiff(writer) => writer.write_rows(rows),
+            Writer::WebP(writer) => {
+                writer.write_rows(rows);
+                Ok(())
+            }
         }
     }
 
@@ -146,6 +159,8 @@ impl Encoder {
         match self.writer {
             Writer::Png(writer) => writer.finish(),
             Writer::Jpeg(writer) => writer.finish(),
+            Writer::Tiff(writer) => writer.finish(),
+            Writer::WebP(writer) => writer.finish(),
         }
     }
 }

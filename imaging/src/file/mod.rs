@@ -20,6 +20,9 @@ mod png_read;
 mod png_write;
 mod scratch;
 mod splice;
+mod tiff_read;
+mod tiff_write;
+mod webp;
 
 use std::path::Path;
 
@@ -93,6 +96,9 @@ impl Limits {
         Ok(())
     }
 }
+
+/// Most pixels of a WebP that is written: the whole image is held in memory.
+const MAX_WEBP_PIXELS: u64 = 1 << 27;
 
 /// The file formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,6 +197,9 @@ impl FileKind {
                 Some("holds 65535 pixels a side at most")
             }
             Self::WebP if !eight => Some("holds 8 bit only"),
+            Self::WebP if size.pixels() > MAX_WEBP_PIXELS => {
+                Some("is coded in memory, 134 megapixels at most")
+            }
             Self::WebP if size.width > 16383 || size.height > 16383 => {
                 Some("holds 16383 pixels a side at most")
             }

@@ -1,0 +1,255 @@
+//! Damaged files: an error that says so, never a panic, never much memory; and metadata that carries over.
+#![cfg(feature = "files")]
+
+mod common;
+
+use std::path::Path;
+
+use azulejo_imaging::file::{
+    ApplyOptions, Decoder, EncodeOptions, Encoder, FileError, FileErrorKind, FileKind, Limits, Metadata,
+    Orientation, apply_file, probe,
+};
+use azulejo_imaging::{PixelFormat, Recipe, Size, apply};
+
+fn file(kind: FileKind, metadata: &Metadata) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let image = common::noise_image(Size::new(60, 40), PixelFormat::RGB8);
+    let options = EncodeOptions {
+        keep_exif: true,
+        ..EncodeOptions::default()
+    };
+    let mut encoder = Encoder::create(&path, kind, &options, image.size(), image.format(), metadata).unwrap();
+    encoder.write_rows(image.bytes()).unwrap();
+    encoder.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<u8>, FileError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, bytes).unwrap();
+    let mut decoder = Decoder::open(&path, &Limits::default())?;
+    let (mut all, mut strip) = (Vec::new(), Vec::new());
+    while decoder.next_rows(&mut strip)?.is_some() {
+        all.extend_from_slice(&strip);
+    }
+    Ok(all)
+}
+
+/// Sets the bytes at `at` and, for a PNG header, its checksum.
+fn patched(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at..at + with.len()].copy_from_slice(with);
+    bytes
+}
+
+fn header(png: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
+    let bytes = patched(png, at, with);
+    let crc = crc32fast::hash(&bytes[12..29]).to_be_bytes();
+    patched(&bytes, 29, &crc)
+}
+
+fn position(bytes: &[u8], of: &[u8]) -> usize {
+    bytes.windows(of.len()).position(|window| window == of).unwrap()
+}
+
+#[test]
+fn twenty_kinds_of_damage_are_errors() {
+    let [png, jpeg, tiff, webp] = FileKind::ALL.map(|kind| file(kind, &Metadata::default()));
+    let data = position(&png, b"IDAT");
+    let scan = position(&jpeg, &[0xff, 0xda]);
+    let frame = position(&jpeg, &[0xff, 0xc0]);
+    let directory = u32::from_le_bytes(tiff[4..8].try_into().unwrap()) as usize;
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("png cut in the header", png[..20].to_vec()),
+        ("png cut in the data", png[..data + 500].to_vec()),
+        ("png without its end", png[..png.len() - 12].to_vec()),
+        ("png with a wrong header checksum", patched(&png, 29, &[0])),
+        (
+            "png with a wrong data checksum",
+            patched(&png, data + 60, &[png[data + 60] ^ 1]),
+        ),
+        ("png without width", header(&png, 16, &[0, 0, 0, 0])),
+        ("png of unknown colour type", header(&png, 25, &[5])),
+        ("png of impossible depth", header(&png, 24, &[3])),
+        (
+            "png with a palette type and no palette",
+            header(&png, 24, &[8, 3]),
+        ),
+        ("png of unknown interlace method", header(&png, 28, &[7])),
+        (
+            "png that is taller than its data",
+            header(&png, 20, &[0, 0, 0, 50]),
+        ),
+        ("png with a chunk of 4 GiB", patched(&png, data - 4, &[0xff; 4])),
+        (
+            "png without data",
+            [&png[..data - 4], &png[png.len() - 12..]].concat(),
+        ),
+        ("jpeg of a start marker", jpeg[..2].to_vec()),
+        ("jpeg cut in the headers", jpeg[..scan - 20].to_vec()),
+        ("jpeg cut in the data", jpeg[..jpeg.len() / 2].to_vec()),
+        ("jpeg without height", patched(&jpeg, frame + 5, &[0, 0])),
+        ("jpeg of no components", patched(&jpeg, frame + 9, &[0])),
+        (
+            "tiff whose directory lies outside",
+            patched(&tiff, 4, &[0xff, 0xff, 0xff, 0x7f]),
+        ),
+        ("tiff cut in the directory", tiff[..directory + 10].to_vec()),
+        ("tiff without entries", patched(&tiff, directory, &[0, 0])),
+        (
+            "tiff without data",
+            [&tiff[..8], &vec![0; directory - 8][..], &tiff[directory..]].concat(),
+        ),
+        ("webp cut in the data", webp[..webp.len() / 2].to_vec()),
+        ("webp of a header", webp[..16].to_vec()),
+    ];
+    assert!(cases.len() >= 20);
+    for (name, bytes) in cases {
+        let error = decode(&bytes)
+            .err()
+            .unwrap_or_else(|| panic!("{name}: read without an error"));
+        let kind = error.kind();
+        assert!(
+            matches!(
+                kind,
+                FileErrorKind::Damaged | FileErrorKind::NotAnImage | FileErrorKind::Unsupported
+            ),
+            "{name}: {kind:?} {error}"
+        );
+    }
+}
+
+#[test]
+fn any_byte_may_be_wrong_without_a_panic() {
+    let mut state = 7u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % below
+    };
+    for kind in FileKind::ALL {
+        let whole = file(kind, &Metadata::default());
+        for _ in 0..150 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(4) {
+                let at = if random(2) == 0 {
+                    random(bytes.len())
+                } else {
+                    random(bytes.len().min(120))
+                };
+                bytes[at] = random(256) as u8;
+            }
+            // Whether it still reads is the file's luck; that this returns is the promise.
+            let _ = decode(&bytes);
+        }
+    }
+}
+
+#[test]
+fn profile_and_resolution_carry_over_and_exif_only_when_asked() {
+    let mut icc = vec![7u8; 300];
+    icc[16..20].copy_from_slice(b"RGB ");
+    let exif = b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec();
+    let metadata = Metadata {
+        icc: Some(icc.clone()),
+        resolution: Some((4000.0, 4000.0)),
+        exif: Some(exif.clone()),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for kind in FileKind::ALL {
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, file(kind, &metadata)).unwrap();
+        let read = probe(&from, &Limits::default()).unwrap().metadata;
+        assert_eq!(read.icc.as_ref(), Some(&icc), "{kind}");
+        if matches!(kind, FileKind::Png | FileKind::Jpeg | FileKind::WebP) {
+            assert_eq!(read.exif.as_ref(), Some(&exif), "{kind}");
+        }
+        run("sharpen", &from, &to);
+        let read = probe(&to, &Limits::default()).unwrap().metadata;
+        assert_eq!(read.icc.as_ref(), Some(&icc), "{kind}");
+        assert_eq!(read.exif, None, "{kind}");
+        if kind != FileKind::WebP {
+            let (x, y) = read.resolution.unwrap();
+            assert!(
+                (x - 4000.0).abs() < 25.0 && (y - 4000.0).abs() < 25.0,
+                "{kind}: {x} {y}"
+            );
+        }
+        if kind != FileKind::WebP {
+            // A colour profile does not belong to a gray result.
+            run("grayscale", &from, &to);
+            assert_eq!(
+                probe(&to, &Limits::default()).unwrap().metadata.icc,
+                None,
+                "{kind}"
+            );
+        }
+    }
+}
+
+fn run(recipe: &str, from: &Path, to: &Path) {
+    let recipe: Recipe = recipe.parse().unwrap();
+    apply_file(&recipe, from, to, &ApplyOptions::default(), &mut |_| true).unwrap();
+}
+
+#[test]
+fn exif_orientation_is_applied_and_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("a.png"), folder.path().join("b.png"));
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+    std::fs::write(
+        &from,
+        file(
+            FileKind::Png,
+            &Metadata {
+                exif: Some(exif),
+                ..Metadata::default()
+            },
+        ),
+    )
+    .unwrap();
+    let info = probe(&from, &Limits::default()).unwrap();
+    assert_eq!(info.orientation, Orientation::Rotate90);
+    assert_eq!(info.size(), Size::new(40, 60));
+    let options = ApplyOptions {
+        encode: EncodeOptions {
+            keep_exif: true,
+            ..EncodeOptions::default()
+        },
+        ..ApplyOptions::default()
+    };
+    let recipe: Recipe = "invert".parse().unwrap();
+    apply_file(&recipe, &from, &to, &options, &mut |_| true).unwrap();
+    let after = probe(&to, &Limits::default()).unwrap();
+    assert_eq!(after.orientation, Orientation::Upright);
+    assert!(after.metadata.exif.is_some());
+    let image = common::noise_image(Size::new(60, 40), PixelFormat::RGB8);
+    let expected = apply(&"rotate_90|invert".parse().unwrap(), &image).unwrap();
+    assert_eq!(
+        decode(&std::fs::read(&to).unwrap()).unwrap(),
+        expected.into_bytes()
+    );
+}
+
+#[test]
+fn cmyk_and_ycck_jpeg_become_rgb() {
+    let ink = [40u8, 120, 200, 30];
+    let light = [0, 1, 2].map(|i| ((255 - u32::from(ink[i])) * (255 - u32::from(ink[3])) / 255) as u8);
+    for color in [jpeg_encoder::ColorType::Cmyk, jpeg_encoder::ColorType::CmykAsYcck] {
+        let mut bytes = Vec::new();
+        let encoder = jpeg_encoder::Encoder::new(&mut bytes, 100);
+        encoder.encode(&ink.repeat(32 * 32), 32, 32, color).unwrap();
+        let pixels = decode(&bytes).unwrap();
+        assert_eq!(pixels.len(), 32 * 32 * 3);
+        for (pixel, light) in pixels.iter().zip(light.iter().cycle()) {
+            assert!(
+                pixel.abs_diff(*light) <= 4,
+                "{color:?}: {:?} for {light:?}",
+                &pixels[..3]
+            );
+        }
+    }
+}
