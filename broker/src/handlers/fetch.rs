@@ -121,9 +121,16 @@ fn read_all(version: i16, body: &FetchRequest, wanted: &[Wanted]) -> Found {
             let room = limit.saturating_sub(found.bytes);
             let most = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(room);
             let read = partition.read(asked.fetch_offset, most as u64, found.bytes == 0);
+            // A batch can be read a moment before the end of the log is moved behind it.
+            let read_to = read
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .map_or(0, |range| range.next_offset);
+            let end = partition.log_end().max(read_to);
             let data = data
-                .with_high_watermark(partition.log_end())
-                .with_last_stable_offset(partition.log_end())
+                .with_high_watermark(end)
+                .with_last_stable_offset(end)
                 .with_log_start_offset(partition.log_start());
             partitions.push(match read {
                 Ok(Some(range)) if range.length <= MAX_PLACEHOLDER => {

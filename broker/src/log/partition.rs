@@ -14,7 +14,7 @@ use super::batch::{BatchError, BatchHeader, check_produced, stored_prefix};
 use super::checkpoint::{Checkpoint, sync_folder};
 use super::producers::{Producers, SequenceError, Verdict};
 use super::recovery;
-use super::segment::Segment;
+use super::segment::{Segment, Walk};
 use super::waiters::Waiters;
 use crate::config::FsyncPolicy;
 use crate::wire::response::FileRange;
@@ -306,18 +306,14 @@ impl Partition {
         if offset == end {
             return Ok(None);
         }
-        let Some((segment, position, first)) = self.find(offset)? else {
+        let Some((segment, position, first_size)) = self.find(offset)? else {
             return Ok(None);
         };
         let whole = segment.whole_batches(position, position.saturating_add(max_bytes))?;
         let (to, next_offset) = match whole {
             Some(found) => found,
             None if at_least_one => {
-                let first = match first {
-                    Some(size) => size,
-                    None => super::segment::Walk::new(&segment).header(position)?.size,
-                };
-                let to = position + first;
+                let to = position + first_size;
                 segment
                     .whole_batches(position, to)?
                     .unwrap_or((to, segment.next_offset()))
@@ -330,12 +326,12 @@ impl Partition {
             segment,
             position,
             length,
+            next_offset,
         }))
     }
 
-    /// The segment and position of the batch that holds `offset`, and its size if that is known.
-    #[expect(clippy::type_complexity, reason = "three plain values for one caller")]
-    fn find(&self, offset: i64) -> io::Result<Option<(Arc<Segment>, u64, Option<u64>)>> {
+    /// The segment, position and size of the batch that holds `offset`.
+    fn find(&self, offset: i64) -> io::Result<Option<(Arc<Segment>, u64, u64)>> {
         let segments = self.segments();
         let cursor = locked(&self.cursors)
             .iter()
@@ -346,7 +342,11 @@ impl Partition {
                 .iter()
                 .find(|s| s.base_offset() == base && position < s.len());
             if let Some(segment) = segment {
-                return Ok(Some((Arc::clone(segment), position, None)));
+                // A cursor is a guess: an append may have come between its two halves.
+                let header = Walk::new(segment).header(position)?;
+                if header.base_offset == offset {
+                    return Ok(Some((Arc::clone(segment), position, header.size)));
+                }
             }
         }
         let first = segments
@@ -357,7 +357,7 @@ impl Partition {
                 continue;
             }
             if let Some((position, header)) = segment.locate(offset)? {
-                return Ok(Some((Arc::clone(segment), position, Some(header.size))));
+                return Ok(Some((Arc::clone(segment), position, header.size)));
             }
         }
         Ok(None)

@@ -19,6 +19,8 @@ pub struct FileRange {
     pub position: u64,
     /// Number of bytes.
     pub length: usize,
+    /// Offset after the last record.
+    pub next_offset: i64,
 }
 
 /// A part of a frame.

@@ -23,6 +23,8 @@ pub fn broker_with(change: impl FnOnce(&mut BrokerConfig)) -> TestBroker {
     let folder = tempfile::tempdir().unwrap();
     let mut config = BrokerConfig::new(folder.path());
     config.initial_rebalance_delay = Duration::from_millis(10);
+    // The records of the tests are of 1970: retention would take them.
+    config.maintenance_interval = Duration::from_secs(3600);
     change(&mut config);
     TestBroker {
         running: start_on_free_port(config).unwrap(),
