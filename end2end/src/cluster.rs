@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::process::{Program, bin_dir};
+use crate::images::{self, Pixels};
+use crate::process::{Program, bin_dir, command};
 
 /// What differs from one test to the next.
 #[derive(Debug, Clone)]
@@ -148,6 +149,24 @@ impl Cluster {
     /// The server's address as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.listen)
+    }
+
+    /// What `azulejo apply` makes of `file`, on this machine alone. The input stays at `in.EXTENSION`.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn apply(&self, recipe: &str, file: &[u8], extension: &str) -> Result<Pixels> {
+        let (from, to) = (self.path(&format!("in.{extension}")), self.path("applied.png"));
+        std::fs::write(&from, file)?;
+        let output = command("azulejo")?
+            .args(["apply", recipe, &from, &to, "--force"])
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "apply {recipe}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        images::decode(&std::fs::read(&to)?)
     }
 
     /// The broker's address.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use azulejo_end2end::browser::Browser;
-use azulejo_end2end::{Cluster, ClusterOptions, definition, images};
+use azulejo_end2end::{Cluster, ClusterOptions, images};
 use fantoccini::Locator;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ async fn hydrated(browser: &Browser) -> Result<()> {
 async fn browser_a_picture_goes_in_its_tiles_land_and_the_result_comes_out() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::default()).await?;
     let browser = Browser::start(1440, 1060).await?;
-    let input = images::photo(3072, 2048, 21);
+    let input = images::photo(4096, 3072, 21);
     let path = cluster.path("coast.png");
     std::fs::write(&path, images::png(&input)?)?;
 
@@ -55,12 +55,12 @@ async fn browser_a_picture_goes_in_its_tiles_land_and_the_result_comes_out() -> 
         .await?
         .send_keys(&path)
         .await?;
-    browser.run("const t = document.querySelector('input[name=transformation]'); t.value = 'blur:sigma=30|sharpen'; t.dispatchEvent(new Event('input', { bubbles: true }));").await?;
+    browser.run("const t = document.querySelector('input[name=transformation]'); t.value = 'blur:sigma=90|sharpen'; t.dispatchEvent(new Event('input', { bubbles: true }));").await?;
     browser
         .wait_for(
             "the estimate",
             SOON,
-            "return document.querySelector('.estimate')?.innerText.includes('24')",
+            "return document.querySelector('.estimate')?.innerText.includes('48')",
         )
         .await?;
     keep(&browser, "studio.png").await?;
@@ -78,8 +78,8 @@ async fn browser_a_picture_goes_in_its_tiles_land_and_the_result_comes_out() -> 
             "return location.pathname.startsWith('/job/') && !!document.querySelector('svg.mosaic')",
         )
         .await?;
-    let half = "const done = [...document.querySelectorAll('main')].map(m => m.innerText).join(' ').match(/(\\d+)\\s+of\\s+24/); return done && Number(done[1]) >= 8";
-    browser.wait_for("a third of the tiles", JOB, half).await?;
+    let half = "const done = [...document.querySelectorAll('main')].map(m => m.innerText).join(' ').match(/(\\d+)\\s+of\\s+48/); return done && Number(done[1]) >= 8";
+    browser.wait_for("some of the tiles", JOB, half).await?;
     keep(&browser, "job-half.png").await?;
     let download = "return [...document.querySelectorAll('main a')].find(a => a.getAttribute('href')?.startsWith('/download/'))?.href";
     let link = browser.wait_for("the download", JOB, download).await?;

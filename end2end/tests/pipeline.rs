@@ -1,28 +1,11 @@
 //! The road of one image, through real processes: what comes back is the whole-image result, byte for byte.
 
 use anyhow::{Result, ensure};
-use azulejo_end2end::images::{self, Pixels};
+use azulejo_end2end::images;
 use azulejo_end2end::process::command;
 use azulejo_end2end::{Cluster, definition};
 
 const OPERATIONS: [&str; 5] = ["grayscale", "blur", "edge_detection", "sharpen", "rotate_90"];
-
-/// What `azulejo apply` makes of the file, on this machine alone.
-fn apply(cluster: &Cluster, recipe: &str, input: &[u8], extension: &str) -> Result<Pixels> {
-    let (from, to) = (
-        cluster.path(&format!("in.{extension}")),
-        cluster.path("applied.png"),
-    );
-    std::fs::write(&from, input)?;
-    let _ = std::fs::remove_file(&to);
-    let output = command("azulejo")?.args(["apply", recipe, &from, &to]).output()?;
-    ensure!(
-        output.status.success(),
-        "apply {recipe}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    images::decode(&std::fs::read(&to)?)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_png_through_every_operation_equals_apply_and_the_definition() -> Result<()> {
@@ -34,7 +17,7 @@ async fn a_large_png_through_every_operation_equals_apply_and_the_definition() -
         let defined = definition::operation(operation, &input).expect("one of the five");
         result.must_equal(&defined, &format!("{operation} against its definition"))?;
         result.must_equal(
-            &apply(&cluster, operation, &file, "png")?,
+            &cluster.apply(operation, &file, "png")?,
             &format!("{operation} against apply"),
         )?;
     }
@@ -58,7 +41,7 @@ async fn a_jpeg_through_every_operation_equals_apply_and_the_definition() -> Res
         ensure!(
             (jpeg.width, jpeg.height, jpeg.channels) == (defined.width, defined.height, defined.channels)
         );
-        let applied = apply(&cluster, operation, &file, "jpg")?;
+        let applied = cluster.apply(operation, &file, "jpg")?;
         applied.must_equal(&defined, &format!("{operation} against its definition"))?;
         // The same pixels through the same encoder are the same file.
         let encoded = cluster.path("applied.jpg");

@@ -127,7 +127,7 @@ async fn a_child_that_dies_is_restarted_and_said_so() -> Result<()> {
     for name in ["broker", "server", "worker"] {
         let said = log
             .lines()
-            .any(|line| line.contains(name) && line.contains("restart"));
+            .any(|line| line.contains(name) && line.contains("died") && line.contains("started anew"));
         ensure!(said, "the restart of the {name} is not said\n{log}");
     }
     Ok(())
