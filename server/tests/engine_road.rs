@@ -271,3 +271,28 @@ async fn a_region_that_no_record_holds_is_refused_with_the_tile_size_that_fits()
     assert!(error.detail.contains("at most 1536"), "{}", error.detail);
     engine.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_turns_out_to_be_damaged_fails_its_job_with_a_sentence() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    let (upload, _) = rig.upload(Size::new(600, 600), PixelFormat::RGB8);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(&upload.path)
+        .unwrap();
+    file.set_len(upload.bytes / 2).unwrap();
+    let id = engine.submit(upload, "sharpen").await.unwrap().job_id;
+    let job = ended(&engine, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(
+        job.error
+            .as_deref()
+            .is_some_and(|error| error.contains("damaged")),
+        "{:?}",
+        job.error
+    );
+    assert!(!rig.jobs_folder().join(id.to_string()).join("source.raw").exists());
+    engine.shutdown().await;
+}

@@ -36,7 +36,9 @@ pub fn advance(shared: &Arc<Shared>, run: &Arc<Run>) {
         job.encoding = true;
     }
     let (pool, run) = (shared.clone(), run.clone());
-    shared.encoders.submit(move || work(&pool, &run));
+    shared
+        .encoders
+        .submit(move || pool.guarded(&run, || work(&pool, &run)));
 }
 
 fn work(shared: &Arc<Shared>, run: &Arc<Run>) {

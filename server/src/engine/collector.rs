@@ -28,6 +28,7 @@ use super::assembler;
 use super::disk;
 use super::live::Verdict;
 use super::outcome::{Failure, Mark, store_batch};
+use super::quiet::Quiet;
 use super::run::Run;
 use super::shared::Shared;
 use super::store::tiles;
@@ -103,7 +104,7 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer> {
+fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer<Quiet>> {
     let mut config = shared.config.kafka.consumer("azulejo-server-results");
     config
         .set("enable.auto.commit", "false")
@@ -113,11 +114,13 @@ fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer> {
         "group.id",
         format!("{}-server", shared.config.topics.worker_group),
     );
-    config.create().context("cannot make the consumer of results")
+    config
+        .create_with_context(Quiet)
+        .context("cannot make the consumer of results")
 }
 
 /// Assigns every partition; gives, for each, the offset up to which there were records at this moment.
-fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<HashMap<i32, i64>> {
+fn assign(shared: &Shared, consumer: &BaseConsumer<Quiet>) -> anyhow::Result<HashMap<i32, i64>> {
     let topic = &shared.config.topics.results;
     let metadata = consumer
         .fetch_metadata(Some(topic), BROKER_TIMEOUT)

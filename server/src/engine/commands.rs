@@ -30,6 +30,11 @@ impl Engine {
     /// # Errors
     /// 422 when the recipe does not parse or does not suit the image, 507 when the disk has no room for it.
     pub async fn submit(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
+        let (engine, recipe) = (self.clone(), recipe.to_owned());
+        detached(async move { engine.submit_now(upload, &recipe).await }).await
+    }
+
+    async fn submit_now(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
         let shared = &self.shared;
         let now = Timestamp::now_utc();
         let spec = JobSpec::plan(&upload, recipe, &shared.config.limits, &shared.jobs_dir, now)?;
@@ -71,6 +76,11 @@ impl Engine {
     /// # Errors
     /// 404 when there is none, 409 when it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<Job, ApiError> {
+        let engine = self.clone();
+        detached(async move { engine.cancel_now(id).await }).await
+    }
+
+    async fn cancel_now(&self, id: JobId) -> Result<Job, ApiError> {
         let _turn = self.turn(id).await;
         let run = self.shared.core().job(id).map(|job| job.run.clone());
         let Some(run) = run else {
@@ -91,6 +101,11 @@ impl Engine {
     /// # Errors
     /// 404 when there is none, 409 when it is under way or completed, 410 when its file is gone, 507 when the disk is full.
     pub async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
+        let engine = self.clone();
+        detached(async move { engine.retry_now(id).await }).await
+    }
+
+    async fn retry_now(&self, id: JobId) -> Result<Job, ApiError> {
         let _turn = self.turn(id).await;
         let row = self.row(id).await?;
         if !matches!(row.status, JobStatus::Failed | JobStatus::Cancelled) {
@@ -157,6 +172,11 @@ impl Engine {
     /// # Errors
     /// 404 when there is none, 409 while it is under way.
     pub async fn delete(&self, id: JobId) -> Result<(), ApiError> {
+        let engine = self.clone();
+        detached(async move { engine.delete_now(id).await }).await
+    }
+
+    async fn delete_now(&self, id: JobId) -> Result<(), ApiError> {
         let _turn = self.turn(id).await;
         let shared = &self.shared;
         let deleted = shared.store.write(move |db| jobs::delete(db, id)).await;
@@ -193,19 +213,32 @@ impl Engine {
     }
 }
 
+/// Runs a command to its end even when the client goes away in the middle of it.
+async fn detached<T: Send + 'static>(
+    command: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::spawn(command)
+        .await
+        .unwrap_or_else(|error| Err(unfinished(&error)))
+}
+
+fn unfinished(error: &tokio::task::JoinError) -> ApiError {
+    ApiError::new(
+        503,
+        "unavailable",
+        format!("the server could not finish this: {error}"),
+    )
+}
+
 /// Runs work with files off the async runtime's threads.
 pub(super) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        ApiError::new(
-            503,
-            "unavailable",
-            format!("the server could not finish this: {error}"),
-        )
-    })
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| unfinished(&error))
 }
 
 /// Makes the job's folder and moves the upload into it.

@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::quiet::Quiet;
 use super::settings::Change;
 use super::shared::Shared;
 
@@ -30,8 +31,8 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
         "group.id",
         format!("{}-server", shared.config.topics.worker_group),
     );
-    let consumer: BaseConsumer = config
-        .create()
+    let consumer: BaseConsumer<Quiet> = config
+        .create_with_context(Quiet)
         .context("cannot make the consumer of heartbeats")?;
     let mut backlog = assign(shared, &consumer)?;
     while !shared.is_stopping() {
@@ -51,7 +52,7 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
 }
 
 /// Assigns the topic's one partition; gives the offset at which news begins.
-fn assign(shared: &Shared, consumer: &BaseConsumer) -> anyhow::Result<Option<i64>> {
+fn assign(shared: &Shared, consumer: &BaseConsumer<Quiet>) -> anyhow::Result<Option<i64>> {
     let topic = &shared.config.topics.heartbeats;
     let (low, high) = consumer.fetch_watermarks(topic, 0, BROKER_TIMEOUT)?;
     let since = Timestamp::now_utc() - LOOK_BACK;

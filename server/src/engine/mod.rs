@@ -36,6 +36,7 @@ pub mod outbox;
 pub mod outcome;
 pub mod pool;
 pub mod queries;
+pub mod quiet;
 pub mod rate;
 pub mod recovery;
 pub mod run;

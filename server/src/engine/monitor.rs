@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use azulejo_protocol::kafka::ensure_topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use super::quiet::Quiet;
 use super::recovery;
 use super::settings::Change;
 use super::shared::Shared;
@@ -112,7 +113,7 @@ fn probe(shared: &Arc<Shared>) {
         .config
         .kafka
         .client("azulejo-server-probe")
-        .create::<BaseConsumer>();
+        .create_with_context::<_, BaseConsumer<Quiet>>(Quiet);
     let (runtime, client) = match (runtime, client) {
         (Ok(runtime), Ok(client)) => (runtime, client),
         (Err(error), _) => return tracing::error!(%error, "cannot look after the broker"),
@@ -122,8 +123,8 @@ fn probe(shared: &Arc<Shared>) {
     let mut told = String::new();
     while !shared.is_stopping() {
         let _ = client.poll(Duration::ZERO);
-        let made = shared.topics_wanted.swap(false, Ordering::AcqRel);
-        let connected = (!made && has_topics(&client, shared)) || {
+        let wanted = shared.topics_wanted.swap(false, Ordering::AcqRel);
+        let connected = (!wanted && has_topics(&client, shared)) || {
             match runtime.block_on(ensure_topics(
                 &config.kafka,
                 &config.topics,
@@ -151,19 +152,17 @@ fn probe(shared: &Arc<Shared>) {
             shared.events.mark(Change::Health);
             shared.state.wake();
         }
-        nap(
-            shared,
-            if connected {
-                PROBE
-            } else {
-                Duration::from_millis(250)
-            },
-        );
+        let pause = if connected {
+            PROBE
+        } else {
+            Duration::from_millis(250)
+        };
+        nap(shared, pause);
     }
 }
 
 /// Whether the broker answers and has the topic of tasks.
-fn has_topics(client: &BaseConsumer, shared: &Shared) -> bool {
+fn has_topics(client: &BaseConsumer<Quiet>, shared: &Shared) -> bool {
     let topic = &shared.config.topics.tasks;
     client
         .fetch_metadata(Some(topic), PROBE_TIMEOUT)

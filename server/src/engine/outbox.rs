@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use azulejo_protocol::kafka::{KafkaSettings, to_owned_headers};
 use azulejo_protocol::{ControlMessage, JobId, TaskHeader, Topics};
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
+use super::quiet;
 use super::schedule::Grant;
 use super::state::State;
 
@@ -39,7 +41,15 @@ pub enum Parcel {
 /// Takes acknowledgements.
 struct Receipts(Arc<State>);
 
-impl ClientContext for Receipts {}
+impl ClientContext for Receipts {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        quiet::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
 
 impl ProducerContext for Receipts {
     type DeliveryOpaque = Box<Parcel>;

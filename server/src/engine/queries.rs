@@ -158,6 +158,32 @@ impl Engine {
         })
     }
 
+    /// The uploaded file of a job, as it came.
+    ///
+    /// # Errors
+    /// 404 when there is no such job, 410 when the file is gone.
+    pub async fn original_file(&self, id: JobId) -> Result<ResultFile, ApiError> {
+        let row = self.row(id).await?;
+        let kind = kind::of_name(&row.kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let path = JobFolder::new(&self.shared.jobs_dir, id).original();
+        let bytes = tokio::fs::metadata(&path)
+            .await
+            .map_err(|_| {
+                ApiError::new(
+                    410,
+                    "original_gone",
+                    "the uploaded file is gone from the server's disk",
+                )
+            })?
+            .len();
+        Ok(ResultFile {
+            path,
+            filename: row.filename,
+            mime: kind.mime(),
+            bytes,
+        })
+    }
+
     /// A job's picture as far as it is done.
     ///
     /// # Errors

@@ -88,6 +88,8 @@ impl Core {
     /// Adds a job.
     pub fn add(&mut self, job: LiveJob) {
         let id = job.run.spec.id();
+        // An earlier run that has ended in the database may not have left yet.
+        self.remove(id);
         self.jobs.insert(id, job);
         self.waiting.push_back(id);
     }
@@ -103,6 +105,13 @@ impl Core {
             }
         }
         started
+    }
+
+    /// Takes a run out; nothing happens when its job has a newer one.
+    pub fn remove_run(&mut self, run: &Run) {
+        if self.job_of(run).is_some() {
+            self.remove(run.spec.id());
+        }
     }
 
     /// Takes a job out, with all that is outstanding of it.

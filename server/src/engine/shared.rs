@@ -1,5 +1,6 @@
 //! What the engine's threads share, and how a job ends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -150,7 +151,7 @@ impl Shared {
             .write_surely("end a job", move |db| jobs::end(db, id, &ending, at, version))
             // The next start finds the job as it was before.
             .unwrap_or(false);
-        self.core().remove(id);
+        self.core().remove_run(run);
         if completed && ended {
             run.spec.folder.remove_scratch(true);
         }
@@ -158,6 +159,16 @@ impl Shared {
         self.state.wake();
         self.changed(id);
         ended
+    }
+
+    /// Runs work for a job; a panic in it fails the job instead of leaving it under way for ever.
+    pub fn guarded(self: &Arc<Self>, run: &Run, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.fail(
+                run,
+                "the server met a bug while it worked on this image's file; its log says where",
+            );
+        }
     }
 
     /// Writes the mosaic of a job that ends beside its other files.
@@ -187,7 +198,8 @@ impl Shared {
                 .is_some_and(|job| !run.spec.row.decoded && !job.is_rendered());
             if wanted {
                 let shared = self.clone();
-                self.decoders.submit(move || decode::decode(&shared, &run));
+                self.decoders
+                    .submit(move || shared.guarded(&run, || decode::decode(&shared, &run)));
             }
         }
     }

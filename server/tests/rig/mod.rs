@@ -77,24 +77,10 @@ impl Rig {
     }
 
     pub fn engine_with(&self, change: impl FnOnce(&mut EngineConfig)) -> Engine {
-        let mut config = EngineConfig {
-            kafka: self.kafka(),
-            topics: Topics::default(),
-            topic_settings: TopicSettings {
-                task_partitions: TASK_PARTITIONS,
-                ..TopicSettings::default()
-            },
-            data_dir: self.folder.path().join("data"),
-            limits: IntakeLimits {
-                min_side: 1,
-                max_side: 10_000,
-                max_pixels: 1 << 26,
-                max_bytes: 1 << 28,
-                tile_size: 64,
-            },
-            tile_timeout: Duration::from_secs(2),
-            max_attempts: 3,
-        };
+        let mut config = config(
+            &self.broker.address().to_string(),
+            &self.folder.path().join("data"),
+        );
         change(&mut config);
         Engine::start(config).unwrap()
     }
@@ -154,6 +140,32 @@ impl Rig {
     pub fn jobs_folder(&self) -> PathBuf {
         self.folder.path().join("data/jobs")
     }
+}
+
+fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
+    EngineConfig {
+        kafka: KafkaSettings::new(kafka),
+        topics: Topics::default(),
+        topic_settings: TopicSettings {
+            task_partitions: TASK_PARTITIONS,
+            ..TopicSettings::default()
+        },
+        data_dir: data_dir.to_owned(),
+        limits: IntakeLimits {
+            min_side: 1,
+            max_side: 10_000,
+            max_pixels: 1 << 26,
+            max_bytes: 1 << 28,
+            tile_size: 64,
+        },
+        tile_timeout: Duration::from_secs(2),
+        max_attempts: 3,
+    }
+}
+
+/// An engine with small tiles on a given folder.
+pub fn engine_on(kafka: &str, data_dir: &Path) -> Engine {
+    Engine::start(config(kafka, data_dir)).unwrap()
 }
 
 fn reader(kafka: &KafkaSettings, topic: &str, partitions: i32, from: Offset) -> BaseConsumer {
