@@ -27,6 +27,9 @@ use uuid::Uuid;
 
 pub const TASK_PARTITIONS: i32 = 4;
 
+/// Headers and value of a record.
+pub type Record = (Vec<(String, String)>, Vec<u8>);
+
 /// A broker and a data folder.
 pub struct Rig {
     pub broker: Broker,
@@ -111,7 +114,7 @@ impl Rig {
     }
 
     /// Every record of `topic` so far.
-    pub fn records(&self, topic: &str, partitions: i32) -> Vec<(Vec<(String, String)>, Vec<u8>)> {
+    pub fn records(&self, topic: &str, partitions: i32) -> Vec<Record> {
         let consumer = self.reader(topic, partitions);
         let mut records = Vec::new();
         let mut last = Instant::now();
