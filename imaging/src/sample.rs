@@ -4,9 +4,27 @@ use std::borrow::Cow;
 
 use crate::Depth;
 
+/// An unsigned integer as a wider or equal one.
+pub(crate) trait Widen<A>: Copy {
+    fn widen(self) -> A;
+}
+
+macro_rules! widen {
+    ($($from:ty => $to:ty),*) => {
+        $(impl Widen<$to> for $from {
+            #[inline(always)]
+            fn widen(self) -> $to {
+                self.into()
+            }
+        })*
+    };
+}
+
+widen!(u8 => u16, u8 => u32, u16 => u16, u16 => u32, u32 => u32, u64 => u64);
+
 /// `u8` or `u16`.
 pub(crate) trait Sample:
-    Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
+    Widen<u16> + Widen<u32> + Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
 {
     /// The largest value: full intensity, fully opaque.
     const MAX: u32;
@@ -59,6 +77,9 @@ pub(crate) trait Sample:
         }
     }
 
+    /// A row of RGB to luma.
+    fn luma_row(source: &[Self], out: &mut [Self]);
+
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
@@ -85,6 +106,10 @@ impl Sample for u8 {
     #[inline(always)]
     fn wrap(value: u32) -> Self {
         value as u8
+    }
+
+    fn luma_row(source: &[Self], out: &mut [Self]) {
+        crate::operations::luma_row_u8(source, out);
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
@@ -115,6 +140,10 @@ impl Sample for u16 {
     #[inline(always)]
     fn wrap(value: u32) -> Self {
         value as u16
+    }
+
+    fn luma_row(source: &[Self], out: &mut [Self]) {
+        crate::operations::luma_row_u16(source, out);
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {

@@ -6,16 +6,19 @@
 
 use crate::simd::{self, Kernel};
 
-/// Samples that are worked on at a time.
-const BLOCK: usize = 32;
-
 /// What [`vertical`] adds before the shift: 2^15 · 2^8 taken off by [`Interleave`], and the half of 2^16 to round.
 const CORRECTION: i32 = (1 << 23) + (1 << 15);
 
-/// The weights for [`vertical`]: those of a pair of rows, the second zero where there is none.
+/// The weights for [`vertical`], whose number is odd: those of a pair of rows each; the last row is the second of a pair
+/// whose first has the weight zero.
 pub(super) fn pair_weights(weights: &[u32]) -> Vec<[i16; 2]> {
-    let pair = |pair: &[u32]| [pair[0] as i16, pair.get(1).map_or(0, |&weight| weight as i16)];
-    weights.chunks(2).map(pair).collect()
+    let (pairs, last) = weights.as_chunks::<2>();
+    let pairs = pairs
+        .iter()
+        .map(|[first, second]| [*first as i16, *second as i16]);
+    pairs
+        .chain(last.iter().map(|&weight| [0, weight as i16]))
+        .collect()
 }
 
 /// Two rows of sums as signed pairs.
@@ -37,24 +40,14 @@ impl Kernel for Interleave<'_> {
     }
 }
 
-/// `(Σ weights · rows + 2^15) >> 16` for every column of a window of interleaved pairs, handed to `finish` in blocks with
-/// the position of the first.
-pub(super) fn vertical(window: &[&[i16]], weights: &[[i16; 2]], mut finish: impl FnMut(usize, &[u8])) {
-    let length = window.first().map_or(0, |row| row.len() / 2);
-    let mut out = [0u8; BLOCK];
-    for at in (0..length).step_by(BLOCK) {
-        let count = BLOCK.min(length - at);
-        if count < BLOCK {
-            for (lane, to) in out[..count].iter_mut().enumerate() {
-                let products = window.iter().zip(weights).map(|(row, [first, second])| {
-                    let pair = &row[2 * (at + lane)..][..2];
-                    i32::from(pair[0]) * i32::from(*first) + i32::from(pair[1]) * i32::from(*second)
-                });
-                *to = ((products.sum::<i32>() + CORRECTION) >> 16) as u8;
-            }
-        } else {
-            simd::madd::block(window, weights, at, CORRECTION, &mut out);
-        }
-        finish(at, &out[..count]);
+/// `(Σ weights · rows + 2^15) >> 16` for every column of a window of interleaved pairs.
+pub(super) fn vertical(window: &[&[i16]], weights: &[[i16; 2]], out: &mut [u8]) {
+    let done = simd::madd::rows(window, weights, CORRECTION, out);
+    for (column, to) in out.iter_mut().enumerate().skip(done) {
+        let products = window.iter().zip(weights).map(|(row, [first, second])| {
+            let pair = &row[2 * column..][..2];
+            i32::from(pair[0]) * i32::from(*first) + i32::from(pair[1]) * i32::from(*second)
+        });
+        *to = ((products.sum::<i32>() + CORRECTION) >> 16) as u8;
     }
 }

@@ -11,12 +11,12 @@
 
 use super::pairs;
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Sample, Widen};
 use crate::simd::{self, Kernel};
 use crate::{Depth, Region};
 
-/// Pixels in a stripe.
-const STRIPE: u32 = 512;
+/// Bytes that the ring of a stripe may take: half of a usual first-level cache.
+const RING_BYTES: usize = 24 << 10;
 
 /// Convolves with `weights` both ways. They are symmetric, of odd length, and sum to 2^8 (8 bit) or 2^16 (16 bit).
 pub(crate) fn convolve<S: Sample>(
@@ -28,8 +28,11 @@ pub(crate) fn convolve<S: Sample>(
     let stride = output.width as usize * channels;
     let mut samples = vec![S::default(); stride * output.height as usize];
     let opaque = input.is_opaque();
-    for x in (0..output.width).step_by(STRIPE as usize) {
-        let width = STRIPE.min(output.width - x);
+    // A multiple of 32 samples, the block of the vertical pass.
+    let ring_pixels = RING_BYTES / (4 * S::DEPTH.bytes() * (weights.len() + 1) * channels);
+    let stripe_width = ((ring_pixels / 32).clamp(2, 32) * 32) as u32;
+    for x in (0..output.width).step_by(stripe_width as usize) {
+        let width = stripe_width.min(output.width - x);
         let stripe = Stripe {
             input,
             region: Region {
@@ -101,12 +104,10 @@ impl<S: Sample> Stripe<'_, S> {
         let mut ring = vec![vec![0i16; 2 * length]; taps + 1];
         let mut sums = vec![0u16; length];
         let mut above = vec![0u16; length];
-        let mut bytes = Vec::new();
+        let mut finished = vec![0u8; length];
         self.rows(|index, row| {
-            bytes.clear();
-            bytes.extend(row.iter().map(|&sample| sample.into() as u8));
             simd::run(Horizontal {
-                row: &bytes,
+                row,
                 weights: &weights,
                 channels: self.channels,
                 out: &mut sums,
@@ -124,21 +125,13 @@ impl<S: Sample> Stripe<'_, S> {
             let Some(y) = (index + 1).checked_sub(taps) else {
                 return;
             };
-            // The last of an odd number of rows is paired with nothing: its partner has the weight zero.
-            simd::run(pairs::Interleave {
-                first: &above,
-                second: &above,
-                out: &mut ring[index % (taps + 1)],
-            });
-            let window: Vec<&[i16]> = (0..taps.div_ceil(2))
-                .map(|pair| &ring[(y + 2 * pair) % (taps + 1)][..])
-                .collect();
-            let out = self.target(samples, y);
-            pairs::vertical(&window, &pair_weights, |at, sums| {
-                for (to, sum) in out[at..].iter_mut().zip(sums) {
-                    *to = S::wrap(u32::from(*sum));
-                }
-            });
+            // Every other slot, and for the last row the slot in which it is the second.
+            let slots = (0..taps / 2).map(|pair| y + 2 * pair).chain([y + taps - 2]);
+            let window: Vec<&[i16]> = slots.map(|slot| &ring[slot % (taps + 1)][..]).collect();
+            pairs::vertical(&window, &pair_weights, &mut finished);
+            for (to, &sample) in self.target(samples, y).iter_mut().zip(&finished) {
+                *to = S::wrap(u32::from(sample));
+            }
         });
     }
 
@@ -147,13 +140,10 @@ impl<S: Sample> Stripe<'_, S> {
         let taps = self.weights.len();
         let wide: Vec<u64> = self.weights.iter().map(|&weight| weight.into()).collect();
         let mut ring = vec![vec![0u32; self.length()]; taps];
-        let mut words = Vec::new();
         self.rows(|index, row| {
-            words.clear();
-            words.extend(row.iter().map(|&sample| sample.into() as u16));
             let out = &mut ring[index % taps];
             simd::run(Horizontal {
-                row: &words,
+                row,
                 weights: self.weights,
                 channels: self.channels,
                 out,
@@ -176,7 +166,7 @@ impl<S: Sample> Stripe<'_, S> {
     }
 
     /// Colour weighted by alpha, which is the last channel. `A` holds the sums of whole windows.
-    fn premultiplied<A: Sum + Into<u64>>(&self, samples: &mut [S])
+    fn premultiplied<A: Sum + Widen<A> + Into<u64>>(&self, samples: &mut [S])
     where
         A: From<u32>,
     {
@@ -258,7 +248,7 @@ struct Horizontal<'a, I, A> {
     out: &'a mut [A],
 }
 
-impl<I: Copy + Into<A>, A: Sum> Kernel for Horizontal<'_, I, A> {
+impl<I: Widen<A>, A: Sum> Kernel for Horizontal<'_, I, A> {
     type Output = ();
 
     #[inline(always)]
@@ -272,12 +262,12 @@ impl<I: Copy + Into<A>, A: Sum> Kernel for Horizontal<'_, I, A> {
             let mut sums = [A::default(); BLOCK];
             let (middle, weight) = (tap(half), self.weights[half]);
             for lane in 0..BLOCK {
-                sums[lane] = weight * middle[lane].into();
+                sums[lane] = weight * middle[lane].widen();
             }
             for pair in 0..half {
                 let (left, right, weight) = (tap(pair), tap(taps - 1 - pair), self.weights[pair]);
                 for lane in 0..BLOCK {
-                    sums[lane] = sums[lane] + weight * (left[lane].into() + right[lane].into());
+                    sums[lane] = sums[lane] + weight * (left[lane].widen() + right[lane].widen());
                 }
             }
             block.copy_from_slice(&sums);
@@ -288,7 +278,7 @@ impl<I: Copy + Into<A>, A: Sum> Kernel for Horizontal<'_, I, A> {
             *to = samples
                 .zip(self.weights)
                 .fold(A::default(), |sum, (&sample, &weight)| {
-                    sum + weight * sample.into()
+                    sum + weight * sample.widen()
                 });
         }
     }

@@ -33,7 +33,8 @@ impl JpegReader {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)
             .map_err(|error| FileError::reading(&error))?;
-        if !has_end(&bytes) {
+        let scan = Scan::of(&bytes);
+        if !scan.has_end {
             return Err(FileError::damaged("it ends in the middle; send the whole file"));
         }
         let options = DecoderOptions::default()
@@ -64,18 +65,9 @@ impl JpegReader {
         let orientation = exif
             .as_deref_mut()
             .map_or(Orientation::Upright, exif::take_orientation);
-        let per_metre = match header.pixel_density {
-            1 => 1.0 / 0.0254,
-            2 => 100.0,
-            _ => 0.0,
-        };
-        let resolution = (
-            f64::from(header.x_density) * per_metre,
-            f64::from(header.y_density) * per_metre,
-        );
         let metadata = Metadata {
             icc: decoder.icc_profile().filter(small),
-            resolution: (resolution.0 > 0.0 && resolution.1 > 0.0).then_some(resolution),
+            resolution: scan.resolution,
             exif,
         };
         let info = ImageInfo {
@@ -108,25 +100,53 @@ impl JpegReader {
     }
 }
 
-/// Whether an end marker follows the start of the scans. In compressed data `FF` is always followed by zero or a restart
-/// marker, so `FF D9` can be nothing else. The decoder alone would fill what is missing with gray.
-fn has_end(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
-        match marker {
-            0xff => at += 1,
-            0xda => break,
-            _ => {
-                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
-                    return false;
-                };
-                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+/// What the markers tell that the decoder does not.
+#[derive(Default)]
+struct Scan {
+    /// Whether an end marker follows the start of the scans. In compressed data `FF` is always followed by zero or a
+    /// restart marker, so `FF D9` can be nothing else. The decoder alone would fill what is missing with gray.
+    has_end: bool,
+    /// Pixels per metre, from the JFIF segment.
+    resolution: Option<(f64, f64)>,
+}
+
+impl Scan {
+    fn of(bytes: &[u8]) -> Self {
+        let mut scan = Self::default();
+        let mut at = 2;
+        while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
+            if marker == 0xff {
+                at += 1;
+                continue;
             }
+            if marker == 0xda {
+                break;
+            }
+            let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
+                return scan;
+            };
+            let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
+            if marker == 0xe0 {
+                scan.resolution = bytes.get(at + 4..end).and_then(jfif_resolution);
+            }
+            at = end;
         }
+        let rest = bytes.get(at..).unwrap_or_default();
+        scan.has_end = rest.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
+        scan
     }
-    bytes
-        .get(at..)
-        .is_some_and(|rest| rest.windows(2).rev().any(|pair| pair == [0xff, 0xd9]))
+}
+
+/// Unit, then horizontal and vertical density, after name and version.
+fn jfif_resolution(segment: &[u8]) -> Option<(f64, f64)> {
+    let [unit, x1, x0, y1, y0] = *segment.strip_prefix(b"JFIF\0")?.get(2..)?.first_chunk::<5>()?;
+    let per_metre = match unit {
+        1 => 1.0 / 0.0254,
+        2 => 100.0,
+        _ => return None,
+    };
+    let [x, y] = [[x1, x0], [y1, y0]].map(|density| f64::from(u16::from_be_bytes(density)) * per_metre);
+    (x > 0.0 && y > 0.0).then_some((x, y))
 }
 
 fn error(error: DecodeErrors) -> FileError {

@@ -68,7 +68,8 @@ impl TiffReader {
         let mut bounds = tiff::decoder::Limits::default();
         let chunk_bytes = held.pixels().saturating_mul(8);
         bounds.decoding_buffer_size = usize::try_from(chunk_bytes).unwrap_or(usize::MAX);
-        bounds.intermediate_buffer_size = bounds.decoding_buffer_size;
+        // What cannot be compressed grows: packed noise is longer than the pixels.
+        bounds.intermediate_buffer_size = bounds.decoding_buffer_size.saturating_mul(2);
         bounds.ifd_value_size = limits.max_metadata_bytes.max(1 << 20);
         let mut decoder = decoder.with_limits(bounds);
         let metadata = metadata(&mut decoder, limits);

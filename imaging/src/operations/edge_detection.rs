@@ -75,10 +75,7 @@ fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
         Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
         Channels::Rgb => {
             let mut samples = vec![S::default(); input.samples.len() / 3];
-            simd::run(super::grayscale::GrayRow {
-                source: &input.samples,
-                row: &mut samples,
-            });
+            S::luma_row(&input.samples, &mut samples);
             samples
         }
         Channels::Rgba => input

@@ -40,7 +40,7 @@ impl Operation for Grayscale {
         for (y, row) in (output.y..).zip(samples.chunks_exact_mut(stride)) {
             let source = input.row(y, output.x, output.width);
             match input.channels.count() {
-                3 => simd::run(GrayRow { source, row }),
+                3 => S::luma_row(source, row),
                 _ => {
                     for (to, from) in row.chunks_exact_mut(2).zip(source.chunks_exact(4)) {
                         to[0] = luma(from[0], from[1], from[2]);
@@ -53,20 +53,37 @@ impl Operation for Grayscale {
     }
 }
 
-/// `(9798 R + 19235 G + 3735 B + 2^14) >> 15`. The weights sum to 2^15, so gray stays what it is, and the sum of
-/// 16-bit samples stays within 32 bits.
+/// The weights of red, green and blue in 2^15ths. They sum to one, so gray stays what it is, and the sum of 16-bit samples
+/// stays within 32 bits.
+const WEIGHTS: [i16; 3] = [9798, 19235, 3735];
+
+/// `(9798 R + 19235 G + 3735 B + 2^14) >> 15`.
 #[inline(always)]
 pub(crate) fn luma<S: Sample>(red: S, green: S, blue: S) -> S {
-    S::wrap((9798 * red.into() + 19235 * green.into() + 3735 * blue.into() + (1 << 14)) >> 15)
+    let [r, g, b] = WEIGHTS.map(|weight| weight as u32);
+    S::wrap((r * red.into() + g * green.into() + b * blue.into() + (1 << 14)) >> 15)
 }
 
-/// One row of RGB to gray.
-pub(crate) struct GrayRow<'a, S> {
-    pub source: &'a [S],
-    pub row: &'a mut [S],
+/// A row of 8-bit RGB to luma.
+pub(crate) fn luma_row_u8(source: &[u8], row: &mut [u8]) {
+    let done = simd::luma_pixels(source, WEIGHTS, row);
+    simd::run(LumaRow {
+        source: &source[3 * done..],
+        row: &mut row[done..],
+    });
 }
 
-impl<S: Sample> Kernel for GrayRow<'_, S> {
+/// A row of 16-bit RGB to luma.
+pub(crate) fn luma_row_u16(source: &[u16], row: &mut [u16]) {
+    simd::run(LumaRow { source, row });
+}
+
+struct LumaRow<'a, S> {
+    source: &'a [S],
+    row: &'a mut [S],
+}
+
+impl<S: Sample> Kernel for LumaRow<'_, S> {
     type Output = ();
 
     #[inline(always)]

@@ -21,6 +21,8 @@ mod unsharp;
 
 use std::sync::Arc;
 
+pub(crate) use grayscale::{luma_row_u8, luma_row_u16};
+
 use crate::operation::{AnyOperation, Operation, OperationInfo, Values};
 
 type Build = fn(&Values<'_>) -> Arc<dyn AnyOperation>;

@@ -112,11 +112,9 @@ impl Operation for Rotate270 {
     }
 }
 
-/// Rows and columns of the output that are worked on together, so that the rows read stay in the cache between groups.
-const BLOCK: usize = 128;
-/// Output rows that are written side by side: few enough for the first-level cache when all start at a multiple of 4096
-/// bytes.
-const GROUP: usize = 8;
+/// Side of the blocks in which pixels are moved: a block is copied row by row into a buffer that stays in the first-level
+/// cache, and read from there column by column, so that memory is only read and written along rows.
+const BLOCK: usize = 64;
 
 /// The output pixel (x, y) is the input pixel (`column(y)`, `row(x)`).
 fn transpose<S: Sample>(
@@ -143,47 +141,28 @@ fn transpose_pixels<S: Sample, const N: usize>(
     let mut samples = vec![S::default(); output.size().pixels() as usize * N];
     let (pixels, _) = samples.as_chunks_mut::<N>();
     let (width, height) = (output.width as usize, output.height as usize);
+    let mut block = vec![[[S::default(); N]; BLOCK]; BLOCK];
     for top in (0..height).step_by(BLOCK) {
-        let bottom = height.min(top + BLOCK);
+        let rows = BLOCK.min(height - top);
+        // The columns of the input that these output rows come from.
+        let (start, end) = (
+            column(output.y + top as u32),
+            column(output.y + (top + rows - 1) as u32),
+        );
         for left in (0..width).step_by(BLOCK) {
-            let right = width.min(left + BLOCK);
-            for first in (top..bottom).step_by(GROUP) {
-                let rows = GROUP.min(bottom - first);
-                // The columns of the input that these output rows come from.
-                let (start, end) = (
-                    column(output.y + first as u32),
-                    column(output.y + (first + rows - 1) as u32),
-                );
-                let source = |x: usize| {
-                    let samples = input.row(row(output.x + x as u32), start.min(end), rows as u32);
-                    samples.as_chunks::<N>().0
-                };
-                let band = &mut pixels[first * width..(first + rows) * width];
-                if let (Ok(mut lines), true) = (split::<_, GROUP>(band, width), rows == GROUP) {
-                    for x in left..right {
-                        let Some(source) = source(x).first_chunk::<GROUP>() else {
-                            continue;
-                        };
-                        for (index, line) in lines.iter_mut().enumerate() {
-                            line[x] = source[if end < start { GROUP - 1 - index } else { index }];
-                        }
-                    }
-                } else {
-                    for x in left..right {
-                        for (index, pixel) in source(x).iter().enumerate() {
-                            let y = if end < start { rows - 1 - index } else { index };
-                            band[y * width + x] = *pixel;
-                        }
-                    }
+            let columns = BLOCK.min(width - left);
+            for (x, line) in (left..left + columns).zip(&mut block) {
+                let source = input.row(row(output.x + x as u32), start.min(end), rows as u32);
+                line[..rows].copy_from_slice(source.as_chunks::<N>().0);
+            }
+            for y in 0..rows {
+                let at = if end < start { rows - 1 - y } else { y };
+                let out = &mut pixels[(top + y) * width + left..][..columns];
+                for (pixel, line) in out.iter_mut().zip(&block) {
+                    *pixel = line[at];
                 }
             }
         }
     }
     samples
-}
-
-/// The lines of a band as separate slices.
-fn split<T, const N: usize>(band: &mut [T], width: usize) -> Result<[&mut [T]; N], usize> {
-    let lines: Vec<&mut [T]> = band.chunks_exact_mut(width).collect();
-    lines.try_into().map_err(|lines: Vec<_>| lines.len())
 }
