@@ -12,6 +12,7 @@ use azulejo_protocol::Topics;
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 8000;
@@ -35,7 +36,7 @@ pub struct Arguments {
 
     /// Allows --listen to name an address that other machines can reach. Whoever reaches it can submit, see and delete
     /// every job, so put it behind something that knows who may.
-    #[arg(long, env = "AZULEJO_ALLOW_REMOTE")]
+    #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub allow_remote: bool,
 
     /// Accepts requests addressed to this host name, too; may be given several times, or separated by commas. On
@@ -130,7 +131,7 @@ pub struct Arguments {
     pub log: String,
 
     /// Writes the log as one JSON object a line, for programs to read.
-    #[arg(long, env = "AZULEJO_LOG_JSON")]
+    #[arg(long, env = "AZULEJO_LOG_JSON", value_parser = BoolishValueParser::new())]
     pub log_json: bool,
 }
 

@@ -6,7 +6,7 @@
 //! line on standard output says that a job would get somewhere. SIGTERM or SIGINT end it all in order: the listener
 //! closes, live streams end, requests under way finish, the engine puts down what it holds.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -132,6 +132,7 @@ fn log_to_stderr(arguments: &Arguments) -> anyhow::Result<()> {
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     if arguments.log_json {
         log.json().init();

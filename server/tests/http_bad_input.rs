@@ -298,6 +298,7 @@ async fn every_error_has_the_same_shape() {
         ("DELETE", "/health".to_owned(), 405),
         ("GET", "/process".to_owned(), 405),
         ("POST", "/api/no_such_function".to_owned(), 404),
+        ("GET", "/api/process".to_owned(), 404),
         ("GET", "/ws".to_owned(), 400),
     ] {
         let method: reqwest::Method = method.parse().unwrap();
@@ -311,6 +312,39 @@ async fn every_error_has_the_same_shape() {
         assert_eq!(got, status, "{method} {path}: {code} {detail}");
         assert!(!detail.is_empty() && !code.is_empty(), "{method} {path}");
     }
+    for (path, body, status) in [
+        ("process", "", 400),
+        ("process", "upload=x&recipe=y", 400),
+        (
+            "process",
+            "upload=018f3f3e-0000-7000-8000-000000000000&recipe=grayscale",
+            404,
+        ),
+        (
+            "process",
+            "upload=018f3f3e-0000-7000-8000-000000000000&recipe=nonsense",
+            422,
+        ),
+        ("cancel_job", "id=018f3f3e-0000-7000-8000-000000000000", 404),
+    ] {
+        let call = server
+            .client
+            .post(format!("{}/api/{path}", server.url))
+            .body(body);
+        let call = call.header("content-type", "application/x-www-form-urlencoded");
+        let answer = call.send().await.unwrap();
+        assert_eq!(
+            answer.status(),
+            status,
+            "{path} {body}: {}",
+            answer.text().await.unwrap()
+        );
+    }
+    let call = server
+        .client
+        .post(format!("{}/api/process", server.url))
+        .body(vec![b'x'; 300 * 1024]);
+    assert_eq!(error_of(call.send().await.unwrap()).await.0, 413);
     let garbage = raw(&server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\x00\x01\r\n\r\n").await;
     assert!(garbage.starts_with("HTTP/1.1 400"), "{garbage}");
     server.stop().await;

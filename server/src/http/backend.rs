@@ -1,8 +1,5 @@
 //! What the pages see of the server: [`Backend`] over the engine and intake.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
-
 use async_trait::async_trait;
 use azulejo_app::backend::Backend;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
@@ -114,64 +111,5 @@ impl Backend for ServerBackend {
 
     async fn health(&self) -> Result<Health, ApiError> {
         Ok(self.engine.health())
-    }
-}
-
-/// A backend that remembers the status of its last error, for the answer to a server function.
-pub struct Watched {
-    inner: ServerBackend,
-    status: Arc<AtomicU16>,
-}
-
-impl Watched {
-    /// `inner`, with the status of an error put into `status`.
-    pub fn new(inner: ServerBackend, status: Arc<AtomicU16>) -> Self {
-        Self { inner, status }
-    }
-
-    fn note<T>(&self, result: Result<T, ApiError>) -> Result<T, ApiError> {
-        if let Err(error) = &result {
-            self.status.store(error.status, Ordering::Relaxed);
-        }
-        result
-    }
-}
-
-#[async_trait]
-impl Backend for Watched {
-    async fn process(&self, upload: Uuid, recipe: &str) -> Result<Job, ApiError> {
-        self.note(self.inner.process(upload, recipe).await)
-    }
-
-    async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError> {
-        self.note(self.inner.jobs(query).await)
-    }
-
-    async fn job(&self, id: JobId) -> Result<Job, ApiError> {
-        self.note(self.inner.job(id).await)
-    }
-
-    async fn tile(&self, id: JobId, tile: u32) -> Result<TileInfo, ApiError> {
-        self.note(self.inner.tile(id, tile).await)
-    }
-
-    async fn cancel(&self, id: JobId) -> Result<Job, ApiError> {
-        self.note(self.inner.cancel(id).await)
-    }
-
-    async fn retry(&self, id: JobId) -> Result<Job, ApiError> {
-        self.note(self.inner.retry(id).await)
-    }
-
-    async fn delete(&self, id: JobId) -> Result<(), ApiError> {
-        self.note(self.inner.delete(id).await)
-    }
-
-    async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError> {
-        self.note(self.inner.workers().await)
-    }
-
-    async fn health(&self) -> Result<Health, ApiError> {
-        self.note(self.inner.health().await)
     }
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use azulejo_protocol::ApiError;
+use serde::Serialize;
 
 /// An [`ApiError`] that axum can answer with.
 #[derive(Debug)]
@@ -19,6 +20,12 @@ impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Self(error)
     }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    detail: &'a str,
+    code: &'a str,
 }
 
 impl Failure {
@@ -53,7 +60,10 @@ impl IntoResponse for Failure {
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(code = self.0.code, detail = self.0.detail, "a request failed");
         }
-        let body = serde_json::json!({ "detail": self.0.detail, "code": self.0.code });
+        let body = Body {
+            detail: &self.0.detail,
+            code: &self.0.code,
+        };
         let mut response = (status, Json(body)).into_response();
         if matches!(
             status,

@@ -45,7 +45,7 @@ impl Hosts {
         self.any
             || host == "localhost"
             || bare.parse::<IpAddr>().is_ok()
-            || self.names.iter().any(|name| *name == host)
+            || self.names.contains(&host)
     }
 }
 

@@ -4,7 +4,6 @@
 //! without JavaScript and hydration finds what it expects.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -23,7 +22,6 @@ use leptos_axum::ResponseOptions;
 
 use super::AppState;
 use super::accept::{vary, wants_page};
-use super::backend::Watched;
 use super::error::Failure;
 use super::headers::policy_of_pages;
 
@@ -122,23 +120,30 @@ async fn call(State(app): State<AppState>, request: Request) -> Response {
             format!("the call has more than {MAX_CALL_BYTES} bytes, or broke off; send files to /uploads");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
-    let status = Arc::new(AtomicU16::new(0));
-    let backend: BackendRef = Arc::new(Watched::new(app.backend.clone(), Arc::clone(&status)));
+    let backend: BackendRef = Arc::new(app.backend.clone());
     let context = move || provide_context(backend.clone());
     let request = Request::from_parts(parts, Body::from(body));
-    let mut response = leptos_axum::handle_server_fns_with_context(context, request)
+    let response = leptos_axum::handle_server_fns_with_context(context, request)
         .await
         .into_response();
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        // Server functions answer every error with 500. The backend knows better; an error that is not the backend's is
-        // a call whose arguments could not be read.
-        let status = match status.load(Ordering::Relaxed) {
-            0 => StatusCode::BAD_REQUEST,
-            status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        };
-        *response.status_mut() = status;
+        with_own_status(response).await
+    } else {
+        response
     }
-    response
+}
+
+/// Server functions answer an error with 500 unless they were told otherwise, as when arguments cannot be read; the
+/// error itself says what it is.
+async fn with_own_status(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, MAX_CALL_BYTES).await.unwrap_or_default();
+    let status = serde_json::from_slice::<ApiError>(&body)
+        .ok()
+        .and_then(|error| StatusCode::from_u16(error.status).ok())
+        .filter(|status| status.is_client_error() || status.is_server_error());
+    parts.status = status.unwrap_or(parts.status);
+    Response::from_parts(parts, Body::from(body))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use azulejo_imaging::file::{FileError, FileErrorKind, FileKind, ImageInfo, Limit
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
-use super::whole::{NotWhole, check_jpeg, check_png};
+use super::whole::{NotWhole, check_jpeg, check_png, check_webp};
 
 /// Reads the header of the file at `path` and checks it against `limits`. Blocks.
 ///
@@ -31,8 +31,9 @@ pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError
     match info.kind {
         FileKind::Png => check_png(path),
         FileKind::Jpeg => check_jpeg(path),
-        // Their headers say where everything is, and reading the header has looked.
-        FileKind::Tiff | FileKind::WebP => Ok(()),
+        FileKind::WebP => check_webp(path),
+        // Pixels may lie anywhere in a TIFF file: decoding finds out, and the job says so.
+        FileKind::Tiff => Ok(()),
     }
     .map_err(from_whole)?;
     Ok(info)

@@ -6,7 +6,7 @@
 //! goes away, because the file's guard ([`PartFile`]) deletes it when dropped.
 //!
 //! - [`receive`]: from the network to the disk, with limits.
-//! - [`inspect`]: header, limits, completeness. [`whole`]: whether a PNG or JPEG file is all there.
+//! - [`inspect`]: header, limits, completeness. [`whole`]: whether a PNG, JPEG or WebP file is all there.
 //! - [`waiting`]: uploads that wait for their job. [`filename`]: names as clients give them, made harmless.
 
 pub mod filename;
@@ -123,11 +123,6 @@ impl Intake {
     /// 404 when there is none: it was used, it expired, or the server was started again since.
     pub fn take(&self, id: Uuid) -> Result<Received, ApiError> {
         self.waiting.take(id)
-    }
-
-    /// Deletes a file that was kept and is not wanted any more; nothing happens when there is none.
-    pub fn discard(&self, id: Uuid) {
-        drop(self.waiting.take(id));
     }
 
     /// Deletes the files whose time is over. To be called now and then.

@@ -200,7 +200,7 @@ fn leftovers_of_an_earlier_run_are_deleted_and_other_files_are_not() {
 
 mod completeness {
     use super::*;
-    use crate::intake::whole::{check_jpeg, check_png};
+    use crate::intake::whole::{check_jpeg, check_png, check_webp};
     use proptest::prelude::*;
 
     /// The skeleton of a JPEG: a comment that looks like an end, two scans with stuffed bytes and restarts.
@@ -224,6 +224,15 @@ mod completeness {
         for end in [&b""[..], b"trailing"] {
             with(&[&png(20, 20), end].concat(), check_png).unwrap();
             with(&[&jpeg(), end].concat(), check_jpeg).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_webp_file_is_as_long_as_it_says() {
+        let file = [&b"RIFF"[..], &12u32.to_le_bytes(), b"WEBPVP8 ", &[0; 4]].concat();
+        with(&file, check_webp).unwrap();
+        for end in 0..file.len() {
+            assert!(with(&file[..end], check_webp).is_err(), "{end}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Whether a PNG or JPEG file is all there, from its structure alone: no pixel is decoded, and a buffer of a fixed size
+//! Whether a PNG, JPEG or WebP file is all there, from its structure alone: no pixel is decoded, and a buffer of a fixed size
 //! passes over the file once. A truncated download is refused when it is submitted, not after half a job.
 
 use std::fs::File;
@@ -132,6 +132,24 @@ pub fn check_jpeg(path: &Path) -> Result<(), NotWhole> {
             }
         }
     }
+}
+
+/// Checks that the WebP file at `path` is as long as its header says.
+///
+/// # Errors
+/// [`NotWhole`].
+pub fn check_webp(path: &Path) -> Result<(), NotWhole> {
+    let mut walk = Walk::open(path)?;
+    let mut head = [0; 12];
+    walk.fill(&mut head, "the header")?;
+    let [b'R', b'I', b'F', b'F', l0, l1, l2, l3, b'W', b'E', b'B', b'P'] = head else {
+        return Err(NotWhole::Damaged(
+            "the file does not begin like a WebP file".into(),
+        ));
+    };
+    // The length counts from behind itself.
+    let rest = u64::from(u32::from_le_bytes([l0, l1, l2, l3])).saturating_sub(4);
+    walk.skip(rest, "the image data")
 }
 
 /// A file read from its beginning to its end, that knows where it is.
