@@ -11,6 +11,7 @@ use tower_http::services::ServeFile;
 use super::AppState;
 use super::error::Answer;
 use super::jobs::job_id;
+use crate::engine::ResultFile;
 
 /// Bytes read from the file at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -36,7 +37,8 @@ pub async fn attachment(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    send(&app, &id, request, "attachment").await
+    let result = app.engine.result_file(job_id(&id)?).await?;
+    send(&result, request, "attachment").await
 }
 
 /// `GET /job/{id}/result`: shown by the browser.
@@ -45,11 +47,21 @@ pub async fn inline(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    send(&app, &id, request, "inline").await
+    let result = app.engine.result_file(job_id(&id)?).await?;
+    send(&result, request, "inline").await
 }
 
-async fn send(app: &AppState, id: &str, request: Request, how: &str) -> Answer<Response> {
-    let result = app.engine.result_file(job_id(id)?).await?;
+/// `GET /job/{id}/original`: the uploaded file, shown by the browser beside the result.
+pub async fn original(
+    State(app): State<AppState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<Response> {
+    let original = app.engine.original_file(job_id(&id)?).await?;
+    send(&original, request, "inline").await
+}
+
+async fn send(result: &ResultFile, request: Request, how: &str) -> Answer<Response> {
     let mime = result.mime.parse().map_err(|_| {
         ApiError::new(
             500,

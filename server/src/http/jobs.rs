@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::AppState;
 use super::error::Answer;
+use super::thumbnail;
 
 /// A job's id in an address. What is no id is no job, either: 404, as for an unknown one.
 pub fn job_id(text: &str) -> Result<JobId, ApiError> {
@@ -104,13 +105,14 @@ pub async fn health(State(app): State<AppState>) -> Answer<Json<Health>> {
     Ok(Json(app.backend.health().await?))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub struct MosaicQuery {
     v: Option<String>,
+    fit: Option<String>,
 }
 
-/// `GET /job/{id}/mosaic.png?v=N`. With the current version in the address it may be kept forever: another version has
-/// another address.
+/// `GET /job/{id}/mosaic.png?v=N`, and with `&fit=S` scaled down to at most S pixels a side, for lists. With the current
+/// version in the address it may be kept forever: another version has another address.
 pub async fn mosaic(
     State(app): State<AppState>,
     Path(id): Path<String>,
@@ -118,21 +120,36 @@ pub async fn mosaic(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let mosaic = app.engine.mosaic(job_id(&id)?).await?;
-    let asked = query.ok().and_then(|Query(query)| query.v);
+    let query = query.map(|Query(query)| query).unwrap_or_default();
+    let fit = query
+        .fit
+        .and_then(|fit| fit.parse::<u32>().ok())
+        .map(|fit| fit.clamp(16, 1024));
+    let asked = query.v;
     let current = asked.and_then(|v| v.parse().ok()) == Some(mosaic.version);
     let cache = if current {
         "private, max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    let tag = format!("\"{}\"", mosaic.version);
+    let tag = match fit {
+        Some(fit) => format!("\"{}-{fit}\"", mosaic.version),
+        None => format!("\"{}\"", mosaic.version),
+    };
     let unchanged = headers
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if unchanged {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "image/png")], mosaic.png).into_response()
+        let png = match fit {
+            Some(fit) => {
+                let scaled = tokio::task::spawn_blocking(move || thumbnail::fit(&mosaic.png, fit)).await;
+                scaled.unwrap_or_else(|error| Err(ApiError::new(500, "internal", error.to_string())))?
+            }
+            None => mosaic.png,
+        };
+        ([(header::CONTENT_TYPE, "image/png")], png).into_response()
     };
     response
         .headers_mut()

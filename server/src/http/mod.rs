@@ -22,6 +22,7 @@ pub mod recipes;
 pub mod serve;
 pub mod socket;
 pub mod submit;
+pub mod thumbnail;
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -93,6 +94,7 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .route("/job/{id}/tile/{tile}", get(jobs::tile))
         .route("/job/{id}/mosaic.png", get(jobs::mosaic))
         .route("/job/{id}/result", get(download::inline))
+        .route("/job/{id}/original", get(download::original))
         .route("/job/{id}/cancel", post(jobs::cancel))
         .route("/job/{id}/retry", post(jobs::retry))
         .route("/download/{id}", get(download::attachment))
