@@ -46,7 +46,7 @@ async fn a_jpeg_through_every_operation_equals_apply_and_the_definition() -> Res
         // The same pixels through the same encoder are the same file.
         let encoded = cluster.path("applied.jpg");
         let output = command("azulejo")?
-            .args(["apply", operation, &cluster.path("in.jpg"), &encoded])
+            .args(["apply", operation, &cluster.path("in.jpg"), &encoded, "--force"])
             .output()?;
         ensure!(
             output.status.success(),

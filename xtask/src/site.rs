@@ -29,12 +29,21 @@ struct Module {
     features: &'static [&'static str],
 }
 
-const MODULES: &[Module] = &[Module {
-    package: "azulejo-app",
-    library: "azulejo_app",
-    name: "azulejo",
-    features: &["--features", "hydrate"],
-}];
+const MODULES: &[Module] = &[
+    Module {
+        package: "azulejo-app",
+        library: "azulejo_app",
+        name: "azulejo",
+        features: &["--features", "hydrate"],
+    },
+    // The kernels for the preview: a module of their own, loaded by a Web Worker when a picture is chosen.
+    Module {
+        package: "azulejo-preview",
+        library: "azulejo_preview",
+        name: "preview",
+        features: &[],
+    },
+];
 
 /// Where the site is built.
 pub fn root() -> PathBuf {
