@@ -4,7 +4,8 @@
 //! - [`shell`] (feature `ssr`): the HTML document around the application. [`App`]: its routes and what all pages share.
 //! - `pages/`: Studio, Jobs, Job, Workers. `components/`: what they are made of.
 //! - `actions`: the server functions; each calls the `backend` (feature `ssr`) that the server puts into context.
-//! - `live`: the stream of events that keeps an open page up to date. `upload` (feature `hydrate`): sending a file.
+//! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
+//!   sends a file, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
 
@@ -29,6 +30,8 @@ mod mosaic;
 mod pages;
 mod pattern;
 mod picked;
+#[cfg(feature = "hydrate")]
+mod previewing;
 mod recipe_draft;
 mod recipe_words;
 mod root;

@@ -115,12 +115,16 @@ pub fn merge(known: Job, mut news: Job) -> Job {
 mod listening {
     use azulejo_protocol::{JobId, LiveEvent};
     use futures::StreamExt;
-    use futures::future::{AbortHandle, abortable};
+    use futures::future::{AbortHandle, Either, abortable, select};
+    use gloo_net::eventsource::State;
     use gloo_net::eventsource::futures::EventSource;
     use leptos::prelude::*;
 
     use super::{Link, Live};
     use crate::browser::sleep;
+
+    /// A connection that is not there after so many seconds is given up, and tried anew.
+    const OPENING_SECONDS: u32 = 5;
 
     /// Opens the stream, and another one whenever a different job is watched.
     pub fn start(live: Live) {
@@ -156,7 +160,8 @@ mod listening {
         }
     }
 
-    /// Receives until the connection ends; whether anything came.
+    /// Receives until the connection ends; whether anything came. A browser reconnects by itself without a word, so
+    /// the state of the connection is looked at, too.
     async fn receive(live: Live, address: &str) -> bool {
         let Ok(mut source) = EventSource::new(address) else {
             return false;
@@ -165,7 +170,20 @@ mod listening {
             return false;
         };
         let mut any = false;
-        while let Some(Ok((_, message))) = messages.next().await {
+        let mut silent = 0;
+        loop {
+            let message = match select(messages.next(), Box::pin(sleep(1000))).await {
+                Either::Left((Some(Ok((_, message))), _)) => message,
+                Either::Left(_) => return any,
+                Either::Right(_) if source.state() == State::Open => continue,
+                Either::Right(_) => {
+                    silent += 1;
+                    if any || silent >= OPENING_SECONDS {
+                        return any;
+                    }
+                    continue;
+                }
+            };
             let Some(text) = message.data().as_string() else {
                 continue;
             };
@@ -177,6 +195,5 @@ mod listening {
                 }
             }
         }
-        any
     }
 }

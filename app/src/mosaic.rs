@@ -104,6 +104,21 @@ impl Grid {
         row * columns + column
     }
 
+    /// Width and height of the mosaic picture, in pixels of the result: each of its pixels is a square block of the
+    /// result, at most 1024 a side, so it can reach a little beyond the right and bottom edges.
+    pub const fn picture(self) -> (u32, u32) {
+        let longest = if self.width > self.height {
+            self.width
+        } else {
+            self.height
+        };
+        let block = longest.div_ceil(1024);
+        (
+            self.width.div_ceil(block) * block,
+            self.height.div_ceil(block) * block,
+        )
+    }
+
     /// Path data of every tile for which `wanted` says so. `states` is row by row.
     pub fn path<T: Copy>(self, states: &[T], wanted: impl Fn(T) -> bool) -> String {
         let columns = self.columns() as usize;
@@ -260,6 +275,28 @@ mod tests {
         assert_eq!(GRID.step(2, Move::Down), 5);
         assert_eq!(GRID.step(5, Move::Right), 5);
         assert_eq!(GRID.step(5, Move::RowStart), 3);
+    }
+
+    #[test]
+    fn the_picture_covers_the_result_in_whole_blocks() {
+        assert_eq!(
+            Grid {
+                width: 2500,
+                height: 1000,
+                tile: 512
+            }
+            .picture(),
+            (2502, 1002)
+        );
+        assert_eq!(
+            Grid {
+                width: 1024,
+                height: 7,
+                tile: 512
+            }
+            .picture(),
+            (1024, 7)
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub fn Compare(
     /// The job.
     job: Job,
 ) -> impl IntoView {
-    let original = format!("/job/{}/original.png", job.job_id);
+    let original = format!("/job/{}/original", job.job_id);
     let result = picture(job.job_id, job.mosaic_version, None).unwrap_or_default();
     if job.input_size == job.output_size {
         let (width, height) = (job.output_size.width, job.output_size.height);

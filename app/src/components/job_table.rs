@@ -51,13 +51,14 @@ fn Thumbnail(
     });
     move || {
         let (frame, grid, [queued, flight, dead], source) = view.get();
+        let (width, height) = grid.picture();
         view! {
             <svg class="thumbnail" viewBox=frame aria-hidden="true">
                 <rect class="biscuit" width=grid.width height=grid.height />
                 {source
                     .map(|source| {
                         view! {
-                            <image href=source width=grid.width height=grid.height preserveAspectRatio="none" />
+                            <image href=source width=width height=height preserveAspectRatio="none" />
                         }
                     })}
                 <path class="queued" d=queued />

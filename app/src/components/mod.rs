@@ -10,6 +10,8 @@ mod job_table;
 mod meter;
 mod mosaic;
 mod notice;
+#[cfg(feature = "hydrate")]
+mod preview;
 mod recipe_builder;
 mod recipe_title;
 mod sparkline;
@@ -30,6 +32,8 @@ pub use job_table::JobTable;
 pub use meter::Meter;
 pub use mosaic::MosaicFigure;
 pub use notice::{FailureNotice, InstallationNotice};
+#[cfg(feature = "hydrate")]
+pub use preview::{MOST_PIXELS, Preview};
 pub use recipe_builder::RecipeBuilder;
 pub use recipe_title::RecipeTitle;
 pub use sparkline::Sparkline;

@@ -102,14 +102,15 @@ pub fn MosaicFigure(
     };
     let width = grid.width.to_string();
     let height = grid.height.to_string();
+    let (picture_width, picture_height) = grid.picture();
     let layer = |which: usize, source: Option<String>| {
         view! {
             <image
                 node_ref=images[which]
                 class=move || if usize::from(back.get()) == which { "glazed" } else { "glazed off" }
                 href=source
-                width=width.clone()
-                height=height.clone()
+                width=picture_width
+                height=picture_height
                 preserveAspectRatio="none"
             />
         }
@@ -265,8 +266,8 @@ mod swapping {
         // An attribute of a fixed name can be set.
         let _ = image.set_attribute("href", address);
         loaded(&image).await;
-        // A frame for the hidden element to paint, from pixels that are decoded already.
-        sleep(16).await;
+        // A few frames for the hidden element to paint in.
+        sleep(60).await;
         drop(decoded);
         true
     }

@@ -93,18 +93,29 @@ fn Studio(
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, cancel) = sending::actions(picked, text, phase, objection);
+    let (choose, submit, cancel, drop, preview) = sending::actions(picked, text, phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, cancel) = (
+    let (choose, submit, cancel, drop, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
         |_: leptos::ev::SubmitEvent| (),
         Callback::new(|()| ()),
+        |_: leptos::ev::DragEvent| (),
+        || None::<AnyView>,
     );
+    let previewing = RwSignal::new(false);
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| previewing.set(picked.with(sending::can_preview)));
 
     view! {
         <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>
-            <div class="stage">
+            <div
+                class="stage"
+                class:previewing=move || previewing.get()
+                on:dragover=|event| event.prevent_default()
+                on:drop=drop
+            >
                 <DropZone picked choose />
+                {preview}
             </div>
             <aside class="rail" aria-label="Recipe and estimate">
                 {move || {
@@ -166,29 +177,43 @@ fn Recent(first: Vec<Job>) -> impl IntoView {
 mod sending {
     use leptos::prelude::*;
     use leptos_router::hooks::use_navigate;
+    use wasm_bindgen::JsCast;
     use wasm_bindgen_futures::JsFuture;
     use web_sys::{File, HtmlInputElement, Url};
 
     use crate::actions::process;
-    use crate::components::Phase;
+    use crate::components::{MOST_PIXELS, Phase, Preview};
     use crate::header;
     use crate::picked::Picked;
+    use crate::previewing::Engine;
     use crate::upload::Upload;
 
     /// Enough for the header of a JPEG behind its colour profile and thumbnail.
     const HEADER_BYTES: f64 = 1_048_576.0;
 
     type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
+    type Drop = Box<dyn Fn(leptos::ev::DragEvent)>;
+    type View = Box<dyn Fn() -> Option<AnyView> + Send>;
 
-    /// What happens when a file is chosen, when the form is sent, and when the upload is cancelled.
+    /// Whether the browser can be asked to decode the picture.
+    pub fn can_preview(picked: &Option<Picked>) -> bool {
+        picked
+            .as_ref()
+            .and_then(Picked::size)
+            .is_some_and(|size| size.pixels() <= MOST_PIXELS)
+    }
+
+    /// What happens when a file is chosen, when the form is sent, when the upload is cancelled and when a file is
+    /// dropped; and the preview.
     pub fn actions(
         picked: RwSignal<Option<Picked>>,
         text: RwSignal<String>,
         phase: RwSignal<Phase>,
         objection: Memo<Option<String>>,
-    ) -> (Callback<HtmlInputElement>, Submit, Callback<()>) {
+    ) -> (Callback<HtmlInputElement>, Submit, Callback<()>, Drop, View) {
         let file = StoredValue::new_local(None::<File>);
         let upload = Upload::new();
+        let engine = Engine::new(text);
         let forget = move || {
             if let Some(Some(picked)) = picked.try_get_untracked() {
                 // The address was made by this page.
@@ -209,7 +234,12 @@ mod sending {
             };
             leptos::task::spawn_local(async move {
                 let found = look_at(&chosen).await;
-                picked.try_set(Some(found));
+                let size = found.size().map(|size| (size.width, size.height));
+                let found = Some(found);
+                if let Some(size) = size.filter(|_| can_preview(&found)) {
+                    engine.open(&chosen, size);
+                }
+                picked.try_set(found);
             });
         });
         let navigate = use_navigate();
@@ -248,7 +278,37 @@ mod sending {
                 }
             });
         };
-        (choose, Box::new(submit), Callback::new(move |()| upload.cancel()))
+        // A file dropped anywhere on the stage is put into the input, as if it had been chosen there.
+        let drop = move |event: leptos::ev::DragEvent| {
+            let Some(files) = event
+                .data_transfer()
+                .and_then(|data| data.files())
+                .filter(|files| files.length() > 0)
+            else {
+                return;
+            };
+            event.prevent_default();
+            let input = document()
+                .get_element_by_id("file")
+                .and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
+            if let Some(input) = input {
+                input.set_files(Some(&files));
+                choose.run(input);
+            }
+        };
+        let preview = move || {
+            picked
+                .get()
+                .filter(|picked| can_preview(&Some(picked.clone())))
+                .map(|picked| view! { <Preview engine picked /> }.into_any())
+        };
+        (
+            choose,
+            Box::new(submit),
+            Callback::new(move |()| upload.cancel()),
+            Box::new(drop),
+            Box::new(preview),
+        )
     }
 
     async fn look_at(file: &File) -> Picked {

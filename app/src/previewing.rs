@@ -1,0 +1,314 @@
+//! The preview's side of the Web Worker: which part of the result is wanted, what came back, and how it is drawn.
+//!
+//! One request is under way at a time; what is wanted meanwhile is asked for when the answer is there, so a slider that
+//! is dragged never piles up work.
+
+use js_sys::{Object, Reflect, Uint8ClampedArray};
+use leptos::html::Canvas;
+use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
+use web_sys::{
+    CanvasRenderingContext2d, File, HtmlCanvasElement, ImageData, MessageEvent, Worker, WorkerOptions,
+    WorkerType,
+};
+
+/// How the preview is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The whole picture, scaled down.
+    Fit,
+    /// A pixel of the result for a pixel of the screen.
+    OneToOne,
+    /// The same, original and result side by side.
+    SideBySide,
+}
+
+/// Pixels between two pictures side by side.
+const GAP: u32 = 8;
+
+/// What is shown at the moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Where the part lies in the result.
+    pub left: u32,
+    /// Where the part lies in the result.
+    pub top: u32,
+    /// Size of the result.
+    pub whole: (u32, u32),
+    /// What rendering took.
+    pub milliseconds: f64,
+    /// Whether there is an original of the same shape.
+    pub compares: bool,
+}
+
+type Images = (ImageData, Option<ImageData>);
+
+/// The preview of one picture.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    worker: StoredValue<Option<Worker>, LocalStorage>,
+    listener: StoredValue<Option<Closure<dyn Fn(MessageEvent)>>, LocalStorage>,
+    images: StoredValue<Option<Images>, LocalStorage>,
+    is_busy: StoredValue<bool>,
+    is_wanted: StoredValue<bool>,
+    /// Where the canvas is.
+    pub canvas: NodeRef<Canvas>,
+    /// The recipe.
+    pub recipe: RwSignal<String>,
+    /// How it is looked at.
+    pub mode: RwSignal<Mode>,
+    /// The top left corner that is wanted at 1:1.
+    pub corner: RwSignal<(f64, f64)>,
+    /// Where the split is, from 0 to 1.
+    pub split: RwSignal<f64>,
+    /// What is shown, once something is.
+    pub shown: RwSignal<Option<Shown>>,
+    /// Why nothing can be shown.
+    pub error: RwSignal<Option<String>>,
+}
+
+impl Engine {
+    /// An engine for `recipe`, which must parse for a view to be asked for.
+    pub fn new(recipe: RwSignal<String>) -> Self {
+        let engine = Self {
+            worker: StoredValue::new_local(None),
+            listener: StoredValue::new_local(None),
+            images: StoredValue::new_local(None),
+            is_busy: StoredValue::new(false),
+            is_wanted: StoredValue::new(false),
+            canvas: NodeRef::new(),
+            recipe,
+            mode: RwSignal::new(Mode::OneToOne),
+            corner: RwSignal::new((0.0, 0.0)),
+            split: RwSignal::new(0.5),
+            shown: RwSignal::new(None),
+            error: RwSignal::new(None),
+        };
+        on_cleanup(move || engine.close());
+        Effect::new(move |_| {
+            recipe.track();
+            engine.mode.track();
+            engine.corner.track();
+            engine.want();
+        });
+        Effect::new(move |_| {
+            engine.split.track();
+            engine.shown.track();
+            engine.canvas.track();
+            engine.draw();
+        });
+        engine
+    }
+
+    /// Takes up another picture; shows its middle first.
+    pub fn open(self, file: &File, size: (u32, u32)) {
+        self.shown.set(None);
+        self.error.set(None);
+        self.images.set_value(None);
+        self.is_busy.set_value(false);
+        if self.worker.with_value(Option::is_none) {
+            self.start();
+        }
+        let message = Object::new();
+        put(&message, "file", file);
+        self.post(&message);
+        let (width, height) = view_size();
+        let middle = |all: u32, shown: u32| (f64::from(all) - f64::from(shown)).max(0.0) / 2.0;
+        self.corner.set((middle(size.0, width), middle(size.1, height)));
+    }
+
+    /// Ends the Web Worker.
+    pub fn close(self) {
+        if let Some(worker) = self.worker.try_update_value(Option::take).flatten() {
+            worker.terminate();
+        }
+        self.listener.try_set_value(None);
+    }
+
+    fn start(self) {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let Ok(worker) = Worker::new_with_options("/preview-worker.js", &options) else {
+            return self
+                .error
+                .set(Some("this browser cannot run the preview".to_owned()));
+        };
+        let listener =
+            Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| self.receive(&event.data()));
+        worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        self.worker.set_value(Some(worker));
+        self.listener.set_value(Some(listener));
+    }
+
+    fn post(self, message: &Object) {
+        self.worker.with_value(|worker| {
+            if let Some(worker) = worker {
+                // Plain objects and files can be cloned.
+                let _ = worker.post_message(message);
+            }
+        });
+    }
+
+    /// Asks for the view that is wanted now, or as soon as the one under way is there.
+    fn want(self) {
+        if self.worker.with_value(Option::is_none) {
+            return;
+        }
+        if self.is_busy.get_value() {
+            return self.is_wanted.set_value(true);
+        }
+        let recipe = self.recipe.get_untracked();
+        if azulejo_imaging::Recipe::parse(&recipe).is_err() {
+            return;
+        }
+        let (width, height) = view_size();
+        let mode = self.mode.get_untracked();
+        let width = if mode == Mode::SideBySide {
+            (width - GAP.min(width)) / 2
+        } else {
+            width
+        };
+        let (left, top) = self.corner.get_untracked();
+        let message = Object::new();
+        put(&message, "recipe", &recipe.into());
+        put(&message, "left", &left.into());
+        put(&message, "top", &top.into());
+        put(&message, "width", &width.into());
+        put(&message, "height", &height.into());
+        put(&message, "fit", &(mode == Mode::Fit).into());
+        self.is_busy.set_value(true);
+        self.is_wanted.set_value(false);
+        self.post(&message);
+    }
+
+    fn receive(self, answer: &JsValue) {
+        if self.shown.is_disposed() {
+            return;
+        }
+        self.is_busy.set_value(false);
+        match self.read(answer) {
+            Ok(shown) => {
+                self.error.set(None);
+                self.shown.set(Some(shown));
+            }
+            Err(error) => self.error.set(Some(error)),
+        }
+        if self.is_wanted.get_value() {
+            self.want();
+        }
+    }
+
+    fn read(self, answer: &JsValue) -> Result<Shown, String> {
+        let unreadable = || "the preview's answer could not be read".to_owned();
+        let get = |name: &str| Reflect::get(answer, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        if let Some(error) = get("error").as_string() {
+            return Err(error);
+        }
+        let number = |value: JsValue| value.as_f64().ok_or_else(unreadable);
+        let (width, height) = (number(get("width"))? as u32, number(get("height"))? as u32);
+        let picture = |name: &str| -> Option<ImageData> {
+            let pixels = get(name).dyn_into::<Uint8ClampedArray>().ok()?;
+            ImageData::new_with_js_u8_clamped_array_and_sh(&pixels, width, height).ok()
+        };
+        let after = picture("after").ok_or_else(unreadable)?;
+        let before = picture("before");
+        let compares = before.is_some();
+        let whole = js_sys::Array::from(&get("whole"));
+        let shown = Shown {
+            left: number(get("left"))? as u32,
+            top: number(get("top"))? as u32,
+            whole: (number(whole.get(0))? as u32, number(whole.get(1))? as u32),
+            milliseconds: number(get("milliseconds"))?,
+            compares,
+        };
+        self.images.set_value(Some((after, before)));
+        Ok(shown)
+    }
+
+    /// Draws what there is, with the split where it is.
+    fn draw(self) {
+        let Some(canvas) = self.canvas.get_untracked() else {
+            return;
+        };
+        let is_side = self.mode.get_untracked() == Mode::SideBySide;
+        let share = self.split.get_untracked();
+        self.images.with_value(|images| {
+            if let Some((after, before)) = images {
+                // Putting pixels fails only for a canvas without a context, which a new one has.
+                let _ = paint(&canvas, after, before.as_ref(), is_side, share);
+            }
+        });
+    }
+}
+
+fn paint(
+    canvas: &HtmlCanvasElement,
+    after: &ImageData,
+    before: Option<&ImageData>,
+    is_side: bool,
+    share: f64,
+) -> Result<(), JsValue> {
+    let (width, height) = (after.width(), after.height());
+    let all = if is_side && before.is_some() {
+        width * 2 + GAP
+    } else {
+        width
+    };
+    if (canvas.width(), canvas.height()) != (all, height) {
+        canvas.set_width(all);
+        canvas.set_height(height);
+    }
+    let context = canvas
+        .get_context("2d")?
+        .and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok())
+        .ok_or(JsValue::UNDEFINED)?;
+    let (w, h) = (f64::from(width), f64::from(height));
+    let Some(before) = before else {
+        return context.put_image_data(after, 0.0, 0.0);
+    };
+    if is_side {
+        context.clear_rect(0.0, 0.0, f64::from(all), h);
+        context.put_image_data(before, 0.0, 0.0)?;
+        return context.put_image_data(after, w + f64::from(GAP), 0.0);
+    }
+    let x = (share * w).round();
+    context.put_image_data(after, 0.0, 0.0)?;
+    context.put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
+        before, 0.0, 0.0, 0.0, 0.0, x, h,
+    )?;
+    context.set_fill_style_str("white");
+    context.fill_rect(x - 1.5, 0.0, 3.0, h);
+    context.begin_path();
+    context.arc(x, h / 2.0, 18.0, 0.0, std::f64::consts::TAU)?;
+    context.fill();
+    context.set_stroke_style_str("#16213f");
+    context.set_line_width(3.0);
+    context.begin_path();
+    for side in [-1.0, 1.0] {
+        context.move_to(x + side * 4.0, h / 2.0 - 7.0);
+        context.line_to(x + side * 10.0, h / 2.0);
+        context.line_to(x + side * 4.0, h / 2.0 + 7.0);
+    }
+    context.stroke();
+    Ok(())
+}
+
+/// Sets a property of a fresh plain object, which does not fail.
+fn put(object: &Object, name: &str, value: &JsValue) {
+    let _ = Reflect::set(object, &name.into(), value);
+}
+
+/// Pixels of the screen that the stage has: its width, and two thirds of that or most of the window's height.
+fn view_size() -> (u32, u32) {
+    let ratio = window().device_pixel_ratio();
+    let stage = document().query_selector(".studio .stage").ok().flatten();
+    let width = stage.map_or(800.0, |stage| f64::from(stage.client_width()));
+    let tall = window()
+        .inner_height()
+        .ok()
+        .and_then(|height| height.as_f64())
+        .unwrap_or(900.0)
+        * 0.68;
+    let height = (width * 2.0 / 3.0).min(tall);
+    ((width * ratio).floor() as u32, (height * ratio).floor() as u32)
+}
