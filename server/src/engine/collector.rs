@@ -35,8 +35,11 @@ use super::store::tiles;
 
 /// Most results in one transaction.
 const BATCH: usize = 64;
-/// Longest time that a result waits for its transaction.
+/// Longest time that a result waits for its transaction while others keep coming.
 const BATCH_TIME: Duration = Duration::from_millis(50);
+/// How long a batch waits for one more result. Short: a tile's credit is free only once it is stored, so whatever waits
+/// here keeps a worker idle.
+const COMPANY: Duration = Duration::from_millis(2);
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was read and is not stored yet.
@@ -81,8 +84,9 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
         let wait = if batch.records == 0 {
             Duration::from_millis(100)
         } else {
-            BATCH_TIME.saturating_sub(began.elapsed())
+            COMPANY
         };
+        let mut alone = false;
         match consumer.poll(wait) {
             Some(Ok(message)) => {
                 if batch.records == 0 {
@@ -91,9 +95,9 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
                 take(shared, &message, &mut batch);
             }
             Some(Err(error)) => tracing::debug!(%error, "reading results"),
-            None => {}
+            None => alone = true,
         }
-        let due = batch.records >= BATCH || began.elapsed() >= BATCH_TIME;
+        let due = alone || batch.records >= BATCH || began.elapsed() >= BATCH_TIME;
         if batch.records > 0 && due {
             store(shared, std::mem::take(&mut batch), &mut behind);
         }
@@ -108,7 +112,9 @@ fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer<Quiet>> {
     let mut config = shared.config.kafka.consumer("azulejo-server-results");
     config
         .set("enable.auto.commit", "false")
-        .set("auto.offset.reset", "earliest");
+        .set("auto.offset.reset", "earliest")
+        // A queue that was full for a moment is filled again at once, not after a second.
+        .set("fetch.queue.backoff.ms", "5");
     // Only names the client: with partitions that it assigned itself it joins no group.
     config.set(
         "group.id",
