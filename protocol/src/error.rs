@@ -22,7 +22,11 @@ fn is_zero(status: &u16) -> bool {
 impl ApiError {
     /// An error with HTTP status `status`.
     pub fn new(status: u16, code: &str, detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), code: code.to_owned(), status }
+        Self {
+            detail: detail.into(),
+            code: code.to_owned(),
+            status,
+        }
     }
 
     /// 404: there is no such thing.

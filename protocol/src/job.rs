@@ -190,7 +190,10 @@ impl Job {
     /// Columns and rows of the tile grid over the result.
     pub fn grid(&self) -> (u32, u32) {
         let tile = self.tile_size.max(1);
-        (self.output_size.width.div_ceil(tile), self.output_size.height.div_ceil(tile))
+        (
+            self.output_size.width.div_ceil(tile),
+            self.output_size.height.div_ceil(tile),
+        )
     }
 }
 

@@ -98,7 +98,9 @@ impl<'a> Headers<'a> {
     /// The text of header `name`, `None` when there is no such header. Kafka allows a name twice; we do not.
     fn optional(&self, name: &'static str) -> Result<Option<&'a str>, RecordError> {
         let mut values = self.0.iter().filter(|(key, _)| *key == name);
-        let Some((_, value)) = values.next() else { return Ok(None) };
+        let Some((_, value)) = values.next() else {
+            return Ok(None);
+        };
         if values.next().is_some() {
             return Err(invalid(name, "", "it is there twice"));
         }
@@ -118,7 +120,8 @@ impl<'a> Headers<'a> {
         T::Err: std::fmt::Display,
     {
         let text = self.text(name)?;
-        text.parse().map_err(|error: T::Err| invalid(name, text, &error.to_string()))
+        text.parse()
+            .map_err(|error: T::Err| invalid(name, text, &error.to_string()))
     }
 
     fn version(&self) -> Result<(), RecordError> {
@@ -135,7 +138,11 @@ impl<'a> Headers<'a> {
 }
 
 fn invalid(name: &'static str, value: &str, reason: &str) -> RecordError {
-    RecordError::Invalid { name, value: value.chars().take(64).collect(), reason: reason.to_owned() }
+    RecordError::Invalid {
+        name,
+        value: value.chars().take(64).collect(),
+        reason: reason.to_owned(),
+    }
 }
 
 impl TaskHeader {
@@ -179,7 +186,11 @@ impl TaskHeader {
             return Err(invalid("recipe", &task.recipe, "longer than 4096 bytes"));
         }
         if !task.region.is_within(task.image) {
-            return Err(invalid("region", &task.region.to_string(), "not within the image"));
+            return Err(invalid(
+                "region",
+                &task.region.to_string(),
+                "not within the image",
+            ));
         }
         if task.output.size().is_empty() {
             return Err(invalid("output", &task.output.to_string(), "empty"));
@@ -246,7 +257,10 @@ impl ResultHeader {
             return if value.is_empty() {
                 Ok(())
             } else {
-                Err(RecordError::Length { actual: value.len(), expected: 0 })
+                Err(RecordError::Length {
+                    actual: value.len(),
+                    expected: 0,
+                })
             };
         }
         check_length(value, self.output, self.format)
@@ -254,11 +268,17 @@ impl ResultHeader {
 }
 
 fn check_length(value: &[u8], region: Region, format: PixelFormat) -> Result<(), RecordError> {
-    let expected = region.size().pixels().saturating_mul(format.bytes_per_pixel() as u64);
+    let expected = region
+        .size()
+        .pixels()
+        .saturating_mul(format.bytes_per_pixel() as u64);
     if value.len() as u64 == expected {
         Ok(())
     } else {
-        Err(RecordError::Length { actual: value.len(), expected })
+        Err(RecordError::Length {
+            actual: value.len(),
+            expected,
+        })
     }
 }
 
@@ -321,14 +341,20 @@ mod tests {
     fn a_doubled_header_is_refused() {
         let mut pairs = task().to_pairs();
         pairs.push(("tile", "4".into()));
-        assert!(matches!(read(&pairs), Err(RecordError::Invalid { name: "tile", .. })));
+        assert!(matches!(
+            read(&pairs),
+            Err(RecordError::Invalid { name: "tile", .. })
+        ));
     }
 
     #[test]
     fn a_region_outside_the_image_is_refused() {
         let mut bad = task();
         bad.region = Region::new(90, 0, 40, 30);
-        assert!(matches!(read(&bad.to_pairs()), Err(RecordError::Invalid { name: "region", .. })));
+        assert!(matches!(
+            read(&bad.to_pairs()),
+            Err(RecordError::Invalid { name: "region", .. })
+        ));
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub struct TopicSettings {
 
 impl Default for TopicSettings {
     fn default() -> Self {
-        Self { task_partitions: 12, result_partitions: 4, replication: -1 }
+        Self {
+            task_partitions: 12,
+            result_partitions: 4,
+            replication: -1,
+        }
     }
 }
 
@@ -54,7 +58,9 @@ pub async fn ensure_topics(
             .set(size_key, size)
             .set("retention.ms", &day),
         NewTopic::new(&topics.heartbeats, 1, replication()).set("retention.ms", &hour),
-        NewTopic::new(&topics.dead_letters, 1, replication()).set(size_key, size).set("retention.ms", "-1"),
+        NewTopic::new(&topics.dead_letters, 1, replication())
+            .set(size_key, size)
+            .set("retention.ms", "-1"),
         NewTopic::new(&topics.control, 1, replication()).set("retention.ms", &day),
     ];
     let options = AdminOptions::new()

@@ -27,7 +27,10 @@ pub struct KafkaSettings {
 impl KafkaSettings {
     /// Settings for `brokers` with nothing from the environment.
     pub fn new(brokers: impl Into<String>) -> Self {
-        Self { brokers: brokers.into(), overrides: Vec::new() }
+        Self {
+            brokers: brokers.into(),
+            overrides: Vec::new(),
+        }
     }
 
     /// Settings for `brokers` with what `environment` (usually [`std::env::vars`]) says in `KAFKA_*`.
@@ -39,12 +42,18 @@ impl KafkaSettings {
             .into_iter()
             .filter(|(name, _)| !OWN.contains(&name.as_str()))
             .filter_map(|(name, value)| {
-                let setting = name.strip_prefix("KAFKA_")?.to_ascii_lowercase().replace('_', ".");
+                let setting = name
+                    .strip_prefix("KAFKA_")?
+                    .to_ascii_lowercase()
+                    .replace('_', ".");
                 Some((setting, value))
             })
             .collect();
         overrides.sort();
-        Self { brokers: brokers.into(), overrides }
+        Self {
+            brokers: brokers.into(),
+            overrides,
+        }
     }
 
     /// Checks that librdkafka takes every setting.
@@ -57,7 +66,9 @@ impl KafkaSettings {
             config.set(name, value);
             if let Err(error) = config.create_native_config() {
                 let variable = format!("KAFKA_{}", name.to_ascii_uppercase().replace('.', "_"));
-                return Err(format!("{variable} is not a usable setting of librdkafka ({name}): {error}"));
+                return Err(format!(
+                    "{variable} is not a usable setting of librdkafka ({name}): {error}"
+                ));
             }
         }
         Ok(())
@@ -85,7 +96,10 @@ impl KafkaSettings {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("message.max.bytes", (MAX_RECORD_BYTES + ENVELOPE_BYTES).to_string())
+            .set(
+                "message.max.bytes",
+                (MAX_RECORD_BYTES + ENVELOPE_BYTES).to_string(),
+            )
             // A tile is close to a megabyte: it goes out at once rather than wait for company.
             .set("linger.ms", "0")
             // Bounds the memory of what is not acknowledged yet.
@@ -156,6 +170,9 @@ mod tests {
 
     #[test]
     fn a_variable_wins_over_a_default() {
-        assert_eq!(from(&[("KAFKA_LINGER_MS", "5")]).producer("t").get("linger.ms"), Some("5"));
+        assert_eq!(
+            from(&[("KAFKA_LINGER_MS", "5")]).producer("t").get("linger.ms"),
+            Some("5")
+        );
     }
 }
