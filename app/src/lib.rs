@@ -23,6 +23,10 @@ mod components;
 mod document;
 mod estimate;
 mod failure;
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 mod header;
 mod job_list;
 mod live;

@@ -13,6 +13,10 @@ use leptos::prelude::*;
 const MOST_JOBS: usize = 300;
 
 /// Whether news arrive.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     /// Not yet: the page has just been opened.
@@ -75,7 +79,7 @@ impl Live {
     /// Takes in one event.
     #[cfg_attr(
         not(feature = "hydrate"),
-        expect(dead_code, reason = "events arrive in the browser only")
+        allow(dead_code, reason = "used in the browser only")
     )]
     fn take(self, event: LiveEvent) {
         match event {

@@ -31,6 +31,9 @@ const SIDES: [&str; 6] = [
     "M50 0V16Q42 8 30 4Q40 0 50 0ZM0 50H16Q8 42 4 30Q0 40 0 50Z",
 ];
 
+/// Among more workers than this, patterns may repeat.
+const MOST_TOLD_APART: usize = 100;
+
 /// Which motifs a tile is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Pattern {
@@ -48,7 +51,7 @@ impl Pattern {
     }
 
     /// A pattern for each of `ids`, in their order, such that any two of them differ in two motifs as long as there
-    /// are few, and differ at all as long as there are enough patterns. Depends on the set of ids, not on its order.
+    /// are few, and differ at all up to a hundred. Depends on the set of ids, not on its order.
     pub fn assign<S: AsRef<str>>(ids: &[S]) -> Vec<Self> {
         let mut order: Vec<usize> = (0..ids.len()).collect();
         order.sort_by(|&a, &b| ids[a].as_ref().cmp(ids[b].as_ref()));
@@ -56,6 +59,11 @@ impl Pattern {
         let mut taken: Vec<Self> = Vec::with_capacity(ids.len());
         for index in order {
             let first = hash(ids[index].as_ref());
+            // Nobody tells so many apart, and the search would be long.
+            if taken.len() >= MOST_TOLD_APART {
+                chosen[index] = Some(Self::candidate(first));
+                continue;
+            }
             let pattern = [2, 1]
                 .into_iter()
                 .find_map(|distance| {

@@ -9,6 +9,10 @@ use crate::words;
 use super::FailureNotice;
 
 /// Where the way from the button to the job stands.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Phase {
     /// Nothing has begun.

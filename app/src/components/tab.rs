@@ -24,6 +24,10 @@ fn title(job: &Job) -> String {
 
 /// The icon as a data address: sixteen tiles, glazed as far as the job is. Colours are fixed, since an icon does not
 /// see the style sheet.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 pub fn icon(job: &Job) -> Option<String> {
     if job.status == JobStatus::Completed {
         return None;
