@@ -166,9 +166,9 @@ impl<S: Sample> Stripe<'_, S> {
     }
 
     /// Colour weighted by alpha, which is the last channel. `A` holds the sums of whole windows.
-    fn premultiplied<A: Sum + Widen<A> + Into<u64>>(&self, samples: &mut [S])
+    fn premultiplied<A>(&self, samples: &mut [S])
     where
-        A: From<u32>,
+        A: Sum + Widen<A> + From<u32> + Into<u64>,
     {
         let taps = self.weights.len();
         let shift = 16 * S::DEPTH.bytes() as u32;
