@@ -86,7 +86,7 @@ impl Pattern {
             corner: motif(8),
             centre: motif(24),
             side: motif(40),
-            inverse: (bits >> 60) % 4 == 0,
+            inverse: (bits >> 60).is_multiple_of(4),
         }
     }
 
