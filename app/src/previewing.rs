@@ -42,12 +42,13 @@ pub struct Shown {
 }
 
 type Images = (ImageData, Option<ImageData>);
+type Listener = Closure<dyn Fn(MessageEvent)>;
 
 /// The preview of one picture.
 #[derive(Clone, Copy)]
 pub struct Engine {
     worker: StoredValue<Option<Worker>, LocalStorage>,
-    listener: StoredValue<Option<Closure<dyn Fn(MessageEvent)>>, LocalStorage>,
+    listener: StoredValue<Option<Listener>, LocalStorage>,
     images: StoredValue<Option<Images>, LocalStorage>,
     is_busy: StoredValue<bool>,
     is_wanted: StoredValue<bool>,
