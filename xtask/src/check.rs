@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{chromium, programs, shell, site, wasm_target};
+use crate::{debian, programs, shell, site, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -33,9 +33,7 @@ struct Counts {
 pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     wasm_target::ensure()?;
-    if !options.no_browser {
-        chromium::ensure()?;
-    }
+    debian::ensure(!options.no_browser)?;
     if !options.no_lint {
         lint()?;
     }

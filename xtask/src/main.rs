@@ -5,11 +5,11 @@
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
-//! - [`chromium`]: the browser that one test drives.
+//! - [`debian`]: the browser and the Kafka client that tests drive.
 //! - [`shell`]: running commands.
 
 mod check;
-mod chromium;
+mod debian;
 mod programs;
 mod shell;
 mod site;
