@@ -50,7 +50,10 @@ impl Theme {
     }
 
     /// The choice in a `Cookie` header.
-    #[cfg_attr(not(feature = "ssr"), allow(dead_code, reason = "the header is the server's to read"))]
+    #[cfg_attr(
+        not(feature = "ssr"),
+        allow(dead_code, reason = "the header is the server's to read")
+    )]
     pub fn from_cookies(header: &str) -> Self {
         header
             .split(';')

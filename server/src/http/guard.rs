@@ -42,10 +42,7 @@ impl Hosts {
         let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         // A rebinding attack needs a name of its own, so addresses are safe whatever they are.
-        self.any
-            || host == "localhost"
-            || bare.parse::<IpAddr>().is_ok()
-            || self.names.contains(&host)
+        self.any || host == "localhost" || bare.parse::<IpAddr>().is_ok() || self.names.contains(&host)
     }
 }
 
