@@ -118,6 +118,7 @@ pub fn Preview(
     };
     let tag = move || {
         let how = match engine.mode.get() {
+            _ if shown.with(Option::is_none) => "rendering in this browser",
             Mode::Fit => "preview · scaled down",
             _ if is_exact => "preview · 1:1 · same bytes as the result",
             _ => "preview · 1:1",
@@ -127,8 +128,11 @@ pub fn Preview(
     view! {
         <div class="preview">
             <div class="split" class:plain=move || !compares.get()>
+                // The size of the stage until the first part is rendered, so that nothing jumps.
                 <canvas
                     node_ref=engine.canvas
+                    width="1152"
+                    height="768"
                     tabindex="0"
                     role="img"
                     aria-label="Original on the left, preview of the result on the right. Arrow keys move the part that is shown"
