@@ -43,6 +43,13 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
     if place.is_dir() {
         bail!("{} is a folder", place.display());
     }
+    // The result takes its place by a rename, which would put a file where a device such as /dev/null was.
+    if place.exists() && !place.is_file() {
+        bail!(
+            "{} is not a regular file: choose another name with --output",
+            place.display()
+        );
+    }
     if place.exists() && !force {
         bail!(
             "{} exists: choose another name with --output, or overwrite it with --force",
@@ -128,6 +135,12 @@ mod tests {
         );
         assert_eq!(place(Some(Path::new("b.png")), "a-blur.png"), Path::new("b.png"));
         assert_eq!(place(None, "a-blur.png"), Path::new("a-blur.png"));
+    }
+
+    #[test]
+    fn a_device_is_never_replaced() {
+        let error = check(Path::new("/dev/null"), true).unwrap_err().to_string();
+        assert!(error.contains("/dev/null is not a regular file"), "{error}");
     }
 
     #[test]
