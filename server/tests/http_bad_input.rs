@@ -15,18 +15,29 @@ async fn nothing_left(server: &Running, what: &str) {
     assert_eq!(server.json("/jobs").await, serde_json::json!([]), "{what}");
 }
 
-/// The head of the answer to `request`, word for word. The sending side stays open: a client that closes it is taken
-/// for one that went away, and then there may be no answer.
+/// The answer to `request`, word for word. The sending side stays open: a client that closes it is taken for one that
+/// went away, and then there may be no answer.
 async fn raw(server: &Running, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
-    while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
+    while !is_whole(&String::from_utf8_lossy(&answer)) {
         if stream.read_buf(&mut answer).await.unwrap() == 0 {
             break;
         }
     }
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Whether the head is there and as much of the body as it announces.
+fn is_whole(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
