@@ -37,29 +37,10 @@ impl<S: Sample> Patch<'_, S> {
             return self.row(y, x as u32, width);
         }
         scratch.clear();
-        self.push_columns(y, x, width, scratch);
-        scratch
-    }
-
-    /// Appends the pixels of row `y` (inside the image) from column `x` on, reflected where outside.
-    fn push_columns(&self, y: u32, x: i64, width: u32, out: &mut Vec<S>) {
-        let channels = self.channels.count();
         let row = self.row(y, self.region.x, self.region.width);
-        let (end, image_end) = (x + i64::from(width), i64::from(self.image.width));
-        let (inner, inner_end) = (x.max(0), end.min(image_end));
-        let reflected = |columns: std::ops::Range<i64>, out: &mut Vec<S>| {
-            for column in columns {
-                let at = (reflect(column, self.image.width) - self.region.x) as usize * channels;
-                out.extend_from_slice(&row[at..at + channels]);
-            }
-        };
-        if inner >= inner_end {
-            return reflected(x..end, out);
-        }
-        reflected(x..inner, out);
-        let at = (inner - i64::from(self.region.x)) as usize * channels;
-        out.extend_from_slice(&row[at..at + (inner_end - inner) as usize * channels]);
-        reflected(inner_end..end, out);
+        let channels = self.channels.count();
+        push_reflected(row, self.region.x, self.image.width, channels, x, width, scratch);
+        scratch
     }
 
     /// The same pixels as a patch of `region`, which must lie inside this one; moves them when it is the whole.
@@ -107,6 +88,34 @@ impl<S: Sample> Patch<'static, S> {
             samples: Cow::Owned(samples),
         }
     }
+}
+
+/// Appends the pixels from column `x` on, `width` of them, of a row of an image that is `image_width` wide; those outside
+/// the image are reflected. `row` holds what is needed of it, from column `row_x` on.
+pub(crate) fn push_reflected<T: Copy>(
+    row: &[T],
+    row_x: u32,
+    image_width: u32,
+    channels: usize,
+    x: i64,
+    width: u32,
+    out: &mut Vec<T>,
+) {
+    let (end, image_end) = (x + i64::from(width), i64::from(image_width));
+    let (inner, inner_end) = (x.max(0), end.min(image_end));
+    let reflected = |columns: std::ops::Range<i64>, out: &mut Vec<T>| {
+        for column in columns {
+            let at = (reflect(column, image_width) - row_x) as usize * channels;
+            out.extend_from_slice(&row[at..at + channels]);
+        }
+    };
+    if inner >= inner_end {
+        return reflected(x..end, out);
+    }
+    reflected(x..inner, out);
+    let at = (inner - i64::from(row_x)) as usize * channels;
+    out.extend_from_slice(&row[at..at + (inner_end - inner) as usize * channels]);
+    reflected(inner_end..end, out);
 }
 
 /// Reflect-101: the index inside `0..length` that stands for `index`, with as many reflections as it takes.

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::Depth;
+use crate::operations::transpose_block;
+use crate::patch::Patch;
+use crate::{Depth, Region};
 
 /// An unsigned integer as a wider or equal one.
 pub(crate) trait Widen<A>: Copy {
@@ -80,6 +82,14 @@ pub(crate) trait Sample:
     /// A row of RGB to luma.
     fn luma_row(source: &[Self], out: &mut [Self]);
 
+    /// Opaque samples convolved both ways with symmetric weights, see [`crate::convolve`].
+    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self>;
+
+    /// Columns of pixels of `N` samples as rows, see [`transpose_block`].
+    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
+        transpose_block::<Self, N>(source, reversed, out, stride, [0, 0]);
+    }
+
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
@@ -110,6 +120,18 @@ impl Sample for u8 {
 
     fn luma_row(source: &[Self], out: &mut [Self]) {
         crate::operations::luma_row_u8(source, out);
+    }
+
+    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
+        crate::convolve::eight::convolve(input, output, weights)
+    }
+
+    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
+        let done = match N {
+            3 => crate::simd::transpose::rgb(source, reversed, out, stride),
+            _ => [0, 0],
+        };
+        transpose_block::<Self, N>(source, reversed, out, stride, done);
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
@@ -144,6 +166,10 @@ impl Sample for u16 {
 
     fn luma_row(source: &[Self], out: &mut [Self]) {
         crate::operations::luma_row_u16(source, out);
+    }
+
+    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
+        crate::convolve::separable::convolve_opaque(input, output, weights)
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {

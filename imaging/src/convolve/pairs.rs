@@ -1,16 +1,16 @@
-//! The vertical pass of an 8-bit convolution, two rows at a time.
+//! The second pass of an 8-bit convolution, two taps at a time.
 //!
-//! Sums of rows have 16 bits. AVX2 has an instruction that multiplies signed 16-bit numbers and adds neighbouring
-//! products; so rows are interleaved in pairs, each sum lowered by 2^15 to make it signed. Since the weights sum to 2^8,
-//! the result is lowered by exactly 2^23, which is added back together with the half for rounding.
+//! Sums of the first pass have 16 bits. AVX2 has an instruction that multiplies signed 16-bit numbers and adds neighbouring
+//! products; so the two sums of a pair of taps are put side by side, each lowered by 2^15 to make it signed. Since the
+//! weights sum to 2^8, the result is lowered by exactly 2^23, which is added back together with the half for rounding.
 
-use crate::simd::{self, Kernel};
+use crate::simd::Kernel;
 
-/// What [`vertical`] adds before the shift: 2^15 · 2^8 taken off by [`Interleave`], and the half of 2^16 to round.
-const CORRECTION: i32 = (1 << 23) + (1 << 15);
+/// What is added before the shift: 2^15 · 2^8 taken off by [`Interleave`], and the half of 2^16 to round.
+pub(super) const CORRECTION: i32 = (1 << 23) + (1 << 15);
 
-/// The weights for [`vertical`], whose number is odd: those of a pair of rows each; the last row is the second of a pair
-/// whose first has the weight zero.
+/// The weights of pairs of taps. The number of taps is odd; the last is the second of a pair whose first has the weight
+/// zero.
 pub(super) fn pair_weights(weights: &[u32]) -> Vec<[i16; 2]> {
     let (pairs, last) = weights.as_chunks::<2>();
     let pairs = pairs
@@ -21,7 +21,7 @@ pub(super) fn pair_weights(weights: &[u32]) -> Vec<[i16; 2]> {
         .collect()
 }
 
-/// Two rows of sums as signed pairs.
+/// Two sequences of sums as signed pairs.
 pub(super) struct Interleave<'a> {
     pub first: &'a [u16],
     pub second: &'a [u16],
@@ -40,9 +40,9 @@ impl Kernel for Interleave<'_> {
     }
 }
 
-/// `(Σ weights · rows + 2^15) >> 16` for every column of a window of interleaved pairs.
-pub(super) fn vertical(window: &[&[i16]], weights: &[[i16; 2]], out: &mut [u8]) {
-    let done = simd::madd::rows(window, weights, CORRECTION, out);
+/// `(Σ weights · window + 2^15) >> 16` for the columns from `done` on: those that [`madd::rows`](crate::simd::madd::rows)
+/// leaves.
+pub(super) fn rest(window: &[&[i16]], weights: &[[i16; 2]], done: usize, out: &mut [u8]) {
     for (column, to) in out.iter_mut().enumerate().skip(done) {
         let products = window.iter().zip(weights).map(|(row, [first, second])| {
             let pair = &row[2 * column..][..2];

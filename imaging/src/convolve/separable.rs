@@ -1,4 +1,5 @@
-//! Separable convolution with non-negative fixed-point weights, exact until the one rounding at the end.
+//! Separable convolution with non-negative fixed-point weights, exact until the one rounding at the end. Opaque 8-bit
+//! samples have a way of their own ([`super::eight`]).
 //!
 //! Rows are convolved once each and kept in a ring that is as tall as the kernel. The image is worked through in stripes
 //! narrow enough that the ring stays in the processor's cache.
@@ -6,10 +7,9 @@
 //! Colour under alpha is weighted by alpha: the result is `Σ w·a·c / Σ w·a`, rounded half up. Where all is opaque that
 //! is the same fraction as `Σ w·c`, so opaque images take the plain path and get the same bytes as without alpha.
 //!
-//! Which integers hold the sums: with 8-bit samples and weights of 8 bits, a row's sum has 16 bits and a window's 24;
-//! premultiplied, 24 and 32. With 16-bit samples and weights it is 32 and 48; premultiplied, 48 and 64.
+//! Which integers hold the sums: with 8-bit samples and weights of 8 bits, premultiplied, a row's sum has 24 bits and a
+//! window's 32. With 16-bit samples and weights it is 32 and 48; premultiplied, 48 and 64.
 
-use super::pairs;
 use crate::patch::Patch;
 use crate::sample::{Sample, Widen};
 use crate::simd::{self, Kernel};
@@ -18,17 +18,40 @@ use crate::{Depth, Region};
 /// Bytes that the ring of a stripe may take: half of a usual first-level cache.
 const RING_BYTES: usize = 24 << 10;
 
-/// Convolves with `weights` both ways. They are symmetric, of odd length, and sum to 2^8 (8 bit) or 2^16 (16 bit).
+/// Convolves with `weights` both ways. They are symmetric, of odd length from 3 on, and sum to 2^8 (8 bit) or 2^16
+/// (16 bit).
 pub(crate) fn convolve<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
     weights: &[u32],
 ) -> Patch<'static, S> {
+    let samples = if input.is_opaque() {
+        S::convolve_opaque(input, output, weights)
+    } else {
+        in_stripes(input, output, weights, |stripe, samples| match S::DEPTH {
+            Depth::Eight => stripe.premultiplied::<u32>(samples),
+            Depth::Sixteen => stripe.premultiplied::<u64>(samples),
+        })
+    };
+    Patch::owned(input.image, output, input.channels, samples)
+}
+
+/// [`convolve`] of opaque 16-bit samples.
+pub(crate) fn convolve_opaque(input: &Patch<'_, u16>, output: Region, weights: &[u32]) -> Vec<u16> {
+    in_stripes(input, output, weights, |stripe, samples| {
+        stripe.sixteen_bit(samples)
+    })
+}
+
+fn in_stripes<S: Sample>(
+    input: &Patch<'_, S>,
+    output: Region,
+    weights: &[u32],
+    convolve: impl Fn(Stripe<'_, S>, &mut [S]),
+) -> Vec<S> {
     let channels = input.channels.count();
     let stride = output.width as usize * channels;
     let mut samples = vec![S::default(); stride * output.height as usize];
-    let opaque = input.is_opaque();
-    // A multiple of 32 samples, the block of the vertical pass.
     let ring_pixels = RING_BYTES / (4 * S::DEPTH.bytes() * (weights.len() + 1) * channels);
     let stripe_width = ((ring_pixels / 32).clamp(2, 32) * 32) as u32;
     for x in (0..output.width).step_by(stripe_width as usize) {
@@ -45,14 +68,9 @@ pub(crate) fn convolve<S: Sample>(
             offset: x as usize * channels,
             stride,
         };
-        match (S::DEPTH, opaque) {
-            (Depth::Eight, true) => stripe.eight_bit(&mut samples),
-            (Depth::Eight, false) => stripe.premultiplied::<u32>(&mut samples),
-            (Depth::Sixteen, true) => stripe.sixteen_bit(&mut samples),
-            (Depth::Sixteen, false) => stripe.premultiplied::<u64>(&mut samples),
-        }
+        convolve(stripe, &mut samples);
     }
-    Patch::owned(input.image, output, input.channels, samples)
+    samples
 }
 
 /// A stripe of the output and where it goes.
@@ -95,76 +113,6 @@ impl<S: Sample> Stripe<'_, S> {
         &mut samples[y * self.stride + self.offset..][..self.length()]
     }
 
-    /// 8 bit: sums of rows in 16 bits, kept as interleaved pairs of rows, two of which one multiplication takes.
-    fn eight_bit(&self, samples: &mut [S]) {
-        let length = self.length();
-        let taps = self.weights.len();
-        let weights: Vec<u16> = self.weights.iter().map(|&weight| weight as u16).collect();
-        let pair_weights = pairs::pair_weights(self.weights);
-        let mut ring = vec![vec![0i16; 2 * length]; taps + 1];
-        let mut sums = vec![0u16; length];
-        let mut above = vec![0u16; length];
-        let mut finished = vec![0u8; length];
-        self.rows(|index, row| {
-            simd::run(Horizontal {
-                row,
-                weights: &weights,
-                channels: self.channels,
-                out: &mut sums,
-            });
-            // Slot i holds rows i and i + 1, so it is complete one row later.
-            if index > 0 {
-                let slot = &mut ring[(index - 1) % (taps + 1)];
-                simd::run(pairs::Interleave {
-                    first: &above,
-                    second: &sums,
-                    out: slot,
-                });
-            }
-            std::mem::swap(&mut above, &mut sums);
-            let Some(y) = (index + 1).checked_sub(taps) else {
-                return;
-            };
-            // Every other slot, and for the last row the slot in which it is the second.
-            let slots = (0..taps / 2).map(|pair| y + 2 * pair).chain([y + taps - 2]);
-            let window: Vec<&[i16]> = slots.map(|slot| &ring[slot % (taps + 1)][..]).collect();
-            pairs::vertical(&window, &pair_weights, &mut finished);
-            for (to, &sample) in self.target(samples, y).iter_mut().zip(&finished) {
-                *to = S::wrap(u32::from(sample));
-            }
-        });
-    }
-
-    /// 16 bit: sums of rows in 32 bits, of windows in 64.
-    fn sixteen_bit(&self, samples: &mut [S]) {
-        let taps = self.weights.len();
-        let wide: Vec<u64> = self.weights.iter().map(|&weight| weight.into()).collect();
-        let mut ring = vec![vec![0u32; self.length()]; taps];
-        self.rows(|index, row| {
-            let out = &mut ring[index % taps];
-            simd::run(Horizontal {
-                row,
-                weights: self.weights,
-                channels: self.channels,
-                out,
-            });
-            let Some(y) = (index + 1).checked_sub(taps) else {
-                return;
-            };
-            let window = window(&ring, y % taps);
-            let out = self.target(samples, y);
-            simd::run(Vertical {
-                window: &window,
-                weights: &wide,
-                finish: |at: usize, sums: &[u64]| {
-                    for (to, sum) in out[at..].iter_mut().zip(sums) {
-                        *to = S::wrap(((sum + (1 << 31)) >> 32) as u32);
-                    }
-                },
-            });
-        });
-    }
-
     /// Colour weighted by alpha, which is the last channel. `A` holds the sums of whole windows.
     fn premultiplied<A>(&self, samples: &mut [S])
     where
@@ -201,6 +149,38 @@ impl<S: Sample> Stripe<'_, S> {
                 finish: |at: usize, block: &[A]| sums[at..at + block.len()].copy_from_slice(block),
             });
             unpremultiply(&sums, self.channels, shift, self.target(samples, y));
+        });
+    }
+}
+
+impl Stripe<'_, u16> {
+    /// 16 bit: sums of rows in 32 bits, of windows in 64.
+    fn sixteen_bit(&self, samples: &mut [u16]) {
+        let taps = self.weights.len();
+        let wide: Vec<u64> = self.weights.iter().map(|&weight| weight.into()).collect();
+        let mut ring = vec![vec![0u32; self.length()]; taps];
+        self.rows(|index, row| {
+            let out = &mut ring[index % taps];
+            simd::run(Horizontal {
+                row,
+                weights: self.weights,
+                channels: self.channels,
+                out,
+            });
+            let Some(y) = (index + 1).checked_sub(taps) else {
+                return;
+            };
+            let window = window(&ring, y % taps);
+            let out = self.target(samples, y);
+            simd::run(Vertical {
+                window: &window,
+                weights: &wide,
+                finish: |at: usize, sums: &[u64]| {
+                    for (to, sum) in out[at..].iter_mut().zip(sums) {
+                        *to = ((sum + (1 << 31)) >> 32) as u16;
+                    }
+                },
+            });
         });
     }
 }

@@ -22,6 +22,7 @@ mod unsharp;
 use std::sync::Arc;
 
 pub(crate) use grayscale::{luma_row_u8, luma_row_u16};
+pub(crate) use rotate::transpose_block;
 
 use crate::operation::{AnyOperation, Operation, OperationInfo, Values};
 

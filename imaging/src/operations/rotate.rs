@@ -112,11 +112,7 @@ impl Operation for Rotate270 {
     }
 }
 
-/// Side of the blocks in which pixels are moved: a block is copied row by row into a buffer that stays in the first-level
-/// cache, and read from there column by column, so that memory is only read and written along rows.
-const BLOCK: usize = 64;
-
-/// The output pixel (x, y) is the input pixel (`column(y)`, `row(x)`).
+/// The output pixel (x, y) is the input pixel (`column(y)`, `row(x)`); both change by one from pixel to pixel.
 fn transpose<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
@@ -132,6 +128,10 @@ fn transpose<S: Sample>(
     Patch::owned(input.image.transposed(), output, input.channels, samples)
 }
 
+/// Side of the blocks in which pixels are moved: what is read and written for one stays in the first-level cache, so
+/// that whole lines of memory are read and written.
+const BLOCK: usize = 64;
+
 fn transpose_pixels<S: Sample, const N: usize>(
     input: &Patch<'_, S>,
     output: Region,
@@ -139,30 +139,45 @@ fn transpose_pixels<S: Sample, const N: usize>(
     column: impl Fn(u32) -> u32,
 ) -> Vec<S> {
     let mut samples = vec![S::default(); output.size().pixels() as usize * N];
-    let (pixels, _) = samples.as_chunks_mut::<N>();
     let (width, height) = (output.width as usize, output.height as usize);
-    let mut block = vec![[[S::default(); N]; BLOCK]; BLOCK];
-    for top in (0..height).step_by(BLOCK) {
-        let rows = BLOCK.min(height - top);
-        // The columns of the input that these output rows come from.
-        let (start, end) = (
-            column(output.y + top as u32),
-            column(output.y + (top + rows - 1) as u32),
-        );
-        for left in (0..width).step_by(BLOCK) {
-            let columns = BLOCK.min(width - left);
-            for (x, line) in (left..left + columns).zip(&mut block) {
-                let source = input.row(row(output.x + x as u32), start.min(end), rows as u32);
-                line[..rows].copy_from_slice(source.as_chunks::<N>().0);
-            }
-            for y in 0..rows {
-                let at = if end < start { rows - 1 - y } else { y };
-                let out = &mut pixels[(top + y) * width + left..][..columns];
-                for (pixel, line) in out.iter_mut().zip(&block) {
-                    *pixel = line[at];
+    // Along the rows of the input, which the processor then fetches ahead.
+    for left in (0..width).step_by(BLOCK) {
+        let columns = BLOCK.min(width - left);
+        for top in (0..height).step_by(BLOCK) {
+            let rows = BLOCK.min(height - top);
+            // The columns of the input that these output rows come from.
+            let first = column(output.y + top as u32);
+            let last = column(output.y + (top + rows - 1) as u32);
+            let source: [&[S]; BLOCK] = std::array::from_fn(|x| {
+                if x < columns {
+                    input.row(row(output.x + (left + x) as u32), first.min(last), rows as u32)
+                } else {
+                    &[]
                 }
-            }
+            });
+            let out = &mut samples[(top * width + left) * N..];
+            S::transpose_block::<N>(&source[..columns], last < first, out, width * N);
         }
     }
     samples
+}
+
+/// Writes `source`, the columns of a block, as rows to `out`, each `stride` samples after the one before. `reversed`
+/// columns go from bottom to top. `done` columns and rows are there already.
+pub(crate) fn transpose_block<S: Copy, const N: usize>(
+    source: &[&[S]],
+    reversed: bool,
+    out: &mut [S],
+    stride: usize,
+    [done_columns, done_rows]: [usize; 2],
+) {
+    let rows = source.first().map_or(0, |column| column.len() / N);
+    for (y, line) in out.chunks_mut(stride).take(rows).enumerate() {
+        let at = if reversed { rows - 1 - y } else { y };
+        let done = if y < done_rows { done_columns } else { 0 };
+        let (line, _) = line.as_chunks_mut::<N>();
+        for (pixel, column) in line.iter_mut().zip(source).skip(done) {
+            pixel.copy_from_slice(&column[at * N..][..N]);
+        }
+    }
 }
