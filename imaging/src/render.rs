@@ -5,8 +5,9 @@ use crate::recipe::Step;
 use crate::sample::Sample;
 use crate::{Depth, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, Size};
 
-/// Most bytes that a step in the middle of a chain may need: 8 GiB. A recipe from outside cannot ask for more.
-const MAX_STEP_BYTES: u64 = 8 << 30;
+/// Most bytes that a step may need, for a tile or for a whole image at once: whatever asks for it, no more is allocated.
+/// What comes from outside is held to the much lower [`MAX_STEP_BYTES`](crate::MAX_STEP_BYTES) before it gets here.
+const MAX_BYTES: u64 = 2 << 30;
 
 /// Renders the region `output` of the result of `recipe` on an image of size `image`. `pixels` are those of `region`
 /// of the image, which has at least [`Recipe::input_region`]. The result has the size of `output` and the format
@@ -39,12 +40,12 @@ pub fn render(
             output,
         });
     }
-    for (_, step) in &plan {
+    for ((_, step), format) in plan.iter().zip(recipe.formats(pixels.format())) {
         let bytes = step
             .size()
             .pixels()
-            .saturating_mul(pixels.format().bytes_per_pixel() as u64);
-        if bytes > MAX_STEP_BYTES {
+            .saturating_mul(format.bytes_per_pixel() as u64);
+        if bytes > MAX_BYTES {
             return Err(RenderError::TooLarge {
                 output,
                 region: *step,
@@ -140,7 +141,7 @@ pub enum RenderError {
     /// A step in the middle needs too much memory.
     #[error(
         "output {output} needs {region} in the middle of the recipe, more than {} GiB; use smaller tiles",
-        MAX_STEP_BYTES >> 30
+        MAX_BYTES >> 30
     )]
     TooLarge {
         /// The output asked for.

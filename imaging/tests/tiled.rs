@@ -1,70 +1,15 @@
 //! The promise: for every recipe, size, format and tile size, tiles give the bytes of the whole image.
 
 mod common;
+mod random;
 
-use azulejo_imaging::{
-    ParameterKind, PixelFormat, Raster, Recipe, Region, Size, TileGrid, Value, apply, operations, render,
-};
+use azulejo_imaging::{PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply, render};
 use proptest::prelude::*;
+use random::{format, image, recipe, size};
 
-/// Any operation with any parameters that are quick enough to test.
-fn step() -> impl Strategy<Value = String> {
-    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 4)).prop_map(|(index, positions)| {
-        let info = operations()[index];
-        let parameters = info
-            .parameters
-            .iter()
-            .zip(positions)
-            .map(|(parameter, position)| {
-                // Squared, so that small values are more frequent; a large radius on a small image shows nothing new.
-                let number = parameter.min
-                    + (parameter.max.min(parameter.min + 64.0) - parameter.min) * position * position;
-                let value = match parameter.kind {
-                    ParameterKind::Number => Value::Number((number * 100.0).round() / 100.0),
-                    ParameterKind::Integer => Value::Integer(number as i64),
-                    ParameterKind::Choice(words) => {
-                        Value::Choice(words[(number.round() as usize).min(words.len() - 1)])
-                    }
-                };
-                format!("{}={value}", parameter.name)
-            });
-        let parameters: Vec<String> = parameters.collect();
-        if parameters.is_empty() {
-            info.name.to_owned()
-        } else {
-            format!("{}:{}", info.name, parameters.join(","))
-        }
-    })
-}
-
-fn recipe() -> impl Strategy<Value = Recipe> {
-    proptest::collection::vec(step(), 1..=4).prop_map(|steps| steps.join("|").parse().unwrap())
-}
-
-fn format() -> impl Strategy<Value = PixelFormat> {
-    proptest::sample::select(PixelFormat::ALL.to_vec())
-}
-
-fn size() -> impl Strategy<Value = Size> {
-    let side = || prop_oneof![1..4u32, 1..100u32];
-    (side(), side()).prop_map(|(width, height)| Size::new(width, height))
-}
-
-/// Noise, with alpha sometimes full, sometimes absent in places.
-fn image(size: Size, format: PixelFormat, alpha: u8) -> Raster {
-    let mut image = common::noise_image(size, format);
-    if format.channels.has_alpha() {
-        let pixel = format.bytes_per_pixel();
-        let sample = format.depth.bytes();
-        for (index, bytes) in image.bytes_mut().chunks_exact_mut(pixel).enumerate() {
-            match alpha {
-                0 => bytes[pixel - sample..].fill(255),
-                1 if index % 7 < 4 => bytes[pixel - sample..].fill(0),
-                _ => {}
-            }
-        }
-    }
-    image
+/// Mostly such that there are several tiles; odd sizes among them.
+fn tile() -> impl Strategy<Value = u32> {
+    prop_oneof![4 => 16..64u32, 2 => 64..300u32, 1 => 300..=1024u32]
 }
 
 proptest! {
@@ -72,7 +17,7 @@ proptest! {
 
     #[test]
     fn tiles_give_the_bytes_of_the_whole(
-        recipe in recipe(), size in size(), format in format(), alpha in 0..3u8, tile in 16..130u32,
+        recipe in recipe(), size in size(), format in format(), alpha in 0..3u8, tile in tile(),
     ) {
         let image = image(size, format, alpha);
         let result = recipe.output_size(size);
@@ -109,6 +54,26 @@ proptest! {
         for (plain, opaque) in plain.bytes().chunks_exact(from).zip(opaque.bytes().chunks_exact(to)) {
             prop_assert_eq!(plain, &opaque[..from]);
             prop_assert!(opaque[from..].iter().all(|&byte| byte == 255));
+        }
+    }
+
+    #[test]
+    fn gray_gives_the_bytes_of_the_same_stored_as_rgb(recipe in recipe(), size in size(), sixteen: bool) {
+        let (gray, rgb) = if sixteen { (PixelFormat::GRAY16, PixelFormat::RGB16) } else { (PixelFormat::GRAY8, PixelFormat::RGB8) };
+        let image = common::noise_image(size, gray);
+        let from = gray.bytes_per_pixel();
+        let tripled = image.bytes().chunks_exact(from).flat_map(|pixel| [pixel; 3].concat());
+        let tripled = Raster::from_bytes(size, rgb, tripled.collect()).unwrap();
+        prop_assume!(recipe.output_size(size).is_ok_and(|size| size.pixels() < 1_000_000));
+        let from_gray = apply(&recipe, &image).unwrap();
+        let from_rgb = apply(&recipe, &tripled).unwrap();
+        let (one, other) = (from_gray.format(), from_rgb.format());
+        let wide = one.depth.bytes();
+        for (gray, rgb) in from_gray.bytes().chunks_exact(one.bytes_per_pixel()).zip(from_rgb.bytes().chunks_exact(other.bytes_per_pixel())) {
+            for channel in 0..rgb.len() / wide {
+                let at = if gray.len() == wide { 0 } else { channel * wide };
+                prop_assert_eq!(&gray[at..at + wide], &rgb[channel * wide..][..wide], "{}", recipe);
+            }
         }
     }
 

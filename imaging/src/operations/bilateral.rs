@@ -5,8 +5,9 @@ use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
 
-/// Weighted mean of a disc, the weight falling with distance in space and in colour (the sum of the channels'
-/// differences, as in OpenCV). Alpha stays, and weighs the colours.
+/// Weighted mean of a disc, the weight falling with distance in space and in colour. The distance in colour is the mean of
+/// the channels' differences, where OpenCV has the sum, so that gray gives the same whether it is stored in one channel
+/// or in three. Alpha stays, and weighs the colours.
 pub(crate) struct Bilateral {
     sigma_space: f64,
     sigma_colour: f64,
@@ -144,7 +145,7 @@ impl Bilateral {
 
     /// The weight for every sum of differences.
     fn colour_weights<S: Sample>(&self, colours: usize) -> Vec<f64> {
-        let sigma = self.sigma_colour * f64::from(S::MAX);
+        let sigma = self.sigma_colour * f64::from(S::MAX) * colours as f64;
         let scale = -0.5 / (sigma * sigma);
         (0..=S::MAX * colours as u32)
             .map(|difference| libm::exp(f64::from(difference) * f64::from(difference) * scale))

@@ -1,7 +1,8 @@
 //! Resampling to another size, exact across tiles: what a pixel is made of depends on its place in the whole image.
 
+use std::collections::VecDeque;
 use std::f64::consts::PI;
-use std::ops::Range;
+use std::ops::{AddAssign, Mul, Range};
 
 use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
@@ -106,14 +107,8 @@ impl Operation for Resize {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let size = self.output_size(input.image).unwrap_or(output.size());
-        let bits = match S::DEPTH {
-            Depth::Eight => 20,
-            Depth::Sixteen => 15,
-        };
         let taps = |from: u32, to: u32, range: Range<u32>| -> Vec<Taps> {
-            range
-                .map(|index| self.filter.taps(from, to, index, bits))
-                .collect()
+            range.map(|index| self.filter.taps(from, to, index)).collect()
         };
         let columns = taps(input.image.width, size.width, output.x..output.x + output.width);
         let rows = taps(
@@ -123,11 +118,15 @@ impl Operation for Resize {
         );
         let samples = match self.filter {
             Filter::Nearest => pick(&input, &columns, &rows),
-            _ => resample(&input, &columns, &rows, bits),
+            _ => resample(&input, &columns, &rows),
         };
         Patch::owned(size, output, input.channels, samples)
     }
 }
+
+/// Fractional bits of a weight. A sample of 16 bits, two weights and the negative lobes, which add less than a factor of
+/// two each way, stay within 63 bits.
+const BITS: u32 = 22;
 
 /// The input samples that one output sample is made of, along one axis.
 struct Taps {
@@ -187,7 +186,7 @@ impl Filter {
 
     /// Weights as Pillow defines them: the filter, widened by the scale when shrinking, sampled at the centres of the
     /// input samples and normalised over those inside the image.
-    fn taps(self, from: u32, to: u32, index: u32, bits: u32) -> Taps {
+    fn taps(self, from: u32, to: u32, index: u32) -> Taps {
         let reach = self.reach(from, to, index);
         let scale = f64::from(from) / f64::from(to);
         let centre = (f64::from(index) + 0.5) * scale;
@@ -197,16 +196,16 @@ impl Filter {
             .map(|sample| self.value((f64::from(sample) + 0.5 - centre) / widen))
             .collect();
         let sum: f64 = values.iter().sum();
-        let one = 1i64 << bits;
-        let mut weights: Vec<i64> = values
-            .iter()
-            .map(|value| libm::rint(value / sum * one as f64) as i64)
-            .collect();
-        // What rounding left over goes to the largest weight, where it shows least.
-        let rest = one - weights.iter().sum::<i64>();
-        if let Some(largest) = weights.iter_mut().max() {
-            *largest += rest;
-        }
+        // The running total is rounded, not each weight, so that the errors of many small weights do not add up and
+        // the whole is exactly one.
+        let scale = f64::from(1 << BITS) / sum;
+        let (mut total, mut rounded) = (0.0, 0);
+        let weights = values.iter().map(|value| {
+            total += value * scale;
+            let before = std::mem::replace(&mut rounded, libm::rint(total) as i64);
+            rounded - before
+        });
+        let weights = weights.collect();
         Taps {
             start: reach.start,
             weights,
@@ -224,17 +223,15 @@ fn pick<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps]) -> Vec
     samples
 }
 
-/// Rows first, each once, kept while an output row needs them; then columns. Only the end is rounded. Sums of 16-bit
-/// colour times alpha stay within 63 bits: the negative lobes of both passes together add less than a factor of two.
-fn resample<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps], bits: u32) -> Vec<S> {
+/// Rows first, each once, kept while an output row needs them; then columns. Only the end is rounded.
+fn resample<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps]) -> Vec<S> {
     let channels = input.channels.count();
     let stride = columns.len() * channels;
     let premultiply = !input.is_opaque();
     let mut samples = vec![S::default(); stride * rows.len()];
-    let mut kept: std::collections::VecDeque<Vec<i64>> = std::collections::VecDeque::new();
+    let mut kept: VecDeque<Vec<i64>> = VecDeque::new();
     let mut first = rows.first().map_or(0, |row| row.start);
     let mut wide: Vec<i64> = Vec::new();
-    let mut sums = vec![0i64; stride];
     for (row, out) in rows.iter().zip(samples.chunks_exact_mut(stride)) {
         while first < row.start {
             kept.pop_front();
@@ -251,31 +248,64 @@ fn resample<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps], bi
             );
             kept.push_back(horizontal(&wide, input.region.x, columns, channels));
         }
-        sums.fill(0);
-        for (line, &weight) in kept.iter().zip(&row.weights) {
-            for (sum, &value) in sums.iter_mut().zip(line) {
-                *sum += weight * value;
-            }
-        }
-        if premultiply {
-            for (to, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
-                let alpha = sums[channels - 1];
-                for (to, &sum) in to.iter_mut().zip(&sums[..channels - 1]) {
-                    *to = S::weighted(sum, alpha);
+        match (premultiply, S::DEPTH) {
+            (false, _) => {
+                for (to, sum) in out.iter_mut().zip(vertical::<i64>(&kept, &row.weights)) {
+                    *to = S::clamp_i64(round(sum));
                 }
-                to[channels - 1] = round(alpha, bits);
             }
-        } else {
-            for (to, &sum) in out.iter_mut().zip(&sums) {
-                *to = round(sum, bits);
+            (true, Depth::Eight) => {
+                let sums = vertical::<i64>(&kept, &row.weights);
+                for (to, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
+                    let alpha = sums[channels - 1];
+                    for (to, &sum) in to.iter_mut().zip(&sums[..channels - 1]) {
+                        *to = S::weighted(sum, alpha);
+                    }
+                    to[channels - 1] = S::clamp_i64(round(alpha));
+                }
+            }
+            // Colour times alpha has 32 bits here, and 76 with both weights.
+            (true, Depth::Sixteen) => {
+                let sums = vertical::<i128>(&kept, &row.weights);
+                for (to, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
+                    let alpha = sums[channels - 1];
+                    for (to, &sum) in to.iter_mut().zip(&sums[..channels - 1]) {
+                        *to = weighted(sum, alpha);
+                    }
+                    to[channels - 1] = S::clamp_i64(round(alpha as i64));
+                }
             }
         }
     }
     samples
 }
 
-fn round<S: Sample>(sum: i64, bits: u32) -> S {
-    S::clamp_i64((sum + (1 << (2 * bits - 1))) >> (2 * bits))
+/// `Σ weights · rows`.
+fn vertical<A>(rows: &VecDeque<Vec<i64>>, weights: &[i64]) -> Vec<A>
+where
+    A: Copy + Default + From<i64> + AddAssign + Mul<Output = A>,
+{
+    let mut sums = vec![A::default(); rows.front().map_or(0, Vec::len)];
+    for (line, &weight) in rows.iter().zip(weights) {
+        let weight = A::from(weight);
+        for (sum, &value) in sums.iter_mut().zip(line) {
+            *sum += weight * A::from(value);
+        }
+    }
+    sums
+}
+
+fn round(sum: i64) -> i64 {
+    (sum + (1 << (2 * BITS - 1))) >> (2 * BITS)
+}
+
+/// [`Sample::weighted`] of wider sums.
+fn weighted<S: Sample>(product: i128, weight: i128) -> S {
+    if weight <= 0 {
+        return S::default();
+    }
+    let colour = (product + weight / 2).div_euclid(weight);
+    S::wrap(colour.clamp(0, i128::from(S::MAX)) as u32)
 }
 
 /// Samples as wide integers, colour times alpha where asked for.
@@ -307,4 +337,54 @@ fn horizontal(row: &[i64], left: u32, columns: &[Taps], channels: usize) -> Vec<
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The result at one place in plain floating point.
+    fn exact(samples: &[u16], filter: Filter, to: u32) -> Vec<f64> {
+        let from = samples.len() as u32;
+        let scale = f64::from(from) / f64::from(to);
+        (0..to)
+            .map(|index| {
+                let centre = (f64::from(index) + 0.5) * scale;
+                let weights = filter.reach(from, to, index).map(|sample| {
+                    let place = (f64::from(sample) + 0.5 - centre) / scale.max(1.0);
+                    (filter.value(place), f64::from(samples[sample as usize]))
+                });
+                let (sum, total) = weights.fold((0.0, 0.0), |(sum, total), (weight, value)| {
+                    (sum + weight * value, total + weight)
+                });
+                (sum / total).clamp(0.0, 65535.0)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn sixteen_bits_are_kept_however_far_an_image_is_shrunk() {
+        for (from, to) in [(60_000, 1), (60_000, 24), (1000, 100), (200, 100), (77, 100)] {
+            let samples: Vec<u16> = (0..from)
+                .map(|x: u32| (x.wrapping_mul(40_503) >> 3) as u16)
+                .collect();
+            for (name, filter) in [("bilinear", Filter::Bilinear), ("lanczos3", Filter::Lanczos3)] {
+                let image = Size::new(from, 1);
+                let channels = crate::Channels::Gray;
+                let patch = Patch::owned(image, image.region(), channels, samples.clone());
+                let resize = Resize {
+                    width: to,
+                    height: 1,
+                    filter,
+                };
+                let result = Operation::apply(&resize, patch, Region::new(0, 0, to, 1));
+                for (got, exact) in result.samples.iter().zip(exact(&samples, filter, to)) {
+                    assert!(
+                        (f64::from(*got) - exact).abs() < 1.0,
+                        "{name} {from} to {to}: {got}, exactly {exact}"
+                    );
+                }
+            }
+        }
+    }
 }

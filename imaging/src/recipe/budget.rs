@@ -1,33 +1,64 @@
-//! How large the largest tile of a job is, on its way in and out: what decides whether it fits into one record.
+//! How much the largest tile of a job takes: on its way in and out, which decides whether it fits into one record, and in
+//! the middle of its recipe, which decides how much memory a worker needs for it.
 
 use super::{Recipe, RecipeError};
 use crate::{PixelFormat, Region, Size, TileGrid};
 
-/// Bytes of the largest input region or output tile when the result is cut into tiles of `tile` pixels.
-///
-/// # Errors
-/// When the recipe has no result for an image of that size.
-pub fn largest_region_bytes(
-    recipe: &Recipe,
-    image: Size,
-    format: PixelFormat,
-    tile: u32,
-) -> Result<u64, RecipeError> {
-    let size = recipe.output_size(image)?;
-    let grid = TileGrid::new(size, tile);
-    // Regions are separable: width depends on the tile's column alone and height on its row alone (or the other way
-    // round after a quarter turn). The first row and the first column of tiles therefore show every width and height.
-    let first_row = (0..grid.columns()).filter_map(|column| grid.region(column));
-    let first_column = (0..grid.rows()).filter_map(|row| grid.region(row.checked_mul(grid.columns())?));
-    let mut largest = Size::new(0, 0);
-    for output in first_row.chain(first_column) {
-        let Region { width, height, .. } = recipe.input_region(image, output)?;
-        largest = Size::new(largest.width.max(width), largest.height.max(height));
+/// Most bytes that a step in the middle of a recipe may need for one tile. A chain that first enlarges and then shrinks
+/// needs little at both ends and anything in between.
+pub const MAX_STEP_BYTES: u64 = 256 << 20;
+
+/// What the largest tile of a job takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TileBytes {
+    /// Bytes of its input region or of the tile itself, whichever is larger: what a record has to hold.
+    pub record: u64,
+    /// Bytes of the largest of all its steps.
+    pub step: u64,
+}
+
+impl TileBytes {
+    /// Of the largest tile when the result is cut into tiles of `tile` pixels.
+    ///
+    /// # Errors
+    /// When the recipe has no result for an image of that size.
+    pub fn largest(
+        recipe: &Recipe,
+        image: Size,
+        format: PixelFormat,
+        tile: u32,
+    ) -> Result<Self, RecipeError> {
+        let size = recipe.output_size(image)?;
+        let grid = TileGrid::new(size, tile);
+        // Regions are separable: width depends on the tile's column alone and height on its row alone (or the other
+        // way round after a quarter turn). The first row and the first column of tiles therefore show every width and
+        // height.
+        let first_row = (0..grid.columns()).filter_map(|column| grid.region(column));
+        let first_column = (0..grid.rows()).filter_map(|row| grid.region(row.checked_mul(grid.columns())?));
+        let mut largest = vec![Size::new(0, 0); recipe.steps().len() + 1];
+        for output in first_row.chain(first_column) {
+            for (largest, (_, region)) in largest.iter_mut().zip(recipe.plan(image, output)?) {
+                let Region { width, height, .. } = region;
+                *largest = Size::new(largest.width.max(width), largest.height.max(height));
+            }
+        }
+        let formats = recipe.formats(format);
+        let mut bytes = largest
+            .into_iter()
+            .zip(formats)
+            .map(|(size, format)| size.pixels() * format.bytes_per_pixel() as u64);
+        let input = bytes.next().unwrap_or(0);
+        let (steps, output) = bytes.fold((input, input), |(largest, _), bytes| (largest.max(bytes), bytes));
+        Ok(Self {
+            record: input.max(output),
+            step: steps,
+        })
     }
-    let output = Size::new(grid.tile().min(size.width), grid.tile().min(size.height));
-    let input_bytes = largest.pixels() * format.bytes_per_pixel() as u64;
-    let output_bytes = output.pixels() * recipe.output_format(format).bytes_per_pixel() as u64;
-    Ok(input_bytes.max(output_bytes))
+
+    /// Whether a record of `max_record` bytes and [`MAX_STEP_BYTES`] are enough.
+    pub fn fit(self, max_record: u64) -> bool {
+        self.record <= max_record && self.step <= MAX_STEP_BYTES
+    }
 }
 
 /// Tile sizes that are tried, largest first.
@@ -35,37 +66,35 @@ const TILES: [u32; 16] = [
     4096, 3072, 2048, 1536, 1024, 768, 512, 384, 320, 256, 192, 128, 96, 64, 32, 16,
 ];
 
-/// The largest of the usual tile sizes for which [`largest_region_bytes`] is at most `max_bytes`; `None` when not even
-/// tiles of 16 pixels fit or the recipe has no result.
+/// The largest of the usual tile sizes that [fits](TileBytes::fit) records of `max_record` bytes; `None` when not even
+/// tiles of 16 pixels do or the recipe has no result.
 pub fn largest_fitting_tile(
     recipe: &Recipe,
     image: Size,
     format: PixelFormat,
-    max_bytes: u64,
+    max_record: u64,
 ) -> Option<u32> {
-    TILES
-        .into_iter()
-        .find(|&tile| largest_region_bytes(recipe, image, format, tile).is_ok_and(|bytes| bytes <= max_bytes))
+    TILES.into_iter().find(|&tile| {
+        TileBytes::largest(recipe, image, format, tile).is_ok_and(|bytes| bytes.fit(max_record))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn record(recipe: &Recipe, image: Size, format: PixelFormat, tile: u32) -> u64 {
+        TileBytes::largest(recipe, image, format, tile).unwrap().record
+    }
+
     #[test]
     fn the_halo_counts() {
         let image = Size::new(10_000, 10_000);
         let blur = Recipe::parse("blur:sigma=2").unwrap();
         // A halo of 8 on both sides.
-        assert_eq!(
-            largest_region_bytes(&blur, image, PixelFormat::RGB8, 512),
-            Ok(528 * 528 * 3)
-        );
+        assert_eq!(record(&blur, image, PixelFormat::RGB8, 512), 528 * 528 * 3);
         let gray = Recipe::parse("grayscale").unwrap();
-        assert_eq!(
-            largest_region_bytes(&gray, image, PixelFormat::RGB8, 512),
-            Ok(512 * 512 * 3)
-        );
+        assert_eq!(record(&gray, image, PixelFormat::RGB8, 512), 512 * 512 * 3);
     }
 
     #[test]
@@ -73,7 +102,7 @@ mod tests {
         let image = Size::new(10_000, 10_000);
         let blur = Recipe::parse("blur:sigma=100").unwrap();
         let tile = largest_fitting_tile(&blur, image, PixelFormat::RGBA16, 10 << 20).unwrap();
-        assert!(largest_region_bytes(&blur, image, PixelFormat::RGBA16, tile).unwrap() <= 10 << 20);
+        assert!(record(&blur, image, PixelFormat::RGBA16, tile) <= 10 << 20);
         assert_eq!(
             largest_fitting_tile(&blur, image, PixelFormat::RGBA16, 1000),
             None
@@ -83,7 +112,24 @@ mod tests {
     #[test]
     fn quarter_turns_are_measured_in_both_directions() {
         let recipe = Recipe::parse("blur:sigma=2|rotate_90").unwrap();
-        let bytes = largest_region_bytes(&recipe, Size::new(1000, 20), PixelFormat::GRAY8, 512).unwrap();
-        assert_eq!(bytes, 520 * 20);
+        assert_eq!(
+            record(&recipe, Size::new(1000, 20), PixelFormat::GRAY8, 512),
+            520 * 20
+        );
+    }
+
+    #[test]
+    fn what_is_large_only_in_the_middle_of_a_chain_counts_in_its_own_format() {
+        let image = Size::new(1024, 1024);
+        let recipe: Recipe = "sepia|resize:width=90000,filter=nearest|resize:width=1024,filter=nearest"
+            .parse()
+            .unwrap();
+        let bytes = TileBytes::largest(&recipe, image, PixelFormat::GRAY8, 512).unwrap();
+        // 511 pixels of the result are about 511 · 90000 / 1024 of the enlarged image, three bytes each after sepia.
+        assert!(bytes.step > 44_900 * 44_900 * 3, "{bytes:?}");
+        assert!(bytes.record < 1 << 20, "{bytes:?}");
+        assert!(!bytes.fit(10 << 20));
+        let tile = largest_fitting_tile(&recipe, image, PixelFormat::GRAY8, 10 << 20).unwrap();
+        assert!(tile < 128, "{tile}");
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub use budget::{largest_fitting_tile, largest_region_bytes};
+pub use budget::{MAX_STEP_BYTES, TileBytes, largest_fitting_tile};
 pub use error::RecipeError;
 
 use crate::operation::{AnyOperation, OperationInfo, Value};
@@ -111,6 +111,15 @@ impl Recipe {
             .fold(input, |format, step| step.operation.output_format(format))
     }
 
+    /// The format before the first step and after each.
+    pub(crate) fn formats(&self, input: PixelFormat) -> Vec<PixelFormat> {
+        let after = self.steps.iter().scan(input, |format, step| {
+            *format = step.operation.output_format(*format);
+            Some(*format)
+        });
+        std::iter::once(input).chain(after).collect()
+    }
+
     /// The pixels of an image of size `image` that the region `output` of the result depends on.
     ///
     /// # Errors
@@ -125,6 +134,13 @@ impl Recipe {
         let mut size = input;
         for step in &self.steps {
             let operation = step.info.name;
+            if size.is_empty() {
+                return Err(RecipeError::NoResult {
+                    operation,
+                    input: size,
+                    reason: "it has no pixels".to_owned(),
+                });
+            }
             size = step
                 .operation
                 .output_size(size)

@@ -34,9 +34,15 @@ pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
         .split('|')
         .enumerate()
         .map(|(index, step)| parse_step(index + 1, step.trim()));
-    Ok(Recipe {
+    let recipe = Recipe {
         steps: steps.collect::<Result<_, _>>()?,
-    })
+    };
+    // The canonical text may be the longer one (1e-9 is written out), and it has to be readable in its turn.
+    let length = recipe.to_string().len();
+    if length > MAX_TEXT {
+        return Err(RecipeError::TooLong { length });
+    }
+    Ok(recipe)
 }
 
 fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {
@@ -240,6 +246,20 @@ mod tests {
             parse(&["blur"; 33].join("|")),
             Err(RecipeError::TooManySteps { count: 33 })
         ));
+    }
+
+    #[test]
+    fn a_recipe_whose_canonical_text_would_not_parse_is_refused() {
+        let tiny = ["sharpen:amount=1e-300"; 32].join("|");
+        assert!(tiny.len() < MAX_TEXT);
+        assert!(matches!(parse(&tiny), Err(RecipeError::TooLong { .. })));
+    }
+
+    #[test]
+    fn what_needs_the_whole_image_is_refused_with_the_reason() {
+        for name in ["auto_levels", "equalize"] {
+            assert!(message(name).contains("histogram of the whole image"));
+        }
     }
 
     #[test]

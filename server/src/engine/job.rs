@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use azulejo_imaging::{
-    PixelFormat, Recipe, Region, Size, TileGrid, largest_fitting_tile, largest_region_bytes,
+    MAX_STEP_BYTES, PixelFormat, Recipe, Region, Size, TileBytes, TileGrid, largest_fitting_tile,
 };
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
@@ -61,15 +61,11 @@ impl JobSpec {
                 "the recipe is longer than {MAX_RECIPE_BYTES} bytes"
             )));
         }
+        // Workers parse this text, and with what turns the image upright it may have become too much.
+        Recipe::parse(&tile_recipe).map_err(|error| unsuitable(&error))?;
         let output_format = full.output_format(info.format);
         check_output(output_size, limits)?;
-        check_records(
-            &full,
-            info.stored_size,
-            info.format,
-            output_format,
-            limits.tile_size,
-        )?;
+        check_tiles(&full, info.stored_size, info.format, limits.tile_size)?;
         let grid = TileGrid::new(output_size, limits.tile_size);
         let id = JobId(uuid::Uuid::now_v7());
         let result_kind = kind::result_kind(info.kind, output_size, output_format);
@@ -216,39 +212,34 @@ fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A tile travels as one record each way: both have to fit.
-fn check_records(
-    recipe: &Recipe,
-    image: Size,
-    input: PixelFormat,
-    output: PixelFormat,
-    tile: u32,
-) -> Result<(), ApiError> {
+/// A tile travels as one record each way, and a worker holds each of its steps: all have to fit.
+fn check_tiles(recipe: &Recipe, image: Size, input: PixelFormat, tile: u32) -> Result<(), ApiError> {
     let most = MAX_RECORD_BYTES as u64;
-    let code = "tile_too_large";
-    let unsuitable =
-        |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
-    let there = largest_region_bytes(recipe, image, input, tile).map_err(|error| unsuitable(&error))?;
-    let back = u64::from(tile).pow(2) * output.bytes_per_pixel() as u64;
-    if there.max(back) <= most {
+    let bytes = TileBytes::largest(recipe, image, input, tile)
+        .map_err(|error| ApiError::unprocessable("unsuitable_recipe", error.to_string()))?;
+    if bytes.fit(most) {
         return Ok(());
     }
-    let fitting = largest_fitting_tile(recipe, image, input, most)
-        .map(|side| side.min((most / output.bytes_per_pixel() as u64).isqrt() as u32));
-    let remedy = match fitting {
-        Some(side) if side >= 16 => {
-            format!(
-                "start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius"
-            )
-        }
-        _ => "no tile size is small enough: ask for a smaller radius".to_owned(),
+    let problem = if bytes.record > most {
+        format!(
+            "a tile of {tile} pixels needs {} bytes of the image with this recipe, and a record takes at most {most}",
+            bytes.record
+        )
+    } else {
+        format!(
+            "a tile of {tile} pixels needs {} bytes in the middle of this recipe, and a worker gives it at most {MAX_STEP_BYTES}",
+            bytes.step
+        )
+    };
+    let remedy = match largest_fitting_tile(recipe, image, input, most) {
+        Some(side) => format!(
+            "start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius or size"
+        ),
+        None => "no tile size is small enough: ask for a smaller radius or size".to_owned(),
     };
     Err(ApiError::unprocessable(
-        code,
-        format!(
-            "a tile of {tile} pixels needs {} bytes of the image with this recipe, and a record takes at most {most}; {remedy}",
-            there.max(back)
-        ),
+        "tile_too_large",
+        format!("{problem}; {remedy}"),
     ))
 }
 

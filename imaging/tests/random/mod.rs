@@ -1,0 +1,69 @@
+//! Random recipes and images for property tests.
+
+use azulejo_imaging::{ParameterKind, PixelFormat, Raster, Recipe, Size, Value, operations};
+use proptest::prelude::*;
+
+use crate::common;
+
+/// Any operation with any parameters that are quick enough to test.
+fn step() -> impl Strategy<Value = String> {
+    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 4)).prop_map(|(index, positions)| {
+        let info = operations()[index];
+        let parameters = info
+            .parameters
+            .iter()
+            .zip(positions)
+            .map(|(parameter, position)| {
+                // Squared, so that small values are more frequent; a large radius on a small image shows nothing new.
+                let number = parameter.min
+                    + (parameter.max.min(parameter.min + 64.0) - parameter.min) * position * position;
+                let value = match parameter.kind {
+                    ParameterKind::Number => Value::Number((number * 100.0).round() / 100.0),
+                    ParameterKind::Integer => Value::Integer(number as i64),
+                    ParameterKind::Choice(words) => {
+                        Value::Choice(words[(number.round() as usize).min(words.len() - 1)])
+                    }
+                };
+                format!("{}={value}", parameter.name)
+            });
+        let parameters: Vec<String> = parameters.collect();
+        if parameters.is_empty() {
+            info.name.to_owned()
+        } else {
+            format!("{}:{}", info.name, parameters.join(","))
+        }
+    })
+}
+
+/// One to four operations.
+pub fn recipe() -> impl Strategy<Value = Recipe> {
+    proptest::collection::vec(step(), 1..=4).prop_map(|steps| steps.join("|").parse().unwrap())
+}
+
+/// Any pixel format.
+pub fn format() -> impl Strategy<Value = PixelFormat> {
+    proptest::sample::select(PixelFormat::ALL.to_vec())
+}
+
+/// Mostly small, sometimes a single pixel wide, odd sizes among them.
+pub fn size() -> impl Strategy<Value = Size> {
+    let side = || prop_oneof![2 => 1..4u32, 6 => 1..100u32, 1 => 100..700u32];
+    (side(), side()).prop_map(|(width, height)| Size::new(width, height))
+}
+
+/// Noise, with alpha sometimes full, sometimes absent in places.
+pub fn image(size: Size, format: PixelFormat, alpha: u8) -> Raster {
+    let mut image = common::noise_image(size, format);
+    if format.channels.has_alpha() {
+        let pixel = format.bytes_per_pixel();
+        let sample = format.depth.bytes();
+        for (index, bytes) in image.bytes_mut().chunks_exact_mut(pixel).enumerate() {
+            match alpha {
+                0 => bytes[pixel - sample..].fill(255),
+                1 if index % 7 < 4 => bytes[pixel - sample..].fill(0),
+                _ => {}
+            }
+        }
+    }
+    image
+}
