@@ -128,7 +128,7 @@ impl Sample for u8 {
 
     fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
         let done = match N {
-            3 => crate::simd::transpose::rgb(source, reversed, out, stride),
+            3 => crate::simd::transpose_rgb(source, reversed, out, stride),
             _ => [0, 0],
         };
         transpose_block::<Self, N>(source, reversed, out, stride, done);

@@ -6,14 +6,14 @@
 //! - The functions below are what the Web Worker calls. Numbers go in and out as plain arrays.
 //!
 //! # Building
-//! For `wasm32-unknown-unknown` with the profile `wasm-release`, then wasm-bindgen with `web(true)`, `typescript(false)`
+//! For `wasm32-unknown-unknown` with the profile `wasm-kernels` and SIMD128, then wasm-bindgen with `web(true)`, `typescript(false)`
 //! and `out_name("preview")`: that gives `/pkg/preview.js` and `/pkg/preview_bg.wasm`.
 
 #![deny(missing_docs)]
 
 pub mod pixels;
 
-use azulejo_imaging::{Recipe, Region, Size};
+use azulejo_imaging::{Raster, Recipe, Region, Size};
 use wasm_bindgen::prelude::*;
 
 fn recipe(text: &str) -> Result<Recipe, JsError> {
@@ -62,6 +62,28 @@ pub fn render(
         rgba,
         rectangle(output)?,
     )?)
+}
+
+/// As [`render`], for pixels of any format (`gray16le`, `rgba8`, ...), row by row as records carry them: that the bytes
+/// are those of the workers is shown with all formats, not only with that of a canvas.
+///
+/// # Errors
+/// When recipe, format, regions and pixels do not fit each other.
+#[wasm_bindgen]
+pub fn render_raster(
+    text: &str,
+    width: u32,
+    height: u32,
+    format: &str,
+    region: &[u32],
+    pixels: &[u8],
+    output: &[u32],
+) -> Result<Vec<u8>, JsError> {
+    let region = rectangle(region)?;
+    let pixels = Raster::from_bytes(region.size(), format.parse()?, pixels.to_vec())?;
+    let image = Size::new(width, height);
+    let result = azulejo_imaging::render(&recipe(text)?, image, region, &pixels, rectangle(output)?)?;
+    Ok(result.into_bytes())
 }
 
 fn rectangle(numbers: &[u32]) -> Result<Region, JsError> {

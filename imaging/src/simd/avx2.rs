@@ -7,7 +7,6 @@ use std::arch::x86_64::*;
 use super::Kernel;
 use super::bytes::RowPair;
 use super::madd::BLOCK;
-use super::transpose::{ROW, SIDE};
 
 #[inline]
 pub(super) fn is_available() -> bool {
@@ -202,14 +201,21 @@ fn load_bytes(bytes: &[u8; 32]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
-pub(super) fn transpose_rgb_blocks(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) {
+/// Side of a block of [`transpose_rgb`], pixels.
+const SIDE: usize = 8;
+/// Bytes of a row of a block.
+const ROW: usize = 3 * SIDE;
+
+pub(super) fn transpose_rgb(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) -> [usize; 2] {
     assert!(is_available());
     // SAFETY: the processor has AVX2, checked in the line above.
-    unsafe { with_avx2_transpose_rgb_blocks(source, reversed, out, stride) }
+    unsafe { with_avx2_transpose_rgb(source, reversed, out, stride) };
+    let rows = source.first().map_or(0, |column| column.len() / ROW * SIDE);
+    [source.len() / SIDE * SIDE, rows]
 }
 
 #[target_feature(enable = "avx2")]
-fn with_avx2_transpose_rgb_blocks(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) {
+fn with_avx2_transpose_rgb(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) {
     let length = source.first().map_or(0, |column| column.len());
     let (blocks, _) = source.as_chunks::<SIDE>();
     for (y, lines) in out.chunks_mut(SIDE * stride).take(length / ROW).enumerate() {
@@ -229,7 +235,7 @@ fn with_avx2_transpose_rgb_blocks(source: &[&[u8]], reversed: bool, out: &mut [u
             else {
                 return;
             };
-            let rows = with_avx2_transpose_rgb([a, b, c, d, e, f, g, h]);
+            let rows = transpose_block([a, b, c, d, e, f, g, h]);
             for (n, line) in lines.chunks_mut(stride).enumerate() {
                 let row = if reversed { SIDE - 1 - n } else { n };
                 line[x * ROW..][..ROW].copy_from_slice(&rows[row]);
@@ -241,7 +247,7 @@ fn with_avx2_transpose_rgb_blocks(source: &[&[u8]], reversed: bool, out: &mut [u
 /// Pixels are widened to four bytes, transposed as 32-bit numbers, and narrowed again.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn with_avx2_transpose_rgb(columns: [&[u8; ROW]; SIDE]) -> [[u8; ROW]; SIDE] {
+fn transpose_block(columns: [&[u8; ROW]; SIDE]) -> [[u8; ROW]; SIDE] {
     // The lower half of a register has bytes 0 to 16 of a column, the upper half 8 to 24.
     let widen = _mm256_setr_epi8(
         0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, //

@@ -2,7 +2,8 @@
 //!
 //! Most kernels are plain safe loops: compiled a second time with AVX2 enabled, the compiler vectorises the same loops
 //! with wider registers ([`run`]). Four loops that it does not vectorise well are written with intrinsics, in [`avx2`]:
-//! the two passes of an 8-bit convolution ([`madd`], [`bytes`]), luma, and the transposing of 8-bit RGB.
+//! the two passes of an 8-bit convolution ([`madd`], [`bytes`]), [luma](luma_pixels), and the [transposing](transpose_rgb) of
+//! 8-bit RGB.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -127,25 +128,15 @@ pub(crate) mod bytes {
     }
 }
 
-/// RGB pixels of 8 bits, transposed in blocks of 8 x 8.
-pub(crate) mod transpose {
-    /// Side of a block, pixels.
-    pub(crate) const SIDE: usize = 8;
-    /// Bytes of a row of a block.
-    pub(crate) const ROW: usize = 3 * SIDE;
-
-    /// Writes `source`, which are columns of one length, as rows to `out`, each `stride` bytes after the one before;
-    /// `reversed` columns go from bottom to top. Only whole blocks are written. Gives how many columns and rows that is.
-    pub(crate) fn rgb(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) -> [usize; 2] {
-        #[cfg(target_arch = "x86_64")]
-        if super::uses_avx2() {
-            super::avx2::transpose_rgb_blocks(source, reversed, out, stride);
-            let rows = source.first().map_or(0, |column| column.len() / ROW * SIDE);
-            return [source.len() / SIDE * SIDE, rows];
-        }
-        let _ = (source, reversed, out, stride);
-        [0, 0]
+/// Writes `source`, columns of 8-bit RGB of one length, as rows to `out`, each `stride` bytes after the one before;
+/// `reversed` columns go from bottom to top. Only whole blocks are written. Gives how many columns and rows that is.
+pub(crate) fn transpose_rgb(source: &[&[u8]], reversed: bool, out: &mut [u8], stride: usize) -> [usize; 2] {
+    #[cfg(target_arch = "x86_64")]
+    if uses_avx2() {
+        return avx2::transpose_rgb(source, reversed, out, stride);
     }
+    let _ = (source, reversed, out, stride);
+    [0, 0]
 }
 
 /// 8-bit RGB to luma for as many pixels as whole blocks have; gives their number. `weights` are in 2^15ths.
