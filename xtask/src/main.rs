@@ -5,11 +5,13 @@
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
+//! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`debian`]: the browser and the Kafka client that tests drive.
 //! - [`shell`]: running commands.
 
 mod check;
 mod debian;
+mod nightly;
 mod programs;
 mod shell;
 mod site;
@@ -44,6 +46,8 @@ enum Command {
     Site,
     /// Run every check: format, lints, unit, property and doc tests, real processes, a real browser.
     Test(check::Options),
+    /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
+    Nightly(nightly::Options),
 }
 
 fn main() -> Result<()> {
@@ -56,5 +60,6 @@ fn main() -> Result<()> {
         }
         Command::Site => site::build(),
         Command::Test(options) => check::run(&options),
+        Command::Nightly(options) => nightly::run(&options),
     }
 }

@@ -1,0 +1,145 @@
+//! What takes too long for every change: each fuzz target for a while, and the tests that measure.
+//!
+//! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
+//! stable compiler has. It needs a C++ compiler for libFuzzer itself.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{debian, programs, shell, site};
+
+/// What to run and how long.
+#[derive(Args)]
+pub struct Options {
+    /// Seconds for each fuzz target.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// Fuzz these targets only, and run nothing else [default: all].
+    targets: Vec<String>,
+}
+
+/// What cargo-fuzz sets, too: counters at every edge, compared values, and every check that finds a mistake.
+const FLAGS: [&str; 9] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Ccodegen-units=1",
+    "-Cdebug-assertions",
+    "-Coverflow-checks",
+    "--cfg=fuzzing",
+];
+
+/// Bytes of the longest input that is tried.
+const MAX_LENGTH: u32 = 64 << 10;
+/// Megabytes that a target may take: what an input may make the code allocate is bounded, and this shows it.
+const MAX_MEMORY: u32 = 1024;
+
+/// Runs everything; fails when something was found.
+pub fn run(options: &Options) -> Result<()> {
+    let targets = if options.targets.is_empty() {
+        targets()?
+    } else {
+        options.targets.clone()
+    };
+    build()?;
+    let mut failures = Vec::new();
+    for target in &targets {
+        if let Err(error) = fuzz(target, options.seconds) {
+            failures.push(format!("{target}: {error:#}"));
+        }
+    }
+    if options.targets.is_empty() {
+        debian::ensure(true)?;
+        site::build()?;
+        programs::build()?;
+        let mut measure = shell::cargo();
+        measure.args([
+            "test",
+            "--release",
+            "--locked",
+            "--workspace",
+            "--exclude",
+            "xtask",
+        ]);
+        measure.args([
+            "--features",
+            "azulejo-protocol/kafka,azulejo-imaging/files",
+            "--no-fail-fast",
+        ]);
+        measure.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
+        if let Err(error) = shell::run(&mut measure) {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    if !failures.is_empty() {
+        bail!("{}", failures.join("; "));
+    }
+    Ok(())
+}
+
+/// The names of all targets.
+fn targets() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir("fuzz/fuzz_targets")? {
+        let path = entry?.path();
+        if let Some(name) = path.file_stem().and_then(|name| name.to_str()) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn target_dir() -> PathBuf {
+    shell::target_dir().join("fuzz")
+}
+
+/// The compiler's own target, which keeps the flags away from build scripts.
+fn host() -> Result<String> {
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("cannot start rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not tell its host")
+}
+
+fn build() -> Result<()> {
+    shell::say("building the fuzz targets");
+    let mut cargo = shell::cargo();
+    cargo.args([
+        "build",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+    ]);
+    cargo.args(["--target", &host()?]);
+    cargo.arg("--target-dir").arg(target_dir());
+    shell::run(cargo.env("RUSTFLAGS", FLAGS.join(" ")))
+}
+
+/// Fuzzes one target. What it found before stays in the corpus beside the build.
+fn fuzz(target: &str, seconds: u32) -> Result<()> {
+    shell::say(&format!("fuzzing {target} for {seconds} s"));
+    let program = target_dir().join(host()?).join("release").join(target);
+    let corpus = target_dir().join("corpus").join(target);
+    let found = target_dir().join("found").join("");
+    std::fs::create_dir_all(&corpus)?;
+    std::fs::create_dir_all(&found)?;
+    let mut command = Command::new(&program);
+    command
+        .arg(&corpus)
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={MAX_LENGTH}"))
+        .arg(format!("-rss_limit_mb={MAX_MEMORY}"))
+        .arg(format!("-artifact_prefix={}", found.display()))
+        .args(["-timeout=25", "-print_final_stats=1", "-verbosity=0"]);
+    shell::run(&mut command)
+}
