@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
-"""Azulejo, OpenCV and libvips on the same work, side by side in one run, one thread each.
+"""Azulejo, OpenCV, libvips and GraphicsMagick on the same work, side by side in one run, one thread each.
 
     cargo build --release -p azulejo-imaging --features files --example measure
     pip install numpy opencv-python-headless pyvips[binary]
+    apt-get install libvips-tools graphicsmagick          # left out where they are not installed
     python3 scripts/compare.py [--side 4096] [--rounds 7] [--measure target/release/examples/measure]
 
 Operations alone work on pixels in memory; files go from disk to disk. Each figure is the best of several rounds in
-milliseconds on the processor (not on the wall: other work on the machine would count), the rounds of the three taking
-turns so that a noisy machine is unfair to none. A ratio above 1 says that Azulejo is faster. Where OpenCV defines the result, its bytes are compared as well.
+milliseconds on the processor (not on the wall: other work on the machine would count), the rounds taking turns so that a
+noisy machine is unfair to none. A ratio above 1 says that Azulejo is faster. Where OpenCV defines the result, its bytes
+are compared as well. Memory that is new to a process costs all of them the same: huge pages are asked for by numpy for
+what OpenCV writes to, and by a tunable of glibc for Azulejo.
 """
 
 import argparse
 import hashlib
 import os
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
@@ -105,30 +109,64 @@ def operations(options, folder):
         row(recipe + same, *best)
 
 
+def with_pyvips(how):
+    """libvips as built for PyPI, in this process, with its fastest settings for PNG; quality 75 for JPEG, as ours."""
+
+    def run(source, target):
+        settings = {"compression": 1} if target.endswith("png") else {"Q": 75}
+        how(pyvips.Image.new_from_file(source, access="sequential")).write_to_file(target, **settings)
+
+    return lambda source, target: timed(lambda: run(source, target))[0]
+
+
+def with_vips(arguments):
+    """libvips as Debian builds it, a process for each picture."""
+    return lambda source, target: timed_program(
+        ["vips", arguments[0], source, target + ("[compression=1]" if target.endswith("png") else "[Q=75]"), *arguments[1:]]
+    )
+
+
+def with_graphicsmagick(arguments):
+    settings = ["-limit", "threads", "1"]
+    return lambda source, target: timed_program(
+        ["gm", "convert", *settings, source, *arguments, "-quality", "15" if target.endswith("png") else "75", target]
+    )
+
+
+FILES = [
+    ("sharpen", OPERATIONS[4][3], ["conv", "KERNEL"], ["-convolve", "-1,-1,-1,-1,9,-1,-1,-1,-1"]),
+    ("blur:sigma=2", OPERATIONS[1][3], ["gaussblur", "2"], ["-blur", "6x2"]),
+]
+
+
 def files(options, folder):
     image = photograph(options.side)
     png, jpeg = os.path.join(folder, "in.png"), os.path.join(folder, "in.jpg")
     vips = pyvips.Image.new_from_array(image).copy(interpretation="srgb")
     vips.write_to_file(png, compression=6)
     vips.write_to_file(jpeg, Q=90)
-    print(f"\nfile to file, {options.side} square, one thread, ms")
-    print(f"{'':28}{'azulejo':>10}{'libvips':>10}")
+    kernel = os.path.join(folder, "kernel.mat")
+    with open(kernel, "w") as file:
+        file.write("3 3 1 0\n-1 -1 -1\n-1 9 -1\n-1 -1 -1\n")
+    names = ["azulejo", "libvips"]
+    names += ["vips"] if shutil.which("vips") else []
+    names += ["gm"] if shutil.which("gm") else []
+    print(f"\nfile to file, {options.side} square, one thread, ms; MB written")
+    print(f"{'':28}{names[0]:>10}" + "".join(f"{name:>10}{'':9}" for name in names[1:]))
     for source, kind in ((png, "png"), (jpeg, "jpg")):
-        for recipe, libvips in (("sharpen", OPERATIONS[4][3]), ("blur:sigma=2", OPERATIONS[1][3])):
-            ours, theirs = (os.path.join(folder, f"{name}.{kind}") for name in ("ours", "theirs"))
-            best = [float("inf")] * 2
-
-            def save():
-                # The fastest settings of libvips for PNG; quality 75 for JPEG, as ours.
-                how = {"compression": 1} if kind == "png" else {"Q": 75}
-                libvips(pyvips.Image.new_from_file(source, access="sequential")).write_to_file(theirs, **how)
-
+        for recipe, libvips, debian, graphicsmagick in FILES:
+            ours = lambda source, target: timed_program([options.measure, "file", recipe, source, target, "1"])
+            debian = [kernel if word == "KERNEL" else word for word in debian]
+            tools = {"azulejo": ours, "libvips": with_pyvips(libvips), "vips": with_vips(debian)}
+            tools["gm"] = with_graphicsmagick(graphicsmagick)
+            targets = {name: os.path.join(folder, f"{name}.{kind}") for name in names}
+            best = dict.fromkeys(names, float("inf"))
             for _ in range(options.rounds):
-                command = [options.measure, "file", recipe, source, ours, "1"]
-                best = [min(best[0], timed_program(command)), min(best[1], timed(save)[0])]
-            row(f"{kind} {recipe}", *best)
-            sizes = [os.path.getsize(path) / 1e6 for path in (ours, theirs)]
-            print(f"{'':28}{sizes[0]:8.1f} MB{sizes[1]:8.1f} MB")
+                for name in names:
+                    best[name] = min(best[name], tools[name](source, targets[name]))
+            row(f"{kind} {recipe}", *best.values())
+            sizes = [os.path.getsize(path) / 1e6 for path in targets.values()]
+            print(f"{'':28}{sizes[0]:10.1f}" + "".join(f"{size:10.1f}{'':9}" for size in sizes[1:]))
 
 
 def main():

@@ -2,13 +2,11 @@
 //!
 //! `measure operation RECIPE WIDTH HEIGHT FORMAT RAW_FILE ROUNDS [portable]` prints the milliseconds of each round and,
 //! last, the SHA-256 of the result. `measure file RECIPE INPUT OUTPUT [THREADS]` only works.
-//! Milliseconds are those on the processor, where Linux tells them, so that other work on the machine counts less.
+//! Milliseconds are those on the processor, so that other work on the machine counts less.
 #![allow(clippy::print_stdout, reason = "printing is all that it does")]
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::OnceLock;
-use std::time::Instant;
 
 use azulejo_imaging::file::{ApplyOptions, EncodeOptions, apply_file};
 use azulejo_imaging::{Raster, Recipe, Size, apply, set_portable_only};
@@ -16,13 +14,8 @@ use sha2::{Digest, Sha256};
 
 /// Milliseconds that this thread has run.
 fn clock() -> f64 {
-    let nanoseconds = std::fs::read_to_string("/proc/thread-self/schedstat")
-        .ok()
-        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
-    // Elsewhere, the time on the wall.
-    static START: OnceLock<Instant> = OnceLock::new();
-    let wall = START.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0;
-    nanoseconds.map_or(wall, |nanoseconds| nanoseconds / 1e6)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
