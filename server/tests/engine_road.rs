@@ -233,7 +233,7 @@ async fn cancel_retry_and_delete_keep_to_the_states() {
     drop(worker);
     let control = rig.records(&Topics::default().control, 1);
     assert_eq!(
-        String::from_utf8_lossy(&control[0].1),
+        String::from_utf8_lossy(&control.last().unwrap().1),
         format!("{{\"type\":\"cancel\",\"job\":\"{id}\"}}")
     );
     engine.retry(id).await.unwrap();

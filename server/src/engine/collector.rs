@@ -79,6 +79,7 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
     let mut behind = assign(shared, &consumer)?;
     let mut batch = Batch::default();
     let mut began = Instant::now();
+    tell_what_goes_on(shared);
     open_when_caught_up(shared, &mut behind, &batch);
     while !shared.is_stopping() {
         let wait = if batch.records == 0 {
@@ -106,6 +107,22 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
         store(shared, batch, &mut behind);
     }
     Ok(())
+}
+
+/// Before the first tile: workers may remember a cancellation of a job that goes on, because the process that took it back,
+/// or ended the job without having stored that, died before it said so.
+fn tell_what_goes_on(shared: &Shared) {
+    let jobs: Vec<JobId> = {
+        let core = shared.core();
+        if core.open {
+            return;
+        }
+        core.jobs().map(|job| job.run.spec.id()).collect()
+    };
+    if !jobs.is_empty() {
+        shared.resume(jobs);
+        shared.outbox.flush(BROKER_TIMEOUT);
+    }
 }
 
 fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer<Quiet>> {

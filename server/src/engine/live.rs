@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use azulejo_protocol::job::WorkerShare;
 use azulejo_protocol::{Progress, TileState};
@@ -14,6 +14,9 @@ use super::rate::Rate;
 use super::run::Run;
 use super::store::jobs::StageTimes;
 use super::store::tiles::TileRow;
+
+/// Workers hear that a job goes on before its tiles reach them.
+pub const RESUME_PAUSE: Duration = Duration::from_millis(500);
 
 /// One tile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! Keeps the connections going: makes the topics, starts the readers once the broker answers, starts them again when
 //! they give up, and looks after what happens by time alone: lost workers, overdue tiles, a broker that is away.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use azulejo_protocol::JobId;
 use azulejo_protocol::kafka::ensure_topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -87,15 +89,20 @@ fn clock(shared: &Arc<Shared>) {
             let overdue = if core.open && core.connected {
                 core.requeue_overdue(shared.config.tile_timeout, now)
             } else {
-                0
+                Vec::new()
             };
             let after = core.workers.live(now);
             let changed = gone || after != live;
             live = after;
             (overdue, changed)
         };
-        if overdue > 0 {
-            tracing::warn!(tiles = overdue, "results are overdue; the tiles are sent again");
+        if !overdue.is_empty() {
+            tracing::warn!(
+                tiles = overdue.len(),
+                "results are overdue; the tiles are sent again"
+            );
+            let jobs: HashSet<JobId> = overdue.into_iter().map(|(job, _)| job).collect();
+            shared.resume(jobs);
         }
         if changed {
             shared.events.mark(Change::Workers);

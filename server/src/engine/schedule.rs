@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::JobId;
 
-use super::live::LiveJob;
+use super::live::{LiveJob, RESUME_PAUSE};
 use super::run::Run;
 use super::workers::{Holder, Workers};
 
@@ -266,8 +266,10 @@ impl Core {
         self.outstanding.get(&(id, tile)).map(|entry| entry.taken)
     }
 
-    /// Puts overdue tiles back into the queue and gives how many there were.
-    pub fn requeue_overdue(&mut self, timeout: Duration, now: Instant) -> usize {
+    /// Puts overdue tiles back into the queue and gives them. Workers are to be told that their jobs go on: perhaps they
+    /// skip them because of a cancellation that they never heard was taken back. The jobs pause for a moment so that they
+    /// hear it first, though not more often than tiles can become overdue.
+    pub fn requeue_overdue(&mut self, timeout: Duration, now: Instant) -> Vec<(JobId, u32)> {
         let held = self.workers.held_since(now);
         let overdue: Vec<(JobId, u32)> = self
             .outstanding
@@ -297,9 +299,12 @@ impl Core {
             *self.resends.entry((*id, *tile)).or_default() += 1;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.requeue(*tile, true);
+                if job.not_before.is_none_or(|at| now > at + timeout) {
+                    job.not_before = Some(now + RESUME_PAUSE);
+                }
             }
         }
-        overdue.len()
+        overdue
     }
 
     /// Tiles outstanding over all jobs, and the age of the oldest.

@@ -137,13 +137,16 @@ fn an_overdue_tile_is_sent_again_later_and_later_and_is_no_failure() {
         let grant = core.next_grant(now).expect("a tile");
         assert_eq!(grant.attempt, attempt);
         // Before the broker has it, it cannot be overdue.
-        assert_eq!(core.requeue_overdue(10 * SECOND, now + 1000 * SECOND), 0);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now + 1000 * SECOND).len(), 0);
         core.acknowledged(id, 0, grant.ticket, now);
         now += wait * SECOND;
         core.workers.hear(beat("a", 1, &[0]), Duration::ZERO, now);
-        assert_eq!(core.requeue_overdue(10 * SECOND, now), 0);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now).len(), 0);
         now += SECOND;
-        assert_eq!(core.requeue_overdue(10 * SECOND, now), 1);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now).len(), 1);
+        // Workers get a moment to hear that the job goes on.
+        assert!(core.next_grant(now).is_none());
+        now += SECOND;
         assert_eq!(core.job(id).unwrap().cell(0).unwrap().failures, 0);
     }
     assert_eq!(core.lag(now).0, 0);
@@ -157,13 +160,13 @@ fn time_without_a_live_holder_does_not_count_as_overdue() {
     let grant = core.next_grant(start).unwrap();
     core.acknowledged(id, 0, grant.ticket, start);
     let later = start + 100 * SECOND;
-    assert_eq!(core.requeue_overdue(10 * SECOND, later), 0);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later).len(), 0);
     // Kafka hands the tile to the next holder, who gets the same time for it.
     core.workers.hear(beat("b", 1, &[0]), Duration::ZERO, later);
-    assert_eq!(core.requeue_overdue(10 * SECOND, later + 9 * SECOND), 0);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later + 9 * SECOND).len(), 0);
     core.workers
         .hear(beat("b", 1, &[0]), Duration::ZERO, later + 9 * SECOND);
-    assert_eq!(core.requeue_overdue(10 * SECOND, later + 11 * SECOND), 1);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later + 11 * SECOND).len(), 1);
 }
 
 #[test]

@@ -128,7 +128,9 @@ impl Shared {
     /// Ends the job of `run`; false when somebody else has, or the engine stops. Blocks on the database.
     ///
     /// Whoever sets `ending` first owns the ending. What is deleted before the commit can be made again should the process
-    /// die in between; what is deleted after it is not needed any more.
+    /// die in between; what is deleted after it is not needed any more. Workers hear of it after the commit, for a job that
+    /// the next start goes on with must not be one that they skip, and before the run leaves the memory, for a retry waits
+    /// for that: its word comes after this one.
     pub fn end(self: &Arc<Self>, run: &Run, ending: Ending) -> bool {
         let id = run.spec.id();
         let version = {
@@ -144,13 +146,15 @@ impl Shared {
         self.keep_mosaic(run);
         if !completed {
             run.spec.folder.remove_scratch(false);
-            self.outbox.control(&ControlMessage::Cancel { job: id });
         }
         let at = Timestamp::now_utc();
         let ended = self
             .write_surely("end a job", move |db| jobs::end(db, id, &ending, at, version))
             // The next start finds the job as it was before.
             .unwrap_or(false);
+        if ended && !completed {
+            self.outbox.control(&ControlMessage::Cancel { job: id });
+        }
         self.core().remove_run(run);
         if completed && ended {
             run.spec.folder.remove_scratch(true);
@@ -159,6 +163,21 @@ impl Shared {
         self.state.wake();
         self.changed(id);
         ended
+    }
+
+    /// Waits until an earlier run of the job, which has ended in the database, has left the memory. Blocks.
+    pub fn wait_until_left(&self, id: JobId) {
+        let mut core = self.core();
+        while core.job(id).is_some() && !self.is_stopping() {
+            core = self.state.wait(core, Duration::from_millis(50));
+        }
+    }
+
+    /// Tells every worker that tiles of these jobs are wanted, whatever was said of them before.
+    pub fn resume(&self, jobs: impl IntoIterator<Item = JobId>) {
+        for job in jobs {
+            self.outbox.control(&ControlMessage::Resume { job });
+        }
     }
 
     /// Runs work for a job; a panic in it fails the job instead of leaving it under way for ever.
