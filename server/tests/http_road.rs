@@ -11,6 +11,7 @@ use http_support::{Running, error_of, start};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// Reads live events until `enough` says so.
 async fn events_until(
@@ -225,11 +226,16 @@ async fn the_stream_of_all_tells_of_new_and_deleted_jobs() {
         "health and workers are the whole state of an idle server"
     );
 
+    let (watching, told) = (Notify::new(), Notify::new());
     let watch = events_until(&server, "/events", |event| {
+        match event {
+            LiveEvent::Job { .. } => told.notify_one(),
+            _ => watching.notify_one(),
+        }
         matches!(event, LiveEvent::JobGone { .. })
     });
     let act = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        watching.notified().await;
         let accepted: Value = server
             .process(&png(1024, 1024), "x.png", "grayscale")
             .await
@@ -237,7 +243,8 @@ async fn the_stream_of_all_tells_of_new_and_deleted_jobs() {
             .await
             .unwrap();
         let id = accepted["job_id"].as_str().unwrap().to_owned();
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        // Only once the job was told of: a job that comes and goes at once is nothing but gone.
+        told.notified().await;
         let url = format!("{}/job/{id}", server.url);
         assert_eq!(
             server
