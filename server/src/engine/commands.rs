@@ -43,7 +43,7 @@ impl Engine {
         let from = upload.path.clone();
         let data_dir = shared.config.data_dir.clone();
         blocking(move || {
-            disk::check_room(&data_dir, needed, promised)?;
+            disk::check_room(&data_dir, "the job", needed, promised)?;
             adopt(&from, folder.path(), &folder.original())
         })
         .await??;
@@ -128,7 +128,7 @@ impl Engine {
                 let detail = "the uploaded file is gone from the server's disk: submit the image again";
                 return Err(ApiError::new(410, "upload_gone", detail));
             }
-            disk::check_room(&shared.config.data_dir, needed, promised)?;
+            disk::check_room(&shared.config.data_dir, "the job", needed, promised)?;
             shared.wait_until_left(id);
             // Before the job is under way again: a database that fails here leaves it as it was.
             recovery::verified(&shared.store, &checked).map_err(|error| unavailable(&error))
