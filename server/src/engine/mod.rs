@@ -132,6 +132,11 @@ impl Engine {
 
     /// Ends the engine: nothing more is sent, what was read is stored, what was sent is acknowledged or will be sent again
     /// after the next start. A second call does nothing.
+    /// Waits until the engine can never send anything again, and says why: the process has to be started anew.
+    pub async fn lost(&self) -> String {
+        self.shared.outbox.lost().await
+    }
+
     pub async fn shutdown(&self) {
         let engine = self.clone();
         let ended = tokio::task::spawn_blocking(move || {
