@@ -72,8 +72,7 @@ pub fn store_batch(shared: &Arc<Shared>, batch: &Batch, now: Instant, wall: Time
         let mut core = shared.core();
         for mark in &batch.marks {
             let id = mark.run.spec.id();
-            core.settle(id, mark.tile);
-            core.finished(id, mark.tile);
+            core.settle(&mark.run, mark.tile);
             if let Some(job) = core.job_of(&mark.run) {
                 job.stored(mark.tile, &mark.worker, mark.micros, now);
                 if job.is_rendered() && job.times.tiles_finished.is_none() {
@@ -84,9 +83,7 @@ pub fn store_batch(shared: &Arc<Shared>, batch: &Batch, now: Instant, wall: Time
         }
         core.rate.add(batch.marks.len() as u32, now);
         for failure in &batch.failures {
-            let id = failure.run.spec.id();
-            core.settle(id, failure.tile);
-            core.finished(id, failure.tile);
+            core.settle(&failure.run, failure.tile);
             let max = shared.config.max_attempts;
             if core
                 .job_of(&failure.run)
@@ -146,7 +143,12 @@ fn rows(shared: &Shared, batch: &Batch, now: Instant) -> Vec<(JobId, TileRow)> {
             },
         )
     });
-    let failed = batch.failures.iter().map(|failure| {
+    // A failure of an earlier run is not one of the tries that a retry has given anew.
+    let current = |failure: &&Failure| {
+        core.job(failure.run.spec.id())
+            .is_some_and(|job| job.run.serial == failure.run.serial)
+    };
+    let failed = batch.failures.iter().filter(current).map(|failure| {
         let id = failure.run.spec.id();
         let cell = core
             .job(id)

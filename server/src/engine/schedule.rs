@@ -128,7 +128,7 @@ impl Core {
             .map(|(_, t)| *t)
             .collect();
         for tile in gone {
-            self.settle(id, tile);
+            self.release(id, tile);
         }
         Some(job)
     }
@@ -236,16 +236,27 @@ impl Core {
             .get(&(id, tile))
             .is_some_and(|entry| entry.ticket == ticket)
         {
-            self.settle(id, tile);
+            self.release(id, tile);
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.requeue(tile, false);
             }
         }
     }
 
-    /// The tile is outstanding no more; gives when it was taken.
-    pub fn settle(&mut self, id: JobId, tile: u32) -> Option<Instant> {
-        let entry = self.outstanding.remove(&(id, tile))?;
+    /// The tile has an answer: it is outstanding no more, and its resends are forgotten. What answers an earlier run of the
+    /// job says nothing of the tile that is out now.
+    pub fn settle(&mut self, run: &Run, tile: u32) {
+        if self.job_of(run).is_some() {
+            self.release(run.spec.id(), tile);
+            self.resends.remove(&(run.spec.id(), tile));
+        }
+    }
+
+    /// The tile is outstanding no more.
+    fn release(&mut self, id: JobId, tile: u32) {
+        let Some(entry) = self.outstanding.remove(&(id, tile)) else {
+            return;
+        };
         self.bytes -= entry.bytes;
         if let Some(count) = self.on_partition.get_mut(&entry.partition) {
             *count -= 1;
@@ -253,12 +264,6 @@ impl Core {
                 self.on_partition.remove(&entry.partition);
             }
         }
-        Some(entry.taken)
-    }
-
-    /// A tile is finished in one way or the other: its resends are forgotten.
-    pub fn finished(&mut self, id: JobId, tile: u32) {
-        self.resends.remove(&(id, tile));
     }
 
     /// When an outstanding tile was taken.
@@ -295,7 +300,7 @@ impl Core {
             .map(|(key, _)| *key)
             .collect();
         for (id, tile) in &overdue {
-            self.settle(*id, *tile);
+            self.release(*id, *tile);
             *self.resends.entry((*id, *tile)).or_default() += 1;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.requeue(*tile, true);

@@ -34,8 +34,7 @@ fn all(core: &mut Core, now: Instant) -> Vec<Grant> {
 
 fn finish(core: &mut Core, grant: &Grant, now: Instant) {
     let id = grant.run.spec.id();
-    core.settle(id, grant.tile);
-    core.finished(id, grant.tile);
+    core.settle(&grant.run, grant.tile);
     if let Some(job) = core.job_mut(id) {
         job.stored(grant.tile, "w", 1000, now);
     }
@@ -198,7 +197,7 @@ fn only_the_latest_try_can_fail_a_tile() {
             crate::engine::live::Verdict::Duplicate
         );
         assert_eq!(job.failed(0, 3), attempt == 3);
-        core.settle(id, 0);
+        core.settle(&grant.run, 0);
     }
     assert_eq!(core.job(id).unwrap().progress().failed, 1);
     assert!(core.next_grant(now).is_none());
@@ -215,6 +214,27 @@ fn a_result_counts_once_whatever_try_it_answers() {
     let progress = core.job(id).unwrap().progress();
     assert_eq!((progress.completed, progress.pending), (1, 1));
     assert_eq!(core.job(id).unwrap().in_flight(), 0);
+}
+
+#[test]
+fn an_answer_to_an_earlier_run_leaves_the_tile_that_is_out() {
+    let now = Instant::now();
+    let mut core = core(&[beat("a", 1, &[0])], now);
+    let first = testing::job(1);
+    let again = LiveJob::new(Arc::new(Run::new(first.run.spec.clone(), None)), &[]);
+    let old = first.run.clone();
+    core.add(first);
+    core.activate();
+    assert_eq!(all(&mut core, now).len(), 1);
+    core.add(again);
+    core.activate();
+    let id = old.spec.id();
+    core.job_mut(id).unwrap().decoded_rows = 16;
+    let grant = core.next_grant(now).unwrap();
+    core.settle(&old, 0);
+    assert_eq!(core.lag(now).0, 1);
+    core.settle(&grant.run, 0);
+    assert_eq!(core.lag(now).0, 0);
 }
 
 #[test]
