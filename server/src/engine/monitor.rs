@@ -150,6 +150,9 @@ fn probe(shared: &Arc<Shared>) {
         };
         let before = std::mem::replace(&mut shared.core().connected, connected);
         if before != connected {
+        if connected {
+            look_for_partitions(&client, shared);
+        }
             if connected {
                 tracing::info!(broker = config.kafka.brokers, "connected to Kafka");
                 told.clear();
@@ -179,4 +182,26 @@ fn has_topics(client: &BaseConsumer<Quiet>, shared: &Shared) -> bool {
                 .iter()
                 .all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
         })
+}
+
+/// Has the results' reader start again when somebody gave the topic more partitions: nothing else would read them.
+fn look_for_partitions(client: &BaseConsumer<Quiet>, shared: &Shared) {
+    let topic = &shared.config.topics.results;
+    let read = shared.result_partitions.load(Ordering::Acquire);
+    let Ok(metadata) = client.fetch_metadata(Some(topic), PROBE_TIMEOUT) else {
+        return;
+    };
+    let there = metadata
+        .topics()
+        .iter()
+        .map(|topic| topic.partitions().len())
+        .sum();
+    if (1..there).contains(&read) {
+        tracing::info!(
+            read,
+            there,
+            "the topic of results has more partitions; reading all of them"
+        );
+        shared.results_grew.store(true, Ordering::Release);
+    }
 }

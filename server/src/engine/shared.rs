@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,10 @@ pub struct Shared {
     pub started: Instant,
     /// Whether the topics have to be made or looked for: at the start, and when a reader misses one.
     pub topics_wanted: AtomicBool,
+    /// Partitions of the results that are read; 0 before the first time.
+    pub result_partitions: AtomicUsize,
+    /// Whether the results have more partitions than are read.
+    pub results_grew: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -71,6 +75,8 @@ impl Shared {
             encoders,
             started: Instant::now(),
             topics_wanted: AtomicBool::new(true),
+            result_partitions: AtomicUsize::new(0),
+            results_grew: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
