@@ -56,8 +56,13 @@ async fn pixels_that_a_power_cut_lost_are_rendered_again() {
         .open(folder.join("source.raw"))
         .unwrap();
     source.set_len(1000).unwrap();
-    std::fs::write(folder.join("result.part"), "half a file").unwrap();
+    for part in ["result.part", "result.7.part"] {
+        std::fs::write(folder.join(part), "half a file").unwrap();
+    }
     let engine = rig.engine();
+    for part in ["result.part", "result.7.part"] {
+        assert!(!folder.join(part).exists(), "{part}");
+    }
     wait_for(&engine, id, |job| job.progress.completed < 10).await;
     let _worker = TestWorker::start(&rig, |_| Act::Render);
     assert_result(&engine, id, &image, "blur:sigma=2").await;

@@ -47,7 +47,7 @@ pub fn clean(store: &Store, jobs_dir: &Path) -> anyhow::Result<()> {
                 std::fs::remove_dir_all(folder.path())
                     .with_context(|| format!("cannot delete {}", folder.path().display()))?;
             }
-            Some(JobStatus::Processing) => super::job::remove_if_there(&folder.unfinished_result()),
+            Some(JobStatus::Processing) => folder.remove_unfinished_results(),
             Some(status) => folder.remove_scratch(*status == JobStatus::Completed),
         }
     }
