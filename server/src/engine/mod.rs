@@ -12,7 +12,8 @@
 //!    transaction.
 //! 5. [`assembler`] encodes rows of tiles in order as they become complete; [`mosaic`] draws the picture that pages show.
 //!
-//! [`recovery`] makes jobs go on after a restart, [`monitor`] keeps the connections to Kafka going, [`shared`] is what all threads
+//! [`recovery`] makes jobs go on after a restart, [`monitor`] keeps the connections to Kafka going, [`trim`] deletes what is done
+//! with from the topics, [`shared`] is what all threads
 //! share and how a job ends, [`views`] is how the API sees it all, [`events`] tells whoever watches.
 //!
 //! # What survives what
@@ -47,6 +48,7 @@ pub mod state;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod trim;
 pub mod views;
 pub mod workers;
 
@@ -130,13 +132,13 @@ impl Engine {
         self.shared.events.subscribe()
     }
 
-    /// Ends the engine: nothing more is sent, what was read is stored, what was sent is acknowledged or will be sent again
-    /// after the next start. A second call does nothing.
     /// Waits until the engine can never send anything again, and says why: the process has to be started anew.
     pub async fn lost(&self) -> String {
         self.shared.outbox.lost().await
     }
 
+    /// Ends the engine: nothing more is sent, what was read is stored, what was sent is acknowledged or will be sent again
+    /// after the next start. A second call does nothing.
     pub async fn shutdown(&self) {
         let engine = self.clone();
         let ended = tokio::task::spawn_blocking(move || {

@@ -16,7 +16,7 @@ use super::quiet::Quiet;
 use super::recovery;
 use super::settings::Change;
 use super::shared::Shared;
-use super::{collector, heartbeats};
+use super::{collector, heartbeats, trim};
 
 const TICK: Duration = Duration::from_millis(250);
 /// How often the broker is asked whether it is there.
@@ -47,6 +47,7 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
         spawn("heartbeats", |shared| {
             keep_running(shared, "heartbeats", heartbeats::run)
         })?,
+        spawn("trim", trim::run)?,
     ])
 }
 
@@ -69,7 +70,8 @@ fn keep_running(shared: &Arc<Shared>, what: &str, reader: fn(&Arc<Shared>) -> an
     }
 }
 
-fn nap(shared: &Shared, most: Duration) {
+/// Pauses for `most`, or until the engine stops.
+pub fn nap(shared: &Shared, most: Duration) {
     let until = Instant::now() + most;
     while !shared.is_stopping() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(50));
@@ -148,11 +150,11 @@ fn probe(shared: &Arc<Shared>) {
                 }
             }
         };
-        let before = std::mem::replace(&mut shared.core().connected, connected);
-        if before != connected {
         if connected {
             look_for_partitions(&client, shared);
         }
+        let before = std::mem::replace(&mut shared.core().connected, connected);
+        if before != connected {
             if connected {
                 tracing::info!(broker = config.kafka.brokers, "connected to Kafka");
                 told.clear();
