@@ -263,6 +263,20 @@ impl LiveJob {
         true
     }
 
+    /// The tile is dead, however few tries it had; false when it has an answer already.
+    pub fn give_up(&mut self, tile: u32) -> bool {
+        if self.judge_pixels(tile) == Verdict::Duplicate {
+            return false;
+        }
+        if self.cells[tile as usize].state == TileState::InFlight {
+            self.in_flight -= 1;
+        }
+        self.again.remove(&tile);
+        self.cells[tile as usize].state = TileState::Dead;
+        self.dead += 1;
+        true
+    }
+
     /// Whether every tile is done.
     pub fn is_rendered(&self) -> bool {
         self.done as usize == self.cells.len()

@@ -6,7 +6,7 @@
 //!
 //! 1. [`decode`] turns the file into rows of pixels on disk.
 //! 2. [`schedule`] decides which tile goes where and when: credits, turns, the overdue. Pure state, in memory, under one lock
-//!    ([`state`]), together with the jobs ([`live`]) and the workers ([`workers`], fed by [`heartbeats`]).
+//!    ([`state`]), together with the jobs ([`live`]), the tiles that workers die of ([`suspects`]) and the workers ([`workers`], fed by [`heartbeats`]).
 //! 3. [`dispatch`] reads the tile's region and [`outbox`] produces it.
 //! 4. [`collector`] reads the results, writes their pixels to disk and, with [`outcome`], marks tiles and position in one
 //!    transaction.
@@ -46,6 +46,7 @@ pub mod settings;
 pub mod shared;
 pub mod state;
 pub mod store;
+pub mod suspects;
 #[cfg(test)]
 mod testing;
 pub mod trim;

@@ -16,7 +16,7 @@ use super::quiet::Quiet;
 use super::recovery;
 use super::settings::Change;
 use super::shared::Shared;
-use super::{collector, heartbeats, trim};
+use super::{collector, heartbeats, outcome, trim};
 
 const TICK: Duration = Duration::from_millis(250);
 /// How often the broker is asked whether it is there.
@@ -84,7 +84,7 @@ fn clock(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
         std::thread::sleep(TICK);
         let now = Instant::now();
-        let (overdue, changed) = {
+        let (overdue, killer, changed) = {
             let mut core = shared.core();
             let gone = core.workers.sweep(now);
             core.refresh_holders(now);
@@ -93,11 +93,15 @@ fn clock(shared: &Arc<Shared>) {
             } else {
                 Vec::new()
             };
+            let killer = core.killer(shared.config.max_attempts, now);
             let after = core.workers.live(now);
             let changed = gone || after != live;
             live = after;
-            (overdue, changed)
+            (overdue, killer, changed)
         };
+        if let Some((run, killer)) = killer {
+            outcome::give_up(shared, &run, &killer);
+        }
         if !overdue.is_empty() {
             tracing::warn!(
                 tiles = overdue.len(),

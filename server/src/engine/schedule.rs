@@ -15,7 +15,8 @@
 //! gets lost (a broker that lost its log, a task skipped after a cancellation that was taken back) is found by time: a
 //! tile is overdue when its result is not stored a while after the broker acknowledged the task *and* after its partition came
 //! to its present holder. The while is the configured one, or more when tiles of this job take long; it doubles with each
-//! resend of the tile, so a slow recipe cannot flood the workers with copies of itself. A resend is no failure.
+//! resend of the tile, so a slow recipe cannot flood the workers with copies of itself. A resend is no failure. A tile that
+//! workers die of is never answered and never overdue: see [`super::suspects`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use azulejo_protocol::JobId;
 
 use super::live::{LiveJob, RESUME_PAUSE};
 use super::run::Run;
+use super::suspects::{Killer, Suspects};
 use super::workers::{Holder, Workers};
 
 /// Jobs that are decoded and rendered at the same time.
@@ -71,6 +73,8 @@ pub struct Core {
     next_ticket: u64,
     /// How often a tile was overdue. An entry goes with its tile.
     resends: HashMap<(JobId, u32), u32>,
+    /// Tiles that workers may die of.
+    suspects: Suspects,
     holders: Vec<Holder>,
     /// The workers.
     pub workers: Workers,
@@ -121,6 +125,7 @@ impl Core {
         self.turns.retain(|other| *other != id);
         self.waiting.retain(|other| *other != id);
         self.resends.retain(|(other, _), _| *other != id);
+        self.suspects.forget_job(id);
         let gone: Vec<u32> = self
             .outstanding
             .keys()
@@ -249,6 +254,7 @@ impl Core {
         if self.job_of(run).is_some() {
             self.release(run.spec.id(), tile);
             self.resends.remove(&(run.spec.id(), tile));
+            self.suspects.forget((run.spec.id(), tile));
         }
     }
 
@@ -310,6 +316,27 @@ impl Core {
             }
         }
         overdue
+    }
+
+    /// The tile to give up now because workers die of it, at least `limit` of them so far; with the run that it belongs to. To
+    /// be called now and then.
+    pub fn killer(&mut self, limit: u32, now: Instant) -> Option<(Arc<Run>, Killer)> {
+        let owners = self.workers.owners(now);
+        // While the broker is away nobody is heard of, and that is nobody's death.
+        if owners.is_empty() || !self.connected {
+            return None;
+        }
+        for (tile, entry) in &self.outstanding {
+            if entry.acknowledged.is_some()
+                && let Some((since, worker)) = owners.get(&entry.partition)
+            {
+                self.suspects.see(*tile, worker, entry.partition, *since);
+            }
+        }
+        let sent = |tile: &(JobId, u32)| self.outstanding.get(tile).map(|entry| entry.taken);
+        let killer = self.suspects.killer(limit, &self.workers, now, sent)?;
+        let run = self.jobs.get(&killer.job)?.run.clone();
+        Some((run, killer))
     }
 
     /// Tiles outstanding over all jobs, and the age of the oldest.

@@ -253,3 +253,102 @@ fn removing_a_job_frees_its_credits_and_activates_the_next() {
     assert_eq!(started[0].spec.id(), ids[MAX_ACTIVE]);
     assert_eq!(all(&mut core, now).len(), 4);
 }
+
+/// Lets workers hold the partition one after the other, each until it is lost or says goodbye; gives the tiles given up.
+fn hand_around(core: &mut Core, goodbye: bool, workers: &[&str], now: &mut Instant) -> Vec<u32> {
+    let mut given_up = Vec::new();
+    for worker in workers {
+        core.workers.hear(beat(worker, 1, &[0]), Duration::ZERO, *now);
+        given_up.extend(core.killer(3, *now).map(|(_, killer)| killer.tile));
+        if goodbye {
+            let stopped = Heartbeat {
+                status: azulejo_protocol::WorkerState::Stopped,
+                ..beat(worker, 1, &[])
+            };
+            core.workers.hear(stopped, Duration::ZERO, *now);
+        }
+        *now += 16 * SECOND;
+    }
+    core.workers
+        .hear(beat("bystander", 1, &[9]), Duration::ZERO, *now);
+    given_up.extend(core.killer(3, *now).map(|(_, killer)| killer.tile));
+    given_up
+}
+
+fn two_tiles_out(now: Instant) -> (Core, Vec<Grant>) {
+    let mut core = core(&[beat("a", 1, &[0])], now);
+    let id = add(&mut core, 2);
+    let grants: Vec<Grant> = [now, now + SECOND]
+        .into_iter()
+        .filter_map(|at| core.next_grant(at))
+        .collect();
+    for grant in &grants {
+        core.acknowledged(id, grant.tile, grant.ticket, now);
+    }
+    (core, grants)
+}
+
+#[test]
+fn a_tile_that_three_workers_were_lost_with_is_given_up_and_one_at_a_time() {
+    let mut now = Instant::now();
+    let (mut core, _) = two_tiles_out(now);
+    assert!(hand_around(&mut core, false, &["a", "b"], &mut now).is_empty());
+    // The one that was sent first; the other needs another death.
+    assert_eq!(hand_around(&mut core, false, &["c"], &mut now), [0]);
+    assert!(core.killer(3, now).is_none());
+    assert_eq!(hand_around(&mut core, false, &["d"], &mut now), [1]);
+}
+
+#[test]
+fn a_worker_that_comes_back_young_without_goodbye_was_lost() {
+    let mut now = Instant::now();
+    let (mut core, grants) = two_tiles_out(now);
+    core.settle(&grants[1].run, 1);
+    let mut given_up = Vec::new();
+    for _ in 0..4 {
+        for uptime in [1.0, 5.0] {
+            now += SECOND;
+            let beat = Heartbeat {
+                uptime,
+                ..beat("a", 1, &[0])
+            };
+            core.workers.hear(beat, Duration::ZERO, now);
+            given_up.extend(
+                core.killer(3, now)
+                    .map(|(_, killer)| (killer.tile, killer.deaths)),
+            );
+        }
+    }
+    assert_eq!(given_up, [(0, 3)]);
+}
+
+#[test]
+fn workers_that_say_goodbye_and_tiles_that_are_answered_are_not_suspect() {
+    let mut now = Instant::now();
+    let (mut core, grants) = two_tiles_out(now);
+    let names = ["a", "b", "c", "d", "e"];
+    assert!(hand_around(&mut core, true, &names, &mut now).is_empty());
+    core.settle(&grants[0].run, 0);
+    core.settle(&grants[1].run, 1);
+    assert!(hand_around(&mut core, false, &names, &mut now).is_empty());
+}
+
+#[test]
+fn workers_that_are_only_silent_for_a_while_are_no_deaths() {
+    let mut now = Instant::now();
+    let (mut core, _) = two_tiles_out(now);
+    // The partition goes around while everybody lives, then the broker is away for a while.
+    for (old, new) in [("a", "b"), ("b", "c"), ("c", "d")] {
+        core.workers.hear(beat(old, 1, &[]), Duration::ZERO, now);
+        core.workers.hear(beat(new, 1, &[0]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+        now += SECOND;
+    }
+    for _ in 0..4 {
+        now += 60 * SECOND;
+        core.workers.hear(beat("bystander", 1, &[9]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+        core.workers.hear(beat("d", 1, &[0]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+    }
+}

@@ -254,7 +254,7 @@ fn work(kafka: &KafkaSettings, stop: &AtomicBool, seen: &AtomicU32, act: impl Fn
         }
         if beat.elapsed() > Duration::from_millis(200) {
             beat = Instant::now();
-            say(&producer, &topics, WorkerState::Idle);
+            say(&producer, "test-worker", WorkerState::Idle);
         }
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else {
             continue;
@@ -262,7 +262,7 @@ fn work(kafka: &KafkaSettings, stop: &AtomicBool, seen: &AtomicU32, act: impl Fn
         seen.fetch_add(1, Ordering::Relaxed);
         answer(&producer, &topics, &message, &cancelled, &act);
     }
-    say(&producer, &topics, WorkerState::Stopped);
+    say(&producer, "test-worker", WorkerState::Stopped);
     drop(producer.flush(Duration::from_secs(5)));
 }
 
@@ -326,9 +326,10 @@ pub fn headers(pairs: &[(&str, &str)]) -> OwnedHeaders {
     })
 }
 
-fn say(producer: &BaseProducer, topics: &Topics, status: WorkerState) {
+/// One heartbeat of a worker that holds every partition.
+pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
     let beat = Heartbeat {
-        worker_id: "test-worker".into(),
+        worker_id: worker.into(),
         status,
         tasks_processed: 0,
         current_task: None,
@@ -346,13 +347,8 @@ fn say(producer: &BaseProducer, topics: &Topics, status: WorkerState) {
         version: "0".into(),
     };
     let value = serde_json::to_vec(&beat).unwrap();
-    send(
-        producer,
-        &topics.heartbeats,
-        "test-worker",
-        &value,
-        OwnedHeaders::new(),
-    );
+    let topic = Topics::default().heartbeats;
+    send(producer, &topic, worker, &value, OwnedHeaders::new());
 }
 
 /// Waits until the job has ended in some way.
