@@ -88,12 +88,24 @@ impl Server {
     /// way finish, the engine puts down what it holds.
     ///
     /// # Errors
-    /// The listener failed.
+    /// The listener failed, or the engine cannot go on in this process.
     pub async fn run(self) -> anyhow::Result<()> {
-        let result = http::serve::serve(self.listener, self.router, self.shutdown.clone()).await;
+        let mut serving = std::pin::pin!(http::serve::serve(
+            self.listener,
+            self.router,
+            self.shutdown.clone()
+        ));
+        let result = tokio::select! {
+            result = &mut serving => result.context("the listener failed"),
+            reason = self.engine.lost() => {
+                tracing::error!(reason, "ending");
+                self.shutdown.cancel();
+                serving.await.context("the listener failed").and(Err(anyhow::Error::msg(reason)))
+            }
+        };
         self.shutdown.cancel();
         self.engine.shutdown().await;
-        result.context("the listener failed")
+        result
     }
 }
 

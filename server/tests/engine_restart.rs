@@ -2,11 +2,14 @@
 
 mod rig;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use azulejo_imaging::{PixelFormat, Size};
 use azulejo_protocol::{JobId, JobStatus};
 use azulejo_server::engine::Engine;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rig::{Act, Broker, Rig, TestWorker, assert_result, ended, wait_for};
 
 /// A job of 25 tiles of which ten are done.
@@ -53,8 +56,13 @@ async fn pixels_that_a_power_cut_lost_are_rendered_again() {
         .open(folder.join("source.raw"))
         .unwrap();
     source.set_len(1000).unwrap();
-    std::fs::write(folder.join("result.part"), "half a file").unwrap();
+    for part in ["result.part", "result.7.part"] {
+        std::fs::write(folder.join(part), "half a file").unwrap();
+    }
     let engine = rig.engine();
+    for part in ["result.part", "result.7.part"] {
+        assert!(!folder.join(part).exists(), "{part}");
+    }
     wait_for(&engine, id, |job| job.progress.completed < 10).await;
     let _worker = TestWorker::start(&rig, |_| Act::Render);
     assert_result(&engine, id, &image, "blur:sigma=2").await;
@@ -127,5 +135,34 @@ async fn a_job_waits_for_the_broker_and_survives_that_it_forgets_everything() {
     let _worker = TestWorker::start(&rig, |_| Act::Render);
     assert_result(&engine, id, &image, "blur:sigma=2").await;
     assert_result(&engine, other, &second, "sharpen").await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_the_results_get_meanwhile_is_read() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let (id, image) = begin(&rig, &engine).await;
+    let topic = azulejo_protocol::Topics::default().results;
+    let admin: AdminClient<DefaultClientContext> = rig.kafka().client("test").create().unwrap();
+    let grown = admin
+        .create_partitions(&[NewPartitions::new(&topic, 6)], &AdminOptions::new())
+        .await
+        .unwrap();
+    assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    // Nothing says that a record was read like one that is refused.
+    let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+    let record = BaseRecord::<str, str>::to(&topic).payload("strange").partition(5);
+    assert!(producer.send(record).is_ok());
+    producer.flush(Duration::from_secs(10)).unwrap();
+    let begun = Instant::now();
+    while rig
+        .records(&azulejo_protocol::Topics::default().dead_letters, 1)
+        .is_empty()
+    {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is not read");
+    }
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    assert_result(&engine, id, &image, "blur:sigma=2").await;
     engine.shutdown().await;
 }

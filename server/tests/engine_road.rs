@@ -3,7 +3,7 @@
 mod rig;
 
 use azulejo_imaging::{PixelFormat, Size};
-use azulejo_protocol::{JobQuery, JobStatus, TileState, Topics};
+use azulejo_protocol::{JobQuery, JobStatus, TileState, Topics, WorkerState};
 use rdkafka::producer::{BaseProducer, Producer};
 use rig::{Act, Rig, TestWorker, assert_result, ended, wait_for};
 use std::time::Duration;
@@ -233,7 +233,7 @@ async fn cancel_retry_and_delete_keep_to_the_states() {
     drop(worker);
     let control = rig.records(&Topics::default().control, 1);
     assert_eq!(
-        String::from_utf8_lossy(&control[0].1),
+        String::from_utf8_lossy(&control.last().unwrap().1),
         format!("{{\"type\":\"cancel\",\"job\":\"{id}\"}}")
     );
     engine.retry(id).await.unwrap();
@@ -294,5 +294,46 @@ async fn a_file_that_turns_out_to_be_damaged_fails_its_job_with_a_sentence() {
         job.error
     );
     assert!(!rig.jobs_folder().join(id.to_string()).join("source.raw").exists());
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tile_that_workers_die_of_is_given_up_and_can_be_retried() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let (upload, image) = rig.upload(Size::new(64, 64), PixelFormat::GRAY8);
+    let id = engine.submit(upload, "sharpen").await.unwrap().job_id;
+    wait_for(&engine, id, |_| engine.health().kafka_connected).await;
+    let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+    for worker in ["first", "second", "third"] {
+        rig::say(&producer, worker, WorkerState::Busy);
+        producer.flush(Duration::from_secs(10)).unwrap();
+        wait_for(&engine, id, |job| job.in_flight > 0).await;
+        wait_for(&engine, id, |_| {
+            let workers = engine.workers();
+            workers
+                .iter()
+                .any(|info| info.worker_id == worker && info.status == WorkerState::Lost)
+        })
+        .await;
+    }
+    // With nobody there it could as well be the broker that is away.
+    rig::say(&producer, "fourth", WorkerState::Idle);
+    producer.flush(Duration::from_secs(10)).unwrap();
+    let job = ended(&engine, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(
+        job.error
+            .as_deref()
+            .is_some_and(|error| error.contains("3 workers were lost with it, last third")),
+        "{:?}",
+        job.error
+    );
+    assert_eq!(rig.records(&Topics::default().dead_letters, 1).len(), 1);
+    let tile = engine.tile(id, 0).await.unwrap();
+    assert_eq!(tile.state, TileState::Dead);
+    engine.retry(id).await.unwrap();
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    assert_result(&engine, id, &image, "sharpen").await;
     engine.shutdown().await;
 }

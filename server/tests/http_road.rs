@@ -4,13 +4,16 @@ mod http_support;
 
 use std::time::Duration;
 
-use azulejo_protocol::{JobStatus, LiveEvent};
+use azulejo_protocol::kafka::KafkaSettings;
+use azulejo_protocol::{JobStatus, LiveEvent, Topics};
 use futures::StreamExt;
 use http_support::images::png;
 use http_support::{Running, error_of, start};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 /// Reads live events until `enough` says so.
 async fn events_until(
@@ -225,11 +228,16 @@ async fn the_stream_of_all_tells_of_new_and_deleted_jobs() {
         "health and workers are the whole state of an idle server"
     );
 
+    let (watching, told) = (Notify::new(), Notify::new());
     let watch = events_until(&server, "/events", |event| {
+        match event {
+            LiveEvent::Job { .. } => told.notify_one(),
+            _ => watching.notify_one(),
+        }
         matches!(event, LiveEvent::JobGone { .. })
     });
     let act = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        watching.notified().await;
         let accepted: Value = server
             .process(&png(1024, 1024), "x.png", "grayscale")
             .await
@@ -237,7 +245,8 @@ async fn the_stream_of_all_tells_of_new_and_deleted_jobs() {
             .await
             .unwrap();
         let id = accepted["job_id"].as_str().unwrap().to_owned();
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        // Only once the job was told of: a job that comes and goes at once is nothing but gone.
+        told.notified().await;
         let url = format!("{}/job/{id}", server.url);
         assert_eq!(
             server
@@ -301,6 +310,41 @@ async fn the_originals_socket_tells_of_workers_progress_and_the_end() {
     ] {
         assert!(heard.contains(message), "{message} is not in {heard}");
     }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_done_with_are_deleted() {
+    let server = start(&[]).await;
+    let _worker = server.worker();
+    server.until_ready().await;
+    let accepted = server.process(&png(1100, 1050), "x.png", "rotate_90").await;
+    let accepted: Value = accepted.json().await.unwrap();
+    let job = server.finished(accepted["job_id"].as_str().unwrap()).await;
+    assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error);
+    let kafka = KafkaSettings::new(server.kafka.clone());
+    let left = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = kafka.client("test").create().unwrap();
+        let topics = Topics::default();
+        let begin = std::time::Instant::now();
+        loop {
+            let left: i64 = [(&topics.tasks, 12), (&topics.results, 4)]
+                .iter()
+                .flat_map(|(topic, partitions)| (0..*partitions).map(move |partition| (topic, partition)))
+                .map(|(topic, partition)| {
+                    let (low, high) = consumer
+                        .fetch_watermarks(topic, partition, Duration::from_secs(10))
+                        .unwrap();
+                    high - low
+                })
+                .sum();
+            if left == 0 || begin.elapsed() > Duration::from_secs(60) {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
+    assert_eq!(left.await.unwrap(), 0);
     server.stop().await;
 }
 

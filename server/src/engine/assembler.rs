@@ -3,26 +3,53 @@
 //! A job has no thread of its own. Whoever stores a tile calls [`advance`]; when the next row of tiles is complete, a thread of the
 //! encoders' pool takes the job's encoder, feeds it as many rows as there are, and puts it back. After the last row the file
 //! is synced, gets its name by a rename, and only then the job is completed and its scratch files go.
+//!
+//! **Memory.** A row of tiles may be gigabytes: as wide as the image and as high as a tile. A tile lies row by row in scratch,
+//! so a few rows of pixels at a time are put together from a piece of each tile ([`rows_at_a_time`]).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind, probe};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{StageName, Timestamp};
 
+use super::job::remove_if_there;
 use super::run::Run;
 use super::shared::Shared;
 use super::store::jobs::{self, Ending};
 use super::{disk, kind};
 
+/// Bytes of rows that are put together at a time, about: reads of a useful length, also of narrow tiles.
+const ROWS_BYTES: usize = 2 << 20;
+/// Threads that compress a PNG. Strips in hand cost each of them a few megabytes.
+const MAX_THREADS: usize = 4;
+
 /// An encoder between two visits.
 pub struct Assembly {
     encoder: Encoder,
-    /// A row of tiles as it lies in scratch, and the same as rows of pixels. Used again and again.
-    tiles: Vec<u8>,
+    part: Part,
+    /// A piece of a tile as it lies in scratch, and rows of pixels. Used again and again.
+    piece: Vec<u8>,
     rows: Vec<u8>,
+}
+
+/// The unfinished result. It goes when the encoder is given up; once it was renamed, nothing is found.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        remove_if_there(&self.0);
+    }
+}
+
+/// Rows of `stride` bytes that are put together at a time.
+fn rows_at_a_time(stride: usize) -> u32 {
+    u32::try_from(ROWS_BYTES / stride.max(1))
+        .unwrap_or(u32::MAX)
+        .max(1)
 }
 
 /// Has the next rows of tiles encoded, if they are complete and nobody is at it.
@@ -108,25 +135,29 @@ fn encode_band(
         return Err("there is no such row of tiles; this is a bug".into());
     };
     let stride = spec.row.output_size.width as usize * pixel;
-    let bytes = stride * left.height as usize;
-    assembly.tiles.resize(bytes, 0);
-    assembly.rows.resize(bytes, 0);
-    run.tiles()
-        .and_then(|file| file.read_exact_at(&mut assembly.tiles, spec.result_offset(left)))
-        .map_err(|error| trouble(&error))?;
-    let mut from = 0;
-    for region in (0..grid.columns()).filter_map(|column| grid.region(first + column)) {
-        let width = region.width as usize * pixel;
-        for row in 0..region.height as usize {
-            let to = row * stride + region.x as usize * pixel;
-            assembly.rows[to..to + width].copy_from_slice(&assembly.tiles[from..from + width]);
-            from += width;
+    let file = run.tiles().map_err(|error| trouble(&error))?;
+    let Assembly {
+        encoder, piece, rows, ..
+    } = assembly;
+    let step = rows_at_a_time(stride);
+    let mut top = 0;
+    while top < left.height {
+        let count = step.min(left.height - top);
+        rows.resize(stride * count as usize, 0);
+        for region in (0..grid.columns()).filter_map(|column| grid.region(first + column)) {
+            let width = region.width as usize * pixel;
+            piece.resize(width * count as usize, 0);
+            let from = spec.result_offset(region) + u64::from(top) * width as u64;
+            file.read_exact_at(piece, from).map_err(|error| trouble(&error))?;
+            let x = region.x as usize * pixel;
+            for (row, pixels) in rows.chunks_exact_mut(stride).zip(piece.chunks_exact(width)) {
+                row[x..x + width].copy_from_slice(pixels);
+            }
         }
+        encoder.write_rows(rows).map_err(|error| explain(&error))?;
+        top += count;
     }
-    assembly
-        .encoder
-        .write_rows(&assembly.rows)
-        .map_err(|error| explain(&error))
+    Ok(())
 }
 
 fn note_start(shared: &Arc<Shared>, run: &Run) {
@@ -146,10 +177,15 @@ fn begin(run: &Run, limits: &IntakeLimits) -> Result<Assembly, String> {
     let spec = &run.spec;
     // Profile and resolution carry over from the uploaded file.
     let info = probe(&spec.folder.original(), &kind::limits(limits)).map_err(|error| error.to_string())?;
+    let part = Part(spec.folder.unfinished_result(run.serial));
+    let options = EncodeOptions {
+        threads: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
+        ..EncodeOptions::default()
+    };
     let encoder = Encoder::create(
-        &spec.folder.unfinished_result(),
+        &part.0,
         kind::of_name(&spec.row.result_kind)?,
-        &EncodeOptions::default(),
+        &options,
         spec.row.output_size,
         spec.row.output_format,
         &info.metadata,
@@ -157,7 +193,8 @@ fn begin(run: &Run, limits: &IntakeLimits) -> Result<Assembly, String> {
     .map_err(|error| explain(&error))?;
     Ok(Assembly {
         encoder,
-        tiles: Vec::new(),
+        part,
+        piece: Vec::new(),
         rows: Vec::new(),
     })
 }
@@ -165,16 +202,16 @@ fn begin(run: &Run, limits: &IntakeLimits) -> Result<Assembly, String> {
 /// Ends the file and gives it its name; gives its length.
 fn finish(run: &Run, assembly: Assembly) -> Result<u64, String> {
     let spec = &run.spec;
-    assembly.encoder.finish().map_err(|error| explain(&error))?;
+    let Assembly { encoder, part, .. } = assembly;
+    encoder.finish().map_err(|error| explain(&error))?;
     let trouble = |error: &std::io::Error| disk::explain("writing the result", error);
-    let unfinished = spec.folder.unfinished_result();
     let result = spec
         .folder
         .result(kind::of_name(&spec.row.result_kind)?.extension());
     let bytes = (|| {
-        let file = File::open(&unfinished)?;
+        let file = File::open(&part.0)?;
         file.sync_all()?;
-        std::fs::rename(&unfinished, &result)?;
+        std::fs::rename(&part.0, &result)?;
         File::open(spec.folder.path())?.sync_all()?;
         Ok(file.metadata()?.len())
     })()
@@ -188,5 +225,26 @@ fn explain(error: &azulejo_imaging::file::FileError) -> String {
             disk::explain("writing the result", &std::io::ErrorKind::StorageFull.into())
         }
         _ => format!("the result could not be encoded: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_together_at_a_time_is_bounded_however_wide_the_image(
+            width in 1usize..=65_535, pixel in 1usize..=8, tile in 16usize..=4096
+        ) {
+            let stride = width * pixel;
+            let count = rows_at_a_time(stride) as usize;
+            prop_assert!(count >= 1);
+            // The rows, and the piece of the widest tile.
+            let bytes = (stride + tile.min(width) * pixel) * count;
+            prop_assert!(bytes <= 4 << 20, "{bytes}");
+        }
     }
 }

@@ -8,19 +8,23 @@
 //! at the earliest record; what that brings again is recognised, and what is gone for good is overdue and sent again.
 //!
 //! **Opening.** No tile is sent before the results that lay in the log at the start have been read: after a restart the
-//! tiles that were out are mostly answered there.
+//! tiles that were out are mostly answered there. A partition is read when its position has passed what was its end, or when
+//! the consumer says that it stands at the end: the last records may be none of ours (control batches of a transaction),
+//! or may be deleted before they are read.
 //!
 //! **Strictness.** A record whose headers or length are not what they must be goes to the dead letters and the position
 //! moves on. Results of unknown or ended jobs, and further ones of a tile that is done, are ignored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use azulejo_protocol::kafka::from_message;
 use azulejo_protocol::{JobId, ResultHeader, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -70,7 +74,8 @@ impl Batch {
     }
 }
 
-/// Reads results until the engine stops. Returns early when the broker's partitions cannot be read.
+/// Reads results until the engine stops or the topic gets more partitions. Returns early when the broker's partitions
+/// cannot be read.
 ///
 /// # Errors
 /// The broker does not say which partitions there are, or librdkafka refuses the settings.
@@ -79,8 +84,11 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
     let mut behind = assign(shared, &consumer)?;
     let mut batch = Batch::default();
     let mut began = Instant::now();
+    tell_what_goes_on(shared);
+    // Partitions at whose end the consumer stands, though what it read of them may not be stored yet.
+    let mut ended = Vec::new();
     open_when_caught_up(shared, &mut behind, &batch);
-    while !shared.is_stopping() {
+    while !shared.is_stopping() && !shared.results_grew.swap(false, Ordering::AcqRel) {
         let wait = if batch.records == 0 {
             Duration::from_millis(100)
         } else {
@@ -94,12 +102,18 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
                 }
                 take(shared, &message, &mut batch);
             }
+            Some(Err(KafkaError::PartitionEOF(partition))) => ended.push(partition),
             Some(Err(error)) => tracing::debug!(%error, "reading results"),
             None => alone = true,
         }
         let due = alone || batch.records >= BATCH || began.elapsed() >= BATCH_TIME;
         if batch.records > 0 && due {
             store(shared, std::mem::take(&mut batch), &mut behind);
+        }
+        if batch.records == 0 && !ended.is_empty() {
+            behind.retain(|partition, _| !ended.contains(partition));
+            ended.clear();
+            open_when_caught_up(shared, &mut behind, &batch);
         }
     }
     if batch.records > 0 {
@@ -108,11 +122,28 @@ pub fn run(shared: &Arc<Shared>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Before the first tile: workers may remember a cancellation of a job that goes on, because the process that took it back,
+/// or ended the job without having stored that, died before it said so.
+fn tell_what_goes_on(shared: &Shared) {
+    let jobs: Vec<JobId> = {
+        let core = shared.core();
+        if core.open {
+            return;
+        }
+        core.jobs().map(|job| job.run.spec.id()).collect()
+    };
+    if !jobs.is_empty() {
+        shared.resume(jobs);
+        shared.outbox.flush(BROKER_TIMEOUT);
+    }
+}
+
 fn consumer(shared: &Shared) -> anyhow::Result<BaseConsumer<Quiet>> {
     let mut config = shared.config.kafka.consumer("azulejo-server-results");
     config
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "true")
         // A queue that was full for a moment is filled again at once, not after a second.
         .set("fetch.queue.backoff.ms", "5");
     // Only names the client: with partitions that it assigned itself it joins no group.
@@ -168,6 +199,7 @@ fn assign(shared: &Shared, consumer: &BaseConsumer<Quiet>) -> anyhow::Result<Has
         }
     }
     consumer.assign(&list)?;
+    shared.result_partitions.store(list.count(), Ordering::Release);
     Ok(behind)
 }
 

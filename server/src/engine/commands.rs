@@ -4,24 +4,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use azulejo_protocol::{ApiError, ControlMessage, Job, JobId, JobStatus, Timestamp};
+use azulejo_protocol::{ApiError, ControlMessage, Job, JobId, JobStatus, TileState, Timestamp};
 use tokio::sync::MutexGuard;
 
 use super::Engine;
 use super::disk;
 use super::job::JobSpec;
-use super::live::LiveJob;
-use super::recovery;
+use super::live::{LiveJob, RESUME_PAUSE};
+use super::recovery::{self, Verified};
 use super::run::Run;
 use super::settings::{Change, Upload};
+use super::store::StoreError;
 use super::store::jobs::{self, Ending, JobRow};
-use super::store::{StoreError, tiles};
+use super::store::tiles::{self, TileRow};
 use super::views;
-
-/// Workers hear that a job goes on before its tiles reach them.
-const RESUME_PAUSE: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// Makes a job of an upload: when this returns, the job is in the database, the file in its folder, and the work begins.
@@ -45,7 +43,7 @@ impl Engine {
         let from = upload.path.clone();
         let data_dir = shared.config.data_dir.clone();
         blocking(move || {
-            disk::check_room(&data_dir, needed, promised)?;
+            disk::check_room(&data_dir, "the job", needed, promised)?;
             adopt(&from, folder.path(), &folder.original())
         })
         .await??;
@@ -124,13 +122,16 @@ impl Engine {
         .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let promised = self.shared.core().jobs().map(LiveJob::bytes_to_come).sum();
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
-        let (data_dir, original) = (self.shared.config.data_dir.clone(), spec.folder.original());
-        blocking(move || {
-            if !original.is_file() {
+        let (shared, checked) = (self.shared.clone(), spec.clone());
+        let Verified { canvas, rows, lost } = blocking(move || {
+            if !checked.folder.original().is_file() {
                 let detail = "the uploaded file is gone from the server's disk: submit the image again";
                 return Err(ApiError::new(410, "upload_gone", detail));
             }
-            disk::check_room(&data_dir, needed, promised)
+            disk::check_room(&shared.config.data_dir, "the job", needed, promised)?;
+            shared.wait_until_left(id);
+            // Before the job is under way again: a database that fails here leaves it as it was.
+            recovery::verified(&shared.store, &checked).map_err(|error| unavailable(&error))
         })
         .await??;
         let revived = self
@@ -138,6 +139,7 @@ impl Engine {
             .store
             .write_durably(move |db| {
                 tiles::forget_failures(db, id)?;
+                tiles::forget(db, id, &lost)?;
                 Ok(jobs::revive(db, id)?
                     .then(|| jobs::get(db, id))
                     .transpose()?
@@ -150,18 +152,20 @@ impl Engine {
             return Err(already(status, "only a failed or cancelled one can be retried"));
         };
         let shared = self.shared.clone();
-        blocking(move || -> Result<(), StoreError> {
+        blocking(move || {
             let spec = JobSpec { row, ..spec };
-            let (canvas, rows) = recovery::verified(&shared, &spec)?;
+            // Should the process die here, the next start says it.
             shared.outbox.control(&ControlMessage::Resume { job: id });
-            let mut job = LiveJob::new(Arc::new(Run::new(spec, canvas)), &rows);
+            let done: Vec<TileRow> = rows
+                .into_iter()
+                .filter(|row| row.state == TileState::Done)
+                .collect();
+            let mut job = LiveJob::new(Arc::new(Run::new(spec, canvas)), &done);
             job.not_before = Some(Instant::now() + RESUME_PAUSE);
             shared.core().add(job);
             shared.activate();
-            Ok(())
         })
-        .await?
-        .map_err(|error| unavailable(&error))?;
+        .await?;
         tracing::info!(job = %id, "a job is retried");
         self.shared.changed(id);
         self.job(id).await

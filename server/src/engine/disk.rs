@@ -5,7 +5,7 @@ use std::path::Path;
 
 use azulejo_protocol::ApiError;
 
-/// Kept free for the database, logs and the broker beside us, bytes.
+/// Kept free for the database and logs, bytes. A broker on the same disk bounds itself: see `ensure_topics`.
 pub const RESERVE: u64 = 256 << 20;
 
 /// Bytes that may still be written to the file system of `path`; `None` when it does not say.
@@ -14,11 +14,11 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Refuses a job that needs `needed` bytes when `promised` are still to be written by others.
+/// Refuses what needs `needed` bytes, named `what`, when `promised` are still to be written by others.
 ///
 /// # Errors
-/// 507 with both figures.
-pub fn check_room(path: &Path, needed: u64, promised: u64) -> Result<(), ApiError> {
+/// 507 with the figures.
+pub fn check_room(path: &Path, what: &str, needed: u64, promised: u64) -> Result<(), ApiError> {
     let Some(free) = free_bytes(path) else {
         return Ok(());
     };
@@ -28,16 +28,18 @@ pub fn check_room(path: &Path, needed: u64, promised: u64) -> Result<(), ApiErro
     if needed <= usable {
         return Ok(());
     }
-    let mut detail = format!(
-        "the job needs {} of disk while it runs and the server has {} to spare",
-        show(needed),
-        show(usable)
-    );
-    detail.push_str(if promised > 0 {
-        ": wait until other jobs have ended, or delete old ones"
+    let remedy = if promised > 0 {
+        "wait until jobs have ended, delete old ones, or give the server a larger disk"
     } else {
-        ": delete old jobs, or give the server a larger disk"
-    });
+        "delete old jobs, or give the server a larger disk"
+    };
+    let detail = format!(
+        "{what} needs up to {} on the server's disk, which has {} free; jobs under way will take up to {} of it and {} are          kept in reserve: {remedy}",
+        show(needed),
+        show(free),
+        show(promised),
+        show(reserve)
+    );
     Err(ApiError::new(507, "disk_full", detail))
 }
 
@@ -64,12 +66,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_that_does_not_fit_is_refused_with_both_figures() {
+    fn what_does_not_fit_is_refused_with_the_figures() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(check_room(folder.path(), 1000, 0).is_ok());
-        let error = check_room(folder.path(), u64::MAX, 0).unwrap_err();
+        assert!(check_room(folder.path(), "the job", 1000, 0).is_ok());
+        let error = check_room(folder.path(), "the job", u64::MAX, 0).unwrap_err();
         assert_eq!(error.status, 507);
-        assert!(error.detail.contains("GB of disk"), "{}", error.detail);
-        assert!(check_room(folder.path(), 1000, u64::MAX).is_err());
+        assert!(
+            error.detail.contains("the job needs up to") && error.detail.contains(" free"),
+            "{}",
+            error.detail
+        );
+        assert!(check_room(folder.path(), "the job", 1000, u64::MAX).is_err());
     }
 }

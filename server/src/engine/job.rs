@@ -278,9 +278,26 @@ impl JobFolder {
         self.0.join(format!("result.{extension}"))
     }
 
-    /// The result while it is being encoded.
-    pub fn unfinished_result(&self) -> PathBuf {
-        self.0.join("result.part")
+    /// The result while run `serial` encodes it. An earlier run may still be at its own when a retry begins.
+    pub fn unfinished_result(&self, serial: u64) -> PathBuf {
+        self.0.join(format!("result.{serial}.part"))
+    }
+
+    /// Deletes every unfinished result.
+    pub fn remove_unfinished_results(&self) {
+        let entries = match std::fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => {
+                return tracing::warn!(path = %self.0.display(), %error, "cannot look for unfinished results");
+            }
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            if name.starts_with(b"result.") && name.ends_with(b".part") {
+                remove_if_there(&path);
+            }
+        }
     }
 
     /// The mosaic of a job that has ended.
@@ -288,11 +305,11 @@ impl JobFolder {
         self.0.join("mosaic.png")
     }
 
-    /// Deletes what is only needed while the job is under way: `source.raw`, the unfinished result and, when `completed`,
+    /// Deletes what is only needed while the job is under way: `source.raw`, unfinished results and, when `completed`,
     /// `result.raw`. A failed job keeps its done tiles.
     pub fn remove_scratch(&self, completed: bool) {
         remove_if_there(&self.source());
-        remove_if_there(&self.unfinished_result());
+        self.remove_unfinished_results();
         if completed {
             remove_if_there(&self.tiles());
         }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use azulejo_protocol::job::WorkerShare;
 use azulejo_protocol::{Progress, TileState};
@@ -14,6 +14,9 @@ use super::rate::Rate;
 use super::run::Run;
 use super::store::jobs::StageTimes;
 use super::store::tiles::TileRow;
+
+/// Workers hear that a job goes on before its tiles reach them.
+pub const RESUME_PAUSE: Duration = Duration::from_millis(500);
 
 /// One tile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -256,6 +259,20 @@ impl LiveJob {
         }
         cell.state = TileState::Dead;
         self.in_flight -= 1;
+        self.dead += 1;
+        true
+    }
+
+    /// The tile is dead, however few tries it had; false when it has an answer already.
+    pub fn give_up(&mut self, tile: u32) -> bool {
+        if self.judge_pixels(tile) == Verdict::Duplicate {
+            return false;
+        }
+        if self.cells[tile as usize].state == TileState::InFlight {
+            self.in_flight -= 1;
+        }
+        self.again.remove(&tile);
+        self.cells[tile as usize].state = TileState::Dead;
         self.dead += 1;
         true
     }

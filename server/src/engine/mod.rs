@@ -6,13 +6,14 @@
 //!
 //! 1. [`decode`] turns the file into rows of pixels on disk.
 //! 2. [`schedule`] decides which tile goes where and when: credits, turns, the overdue. Pure state, in memory, under one lock
-//!    ([`state`]), together with the jobs ([`live`]) and the workers ([`workers`], fed by [`heartbeats`]).
+//!    ([`state`]), together with the jobs ([`live`]), the tiles that workers die of ([`suspects`]) and the workers ([`workers`], fed by [`heartbeats`]).
 //! 3. [`dispatch`] reads the tile's region and [`outbox`] produces it.
 //! 4. [`collector`] reads the results, writes their pixels to disk and, with [`outcome`], marks tiles and position in one
 //!    transaction.
 //! 5. [`assembler`] encodes rows of tiles in order as they become complete; [`mosaic`] draws the picture that pages show.
 //!
-//! [`recovery`] makes jobs go on after a restart, [`monitor`] keeps the connections to Kafka going, [`shared`] is what all threads
+//! [`recovery`] makes jobs go on after a restart, [`monitor`] keeps the connections to Kafka going, [`trim`] deletes what is done
+//! with from the topics, [`shared`] is what all threads
 //! share and how a job ends, [`views`] is how the API sees it all, [`events`] tells whoever watches.
 //!
 //! # What survives what
@@ -45,8 +46,10 @@ pub mod settings;
 pub mod shared;
 pub mod state;
 pub mod store;
+pub mod suspects;
 #[cfg(test)]
 mod testing;
+pub mod trim;
 pub mod views;
 pub mod workers;
 
@@ -128,6 +131,11 @@ impl Engine {
     /// Listens to changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.shared.events.subscribe()
+    }
+
+    /// Waits until the engine can never send anything again, and says why: the process has to be started anew.
+    pub async fn lost(&self) -> String {
+        self.shared.outbox.lost().await
     }
 
     /// Ends the engine: nothing more is sent, what was read is stored, what was sent is acknowledged or will be sent again

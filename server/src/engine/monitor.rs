@@ -1,12 +1,14 @@
 //! Keeps the connections going: makes the topics, starts the readers once the broker answers, starts them again when
 //! they give up, and looks after what happens by time alone: lost workers, overdue tiles, a broker that is away.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use azulejo_protocol::JobId;
 use azulejo_protocol::kafka::ensure_topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
@@ -14,7 +16,7 @@ use super::quiet::Quiet;
 use super::recovery;
 use super::settings::Change;
 use super::shared::Shared;
-use super::{collector, heartbeats};
+use super::{collector, heartbeats, outcome, trim};
 
 const TICK: Duration = Duration::from_millis(250);
 /// How often the broker is asked whether it is there.
@@ -45,6 +47,7 @@ pub fn start(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
         spawn("heartbeats", |shared| {
             keep_running(shared, "heartbeats", heartbeats::run)
         })?,
+        spawn("trim", trim::run)?,
     ])
 }
 
@@ -67,7 +70,8 @@ fn keep_running(shared: &Arc<Shared>, what: &str, reader: fn(&Arc<Shared>) -> an
     }
 }
 
-fn nap(shared: &Shared, most: Duration) {
+/// Pauses for `most`, or until the engine stops.
+pub fn nap(shared: &Shared, most: Duration) {
     let until = Instant::now() + most;
     while !shared.is_stopping() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(50));
@@ -80,22 +84,31 @@ fn clock(shared: &Arc<Shared>) {
     while !shared.is_stopping() {
         std::thread::sleep(TICK);
         let now = Instant::now();
-        let (overdue, changed) = {
+        let (overdue, killer, changed) = {
             let mut core = shared.core();
             let gone = core.workers.sweep(now);
             core.refresh_holders(now);
             let overdue = if core.open && core.connected {
                 core.requeue_overdue(shared.config.tile_timeout, now)
             } else {
-                0
+                Vec::new()
             };
+            let killer = core.killer(shared.config.max_attempts, now);
             let after = core.workers.live(now);
             let changed = gone || after != live;
             live = after;
-            (overdue, changed)
+            (overdue, killer, changed)
         };
-        if overdue > 0 {
-            tracing::warn!(tiles = overdue, "results are overdue; the tiles are sent again");
+        if let Some((run, killer)) = killer {
+            outcome::give_up(shared, &run, &killer);
+        }
+        if !overdue.is_empty() {
+            tracing::warn!(
+                tiles = overdue.len(),
+                "results are overdue; the tiles are sent again"
+            );
+            let jobs: HashSet<JobId> = overdue.into_iter().map(|(job, _)| job).collect();
+            shared.resume(jobs);
         }
         if changed {
             shared.events.mark(Change::Workers);
@@ -141,6 +154,9 @@ fn probe(shared: &Arc<Shared>) {
                 }
             }
         };
+        if connected {
+            look_for_partitions(&client, shared);
+        }
         let before = std::mem::replace(&mut shared.core().connected, connected);
         if before != connected {
             if connected {
@@ -172,4 +188,26 @@ fn has_topics(client: &BaseConsumer<Quiet>, shared: &Shared) -> bool {
                 .iter()
                 .all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
         })
+}
+
+/// Has the results' reader start again when somebody gave the topic more partitions: nothing else would read them.
+fn look_for_partitions(client: &BaseConsumer<Quiet>, shared: &Shared) {
+    let topic = &shared.config.topics.results;
+    let read = shared.result_partitions.load(Ordering::Acquire);
+    let Ok(metadata) = client.fetch_metadata(Some(topic), PROBE_TIMEOUT) else {
+        return;
+    };
+    let there = metadata
+        .topics()
+        .iter()
+        .map(|topic| topic.partitions().len())
+        .sum();
+    if (1..there).contains(&read) {
+        tracing::info!(
+            read,
+            there,
+            "the topic of results has more partitions; reading all of them"
+        );
+        shared.results_grew.store(true, Ordering::Release);
+    }
 }

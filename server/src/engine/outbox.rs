@@ -3,6 +3,9 @@
 //! A send copies the value into librdkafka's queue, whose size is bounded, and returns; a thread of its own takes the
 //! broker's acknowledgements and tells the scheduler. With the broker away the queue fills and sends wait; what is not
 //! acknowledged in time comes back, and its tile goes to the queue again.
+//!
+//! **Lost for good.** An idempotent producer whose order cannot be kept any more (the broker forgot its sequence) fails
+//! for ever: [`Outbox::lost`] says so, and the program ends, for a new one goes on from the database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +17,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use tokio::sync::watch;
 
 use super::quiet;
 use super::schedule::Grant;
@@ -39,7 +43,27 @@ pub enum Parcel {
 }
 
 /// Takes acknowledgements.
-struct Receipts(Arc<State>);
+struct Receipts {
+    state: Arc<State>,
+    lost: watch::Sender<Option<String>>,
+}
+
+impl Receipts {
+    /// Remembers an error after which nothing is ever sent again.
+    fn notice(&self, error: &KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.lost.send_if_modified(|lost| {
+                let first = lost.is_none();
+                lost.get_or_insert_with(|| {
+                    format!(
+                        "the producer can send nothing more ({error} {reason}): start the server again, it goes on where                          it was"
+                    )
+                });
+                first
+            });
+        }
+    }
+}
 
 impl ClientContext for Receipts {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -48,6 +72,7 @@ impl ClientContext for Receipts {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "librdkafka");
+        self.notice(&error, reason);
     }
 }
 
@@ -56,14 +81,17 @@ impl ProducerContext for Receipts {
 
     fn delivery(&self, result: &DeliveryResult<'_>, parcel: Self::DeliveryOpaque) {
         let failure = result.as_ref().err().map(|(error, _)| error);
+        if let Some(error) = failure {
+            self.notice(error, "");
+        }
         match (*parcel, failure) {
             (Parcel::Task { job, tile, ticket }, None) => {
-                self.0.core().acknowledged(job, tile, ticket, Instant::now());
+                self.state.core().acknowledged(job, tile, ticket, Instant::now());
             }
             (Parcel::Task { job, tile, ticket }, Some(error)) => {
                 tracing::warn!(%job, tile, %error, "the broker did not take a tile; it will be sent again");
-                self.0.core().not_sent(job, tile, ticket);
-                self.0.wake();
+                self.state.core().not_sent(job, tile, ticket);
+                self.state.wake();
             }
             (Parcel::Other(what), Some(error)) => {
                 tracing::warn!(%error, what, "the broker did not take a record");
@@ -77,6 +105,7 @@ impl ProducerContext for Receipts {
 pub struct Outbox {
     producer: ThreadedProducer<Receipts>,
     topics: Topics,
+    lost: watch::Receiver<Option<String>>,
 }
 
 impl Outbox {
@@ -85,10 +114,29 @@ impl Outbox {
     /// # Errors
     /// librdkafka refuses the settings.
     pub fn new(kafka: &KafkaSettings, topics: Topics, state: Arc<State>) -> anyhow::Result<Self> {
+        let (sender, lost) = watch::channel(None);
         let producer = kafka
             .producer("azulejo-server")
-            .create_with_context(Receipts(state))?;
-        Ok(Self { producer, topics })
+            .create_with_context(Receipts { state, lost: sender })?;
+        Ok(Self {
+            producer,
+            topics,
+            lost,
+        })
+    }
+
+    /// Waits until the producer is lost for good, and says why.
+    pub async fn lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        loop {
+            let reason = lost.borrow_and_update().clone();
+            match reason {
+                Some(reason) => return reason,
+                None if lost.changed().await.is_ok() => {}
+                // The producer ended with the engine.
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Produces a tile to the partition that was chosen for it. The scheduler hears how it went.
@@ -162,8 +210,37 @@ impl Outbox {
                     record = back;
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                Err((error, _)) => return Err(error),
+                Err((error, _)) => {
+                    self.producer.context().notice(&error, "");
+                    return Err(error);
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_that_ends_the_producer_is_told_and_no_other() {
+        let settings = KafkaSettings::new("127.0.0.1:1");
+        let outbox = Outbox::new(&settings, Topics::default(), Arc::default()).unwrap();
+        let receipts = outbox.producer.context();
+        receipts.error(
+            KafkaError::Global(RDKafkaErrorCode::AllBrokersDown),
+            "1/1 brokers are down",
+        );
+        assert!(outbox.lost.borrow().is_none());
+        receipts.error(
+            KafkaError::Global(RDKafkaErrorCode::Fatal),
+            "out of order sequence",
+        );
+        let reason = outbox.lost().await;
+        assert!(
+            reason.contains("out of order sequence") && reason.contains("start the server again"),
+            "{reason}"
+        );
     }
 }

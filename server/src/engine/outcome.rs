@@ -12,6 +12,7 @@ use super::run::Run;
 use super::shared::Shared;
 use super::store::jobs;
 use super::store::tiles::{self, TileRow};
+use super::suspects::Killer;
 
 /// A tile whose pixels are in scratch.
 pub struct Mark {
@@ -72,8 +73,7 @@ pub fn store_batch(shared: &Arc<Shared>, batch: &Batch, now: Instant, wall: Time
         let mut core = shared.core();
         for mark in &batch.marks {
             let id = mark.run.spec.id();
-            core.settle(id, mark.tile);
-            core.finished(id, mark.tile);
+            core.settle(&mark.run, mark.tile);
             if let Some(job) = core.job_of(&mark.run) {
                 job.stored(mark.tile, &mark.worker, mark.micros, now);
                 if job.is_rendered() && job.times.tiles_finished.is_none() {
@@ -84,9 +84,7 @@ pub fn store_batch(shared: &Arc<Shared>, batch: &Batch, now: Instant, wall: Time
         }
         core.rate.add(batch.marks.len() as u32, now);
         for failure in &batch.failures {
-            let id = failure.run.spec.id();
-            core.settle(id, failure.tile);
-            core.finished(id, failure.tile);
+            core.settle(&failure.run, failure.tile);
             let max = shared.config.max_attempts;
             if core
                 .job_of(&failure.run)
@@ -146,7 +144,12 @@ fn rows(shared: &Shared, batch: &Batch, now: Instant) -> Vec<(JobId, TileRow)> {
             },
         )
     });
-    let failed = batch.failures.iter().map(|failure| {
+    // A failure of an earlier run is not one of the tries that a retry has given anew.
+    let current = |failure: &&Failure| {
+        core.job(failure.run.spec.id())
+            .is_some_and(|job| job.run.serial == failure.run.serial)
+    };
+    let failed = batch.failures.iter().filter(current).map(|failure| {
         let id = failure.run.spec.id();
         let cell = core
             .job(id)
@@ -177,32 +180,86 @@ fn rows(shared: &Shared, batch: &Batch, now: Instant) -> Vec<(JobId, TileRow)> {
 
 /// A tile failed for the last time: the task goes to the dead letters and the job fails with the reason.
 fn bury(shared: &Arc<Shared>, failure: &Failure) {
-    let run = &failure.run;
-    let mut pixels = Vec::new();
-    if let Some((region, output)) = run.spec.tile_regions(failure.tile)
-        && run.read_region(region, &mut pixels).is_ok()
-    {
-        let task = run.spec.task(failure.tile, failure.attempt, region, output);
-        let attempts = shared.config.max_attempts.to_string();
-        let headers = to_owned_headers(&task.to_pairs())
-            .insert(Header {
-                key: "error",
-                value: Some(&failure.error),
-            })
-            .insert(Header {
-                key: "attempts",
-                value: Some(&attempts),
-            })
-            .insert(Header {
-                key: "worker",
-                value: Some(&failure.worker),
-            });
-        let key = format!("{}/{}", task.job, task.tile);
-        shared.outbox.dead_letter(key.as_bytes(), &pixels, headers);
-    }
+    let attempts = shared.config.max_attempts;
     let reason = format!(
-        "tile {} failed {} times, last at worker {}: {}",
-        failure.tile, shared.config.max_attempts, failure.worker, failure.error
+        "tile {} failed {attempts} times, last at worker {}: {}",
+        failure.tile, failure.worker, failure.error
+    );
+    keep_dead(shared, failure, attempts);
+    shared.fail(&failure.run, &reason);
+}
+
+/// Gives a tile up that workers die of. Blocks on the database.
+pub fn give_up(shared: &Arc<Shared>, run: &Arc<Run>, killer: &Killer) {
+    let error = "the worker was lost with it: perhaps it needs more memory than a worker has";
+    let cell = shared.core().job_of(run).and_then(|job| job.cell(killer.tile));
+    let Some(cell) = cell else { return };
+    let failure = Failure {
+        run: run.clone(),
+        tile: killer.tile,
+        attempt: u32::from(cell.attempt),
+        worker: killer.worker.clone(),
+        micros: 0,
+        error: error.to_owned(),
+    };
+    let row = TileRow {
+        tile: killer.tile,
+        state: TileState::Dead,
+        attempt: failure.attempt,
+        failures: killer.deaths,
+        worker: Some(failure.worker.clone()),
+        micros: None,
+        transit_micros: None,
+        error: Some(failure.error.clone()),
+        checksum: None,
+    };
+    let id = run.spec.id();
+    if shared
+        .write_surely("give a tile up", move |db| tiles::put(db, id, &row))
+        .is_none()
+    {
+        return;
+    }
+    {
+        let mut core = shared.core();
+        core.settle(run, killer.tile);
+        // An answer may have come after all; then the stored row is of the answer, too.
+        if !core.job_of(run).is_some_and(|job| job.give_up(killer.tile)) {
+            return;
+        }
+    }
+    keep_dead(shared, &failure, killer.deaths);
+    let reason = format!(
+        "tile {} was never answered: {} workers were lost with it, last {}; perhaps it needs more memory than a worker has. \
+         Give the workers more, or the server smaller tiles (TILE_SIZE), and retry the job",
+        killer.tile, killer.deaths, killer.worker
     );
     shared.fail(run, &reason);
+}
+
+/// Puts the task of a dead tile with what is known of its end into the dead letters.
+fn keep_dead(shared: &Shared, failure: &Failure, attempts: u32) {
+    let run = &failure.run;
+    let mut pixels = Vec::new();
+    let Some((region, output)) = run.spec.tile_regions(failure.tile) else {
+        return;
+    };
+    if run.read_region(region, &mut pixels).is_err() {
+        return;
+    }
+    let task = run.spec.task(failure.tile, failure.attempt, region, output);
+    let attempts = attempts.to_string();
+    let mut headers = to_owned_headers(&task.to_pairs());
+    for (key, value) in [
+        ("error", &failure.error),
+        ("attempts", &attempts),
+        ("worker", &failure.worker),
+    ] {
+        headers = headers.insert(Header {
+            key,
+            value: Some(value),
+        });
+    }
+    let key = format!("{}/{}", task.job, task.tile);
+    shared.outbox.dead_letter(key.as_bytes(), &pixels, headers);
 }

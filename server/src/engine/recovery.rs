@@ -47,7 +47,7 @@ pub fn clean(store: &Store, jobs_dir: &Path) -> anyhow::Result<()> {
                 std::fs::remove_dir_all(folder.path())
                     .with_context(|| format!("cannot delete {}", folder.path().display()))?;
             }
-            Some(JobStatus::Processing) => super::job::remove_if_there(&folder.unfinished_result()),
+            Some(JobStatus::Processing) => folder.remove_unfinished_results(),
             Some(status) => folder.remove_scratch(*status == JobStatus::Completed),
         }
     }
@@ -111,7 +111,17 @@ pub fn verify_all(shared: &Arc<Shared>) {
         if shared.is_stopping() {
             return;
         }
-        let (canvas, rows) = match verified(shared, &run.spec) {
+        let id = run.spec.id();
+        let found = verified(&shared.store, &run.spec).and_then(|found| {
+            let lost = found.lost.clone();
+            if !lost.is_empty() {
+                shared
+                    .store
+                    .write_blocking(move |db| tiles::forget(db, id, &lost))?;
+            }
+            Ok(found)
+        });
+        let Verified { canvas, rows, .. } = match found {
             Ok(found) => found,
             Err(error) => {
                 shared.fail(&run, &format!("what was done of it cannot be read: {error}"));
@@ -128,27 +138,30 @@ pub fn verify_all(shared: &Arc<Shared>) {
     shared.activate();
 }
 
-/// The rows of a job's tiles whose pixels are really there, and the mosaic that they make. The others are forgotten.
+/// What a job's scratch file has of the tiles that the database knows.
+pub struct Verified {
+    /// The mosaic of the tiles whose pixels are really there.
+    pub canvas: Option<Canvas>,
+    /// What is known of the tiles, without the lost ones.
+    pub rows: Vec<TileRow>,
+    /// Tiles that count as done and whose pixels are missing: to be forgotten and rendered again.
+    pub lost: Vec<u32>,
+}
+
+/// Looks whether the pixels of a job's done tiles are really there.
 ///
 /// # Errors
 /// The database does not answer.
-pub fn verified(shared: &Shared, spec: &JobSpec) -> Result<(Option<Canvas>, Vec<TileRow>), StoreError> {
+pub fn verified(store: &Store, spec: &JobSpec) -> Result<Verified, StoreError> {
     let id = spec.id();
-    let rows = shared.store.read_blocking(move |db| tiles::of_job(db, id))?;
+    let mut rows = store.read_blocking(move |db| tiles::of_job(db, id))?;
     let (canvas, lost) = verify(spec, &rows);
-    if lost.is_empty() {
-        return Ok((canvas, rows));
+    if !lost.is_empty() {
+        tracing::warn!(job = %id, tiles = lost.len(), "pixels are missing on disk; rendering these tiles again");
+        let gone: HashSet<u32> = lost.iter().copied().collect();
+        rows.retain(|row| !gone.contains(&row.tile));
     }
-    tracing::warn!(job = %id, tiles = lost.len(), "pixels are missing on disk; rendering these tiles again");
-    let forgotten = lost.clone();
-    shared
-        .store
-        .write_blocking(move |db| tiles::forget(db, id, &forgotten))?;
-    let lost: HashSet<u32> = lost.into_iter().collect();
-    Ok((
-        canvas,
-        rows.into_iter().filter(|row| !lost.contains(&row.tile)).collect(),
-    ))
+    Ok(Verified { canvas, rows, lost })
 }
 
 /// Reads the pixels of the done tiles among `rows`; gives the mosaic that they make and the tiles whose pixels are not what

@@ -15,7 +15,8 @@
 //! gets lost (a broker that lost its log, a task skipped after a cancellation that was taken back) is found by time: a
 //! tile is overdue when its result is not stored a while after the broker acknowledged the task *and* after its partition came
 //! to its present holder. The while is the configured one, or more when tiles of this job take long; it doubles with each
-//! resend of the tile, so a slow recipe cannot flood the workers with copies of itself. A resend is no failure.
+//! resend of the tile, so a slow recipe cannot flood the workers with copies of itself. A resend is no failure. A tile that
+//! workers die of is never answered and never overdue: see [`super::suspects`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::JobId;
 
-use super::live::LiveJob;
+use super::live::{LiveJob, RESUME_PAUSE};
 use super::run::Run;
+use super::suspects::{Killer, Suspects};
 use super::workers::{Holder, Workers};
 
 /// Jobs that are decoded and rendered at the same time.
@@ -71,6 +73,8 @@ pub struct Core {
     next_ticket: u64,
     /// How often a tile was overdue. An entry goes with its tile.
     resends: HashMap<(JobId, u32), u32>,
+    /// Tiles that workers may die of.
+    suspects: Suspects,
     holders: Vec<Holder>,
     /// The workers.
     pub workers: Workers,
@@ -121,6 +125,7 @@ impl Core {
         self.turns.retain(|other| *other != id);
         self.waiting.retain(|other| *other != id);
         self.resends.retain(|(other, _), _| *other != id);
+        self.suspects.forget_job(id);
         let gone: Vec<u32> = self
             .outstanding
             .keys()
@@ -128,7 +133,7 @@ impl Core {
             .map(|(_, t)| *t)
             .collect();
         for tile in gone {
-            self.settle(id, tile);
+            self.release(id, tile);
         }
         Some(job)
     }
@@ -236,16 +241,28 @@ impl Core {
             .get(&(id, tile))
             .is_some_and(|entry| entry.ticket == ticket)
         {
-            self.settle(id, tile);
+            self.release(id, tile);
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.requeue(tile, false);
             }
         }
     }
 
-    /// The tile is outstanding no more; gives when it was taken.
-    pub fn settle(&mut self, id: JobId, tile: u32) -> Option<Instant> {
-        let entry = self.outstanding.remove(&(id, tile))?;
+    /// The tile has an answer: it is outstanding no more, and its resends are forgotten. What answers an earlier run of the
+    /// job says nothing of the tile that is out now.
+    pub fn settle(&mut self, run: &Run, tile: u32) {
+        if self.job_of(run).is_some() {
+            self.release(run.spec.id(), tile);
+            self.resends.remove(&(run.spec.id(), tile));
+            self.suspects.forget((run.spec.id(), tile));
+        }
+    }
+
+    /// The tile is outstanding no more.
+    fn release(&mut self, id: JobId, tile: u32) {
+        let Some(entry) = self.outstanding.remove(&(id, tile)) else {
+            return;
+        };
         self.bytes -= entry.bytes;
         if let Some(count) = self.on_partition.get_mut(&entry.partition) {
             *count -= 1;
@@ -253,12 +270,6 @@ impl Core {
                 self.on_partition.remove(&entry.partition);
             }
         }
-        Some(entry.taken)
-    }
-
-    /// A tile is finished in one way or the other: its resends are forgotten.
-    pub fn finished(&mut self, id: JobId, tile: u32) {
-        self.resends.remove(&(id, tile));
     }
 
     /// When an outstanding tile was taken.
@@ -266,8 +277,10 @@ impl Core {
         self.outstanding.get(&(id, tile)).map(|entry| entry.taken)
     }
 
-    /// Puts overdue tiles back into the queue and gives how many there were.
-    pub fn requeue_overdue(&mut self, timeout: Duration, now: Instant) -> usize {
+    /// Puts overdue tiles back into the queue and gives them. Workers are to be told that their jobs go on: perhaps they
+    /// skip them because of a cancellation that they never heard was taken back. The jobs pause for a moment so that they
+    /// hear it first, though not more often than tiles can become overdue.
+    pub fn requeue_overdue(&mut self, timeout: Duration, now: Instant) -> Vec<(JobId, u32)> {
         let held = self.workers.held_since(now);
         let overdue: Vec<(JobId, u32)> = self
             .outstanding
@@ -293,13 +306,37 @@ impl Core {
             .map(|(key, _)| *key)
             .collect();
         for (id, tile) in &overdue {
-            self.settle(*id, *tile);
+            self.release(*id, *tile);
             *self.resends.entry((*id, *tile)).or_default() += 1;
             if let Some(job) = self.jobs.get_mut(id) {
                 job.requeue(*tile, true);
+                if job.not_before.is_none_or(|at| now > at + timeout) {
+                    job.not_before = Some(now + RESUME_PAUSE);
+                }
             }
         }
-        overdue.len()
+        overdue
+    }
+
+    /// The tile to give up now because workers die of it, at least `limit` of them so far; with the run that it belongs to. To
+    /// be called now and then.
+    pub fn killer(&mut self, limit: u32, now: Instant) -> Option<(Arc<Run>, Killer)> {
+        let owners = self.workers.owners(now);
+        // While the broker is away nobody is heard of, and that is nobody's death.
+        if owners.is_empty() || !self.connected {
+            return None;
+        }
+        for (tile, entry) in &self.outstanding {
+            if entry.acknowledged.is_some()
+                && let Some((since, worker)) = owners.get(&entry.partition)
+            {
+                self.suspects.see(*tile, worker, entry.partition, *since);
+            }
+        }
+        let sent = |tile: &(JobId, u32)| self.outstanding.get(tile).map(|entry| entry.taken);
+        let killer = self.suspects.killer(limit, &self.workers, now, sent)?;
+        let run = self.jobs.get(&killer.job)?.run.clone();
+        Some((run, killer))
     }
 
     /// Tiles outstanding over all jobs, and the age of the oldest.

@@ -34,8 +34,7 @@ fn all(core: &mut Core, now: Instant) -> Vec<Grant> {
 
 fn finish(core: &mut Core, grant: &Grant, now: Instant) {
     let id = grant.run.spec.id();
-    core.settle(id, grant.tile);
-    core.finished(id, grant.tile);
+    core.settle(&grant.run, grant.tile);
     if let Some(job) = core.job_mut(id) {
         job.stored(grant.tile, "w", 1000, now);
     }
@@ -137,13 +136,16 @@ fn an_overdue_tile_is_sent_again_later_and_later_and_is_no_failure() {
         let grant = core.next_grant(now).expect("a tile");
         assert_eq!(grant.attempt, attempt);
         // Before the broker has it, it cannot be overdue.
-        assert_eq!(core.requeue_overdue(10 * SECOND, now + 1000 * SECOND), 0);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now + 1000 * SECOND).len(), 0);
         core.acknowledged(id, 0, grant.ticket, now);
         now += wait * SECOND;
         core.workers.hear(beat("a", 1, &[0]), Duration::ZERO, now);
-        assert_eq!(core.requeue_overdue(10 * SECOND, now), 0);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now).len(), 0);
         now += SECOND;
-        assert_eq!(core.requeue_overdue(10 * SECOND, now), 1);
+        assert_eq!(core.requeue_overdue(10 * SECOND, now).len(), 1);
+        // Workers get a moment to hear that the job goes on.
+        assert!(core.next_grant(now).is_none());
+        now += SECOND;
         assert_eq!(core.job(id).unwrap().cell(0).unwrap().failures, 0);
     }
     assert_eq!(core.lag(now).0, 0);
@@ -157,13 +159,13 @@ fn time_without_a_live_holder_does_not_count_as_overdue() {
     let grant = core.next_grant(start).unwrap();
     core.acknowledged(id, 0, grant.ticket, start);
     let later = start + 100 * SECOND;
-    assert_eq!(core.requeue_overdue(10 * SECOND, later), 0);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later).len(), 0);
     // Kafka hands the tile to the next holder, who gets the same time for it.
     core.workers.hear(beat("b", 1, &[0]), Duration::ZERO, later);
-    assert_eq!(core.requeue_overdue(10 * SECOND, later + 9 * SECOND), 0);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later + 9 * SECOND).len(), 0);
     core.workers
         .hear(beat("b", 1, &[0]), Duration::ZERO, later + 9 * SECOND);
-    assert_eq!(core.requeue_overdue(10 * SECOND, later + 11 * SECOND), 1);
+    assert_eq!(core.requeue_overdue(10 * SECOND, later + 11 * SECOND).len(), 1);
 }
 
 #[test]
@@ -195,7 +197,7 @@ fn only_the_latest_try_can_fail_a_tile() {
             crate::engine::live::Verdict::Duplicate
         );
         assert_eq!(job.failed(0, 3), attempt == 3);
-        core.settle(id, 0);
+        core.settle(&grant.run, 0);
     }
     assert_eq!(core.job(id).unwrap().progress().failed, 1);
     assert!(core.next_grant(now).is_none());
@@ -215,6 +217,27 @@ fn a_result_counts_once_whatever_try_it_answers() {
 }
 
 #[test]
+fn an_answer_to_an_earlier_run_leaves_the_tile_that_is_out() {
+    let now = Instant::now();
+    let mut core = core(&[beat("a", 1, &[0])], now);
+    let first = testing::job(1);
+    let again = LiveJob::new(Arc::new(Run::new(first.run.spec.clone(), None)), &[]);
+    let old = first.run.clone();
+    core.add(first);
+    core.activate();
+    assert_eq!(all(&mut core, now).len(), 1);
+    core.add(again);
+    core.activate();
+    let id = old.spec.id();
+    core.job_mut(id).unwrap().decoded_rows = 16;
+    let grant = core.next_grant(now).unwrap();
+    core.settle(&old, 0);
+    assert_eq!(core.lag(now).0, 1);
+    core.settle(&grant.run, 0);
+    assert_eq!(core.lag(now).0, 0);
+}
+
+#[test]
 fn removing_a_job_frees_its_credits_and_activates_the_next() {
     let now = Instant::now();
     let mut core = core(&[beat("a", 1, &[0])], now);
@@ -229,4 +252,103 @@ fn removing_a_job_frees_its_credits_and_activates_the_next() {
     let started = core.activate();
     assert_eq!(started[0].spec.id(), ids[MAX_ACTIVE]);
     assert_eq!(all(&mut core, now).len(), 4);
+}
+
+/// Lets workers hold the partition one after the other, each until it is lost or says goodbye; gives the tiles given up.
+fn hand_around(core: &mut Core, goodbye: bool, workers: &[&str], now: &mut Instant) -> Vec<u32> {
+    let mut given_up = Vec::new();
+    for worker in workers {
+        core.workers.hear(beat(worker, 1, &[0]), Duration::ZERO, *now);
+        given_up.extend(core.killer(3, *now).map(|(_, killer)| killer.tile));
+        if goodbye {
+            let stopped = Heartbeat {
+                status: azulejo_protocol::WorkerState::Stopped,
+                ..beat(worker, 1, &[])
+            };
+            core.workers.hear(stopped, Duration::ZERO, *now);
+        }
+        *now += 16 * SECOND;
+    }
+    core.workers
+        .hear(beat("bystander", 1, &[9]), Duration::ZERO, *now);
+    given_up.extend(core.killer(3, *now).map(|(_, killer)| killer.tile));
+    given_up
+}
+
+fn two_tiles_out(now: Instant) -> (Core, Vec<Grant>) {
+    let mut core = core(&[beat("a", 1, &[0])], now);
+    let id = add(&mut core, 2);
+    let grants: Vec<Grant> = [now, now + SECOND]
+        .into_iter()
+        .filter_map(|at| core.next_grant(at))
+        .collect();
+    for grant in &grants {
+        core.acknowledged(id, grant.tile, grant.ticket, now);
+    }
+    (core, grants)
+}
+
+#[test]
+fn a_tile_that_three_workers_were_lost_with_is_given_up_and_one_at_a_time() {
+    let mut now = Instant::now();
+    let (mut core, _) = two_tiles_out(now);
+    assert!(hand_around(&mut core, false, &["a", "b"], &mut now).is_empty());
+    // The one that was sent first; the other needs another death.
+    assert_eq!(hand_around(&mut core, false, &["c"], &mut now), [0]);
+    assert!(core.killer(3, now).is_none());
+    assert_eq!(hand_around(&mut core, false, &["d"], &mut now), [1]);
+}
+
+#[test]
+fn a_worker_that_comes_back_young_without_goodbye_was_lost() {
+    let mut now = Instant::now();
+    let (mut core, grants) = two_tiles_out(now);
+    core.settle(&grants[1].run, 1);
+    let mut given_up = Vec::new();
+    for _ in 0..4 {
+        for uptime in [1.0, 5.0] {
+            now += SECOND;
+            let beat = Heartbeat {
+                uptime,
+                ..beat("a", 1, &[0])
+            };
+            core.workers.hear(beat, Duration::ZERO, now);
+            given_up.extend(
+                core.killer(3, now)
+                    .map(|(_, killer)| (killer.tile, killer.deaths)),
+            );
+        }
+    }
+    assert_eq!(given_up, [(0, 3)]);
+}
+
+#[test]
+fn workers_that_say_goodbye_and_tiles_that_are_answered_are_not_suspect() {
+    let mut now = Instant::now();
+    let (mut core, grants) = two_tiles_out(now);
+    let names = ["a", "b", "c", "d", "e"];
+    assert!(hand_around(&mut core, true, &names, &mut now).is_empty());
+    core.settle(&grants[0].run, 0);
+    core.settle(&grants[1].run, 1);
+    assert!(hand_around(&mut core, false, &names, &mut now).is_empty());
+}
+
+#[test]
+fn workers_that_are_only_silent_for_a_while_are_no_deaths() {
+    let mut now = Instant::now();
+    let (mut core, _) = two_tiles_out(now);
+    // The partition goes around while everybody lives, then the broker is away for a while.
+    for (old, new) in [("a", "b"), ("b", "c"), ("c", "d")] {
+        core.workers.hear(beat(old, 1, &[]), Duration::ZERO, now);
+        core.workers.hear(beat(new, 1, &[0]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+        now += SECOND;
+    }
+    for _ in 0..4 {
+        now += 60 * SECOND;
+        core.workers.hear(beat("bystander", 1, &[9]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+        core.workers.hear(beat("d", 1, &[0]), Duration::ZERO, now);
+        assert!(core.killer(3, now).is_none());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,10 @@ pub struct Shared {
     pub started: Instant,
     /// Whether the topics have to be made or looked for: at the start, and when a reader misses one.
     pub topics_wanted: AtomicBool,
+    /// Partitions of the results that are read; 0 before the first time.
+    pub result_partitions: AtomicUsize,
+    /// Whether the results have more partitions than are read.
+    pub results_grew: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -71,6 +75,8 @@ impl Shared {
             encoders,
             started: Instant::now(),
             topics_wanted: AtomicBool::new(true),
+            result_partitions: AtomicUsize::new(0),
+            results_grew: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
     }
@@ -128,7 +134,9 @@ impl Shared {
     /// Ends the job of `run`; false when somebody else has, or the engine stops. Blocks on the database.
     ///
     /// Whoever sets `ending` first owns the ending. What is deleted before the commit can be made again should the process
-    /// die in between; what is deleted after it is not needed any more.
+    /// die in between; what is deleted after it is not needed any more. Workers hear of it after the commit, for a job that
+    /// the next start goes on with must not be one that they skip, and before the run leaves the memory, for a retry waits
+    /// for that: its word comes after this one.
     pub fn end(self: &Arc<Self>, run: &Run, ending: Ending) -> bool {
         let id = run.spec.id();
         let version = {
@@ -144,13 +152,15 @@ impl Shared {
         self.keep_mosaic(run);
         if !completed {
             run.spec.folder.remove_scratch(false);
-            self.outbox.control(&ControlMessage::Cancel { job: id });
         }
         let at = Timestamp::now_utc();
         let ended = self
             .write_surely("end a job", move |db| jobs::end(db, id, &ending, at, version))
             // The next start finds the job as it was before.
             .unwrap_or(false);
+        if ended && !completed {
+            self.outbox.control(&ControlMessage::Cancel { job: id });
+        }
         self.core().remove_run(run);
         if completed && ended {
             run.spec.folder.remove_scratch(true);
@@ -159,6 +169,21 @@ impl Shared {
         self.state.wake();
         self.changed(id);
         ended
+    }
+
+    /// Waits until an earlier run of the job, which has ended in the database, has left the memory. Blocks.
+    pub fn wait_until_left(&self, id: JobId) {
+        let mut core = self.core();
+        while core.job(id).is_some() && !self.is_stopping() {
+            core = self.state.wait(core, Duration::from_millis(50));
+        }
+    }
+
+    /// Tells every worker that tiles of these jobs are wanted, whatever was said of them before.
+    pub fn resume(&self, jobs: impl IntoIterator<Item = JobId>) {
+        for job in jobs {
+            self.outbox.control(&ControlMessage::Resume { job });
+        }
     }
 
     /// Runs work for a job; a panic in it fails the job instead of leaving it under way for ever.

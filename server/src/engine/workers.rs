@@ -32,6 +32,19 @@ pub struct Holder {
     pub partitions: Vec<i32>,
 }
 
+/// What became of the holder of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It lives, or ended in order.
+    Fine,
+    /// It is lost, unless it is heard of again.
+    Silent,
+    /// It died: it is back with a new life.
+    Dead,
+    /// It was silent for so long that nothing is known any more.
+    Forgotten,
+}
+
 #[derive(Debug)]
 struct Known {
     beat: Heartbeat,
@@ -41,6 +54,8 @@ struct Known {
     history: VecDeque<f32>,
     /// Tiles processed and when, as of the last entry of the history.
     counted: (u64, Instant),
+    /// What it held when it died last, if it has: when it comes back it is younger, and had said no goodbye.
+    died_with: HashMap<i32, Instant>,
 }
 
 impl Known {
@@ -96,11 +111,19 @@ impl Workers {
             heard,
             claims: HashMap::new(),
             history: VecDeque::new(),
+            died_with: HashMap::new(),
         });
         if heard < known.heard {
             return true;
         }
-        let claims = std::mem::take(&mut known.claims);
+        let mut claims = std::mem::take(&mut known.claims);
+        if beat.uptime < known.beat.uptime {
+            // What it holds now it has not held in its earlier life.
+            let before = std::mem::take(&mut claims);
+            if known.beat.status != WorkerState::Stopped {
+                known.died_with = before;
+            }
+        }
         known.claims = beat
             .partitions
             .iter()
@@ -139,17 +162,37 @@ impl Workers {
         self.known.len() != before
     }
 
-    /// Live workers that hold partitions, in order of their ids.
-    pub fn holders(&self, now: Instant) -> Vec<Holder> {
-        let live = || self.known.values().filter(|known| known.state(now).is_live());
+    /// The live worker that holds each partition, and since when.
+    pub fn owners(&self, now: Instant) -> HashMap<i32, (Instant, &str)> {
         let mut owners: HashMap<i32, (Instant, &str)> = HashMap::new();
-        for known in live() {
+        for known in self.known.values().filter(|known| known.state(now).is_live()) {
             for (partition, since) in &known.claims {
                 let claim = (*since, known.beat.worker_id.as_str());
                 let owner = owners.entry(*partition).or_insert(claim);
                 *owner = (*owner).max(claim);
             }
         }
+        owners
+    }
+
+    /// What became of the worker that held `partition` since then. One that gave the partition up, or said goodbye, is fine.
+    pub fn fate(&self, worker: &str, partition: i32, since: Instant, now: Instant) -> Fate {
+        let Some(known) = self.known.get(worker) else {
+            return Fate::Forgotten;
+        };
+        if known.died_with.get(&partition) == Some(&since) {
+            Fate::Dead
+        } else if known.state(now) == WorkerState::Lost && known.claims.get(&partition) == Some(&since) {
+            Fate::Silent
+        } else {
+            Fate::Fine
+        }
+    }
+
+    /// Live workers that hold partitions, in order of their ids.
+    pub fn holders(&self, now: Instant) -> Vec<Holder> {
+        let live = || self.known.values().filter(|known| known.state(now).is_live());
+        let owners = self.owners(now);
         let mut holders: Vec<Holder> = live()
             .map(|known| {
                 let mut partitions: Vec<i32> = known

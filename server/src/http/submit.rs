@@ -81,7 +81,8 @@ async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError>
 async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String), ApiError> {
     let most = app.intake.limits().max_bytes;
     let (mut file, mut recipe, mut other_bytes) = (None, None, 0);
-    while let Some(mut field) = form.next_field().await? {
+    // A client that stalls between the fields or in a short one must not keep the file that it has sent.
+    while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
         match field.name() {
             Some("file") if file.is_none() => {
                 let name = field.file_name().unwrap_or_default().to_owned();
@@ -89,7 +90,7 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String)
                 file = Some(app.intake.receive(bytes, None, &name).await?);
             }
             Some("transformation") if recipe.is_none() => {
-                let text = short_text(field, MAX_RECIPE_BYTES).await?;
+                let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
                 check_recipe(&text)?;
                 recipe = Some(text);
             }
@@ -99,12 +100,16 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String)
                 return Err(ApiError::new(400, "bad_form", detail));
             }
             _ => {
-                while let Some(chunk) = field.chunk().await.map_err(|error| from_multer(&error))? {
-                    other_bytes += chunk.len() as u64;
-                    if other_bytes > FORM_OVERHEAD {
-                        return Err(too_large(most));
+                let skipped = async {
+                    while let Some(chunk) = field.chunk().await.map_err(|error| from_multer(&error))? {
+                        other_bytes += chunk.len() as u64;
+                        if other_bytes > FORM_OVERHEAD {
+                            return Err(too_large(most));
+                        }
                     }
-                }
+                    Ok(())
+                };
+                app.intake.in_time(skipped).await?;
             }
         }
     }

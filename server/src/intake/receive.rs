@@ -10,9 +10,13 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
 use super::{Intake, PartFile, Received, filename, inspect};
+use crate::engine::disk;
 
 /// Bytes gathered before they go to the file: one hop to the blocking pool for each.
 const BUFFER_BYTES: usize = 512 * 1024;
+
+/// Bytes that are written between two looks at the room on the disk.
+const LOOK_EVERY: u64 = 64 << 20;
 
 impl Intake {
     /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did.
@@ -33,6 +37,10 @@ impl Intake {
             let detail = "too many uploads are under way at the moment: try again in a little while";
             return Err(ApiError::new(429, "too_many_uploads", detail));
         };
+        // Looked at before and on the way: the disk is also the database's and the running jobs', which must not be
+        // the ones to find it full.
+        self.check_room(declared.unwrap_or(0))?;
+        let mut look_at = LOOK_EVERY;
         let id = Uuid::new_v4();
         let started_at = Timestamp::now_utc();
         let file = PartFile::new(self.config.folder.join(format!("{id}.part")));
@@ -45,6 +53,11 @@ impl Intake {
             bytes += chunk.len() as u64;
             if bytes > most {
                 return Err(too_large(most));
+            }
+            if bytes >= look_at {
+                look_at = bytes + LOOK_EVERY;
+                let left = declared.map_or(LOOK_EVERY, |length| length.saturating_sub(bytes));
+                self.check_room(left.min(LOOK_EVERY))?;
             }
             writer.write_all(&chunk).await.map_err(|error| on_disk(&error))?;
         }
@@ -76,16 +89,26 @@ impl Intake {
     where
         S: Stream<Item = Result<Bytes, ApiError>> + Unpin,
     {
-        match tokio::time::timeout(self.config.idle_timeout, body.next()).await {
-            Ok(Some(chunk)) => chunk.map(Some),
-            Ok(None) => Ok(None),
-            Err(_) => {
-                let seconds = self.config.idle_timeout.as_secs();
-                let detail =
-                    format!("nothing came for {seconds} seconds, so the upload was given up: send it again");
-                Err(ApiError::new(408, "upload_stalled", detail))
-            }
-        }
+        self.in_time(async { body.next().await.transpose() }).await
+    }
+
+    /// Waits for something of an upload, though not for a client that has fallen silent.
+    ///
+    /// # Errors
+    /// 408 when it does not come, and what `step` says.
+    pub async fn in_time<T>(&self, step: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let most = self.config.idle_timeout;
+        tokio::time::timeout(most, step).await.unwrap_or_else(|_| {
+            let detail = format!(
+                "nothing came for {} seconds, so the upload was given up: send it again",
+                most.as_secs()
+            );
+            Err(ApiError::new(408, "upload_stalled", detail))
+        })
+    }
+
+    fn check_room(&self, needed: u64) -> Result<(), ApiError> {
+        disk::check_room(&self.config.folder, "the upload", needed, 0)
     }
 }
 

@@ -265,3 +265,22 @@ mod completeness {
         }
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_the_disk_has_no_room_for_is_refused_before_it_comes() {
+    let (intake, folder) = intake_with(|config| config.limits.max_bytes = u64::MAX);
+    let body = stream::pending::<Result<Bytes, ApiError>>();
+    let error = intake.receive(body, Some(1 << 60), "x.png").await.unwrap_err();
+    assert_eq!((error.status, &*error.code), (507, "disk_full"));
+    assert!(error.detail.contains("the upload needs"), "{}", error.detail);
+    assert_eq!(files(&folder), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_falls_silent_between_the_fields_is_given_up() {
+    let (intake, _folder) = intake_with(|config| config.idle_timeout = Duration::from_millis(20));
+    let silence = std::future::pending::<Result<(), ApiError>>();
+    let error = intake.in_time(silence).await.unwrap_err();
+    assert_eq!((error.status, &*error.code), (408, "upload_stalled"));
+    assert_eq!(intake.in_time(async { Ok(1) }).await.unwrap(), 1);
+}

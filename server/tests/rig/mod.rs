@@ -1,6 +1,7 @@
 //! An engine, the embedded broker and a worker that does as it is told: for tests of the engine through real Kafka records.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply, render};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::kafka::{KafkaSettings, TopicSettings, from_message, to_owned_headers};
 use azulejo_protocol::{
-    Heartbeat, Job, JobId, JobStatus, ResultHeader, TaskHeader, Timestamp, Topics, WorkerState,
+    ControlMessage, Heartbeat, Job, JobId, JobStatus, ResultHeader, TaskHeader, Timestamp, Topics,
+    WorkerState,
 };
 use azulejo_server::engine::{Engine, EngineConfig, Upload};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -194,7 +196,8 @@ pub enum Act {
     Ignore,
 }
 
-/// A worker in a thread. It holds every partition without a group, from the beginning of the tasks.
+/// A worker in a thread. It holds every partition without a group, from the beginning of the tasks. As a real one does, it
+/// skips tiles of cancelled jobs without an answer; it has read what there is of `control` before it says that it is there.
 pub struct TestWorker {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -227,21 +230,39 @@ impl Drop for TestWorker {
 fn work(kafka: &KafkaSettings, stop: &AtomicBool, seen: &AtomicU32, act: impl Fn(&TaskHeader) -> Act) {
     let topics = Topics::default();
     let consumer = reader(kafka, &topics.tasks, TASK_PARTITIONS, Offset::Beginning);
+    let control = reader(kafka, &topics.control, 1, Offset::Beginning);
+    let (_, mut unheard) = control
+        .fetch_watermarks(&topics.control, 0, Duration::from_secs(10))
+        .unwrap_or_default();
+    let mut cancelled = HashSet::new();
     let producer: BaseProducer = kafka.producer("test-worker").create().unwrap();
     let mut beat = Instant::now() - Duration::from_secs(1);
     while !stop.load(Ordering::Relaxed) {
         producer.poll(Duration::ZERO);
+        while let Some(Ok(word)) = control.poll(Duration::ZERO) {
+            if word.offset() + 1 >= unheard {
+                unheard = 0;
+            }
+            match serde_json::from_slice(word.payload().unwrap()).unwrap() {
+                ControlMessage::Cancel { job } => cancelled.insert(job),
+                ControlMessage::Resume { job } => cancelled.remove(&job),
+            };
+        }
+        if unheard > 0 {
+            std::thread::yield_now();
+            continue;
+        }
         if beat.elapsed() > Duration::from_millis(200) {
             beat = Instant::now();
-            say(&producer, &topics, WorkerState::Idle);
+            say(&producer, "test-worker", WorkerState::Idle);
         }
         let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else {
             continue;
         };
         seen.fetch_add(1, Ordering::Relaxed);
-        answer(&producer, &topics, &message, &act);
+        answer(&producer, &topics, &message, &cancelled, &act);
     }
-    say(&producer, &topics, WorkerState::Stopped);
+    say(&producer, "test-worker", WorkerState::Stopped);
     drop(producer.flush(Duration::from_secs(5)));
 }
 
@@ -249,9 +270,13 @@ fn answer(
     producer: &BaseProducer,
     topics: &Topics,
     message: &BorrowedMessage<'_>,
+    cancelled: &HashSet<JobId>,
     act: &impl Fn(&TaskHeader) -> Act,
 ) {
     let task = TaskHeader::from_headers(&from_message(message.headers())).unwrap();
+    if cancelled.contains(&task.job) {
+        return;
+    }
     let value = message.payload().unwrap();
     task.check_value(value).unwrap();
     let act = act(&task);
@@ -301,9 +326,10 @@ pub fn headers(pairs: &[(&str, &str)]) -> OwnedHeaders {
     })
 }
 
-fn say(producer: &BaseProducer, topics: &Topics, status: WorkerState) {
+/// One heartbeat of a worker that holds every partition.
+pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
     let beat = Heartbeat {
-        worker_id: "test-worker".into(),
+        worker_id: worker.into(),
         status,
         tasks_processed: 0,
         current_task: None,
@@ -321,13 +347,8 @@ fn say(producer: &BaseProducer, topics: &Topics, status: WorkerState) {
         version: "0".into(),
     };
     let value = serde_json::to_vec(&beat).unwrap();
-    send(
-        producer,
-        &topics.heartbeats,
-        "test-worker",
-        &value,
-        OwnedHeaders::new(),
-    );
+    let topic = Topics::default().heartbeats;
+    send(producer, &topic, worker, &value, OwnedHeaders::new());
 }
 
 /// Waits until the job has ended in some way.
