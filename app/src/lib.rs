@@ -8,7 +8,7 @@
 //!   sends a file, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
-
+#![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
 #![recursion_limit = "256"]
 

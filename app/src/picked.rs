@@ -7,6 +7,9 @@ use azulejo_protocol::health::IntakeLimits;
 use crate::header::Header;
 use crate::words;
 
+/// Beyond so many pixels a picture is not decoded in the browser.
+pub const MOST_PREVIEWED: u64 = 80_000_000;
+
 /// A chosen file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picked {
@@ -14,7 +17,7 @@ pub struct Picked {
     pub name: String,
     /// Its length.
     pub bytes: u64,
-    /// What its first bytes say, if they are those of a PNG or JPEG.
+    /// What its first bytes say, if this page can read them: it knows PNG, and JPEG whose size is near the beginning.
     pub header: Option<Header>,
     /// Address under which the browser shows it.
     pub url: String,
@@ -38,7 +41,29 @@ impl Picked {
         parts.join(" · ")
     }
 
-    /// Why the server would refuse it, and what to do.
+    /// Whether the browser can be asked to decode it.
+    pub fn is_previewed(&self) -> bool {
+        self.size().is_some_and(|size| size.pixels() <= MOST_PREVIEWED)
+    }
+
+    /// Why there is no preview, when there is none.
+    pub fn without_preview(&self) -> Option<String> {
+        match self.size() {
+            None => Some(
+                "No preview: this page does not find the picture's size in the file's beginning. The server reads the \
+                 whole file and takes PNG, JPEG, TIFF and WebP."
+                    .to_owned(),
+            ),
+            Some(_) if !self.is_previewed() => Some(format!(
+                "No preview: this picture has more than {} megapixels. The server takes it all the same.",
+                MOST_PREVIEWED / 1_000_000
+            )),
+            Some(_) => None,
+        }
+    }
+
+    /// Why the server would refuse it, and what to do. Where the header is not read there is no objection: the server
+    /// knows more formats than this page.
     pub fn objection(&self, limits: &IntakeLimits) -> Option<String> {
         if self.bytes > limits.max_bytes {
             return Some(format!(
@@ -47,11 +72,7 @@ impl Picked {
                 words::bytes(limits.max_bytes)
             ));
         }
-        let Some(Size { width, height }) = self.size() else {
-            return Some(
-                "This is neither a PNG nor a JPEG file. Save the picture as one of these.".to_owned(),
-            );
-        };
+        let Size { width, height } = self.size()?;
         let (short, long) = (width.min(height), width.max(height));
         if short < limits.min_side {
             return Some(format!(
@@ -128,14 +149,35 @@ mod tests {
                 .objection(&LIMITS)
                 .is_some_and(|text| text.contains("2.0 MB"))
         );
+    }
+
+    #[test]
+    fn a_file_whose_header_this_page_does_not_read_is_left_to_the_server() {
         let unknown = Picked {
             header: None,
             ..picked(1, 1, 10)
         };
+        assert_eq!(unknown.objection(&LIMITS), None);
+        assert!(!unknown.is_previewed());
         assert!(
             unknown
-                .objection(&LIMITS)
-                .is_some_and(|text| text.contains("neither"))
+                .without_preview()
+                .is_some_and(|text| text.contains("TIFF"))
+        );
+        let too_long = Picked {
+            bytes: 2_000_000,
+            ..unknown
+        };
+        assert!(too_long.objection(&LIMITS).is_some());
+    }
+
+    #[test]
+    fn a_picture_that_is_not_previewed_says_why() {
+        assert_eq!(picked(8000, 8000, 1000).without_preview(), None);
+        assert!(
+            picked(10_000, 8001, 1000)
+                .without_preview()
+                .is_some_and(|text| text.contains("80 megapixels"))
         );
     }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use azulejo_broker::{Broker, BrokerConfig, FsyncPolicy};
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,7 +34,7 @@ struct Arguments {
     advertise: Option<(String, u16)>,
 
     /// Allow an address that other machines can reach. There is no authentication: whoever reaches it may do anything.
-    #[arg(long, env = "AZULEJO_BROKER_ALLOW_REMOTE")]
+    #[arg(long, env = "AZULEJO_BROKER_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     allow_remote: bool,
 
     /// When records are given to the disk: `system` (a power failure can cost the last half minute), a number of
@@ -48,7 +49,7 @@ struct Arguments {
     fsync: FsyncPolicy,
 
     /// Make no topics just because a client asks for them.
-    #[arg(long, env = "AZULEJO_BROKER_NO_AUTO_CREATE")]
+    #[arg(long, env = "AZULEJO_BROKER_NO_AUTO_CREATE", value_parser = BoolishValueParser::new())]
     no_auto_create: bool,
 
     /// Partitions of a topic that does not say how many.
@@ -70,7 +71,7 @@ struct Arguments {
     max_request_bytes: usize,
 
     /// Logs as JSON, one object per line. What is logged is up to RUST_LOG.
-    #[arg(long, env = "AZULEJO_BROKER_LOG_JSON")]
+    #[arg(long, env = "AZULEJO_BROKER_LOG_JSON", value_parser = BoolishValueParser::new())]
     log_json: bool,
 }
 
@@ -96,7 +97,7 @@ fn main() -> ExitCode {
 }
 
 fn start(arguments: Arguments) -> anyhow::Result<()> {
-    start_logging(arguments.log_json);
+    start_logging(arguments.log_json)?;
     raise_file_limit();
     if !arguments.listen.ip().is_loopback() {
         if !arguments.allow_remote {
@@ -118,13 +119,24 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
         .block_on(run(arguments))
 }
 
-fn start_logging(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+fn start_logging(json: bool) -> anyhow::Result<()> {
+    let text = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.trim().is_empty() => text,
+        Ok(_) | Err(std::env::VarError::NotPresent) => "info".to_owned(),
+        Err(error) => return Err(error).context("RUST_LOG"),
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(&text)
+        .with_context(|| format!("RUST_LOG '{text}' is not a log filter; try info"))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    if json { log.json().init() } else { log.init() }
+    if json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
 }
 
 /// Every segment, index and connection is an open file; the usual soft limit of 1,024 is soon reached.

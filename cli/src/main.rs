@@ -94,6 +94,10 @@ mod tests {
             (&["up", "--workers", "0"][..], "--workers"),
             (&["up", "--slots", "x"], "--slots"),
             (&["up", "--listen", "here"], "--listen"),
+            (&["up", "--listen", "here"], "AZULEJO_LISTEN"),
+            (&["up", "--port", "abc"], "MASTER_PORT"),
+            (&["up", "--workers", "65"], "AZULEJO_WORKERS"),
+            (&["up", "--slots", "0"], "WORKER_SLOTS"),
             (&["submit", "a.png", "--recipe", "no_such"], "--recipe"),
             (
                 &[

@@ -24,6 +24,20 @@ impl Browser {
     /// # Errors
     /// When one of them is not installed or does not start.
     pub async fn start(width: u32, height: u32) -> Result<Self> {
+        Self::start_with(width, height, json!({})).await
+    }
+
+    /// The same where no page's script runs, as for somebody who has switched them off.
+    ///
+    /// # Errors
+    /// As [`Browser::start`].
+    pub async fn start_without_scripts(width: u32, height: u32) -> Result<Self> {
+        // 2 is Chromium's "block".
+        let preferences = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        Self::start_with(width, height, preferences).await
+    }
+
+    async fn start_with(width: u32, height: u32, preferences: Value) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let profile = tempfile::Builder::new().prefix("azulejo-chromium-").tempdir()?;
         let mut driver = Command::new("chromedriver")
@@ -41,7 +55,7 @@ impl Browser {
                 "--disable-dev-shm-usage",
                 format!("--window-size={width},{height}"),
                 format!("--user-data-dir={}", profile.path().display()),
-            ] },
+            ], "prefs": preferences },
         });
         let capabilities = capabilities.as_object().cloned().unwrap_or_default();
         let start = Instant::now();
@@ -65,6 +79,19 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
+    }
+
+    /// Runs `source` in every page from now on, before any script of its own.
+    ///
+    /// # Errors
+    /// When chromedriver refuses.
+    pub async fn run_before_pages(&self, source: &str) -> Result<()> {
+        let command = DevTools {
+            name: "Page.addScriptToEvaluateOnNewDocument",
+            parameters: json!({ "source": source }),
+        };
+        self.page.issue_cmd(command).await?;
+        Ok(())
     }
 
     /// Runs `script` (a function body) in the page.
@@ -156,5 +183,30 @@ impl fantoccini::wd::WebDriverCompatibleCommand for ConsoleLog {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// A command of Chromium's DevTools protocol, which chromedriver passes on.
+#[derive(Debug)]
+struct DevTools {
+    name: &'static str,
+    parameters: Value,
+}
+
+impl fantoccini::wd::WebDriverCompatibleCommand for DevTools {
+    fn endpoint(
+        &self,
+        base_url: &url::Url,
+        session_id: Option<&str>,
+    ) -> std::result::Result<url::Url, url::ParseError> {
+        base_url.join(&format!(
+            "session/{}/goog/cdp/execute",
+            session_id.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let body = json!({ "cmd": self.name, "params": self.parameters });
+        (http::Method::POST, Some(body.to_string()))
     }
 }

@@ -101,6 +101,34 @@ pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
     Ok(file)
 }
 
+/// A PNG that says `width` by `height` (RGB) with valid checksums and `data` where the compressed pixels should be.
+pub fn png_with_data(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |name: &[u8; 4], data: &[u8]| {
+        file.extend((data.len() as u32).to_be_bytes());
+        let body = [name.as_slice(), data].concat();
+        file.extend(&body);
+        let crc = body.iter().fold(!0u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |c, _| {
+                if c & 1 == 1 {
+                    (c >> 1) ^ 0xedb8_8320
+                } else {
+                    c >> 1
+                }
+            })
+        });
+        file.extend((!crc).to_be_bytes());
+    };
+    let mut header = Vec::new();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    chunk(b"IHDR", &header);
+    chunk(b"IDAT", data);
+    chunk(b"IEND", &[]);
+    file
+}
+
 /// `pixels` (RGB) as a JPEG file.
 ///
 /// # Errors

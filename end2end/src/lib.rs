@@ -12,6 +12,7 @@
 //!
 //! The programs are those in the folder of the running test (`target/release` under `cargo xtask test`, which builds
 //! them first), or in `AZULEJO_BIN_DIR`.
+#![deny(missing_docs)]
 
 pub mod browser;
 pub mod client;

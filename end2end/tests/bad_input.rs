@@ -3,33 +3,8 @@
 use anyhow::{Result, ensure};
 use azulejo_end2end::{Cluster, ClusterOptions, images};
 
-/// A PNG header that says `width` by `height`, with a valid checksum and nothing after it but an end.
-fn png_header(width: u32, height: u32) -> Vec<u8> {
-    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    let mut chunk = |name: &[u8; 4], data: &[u8]| {
-        file.extend((data.len() as u32).to_be_bytes());
-        let body = [name.as_slice(), data].concat();
-        file.extend(&body);
-        let crc = body.iter().fold(!0u32, |crc, byte| {
-            (0..8).fold(crc ^ u32::from(*byte), |c, _| {
-                if c & 1 == 1 {
-                    (c >> 1) ^ 0xedb8_8320
-                } else {
-                    c >> 1
-                }
-            })
-        });
-        file.extend((!crc).to_be_bytes());
-    };
-    let mut header = Vec::new();
-    header.extend(width.to_be_bytes());
-    header.extend(height.to_be_bytes());
-    header.extend([8, 2, 0, 0, 0]);
-    chunk(b"IHDR", &header);
-    chunk(b"IDAT", &[0x78, 0x9c, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]);
-    chunk(b"IEND", &[]);
-    file
-}
+/// A zlib stream of nothing.
+const NO_PIXELS: [u8; 8] = [0x78, 0x9c, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01];
 
 fn files_below(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -91,13 +66,13 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
         ("no recipe", good.clone(), "", &["transformation", "recipe"]),
         (
             "a bomb",
-            png_header(100_000, 100_000),
+            images::png_with_data(100_000, 100_000, &NO_PIXELS),
             "blur",
             &["100000", "pixels"],
         ),
         (
             "over the pixel limit",
-            png_header(10_000, 6_000),
+            images::png_with_data(10_000, 6_000, &NO_PIXELS),
             "blur",
             &["50000000", "50,000,000", "megapixel", "pixels"],
         ),
@@ -109,9 +84,10 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
         ),
         (
             "a region too large for a record",
-            good.clone(),
+            // The region of a tile is clipped at the image, so the image must be larger than a record itself.
+            images::png(&images::photo(2048, 2048, 1))?,
             "blur:sigma=100|blur:sigma=100|blur:sigma=100",
-            &["tile"],
+            &["a record takes at most"],
         ),
     ];
     for (what, file, recipe, words) in cases {
@@ -126,13 +102,6 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
         };
         let detail = answer.json["detail"].as_str().unwrap_or_default().to_owned();
         eprintln!("{what}: {} {detail}", answer.status);
-        if what.starts_with("a region") && answer.status == 200 {
-            // It fits: then it must complete.
-            client
-                .result(answer.json["job_id"].as_str().unwrap_or_default())
-                .await?;
-            continue;
-        }
         ensure!((400..500).contains(&answer.status), "{what}: {answer:?}");
         ensure!(
             words.iter().any(|word| detail.to_lowercase().contains(word)),
@@ -141,26 +110,15 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
         ensure!(answer.json["code"].is_string(), "{what}: {answer:?}");
     }
     let jobs = client.get("/jobs").await?.json;
-    let left: Vec<_> = jobs
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|job| job["status"] != "completed")
-        .collect();
-    ensure!(left.is_empty(), "a refused upload left a job: {left:?}");
-    let kept = jobs.as_array().map_or(0, Vec::len);
+    ensure!(
+        jobs.as_array().is_some_and(Vec::is_empty),
+        "a refused upload left a job: {jobs}"
+    );
     let leftovers: Vec<_> = files_below(&cluster.path("server"))
         .into_iter()
         .filter(|path| !path.contains(".db") && !path.contains(".sqlite") && !path.ends_with("lock"))
         .collect();
-    ensure!(
-        kept > 0 || leftovers.is_empty(),
-        "a refused upload left files: {leftovers:?}"
-    );
-    ensure!(
-        !leftovers.iter().any(|path| path.contains("/uploads/")),
-        "an upload was left: {leftovers:?}"
-    );
+    ensure!(leftovers.is_empty(), "a refused upload left files: {leftovers:?}");
     // And the installation is as well as before.
     client.run("good.png", good, "blur").await?;
     Ok(())

@@ -16,22 +16,16 @@ struct Installation {
     folder: TempDir,
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 fn up(arguments: &[&str]) -> Result<Installation> {
     let folder = tempfile::Builder::new().prefix("azulejo-up-").tempdir()?;
-    let listen = format!("127.0.0.1:{}", free_port()?);
     let data = folder.path().join("data").display().to_string();
-    let mut all = vec!["up", "--listen", &listen, "--data-dir", &data];
+    let mut all = vec!["up", "--listen", "127.0.0.1:0", "--data-dir", &data];
     all.extend(arguments);
     let up = Program::start("azulejo", &all, &folder.path().join("logs"))?;
-    let url = format!("http://{listen}");
+    let url = up.ready().to_owned();
     ensure!(
-        up.ready() == url,
-        "the ready line says '{}' where {url} is expected",
-        up.ready()
+        url.starts_with("http://127.0.0.1:"),
+        "the ready line says '{url}' where an address is expected"
     );
     Ok(Installation {
         up,
@@ -82,6 +76,21 @@ async fn a_job_succeeds_as_soon_as_up_says_ready_and_ctrl_c_stops_everything() -
         .run("a.png", images::png(&input)?, "sharpen")
         .await?;
     images::decode(&result)?.must_equal(&definition::sharpen(&input), "through up")?;
+
+    // Each part is found by what standard error says of it, whatever port it got.
+    let log = installation.up.log();
+    let address = |name: &str| -> Result<&str> {
+        let line = log
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("azulejo: {name} is ready at ")));
+        line.with_context(|| format!("where {name} listens is not said\n{log}"))
+    };
+    ensure!(address("broker")?.starts_with("127.0.0.1:"));
+    ensure!(address("server")? == installation.url);
+    for worker in ["worker 1", "worker 2"] {
+        let status = Client::new(address(worker)?).get("/status").await?;
+        ensure!(status.json["worker_id"].is_string(), "{worker}: {status:?}");
+    }
 
     let programs = children(installation.up.id())?;
     ensure!(

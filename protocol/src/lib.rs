@@ -9,6 +9,7 @@
 //! - `kafka` (feature `kafka`): librdkafka's side: client configuration, headers of rdkafka, topic set-up.
 //!
 //! Everything outside `kafka` compiles to WebAssembly.
+#![deny(missing_docs)]
 
 pub mod control;
 pub mod error;

@@ -6,6 +6,7 @@
 //! - [`engine`]: all that happens to an image once its file lies on disk: jobs, tiles, Kafka, results.
 //! - [`http`]: the REST API, the live streams and the pages over both.
 //! - [`server`]: all of it together, from start to end.
+#![deny(missing_docs)]
 
 pub mod config;
 pub mod engine;

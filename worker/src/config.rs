@@ -1,11 +1,12 @@
 //! The worker's settings: flags, their environment variables, and the checks that name a wrong value.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use azulejo_protocol::Topics;
 use azulejo_protocol::kafka::KafkaSettings;
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use uuid::Uuid;
 
 /// Where the status page listens unless something else is asked for.
@@ -43,18 +44,18 @@ pub struct Arguments {
 
     /// Where the status page listens; port 0 takes any free port [default: 127.0.0.1:8002, or a free port when that is
     /// taken].
-    #[arg(long, env = "AZULEJO_WORKER_LISTEN", value_name = "HOST:PORT")]
+    #[arg(long, env = "AZULEJO_WORKER_LISTEN", value_name = "HOST:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
 
     /// Port of the status page, when only that is to change.
-    #[arg(long, env = "WORKER_PORT", value_name = "PORT", conflicts_with = "listen")]
+    #[arg(long, env = "WORKER_PORT", value_name = "PORT", conflicts_with = "listen", value_parser = port)]
     pub port: Option<u16>,
 
     /// Tiles rendered at a time, 1 to 1024 [default: the number of cores].
-    #[arg(long, env = "WORKER_SLOTS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "WORKER_SLOTS", value_name = "N", value_parser = slots)]
     pub slots: Option<u16>,
 
-    /// Seconds between heartbeats, 0.1 to 3600.
+    /// Seconds between heartbeats, 0.1 to 60. The server takes a worker for lost that is silent for three of them.
     #[arg(
         long,
         env = "HEARTBEAT_INTERVAL",
@@ -77,7 +78,7 @@ pub struct Arguments {
     pub drain_timeout: Duration,
 
     /// Allow --listen on an address that other machines reach. The status page has no authentication.
-    #[arg(long, env = "AZULEJO_ALLOW_REMOTE")]
+    #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub allow_remote: bool,
 }
 
@@ -169,18 +170,40 @@ fn worker_id(text: &str) -> Result<String, String> {
     Err("1 to 128 letters, digits, '.', '_', '-', ':' and '@' (also WORKER_ID)".into())
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let shape = "give HOST:PORT such as 127.0.0.1:8002 (also AZULEJO_WORKER_LISTEN)";
+    text.to_socket_addrs()
+        .map_err(|error| format!("{error}; {shape}"))?
+        .next()
+        .ok_or_else(|| format!("it names no address; {shape}"))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "a whole number from 0 to 65535 (also WORKER_PORT)".into())
+}
+
+fn slots(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(slots) if (1..=1024).contains(&slots) => Ok(slots),
+        _ => Err("a whole number from 1 to 1024 (also WORKER_SLOTS)".into()),
+    }
+}
+
+/// The server forgets a worker that it has not heard of for five minutes, and looks only so far back when it starts: an
+/// interval must leave room for several heartbeats in that time.
 fn interval(text: &str) -> Result<Duration, String> {
-    seconds(text, 0.1).map_err(|range| format!("{range} (also HEARTBEAT_INTERVAL)"))
+    seconds(text, 0.1, 60.0).map_err(|range| format!("{range} (also HEARTBEAT_INTERVAL)"))
 }
 
 fn drain(text: &str) -> Result<Duration, String> {
-    seconds(text, 1.0).map_err(|range| format!("{range} (also AZULEJO_DRAIN_TIMEOUT)"))
+    seconds(text, 1.0, 3600.0).map_err(|range| format!("{range} (also AZULEJO_DRAIN_TIMEOUT)"))
 }
 
-fn seconds(text: &str, least: f64) -> Result<Duration, String> {
+fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
     match text.parse::<f64>() {
-        Ok(seconds) if (least..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err(format!("a number of seconds from {least} to 3600")),
+        Ok(seconds) if (least..=most).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(format!("a number of seconds from {least} to {most}")),
     }
 }
 
@@ -237,6 +260,14 @@ mod tests {
             (["--slots", "many"], "--slots"),
             (["--heartbeat-interval", "-1"], "--heartbeat-interval"),
             (["--heartbeat-interval", "NaN"], "--heartbeat-interval"),
+            (
+                ["--heartbeat-interval", "61"],
+                "0.1 to 60 (also HEARTBEAT_INTERVAL)",
+            ),
+            (["--drain-timeout", "3601"], "AZULEJO_DRAIN_TIMEOUT"),
+            (["--port", "abc"], "WORKER_PORT"),
+            (["--slots", "1025"], "WORKER_SLOTS"),
+            (["--listen", "nowhere"], "AZULEJO_WORKER_LISTEN"),
             (["--id", "a b"], "--id"),
             (["--id", ""], "--id"),
             (["--topic-prefix", "a/b"], "--topic-prefix"),
@@ -256,6 +287,8 @@ mod tests {
                 .contains("--allow-remote")
         );
         assert!(parse(&["--listen", "0.0.0.0:1", "--allow-remote"]).is_ok());
+        let by_name = parse(&["--listen", "localhost:9001"]).unwrap().listen;
+        assert!(by_name.ip().is_loopback() && by_name.port() == 9001, "{by_name}");
     }
 
     #[test]

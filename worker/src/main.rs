@@ -16,7 +16,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = log_filter().unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        std::process::exit(2)
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -34,6 +37,18 @@ fn main() -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?
         .block_on(run(settings))
+}
+
+/// What `RUST_LOG` says. A filter that cannot be read is refused: silence where somebody looks for a cause is worse than no
+/// start.
+fn log_filter() -> Result<EnvFilter, String> {
+    let text = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.trim().is_empty() => text,
+        Ok(_) | Err(std::env::VarError::NotPresent) => "info".to_owned(),
+        Err(error) => return Err(format!("RUST_LOG: {error}; try info")),
+    };
+    EnvFilter::try_new(&text)
+        .map_err(|error| format!("RUST_LOG '{text}' is not a log filter: {error}; try info"))
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {

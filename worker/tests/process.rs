@@ -130,4 +130,43 @@ fn a_wrong_setting_is_named_and_nothing_starts() {
     let output = worker(&[]).env("KAFKA_NO_SUCH_SETTING", "1").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("KAFKA_NO_SUCH_SETTING"));
+    for (variable, value) in [
+        ("WORKER_PORT", "abc"),
+        ("HEARTBEAT_INTERVAL", "600"),
+        ("RUST_LOG", "azulejo_worker=loud"),
+        ("AZULEJO_ALLOW_REMOTE", "perhaps"),
+    ] {
+        let output = worker(&[]).env(variable, value).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{variable}={value}: {text}");
+        // clap shows the flag's value, the value's parser names the variable.
+        assert!(
+            text.contains(variable) || text.contains("--allow-remote"),
+            "{variable}={value}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_of_kubernetes_or_of_apache_kafkas_scripts_stops_nothing() {
+    // The last one is wrong on purpose: that the error is about it shows that the others were no error.
+    let output = worker(&[])
+        .env("KAFKA_PORT", "tcp://10.0.0.7:9092")
+        .env("KAFKA_SERVICE_HOST", "10.0.0.7")
+        .env("KAFKA_OPTS", "-Xmx1G")
+        .env("AZULEJO_ALLOW_REMOTE", "1")
+        .env("KAFKA_NO_SUCH_SETTING", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let error = text
+        .lines()
+        .find(|line| line.starts_with("error:"))
+        .unwrap_or_default();
+    assert!(error.contains("KAFKA_NO_SUCH_SETTING"), "{text}");
+    assert!(
+        text.contains("WARN") && text.contains("KAFKA_SERVICE_HOST"),
+        "that a variable is left alone is said: {text}"
+    );
 }

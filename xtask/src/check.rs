@@ -52,11 +52,19 @@ pub fn run(options: &Options) -> Result<()> {
     // With debug assertions, so that arithmetic that overflows is found.
     suite(
         "pixels: unit, property and doc tests",
-        &["--package", "azulejo-imaging", "--features", "files"],
+        &[
+            "--package",
+            "azulejo-imaging",
+            "--features",
+            "files",
+            "--no-fail-fast",
+        ],
     )?;
     // The rest in release, for it shares every dependency with the programs that were just built.
     let rest = [
         "--release",
+        // As everywhere here: what was not run is not counted, and the counts would look better than they are.
+        "--no-fail-fast",
         "--workspace",
         "--exclude",
         "azulejo-imaging",
@@ -103,6 +111,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn lint() -> Result<()> {
     shell::say("format");
     shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
+    // A workspace of its own, which the line above does not reach.
+    shell::run(shell::cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
     shell::say("lints");
     let deny = ["--", "--deny", "warnings"];
     shell::run(
@@ -121,6 +131,12 @@ fn lint() -> Result<()> {
                 "--features",
                 "hydrate",
             ])
+            .args(["--target", "wasm32-unknown-unknown"])
+            .args(deny),
+    )?;
+    shell::run(
+        shell::cargo()
+            .args(["clippy", "--locked", "--package", "azulejo-preview"])
             .args(["--target", "wasm32-unknown-unknown"])
             .args(deny),
     )

@@ -1,5 +1,8 @@
 //! Where the picture goes: a wall of unglazed tiles to drop it on, and then the picture itself. It is a file input
 //! with a large label, so that it works by keyboard and without JavaScript.
+//!
+//! The input is there before this code is: a file may be chosen while the page still loads, and browsers put a file back
+//! when a page is loaded anew. No event tells of either, so the input is looked at once the page has been taken over.
 
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
@@ -8,6 +11,9 @@ use crate::picked::Picked;
 
 /// One motif of the wall, 80 by 80: four petals in a frame, as if drawn with a pencil on the biscuit.
 const MOTIF: &str = "M0 0h80v80h-80zM40 4Q43 37 76 40Q43 43 40 76Q37 43 4 40Q37 37 40 4zM4 4h16a16 16 0 0 1-16 16zM76 4v16a16 16 0 0 1-16-16zM4 76v-16a16 16 0 0 1 16 16zM76 76h-16a16 16 0 0 1 16-16z";
+
+/// What the server takes, by type and by ending: not every system knows the types of the last two.
+const ACCEPT: &str = "image/png,image/jpeg,image/tiff,image/webp,.png,.jpg,.jpeg,.tif,.tiff,.webp";
 
 /// The zone. `choose` gets the file input whenever a file was chosen or dropped.
 #[component]
@@ -25,6 +31,15 @@ pub fn DropZone(
         picked.track();
         shown.set(true);
     });
+    let input = NodeRef::<leptos::html::Input>::new();
+    Effect::new(move |_| {
+        if let Some(input) = input.get()
+            && picked.with_untracked(Option::is_none)
+            && input.files().is_some_and(|files| files.length() > 0)
+        {
+            choose.run(input);
+        }
+    });
     let class = move || match (over.get(), picked.with(Option::is_some)) {
         (true, _) => "drop over",
         (false, true) => "drop filled",
@@ -36,7 +51,8 @@ pub fn DropZone(
                 id="file"
                 type="file"
                 name="file"
-                accept="image/png,image/jpeg"
+                node_ref=input
+                accept=ACCEPT
                 required
                 aria-describedby="file-hint"
                 on:change=move |event| choose.run(event_target(&event))
@@ -74,7 +90,7 @@ pub fn DropZone(
                     } else {
                         view! {
                             <strong>"Drop a picture here"</strong>
-                            <span id="file-hint">"or choose one: PNG or JPEG, large is welcome"</span>
+                            <span id="file-hint">"or choose one: PNG, JPEG, TIFF or WebP, large is welcome"</span>
                         }
                         .into_any()
                     }

@@ -33,7 +33,7 @@ pub use meter::Meter;
 pub use mosaic::MosaicFigure;
 pub use notice::{FailureNotice, InstallationNotice};
 #[cfg(feature = "hydrate")]
-pub use preview::{MOST_PIXELS, Preview};
+pub use preview::Preview;
 pub use recipe_builder::RecipeBuilder;
 pub use recipe_title::RecipeTitle;
 pub use sparkline::Sparkline;

@@ -6,8 +6,6 @@ use crate::picked::Picked;
 use crate::previewing::{Engine, Mode};
 use crate::words;
 
-/// Beyond so many pixels a picture is not decoded in the browser.
-pub const MOST_PIXELS: u64 = 80_000_000;
 /// Beyond so many the whole is not rendered at once.
 const MOST_FITTED: u64 = 16_000_000;
 /// How near the pointer takes hold of the split, pixels.

@@ -104,7 +104,9 @@ fn Studio(
     );
     let previewing = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| previewing.set(picked.with(sending::can_preview)));
+    Effect::new(move |_| {
+        previewing.set(picked.with(|picked| picked.as_ref().is_some_and(Picked::is_previewed)));
+    });
 
     view! {
         <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>
@@ -129,6 +131,7 @@ fn Studio(
                                         <b>{picked.name.clone()}</b>
                                         <small>{picked.describe()}</small>
                                     </p>
+                                    {picked.without_preview().map(|why| view! { <p class="quiet">{why}</p> })}
                                 </section>
                             }
                         })
@@ -182,7 +185,7 @@ mod sending {
     use web_sys::{File, HtmlInputElement, Url};
 
     use crate::actions::process;
-    use crate::components::{MOST_PIXELS, Phase, Preview};
+    use crate::components::{Phase, Preview};
     use crate::header;
     use crate::picked::Picked;
     use crate::previewing::Engine;
@@ -194,14 +197,6 @@ mod sending {
     type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
     type Drop = Box<dyn Fn(leptos::ev::DragEvent)>;
     type View = Box<dyn Fn() -> Option<AnyView> + Send>;
-
-    /// Whether the browser can be asked to decode the picture.
-    pub fn can_preview(picked: &Option<Picked>) -> bool {
-        picked
-            .as_ref()
-            .and_then(Picked::size)
-            .is_some_and(|size| size.pixels() <= MOST_PIXELS)
-    }
 
     /// What happens when a file is chosen, when the form is sent, when the upload is cancelled and when a file is
     /// dropped; and the preview.
@@ -234,21 +229,23 @@ mod sending {
             };
             leptos::task::spawn_local(async move {
                 let found = look_at(&chosen).await;
-                let size = found.size().map(|size| (size.width, size.height));
-                let found = Some(found);
-                if let Some(size) = size.filter(|_| can_preview(&found)) {
-                    engine.open(&chosen, size);
+                if let Some(size) = found.size().filter(|_| found.is_previewed()) {
+                    engine.open(&chosen, (size.width, size.height));
                 }
-                picked.try_set(found);
+                picked.try_set(Some(found));
             });
         });
         let navigate = use_navigate();
         let submit = move |event: leptos::ev::SubmitEvent| {
-            event.prevent_default();
-            let ready = objection.get_untracked().is_none() && !phase.with_untracked(Phase::is_busy);
-            let Some(file) = file.get_value().filter(|_| ready) else {
+            // Whatever the reason that this page has not heard of a file: the form posts by itself, and the browser or the
+            // server says what is wrong.
+            let Some(file) = file.get_value() else {
                 return;
             };
+            event.prevent_default();
+            if objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
+                return;
+            }
             let recipe = text.get_untracked();
             let navigate = navigate.clone();
             phase.set(Phase::Uploading(0.0, file.size()));
@@ -299,7 +296,7 @@ mod sending {
         let preview = move || {
             picked
                 .get()
-                .filter(|picked| can_preview(&Some(picked.clone())))
+                .filter(Picked::is_previewed)
                 .map(|picked| view! { <Preview engine picked /> }.into_any())
         };
         (

@@ -10,6 +10,11 @@
 //! there). If it was a plain value, no harm is done: what the probe decodes is thrown away. If it was a count, the
 //! codec now needs more reads than the probe grants in all, and the request is refused. Variable-length numbers are
 //! only ever counts and lengths in front of bytes, so there anything else than bytes is refused at once.
+//!
+//! Bytes read one by one are variable-length numbers and booleans, which look alike. What looks like a number is followed
+//! to its end, so that its later bytes are never taken for the first of another. A boolean of 128 or more, which no client
+//! writes, makes the probe begin a byte early: the number after it is then a part of one that is shown as no more than
+//! the limit, and so less than it. A number that has no end after five bytes is refused.
 
 use bytes::{Buf, Bytes};
 use kafka_protocol::protocol::Decodable;
@@ -46,6 +51,8 @@ struct Probe {
     clamped: Option<Clamped>,
     /// What is left to show of a variable-length number above the limit: bytes shown, how many, the true number.
     showing: Option<(usize, usize, u32)>,
+    /// Further bytes of a variable-length number within the limit.
+    passing: usize,
     refused: bool,
 }
 
@@ -56,6 +63,7 @@ impl Probe {
             reads_left: MAX_ELEMENTS,
             clamped: None,
             showing: None,
+            passing: 0,
             refused: false,
         }
     }
@@ -73,15 +81,16 @@ impl Probe {
         self.reads_left = self.reads_left.saturating_sub(1);
         self.clamped = None;
         self.showing = None;
+        self.passing = 0;
     }
 
-    /// The variable-length number at the front, if it is above the limit, and how many bytes it has.
-    fn large_varint(&self) -> Option<(usize, u32)> {
+    /// The variable-length number at the front and how many bytes it has; `None` when it has no end.
+    fn varint(&self) -> Option<(usize, u32)> {
         let mut value = 0_u32;
         for (index, byte) in self.bytes.iter().take(5).enumerate() {
             value |= u32::from(byte & 0x7f) << (7 * index);
-            if byte & 0x80 == 0 || index == 4 {
-                return (value as usize > MAX_ELEMENTS).then_some((index + 1, value));
+            if byte & 0x80 == 0 {
+                return Some((index + 1, value));
             }
         }
         None
@@ -126,12 +135,20 @@ impl Buf for Probe {
             }
             return Ok(Self::shown_byte(index, byte));
         }
+        if let Some(left) = self.passing.checked_sub(1) {
+            self.passing = left;
+            return self.bytes.try_get_u8();
+        }
         self.step();
-        let large = self.large_varint();
-        let byte = self.bytes.try_get_u8()?;
-        let Some((length, value)) = large else {
-            return Ok(byte);
+        let Some((length, value)) = self.varint() else {
+            self.refuse();
+            return self.bytes.try_get_u8();
         };
+        let byte = self.bytes.try_get_u8()?;
+        if value as usize <= MAX_ELEMENTS {
+            self.passing = length - 1;
+            return Ok(byte);
+        }
         self.showing = Some((1, length, value));
         Ok(Self::shown_byte(0, byte))
     }
@@ -230,6 +247,15 @@ mod tests {
         assert!(decode::<MetadataRequest>(old, 1).is_err());
         let new = Bytes::from_static(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 0]);
         assert!(decode::<MetadataRequest>(new, 12).is_err());
+    }
+
+    #[test]
+    fn a_number_without_an_end_is_refused_before_anything_is_reserved() {
+        // Found by fuzzing: the fifth byte of such a number was taken for the first of the next.
+        let endless = Bytes::from_static(&[0x80, 0xb9, 0x80, 0x80, 0x80, 0x80, 0x32]);
+        assert!(decode::<MetadataRequest>(endless, 12).is_err());
+        let shifted = Bytes::from_static(&[0x81, 0x80, 0x80, 0x80, 0x32, 0xff, 0xff, 0xff, 0x0f]);
+        assert!(decode::<MetadataRequest>(shifted, 12).is_err());
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::{naming, output};
 
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
-/// The pixels are those that the whole system gives. The image is read and written in strips, so memory does not grow with
-/// its size. With --tile the result is made from tiles as workers make it, which needs the image in memory; the bytes are the
+/// The pixels are those that the whole system gives. PNG and TIFF are read and written in strips, so memory does not grow with
+/// the image; JPEG, WebP and interlaced PNG are decoded whole. With --tile the result is made from tiles as workers make it, which needs the image in memory; the bytes are the
 /// same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png")]

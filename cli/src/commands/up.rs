@@ -1,17 +1,19 @@
 //! `azulejo up`: the whole system on this machine.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output;
 use crate::supervisor::stack::Plan;
 
 const AFTER_HELP: &str = "\
-Prints one line on standard output, `azulejo is ready: http://...`, once a job would succeed; logs go to standard error. \
+Prints one line on standard output, `azulejo is ready: http://...`, once a job would succeed; logs go to standard error, and \
+so does the address of each part as it becomes ready: a worker's is that of its status page. \
 Ctrl-C or SIGTERM stops workers, server and broker, in this order, and ends with 0; a second one ends at once. A part that \
 dies is started anew. Should this program itself be killed, the others end with it (on Linux).
 
@@ -23,23 +25,28 @@ reach the programs that know them; see `azulejo-server --help` and `azulejo-work
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// Where the server listens; port 0 takes any free port [default: 127.0.0.1:8000].
-    #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT")]
+    #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
 
     /// Port of the server, when only that is to change.
-    #[arg(long, env = "MASTER_PORT", value_name = "PORT", conflicts_with = "listen")]
+    #[arg(long, env = "MASTER_PORT", value_name = "PORT", conflicts_with = "listen", value_parser = port)]
     port: Option<u16>,
 
     /// Worker processes, 1 to 64.
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "AZULEJO_WORKERS", default_value_t = 2, value_name = "N", value_parser = workers)]
     workers: u16,
 
     /// Tiles that each worker renders at a time, 1 to 1024 [default: cores divided by workers, at least 1].
-    #[arg(long, env = "WORKER_SLOTS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "WORKER_SLOTS", value_name = "N", value_parser = slots)]
     slots: Option<u16>,
 
     /// Folder for everything that is kept: the broker's log, jobs, images.
-    #[arg(long, default_value = "azulejo-data", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "AZULEJO_DATA_DIR",
+        default_value = "azulejo-data",
+        value_name = "DIR"
+    )]
     data_dir: PathBuf,
 
     /// Use this Kafka instead of the embedded broker.
@@ -51,12 +58,40 @@ pub struct Arguments {
     site_root: Option<PathBuf>,
 
     /// Allow --listen on an address that other machines reach. There is no authentication.
-    #[arg(long, env = "AZULEJO_ALLOW_REMOTE")]
+    #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     allow_remote: bool,
 
     /// Do not show the logs of broker, server and workers.
-    #[arg(long, short)]
+    #[arg(long, short, env = "AZULEJO_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let shape = "give HOST:PORT such as 127.0.0.1:8000 (also AZULEJO_LISTEN)";
+    text.to_socket_addrs()
+        .map_err(|error| format!("{error}; {shape}"))?
+        .next()
+        .ok_or_else(|| format!("it names no address; {shape}"))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    number(text, 0, u16::MAX, "MASTER_PORT")
+}
+
+fn workers(text: &str) -> Result<u16, String> {
+    number(text, 1, 64, "AZULEJO_WORKERS")
+}
+
+fn slots(text: &str) -> Result<u16, String> {
+    number(text, 1, 1024, "WORKER_SLOTS")
+}
+
+/// clap names the flag of a wrong value; the variable, which may be where it came from, is ours to name.
+fn number(text: &str, low: u16, high: u16, variable: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (low..=high).contains(number))
+        .ok_or_else(|| format!("a whole number from {low} to {high} (also {variable})"))
 }
 
 impl Arguments {
@@ -152,6 +187,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_this_machine_is_an_address() {
+        let address = address("localhost:9000").unwrap();
+        assert!(address.ip().is_loopback() && address.port() == 9000, "{address}");
+    }
 
     #[test]
     fn every_worker_has_a_slot_however_many_there_are() {

@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
@@ -42,6 +42,23 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// Whether its log goes to standard error.
     pub show_log: bool,
+}
+
+/// Why a child has not said that it is ready.
+#[derive(Debug)]
+pub enum NotReady {
+    /// It is gone, or says something that no program of ours says.
+    Failed(anyhow::Error),
+    /// It runs and has said nothing yet.
+    Silent(anyhow::Error),
+}
+
+impl From<NotReady> for anyhow::Error {
+    fn from(reason: NotReady) -> Self {
+        match reason {
+            NotReady::Failed(error) | NotReady::Silent(error) => error,
+        }
+    }
 }
 
 /// A running child.
@@ -99,11 +116,12 @@ impl Program {
 }
 
 impl Child {
-    /// Waits for the ready line and returns its last word, the address, without `http://`.
+    /// Waits for the ready line and returns its last word, the address, without `http://`. Can be asked again after it
+    /// stayed silent.
     ///
     /// # Errors
     /// When the process ends or stays silent for `patience`; with the last words of its log.
-    pub async fn ready(&mut self, patience: Duration) -> anyhow::Result<String> {
+    pub async fn ready(&mut self, patience: Duration) -> Result<String, NotReady> {
         let line = match tokio::time::timeout(patience, &mut self.ready).await {
             Ok(Ok(Some(line))) => line,
             Ok(_) => {
@@ -114,20 +132,23 @@ impl Child {
                     .map_or_else(String::new, |status| format!(" ({status})"));
                 // The log's end explains it.
                 let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.log).await;
-                bail!(
+                return Err(NotReady::Failed(anyhow!(
                     "{} ended before it was ready{status}{}",
                     self.name,
                     self.last_words()
-                );
+                )));
             }
-            Err(_) => bail!(
-                "{} was not ready within {} s{}",
-                self.name,
-                patience.as_secs(),
-                self.last_words()
-            ),
+            Err(_) => {
+                return Err(NotReady::Silent(anyhow!(
+                    "{} was not ready within {} s{}",
+                    self.name,
+                    patience.as_secs(),
+                    self.last_words()
+                )));
+            }
         };
-        address(&line).ok_or_else(|| anyhow!("{} said something unexpected: {line}", self.name))
+        address(&line)
+            .ok_or_else(|| NotReady::Failed(anyhow!("{} said something unexpected: {line}", self.name)))
     }
 
     fn last_words(&self) -> String {
@@ -239,11 +260,8 @@ mod tests {
     #[tokio::test]
     async fn a_child_that_ends_before_it_is_ready_is_explained_by_its_log() {
         let mut child = shell("echo 'port 80 is taken' >&2; exit 3").start().unwrap();
-        let error = child
-            .ready(Duration::from_secs(20))
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = child.ready(Duration::from_secs(20)).await.unwrap_err();
+        let error = anyhow::Error::from(error).to_string();
         assert!(
             error.contains("port 80 is taken") && error.contains('3'),
             "{error}"

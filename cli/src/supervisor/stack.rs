@@ -15,8 +15,12 @@ use crate::supervisor::programs;
 /// The port that Kafka clients expect.
 const KAFKA_PORT: u16 = 9092;
 
-/// Longer than a worker's own drain time-out.
-const WORKER_PATIENCE: Duration = Duration::from_secs(45);
+/// How long a worker drains unless `AZULEJO_DRAIN_TIMEOUT` says otherwise.
+const WORKER_DRAIN: Duration = Duration::from_secs(30);
+
+/// What a worker may take beyond its drain: committing, leaving the group, saying goodbye; it gives up by itself after ten
+/// seconds of that.
+const WORKER_GRACE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long all workers may take to be heard of. One is enough for a job.
@@ -41,7 +45,7 @@ pub struct Plan {
     pub allow_remote: bool,
     /// Whether the children's logs go to standard error.
     pub show_logs: bool,
-    /// Whether the broker may take a port of its own without a word.
+    /// Whether the broker may take a port of its own, and where each part listens is nobody's business.
     pub any_kafka_port: bool,
 }
 
@@ -50,6 +54,7 @@ pub struct Stack {
     broker: Option<Keeper>,
     server: Keeper,
     workers: Vec<Keeper>,
+    worker_patience: Duration,
 }
 
 impl Plan {
@@ -87,7 +92,10 @@ impl Plan {
             arguments.push("--allow-remote".into());
         }
         let server = match Keeper::start(self.program("server", &server, arguments), true).await {
-            Ok(server) => server,
+            Ok(server) => {
+                self.say_where("server", &format!("http://{}", server.address()));
+                server
+            }
             Err(error) => {
                 stop(broker, PATIENCE).await;
                 return Err(error.context(format!("the server cannot start on {}", self.listen)));
@@ -99,15 +107,20 @@ impl Plan {
                 ("--listen", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string()),
                 ("--slots", self.slots.to_string()),
             ]);
-            Keeper::start(
-                self.program(&format!("worker {number}"), &worker, arguments),
-                false,
-            )
+            let name = format!("worker {number}");
+            let program = self.program(&name, &worker, arguments);
+            async move {
+                let keeper = Keeper::start(program, false).await?;
+                // Its port is any free one, and its status page is found by this line alone.
+                self.say_where(&name, &format!("http://{}", keeper.address()));
+                anyhow::Ok(keeper)
+            }
         });
         let mut stack = Stack {
             broker,
             server,
             workers: Vec::new(),
+            worker_patience: worker_patience(std::env::var("AZULEJO_DRAIN_TIMEOUT").ok().as_deref()),
         };
         let mut failure = None;
         for result in join_all(starts).await {
@@ -125,6 +138,12 @@ impl Plan {
             return Err(error);
         }
         Ok(stack)
+    }
+
+    fn say_where(&self, name: &str, address: &str) {
+        if !self.any_kafka_port {
+            eprintln!("azulejo: {name} is ready at {address}");
+        }
     }
 
     fn program(&self, name: &str, path: &Path, arguments: Vec<String>) -> Program {
@@ -156,6 +175,7 @@ impl Plan {
                 broker.address()
             );
         }
+        self.say_where("broker", broker.address());
         Ok(broker)
     }
 }
@@ -216,13 +236,23 @@ impl Stack {
         let workers = join_all(
             self.workers
                 .into_iter()
-                .map(|worker| worker.stop(WORKER_PATIENCE)),
+                .map(|worker| worker.stop(self.worker_patience)),
         )
         .await;
         let server = self.server.stop(PATIENCE).await;
         let broker = stop(self.broker, PATIENCE).await;
         workers.into_iter().all(|well| well) && server && broker
     }
+}
+
+/// How long a worker may take to end: the time for its tiles that it reads from `AZULEJO_DRAIN_TIMEOUT` itself, and some.
+/// A value that is wrong keeps the worker from starting, with the reason, so nothing is said of it here.
+fn worker_patience(drain: Option<&str>) -> Duration {
+    let drain = drain
+        .and_then(|text| text.parse::<f64>().ok())
+        .filter(|seconds| (1.0..=3600.0).contains(seconds))
+        .map_or(WORKER_DRAIN, Duration::from_secs_f64);
+    drain + WORKER_GRACE
 }
 
 async fn stop(keeper: Option<Keeper>, patience: Duration) -> bool {
@@ -237,4 +267,25 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<String> {
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_given_the_time_that_their_own_setting_gives_them() {
+        assert_eq!(worker_patience(None), WORKER_DRAIN + WORKER_GRACE);
+        assert_eq!(
+            worker_patience(Some("120.5")),
+            Duration::from_millis(120_500) + WORKER_GRACE
+        );
+        for wrong in ["", "soon", "0", "-1", "NaN", "1e9"] {
+            assert_eq!(
+                worker_patience(Some(wrong)),
+                WORKER_DRAIN + WORKER_GRACE,
+                "{wrong}"
+            );
+        }
+    }
 }

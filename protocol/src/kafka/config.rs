@@ -3,7 +3,8 @@
 //! The address comes from `--kafka` or `KAFKA_BROKER`. Every other environment variable `KAFKA_SOME_NAME` is handed to
 //! librdkafka as the setting `some.name`, so that `KAFKA_SECURITY_PROTOCOL`, `KAFKA_SASL_USERNAME`,
 //! `KAFKA_SSL_CA_LOCATION` and whatever else a cluster asks for need no code here. A name that librdkafka does not know
-//! is an error at the start that names the variable, not a silent default.
+//! is an error at the start that names the variable, not a silent default. Some variables that begin with `KAFKA_` are
+//! known to be made by others and for others: they are left alone, with a warning.
 
 use rdkafka::ClientConfig;
 
@@ -11,6 +12,40 @@ use crate::topics::MAX_RECORD_BYTES;
 
 /// Variables that begin with `KAFKA_` but are Azulejo's own.
 const OWN: [&str; 3] = ["KAFKA_BROKER", "KAFKA_TOPIC_PREFIX", "KAFKA_PARTITIONS"];
+
+/// Variables of Apache Kafka's own start scripts (`kafka-run-class.sh`), which shells and images of Kafka set for every
+/// program. None is the name of a librdkafka setting; `KAFKA_DEBUG` is, so it is not here.
+const OF_KAFKAS_SCRIPTS: [&str; 7] = [
+    "KAFKA_HOME",
+    "KAFKA_OPTS",
+    "KAFKA_HEAP_OPTS",
+    "KAFKA_JVM_PERFORMANCE_OPTS",
+    "KAFKA_GC_LOG_OPTS",
+    "KAFKA_JMX_OPTS",
+    "KAFKA_LOG4J_OPTS",
+];
+
+/// Whether Kubernetes made the variable for a Service called `kafka` or `kafka-something`. Each such Service puts these into
+/// every container of its namespace (and linked containers of Docker have the same names): `X_SERVICE_HOST`,
+/// `X_SERVICE_PORT`, `X_SERVICE_PORT_NAME`, `X_PORT=tcp://...`, and for each port `X_PORT_9092_TCP`, with `_PROTO`, `_PORT` and
+/// `_ADDR` behind.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    let of_port = || {
+        let (_, port) = name.rsplit_once("_PORT_")?;
+        let port = ["_PROTO", "_PORT", "_ADDR"]
+            .iter()
+            .find_map(|end| port.strip_suffix(end))
+            .unwrap_or(port);
+        let (number, protocol) = port.split_once('_')?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        Some(is_number && matches!(protocol, "TCP" | "UDP" | "SCTP"))
+    };
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.ends_with("_PORT") && value.contains("://")
+        || of_port() == Some(true)
+}
 
 /// Room for the headers and the batch around a tile's pixels.
 const ENVELOPE_BYTES: usize = 64 * 1024;
@@ -33,7 +68,8 @@ impl KafkaSettings {
         }
     }
 
-    /// Settings for `brokers` with what `environment` (usually [`std::env::vars`]) says in `KAFKA_*`.
+    /// Settings for `brokers` with what `environment` (usually [`std::env::vars`]) says in `KAFKA_*`. Variables that are known
+    /// to be meant for others are left out, with a warning in the log.
     pub fn from_environment(
         brokers: impl Into<String>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -46,6 +82,12 @@ impl KafkaSettings {
                     .strip_prefix("KAFKA_")?
                     .to_ascii_lowercase()
                     .replace('_', ".");
+                if OF_KAFKAS_SCRIPTS.contains(&name.as_str()) || is_of_a_service(&name, &value) {
+                    tracing::warn!(
+                        "{name} is not taken for a setting of librdkafka: Kubernetes or Apache Kafka's scripts set it"
+                    );
+                    return None;
+                }
                 Some((setting, value))
             })
             .collect();
@@ -166,6 +208,39 @@ mod tests {
     fn an_unknown_variable_is_an_error_that_names_it() {
         let error = from(&[("KAFKA_NO_SUCH_THING", "1")]).check().unwrap_err();
         assert!(error.contains("KAFKA_NO_SUCH_THING"), "{error}");
+    }
+
+    #[test]
+    fn variables_that_others_make_for_others_are_left_alone() {
+        let settings = from(&[
+            ("KAFKA_PORT", "tcp://10.0.0.7:9092"),
+            ("KAFKA_SERVICE_HOST", "10.0.0.7"),
+            ("KAFKA_SERVICE_PORT", "9092"),
+            ("KAFKA_SERVICE_PORT_CLIENT", "9092"),
+            ("KAFKA_PORT_9092_TCP", "tcp://10.0.0.7:9092"),
+            ("KAFKA_PORT_9092_TCP_PROTO", "tcp"),
+            ("KAFKA_PORT_9092_TCP_PORT", "9092"),
+            ("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.7"),
+            ("KAFKA_HEADLESS_PORT_9092_TCP_ADDR", "10.0.0.7"),
+            ("KAFKA_HOME", "/opt/kafka"),
+            ("KAFKA_OPTS", "-Xmx1G"),
+            ("KAFKA_HEAP_OPTS", "-Xmx1G"),
+            ("KAFKA_LOG4J_OPTS", "-Dlog4j.configuration=file:/x"),
+        ]);
+        assert_eq!(settings.overrides, []);
+    }
+
+    #[test]
+    fn a_variable_that_only_resembles_those_is_still_an_error() {
+        for (name, value) in [
+            ("KAFKA_PORT", "9092"),
+            ("KAFKA_PORT_NAME", "x"),
+            ("KAFKA_MY_OPTS", "x"),
+            ("KAFKA_PORT_1_TCP_MORE", "x"),
+        ] {
+            let error = from(&[(name, value)]).check().unwrap_err();
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How soon a browser connects again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Whether the events are those of one job, with its tiles, or those of all.
 #[derive(Debug, Deserialize)]
 pub struct EventsQuery {
     job: Option<String>,

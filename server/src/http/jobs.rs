@@ -105,6 +105,7 @@ pub async fn health(State(app): State<AppState>) -> Answer<Json<Health>> {
     Ok(Json(app.backend.health().await?))
 }
 
+/// Which picture of a job's tiles is asked for: `v`, its version, and `fit`, the longest side in pixels.
 #[derive(Debug, Default, Deserialize)]
 pub struct MosaicQuery {
     v: Option<String>,

@@ -133,6 +133,7 @@ pub fn check_recipe(text: &str) -> Result<(), ApiError> {
         .map_err(|error| ApiError::unprocessable("unknown_recipe", error.to_string()))
 }
 
+/// The name that an uploaded file has at its owner's; the result is named after it.
 #[derive(Debug, Deserialize)]
 pub struct UploadQuery {
     filename: Option<String>,

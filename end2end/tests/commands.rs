@@ -1,0 +1,164 @@
+//! The commands that list, tell and measure, against one running system; and what `submit` ends with when a job does not
+//! complete.
+
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use azulejo_end2end::process::command;
+use azulejo_end2end::{Cluster, ClusterOptions, images};
+use serde_json::Value;
+
+/// Runs `azulejo` with `arguments` against the cluster.
+async fn azulejo(cluster: &Cluster, arguments: &[&str]) -> Result<Output> {
+    let mut command = command("azulejo")?;
+    command.args(arguments).env("AZULEJO_SERVER", cluster.url());
+    tokio::task::spawn_blocking(move || command.output())
+        .await?
+        .context("azulejo does not start")
+}
+
+/// The same where success is expected; gives standard output.
+async fn says(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    let output = azulejo(cluster, arguments).await?;
+    ensure!(
+        output.status.success(),
+        "{arguments:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_that_tells_tells_the_truth() -> Result<()> {
+    let mut cluster = Cluster::start(ClusterOptions {
+        workers: 1,
+        ..ClusterOptions::default()
+    })
+    .await?;
+    let client = cluster.client();
+    let file = images::png(&images::photo(1024, 1024, 41))?;
+    let id = client.submit("holiday.png", file, "grayscale").await?;
+    client.result(&id).await?;
+
+    let recipes = says(&cluster, &["recipes"]).await?;
+    let table: Value = serde_json::from_str(&says(&cluster, &["recipes", "--json"]).await?)?;
+    for operation in ["grayscale", "blur", "edge_detection", "sharpen", "rotate_90"] {
+        ensure!(
+            recipes.contains(operation),
+            "recipes lacks {operation}:\n{recipes}"
+        );
+        let listed = table.as_array().into_iter().flatten();
+        ensure!(
+            listed.filter(|row| row["name"] == operation).count() == 1,
+            "{operation}: {table}"
+        );
+    }
+
+    let jobs = says(&cluster, &["jobs", "--search", "holiday"]).await?;
+    ensure!(
+        jobs.contains(&id) && jobs.contains("completed") && jobs.contains("4/4"),
+        "{jobs}"
+    );
+    let failed = says(&cluster, &["jobs", "--status", "failed", "--json"]).await?;
+    ensure!(failed.trim() == "[]", "{failed}");
+
+    let workers = says(&cluster, &["workers"]).await?;
+    ensure!(workers.contains("kiln-01"), "{workers}");
+    let workers: Value = serde_json::from_str(&says(&cluster, &["workers", "--json"]).await?)?;
+    ensure!(workers[0]["worker_id"] == "kiln-01", "{workers}");
+
+    let health = says(&cluster, &["health"]).await?;
+    ensure!(
+        health.contains("healthy") && health.contains(cluster.kafka()),
+        "{health}"
+    );
+
+    let figures = cluster.path("figures.json");
+    let bench = says(
+        &cluster,
+        &[
+            "bench",
+            "--sizes",
+            "1024",
+            "--recipe",
+            "grayscale",
+            "--verify",
+            "--json",
+            &figures,
+        ],
+    )
+    .await?;
+    ensure!(
+        bench.contains("1024x1024") && bench.contains("same as apply"),
+        "{bench}"
+    );
+    let figures: Value = serde_json::from_slice(&std::fs::read(&figures)?)?;
+    ensure!(
+        figures[0]["tiles"] == 4 && figures[0]["verified"] == true,
+        "{figures}"
+    );
+
+    // A worker that ends says goodbye: health is no longer well at once, and scripts can tell.
+    let mut worker = cluster.workers.pop().context("there is a worker")?;
+    worker.terminate(Duration::from_secs(60))?;
+    for _ in 0..600 {
+        if client.get("/health").await?.json["workers"] == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let output = azulejo(&cluster, &["health", "--json"]).await?;
+    ensure!(output.status.code() == Some(1), "{output:?}");
+    let health: Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(
+        health["status"] == "waiting" && health["workers"] == 0,
+        "{health}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn submit_ends_with_3_and_the_reason_when_a_job_fails_or_is_cancelled() -> Result<()> {
+    // Without a worker no job completes: one fails while it is decoded, the other waits to be cancelled.
+    let cluster = Cluster::start(ClusterOptions {
+        workers: 0,
+        ..ClusterOptions::default()
+    })
+    .await?;
+    let client = cluster.client();
+    let (damaged, sound) = (cluster.path("damaged.png"), cluster.path("sound.png"));
+    // Enough bytes for so many pixels and a right checksum, so that the file is accepted; but no zlib stream.
+    std::fs::write(&damaged, images::png_with_data(1100, 1100, &[0xff; 50_000]))?;
+    std::fs::write(&sound, images::png(&images::photo(1024, 1024, 42))?)?;
+    let out = cluster.path("out.png");
+
+    let output = azulejo(&cluster, &["submit", &damaged, "-r", "sharpen", "-o", &out]).await?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(3), "{output:?}");
+    ensure!(text.contains("damaged.png") && text.contains("failed"), "{text}");
+
+    let arguments = ["submit", &sound, "-r", "sharpen", "-o", &out];
+    let cancel = async {
+        for _ in 0..600 {
+            let jobs = client.get("/jobs?status=processing").await?.json;
+            if let Some(id) = jobs[0]["job_id"].as_str() {
+                return client.post(&format!("/job/{id}/cancel")).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("submit started no job")
+    };
+    let (output, cancelled) = tokio::join!(azulejo(&cluster, &arguments), cancel);
+    let (output, cancelled) = (output?, cancelled?);
+    ensure!(cancelled.status == 200, "{cancelled:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(3), "{output:?}");
+    ensure!(text.contains("sound.png") && text.contains("cancelled"), "{text}");
+    ensure!(
+        !std::path::Path::new(&out).exists(),
+        "a job without a result left a file"
+    );
+    Ok(())
+}
