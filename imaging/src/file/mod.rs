@@ -15,6 +15,7 @@ mod encoder;
 mod error;
 mod exif;
 mod jpeg_read;
+mod jpeg_scan;
 mod jpeg_write;
 mod png_read;
 mod png_write;
