@@ -57,17 +57,17 @@ impl Decoder {
             .map_err(|error| FileError::reading(&error))?;
         let kind = FileKind::from_magic(&magic).ok_or_else(FileError::not_an_image)?;
         file.rewind()?;
-        let (info, reader) =
-            no_panic(|| match kind {
-                FileKind::Png => PngReader::open(file, length, limits)
-                    .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
-                FileKind::Jpeg => JpegReader::open(file, length, limits)
-                    .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
-                FileKind::Tiff => TiffReader::open(file, limits)
-                    .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
-                FileKind::WebP => WebPReader::open(file, limits)
-                    .map(|(info, reader)| (info, Reader::WebP(Box::new(reader)))),
-            })?;
+        let (info, reader) = no_panic(|| match kind {
+            FileKind::Png => PngReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
+            FileKind::Jpeg => JpegReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
+            FileKind::Tiff => TiffReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
+            FileKind::WebP => {
+                WebPReader::open(file, limits).map(|(info, reader)| (info, Reader::WebP(Box::new(reader))))
+            }
+        })?;
         Ok(Self {
             info,
             reader,

@@ -21,6 +21,7 @@ mod png_read;
 mod png_write;
 mod scratch;
 mod splice;
+mod tiff_layout;
 mod tiff_read;
 mod tiff_write;
 mod webp;
@@ -97,6 +98,9 @@ impl Limits {
         Ok(())
     }
 }
+
+/// What deflate can make of a byte at most, generously: beyond it a header does not belong to the data.
+const MAX_INFLATE_RATIO: u64 = 1040;
 
 /// Most pixels of a WebP that is written: the whole image is held in memory.
 const MAX_WEBP_PIXELS: u64 = 1 << 27;
