@@ -170,3 +170,89 @@ fn a_size_that_the_file_cannot_hold_is_refused() {
     let zeros = [&b"\xff\xd8\xff\xe0"[..], &vec![0; 1 << 20]].concat();
     assert_eq!(decode(&zeros).unwrap_err().kind(), FileErrorKind::Damaged);
 }
+
+#[test]
+fn a_flat_image_is_flat_to_its_last_row() {
+    // Neither side is a whole number of blocks, and colour is stored in half the resolution.
+    for (format, pixel) in [
+        (PixelFormat::GRAY8, &[200u8][..]),
+        (PixelFormat::RGB8, &[200, 30, 90]),
+    ] {
+        for quality in [50, 89, 100] {
+            let size = Size::new(64, 50);
+            let image = Raster::from_bytes(size, format, pixel.repeat(64 * 50)).unwrap();
+            let back = decode(&write(&image, quality)).unwrap();
+            for (row, back) in back.chunks_exact(64 * pixel.len()).enumerate() {
+                let rest: Vec<u8> = back.to_vec();
+                assert!(
+                    rest.iter()
+                        .zip(pixel.iter().cycle())
+                        .all(|(a, b)| a.abs_diff(*b) <= 4),
+                    "{format}, quality {quality}, row {row}: {:?}",
+                    &rest[..pixel.len()]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn quality_decides_on_the_size() {
+    let image = photo(Size::new(300, 200));
+    let lengths = [20, 50, 80, 95].map(|quality| write(&image, quality).len());
+    assert!(lengths.is_sorted() && lengths[0] * 2 < lengths[3], "{lengths:?}");
+}
+
+#[test]
+fn an_image_that_is_given_up_does_not_wait_for_its_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = Size::new(20_000, 60_000);
+    let mut encoder = Encoder::create(
+        &folder.path().join("a.jpg"),
+        FileKind::Jpeg,
+        &EncodeOptions::default(),
+        size,
+        PixelFormat::RGB8,
+        &Metadata::default(),
+    )
+    .unwrap();
+    encoder.write_rows(&vec![9; 20_000 * 3 * 32]).unwrap();
+    let start = std::time::Instant::now();
+    drop(encoder);
+    // All of its rows would take minutes.
+    assert!(start.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn exif_that_does_not_fit_is_left_out_and_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let exif = [&b"MM\0*\0\0\0\x08\0\0\0\0\0\0"[..], &vec![1; 65_514]].concat();
+    let options = EncodeOptions {
+        keep_exif: true,
+        ..EncodeOptions::default()
+    };
+    let create = |kind, exif: &[u8], options: &EncodeOptions| {
+        let metadata = Metadata {
+            exif: Some(exif.to_vec()),
+            ..Metadata::default()
+        };
+        let path = folder.path().join("file");
+        let size = Size::new(8, 8);
+        let mut encoder = Encoder::create(&path, kind, options, size, PixelFormat::GRAY8, &metadata).unwrap();
+        let left_out = encoder.left_out().map(str::to_owned);
+        encoder.write_rows(&[0; 64]).unwrap();
+        encoder.finish().unwrap();
+        let read = azulejo_imaging::file::probe(&path, &Limits::default()).unwrap();
+        (left_out, read.metadata.exif.is_some())
+    };
+    let (left_out, kept) = create(FileKind::Jpeg, &exif, &options);
+    assert!(left_out.unwrap().contains("65527") && !kept);
+    assert_eq!(create(FileKind::Jpeg, &exif[..65_527], &options), (None, true));
+    assert_eq!(create(FileKind::Png, &exif, &options), (None, true));
+    let (left_out, _) = create(FileKind::Tiff, &exif, &options);
+    assert!(left_out.unwrap().contains("TIFF"));
+    assert_eq!(
+        create(FileKind::Jpeg, &exif, &EncodeOptions::default()),
+        (None, false)
+    );
+}

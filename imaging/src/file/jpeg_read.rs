@@ -9,7 +9,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::exif::{self, Orientation};
+use super::exif;
 use super::jpeg_scan::{Head, end_of_image};
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
@@ -70,10 +70,7 @@ impl JpegReader {
             (PixelFormat::RGB8, ColorSpace::RGB)
         };
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
-        let mut exif = header.exif_data.filter(small);
-        let orientation = exif
-            .as_deref_mut()
-            .map_or(Orientation::Upright, exif::take_orientation);
+        let (orientation, exif) = exif::take_some(header.exif_data.filter(small));
         let metadata = Metadata {
             icc: decoder.icc_profile().filter(small),
             resolution: head.resolution,

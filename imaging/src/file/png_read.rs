@@ -135,10 +135,7 @@ fn format((color, depth): (ColorType, BitDepth)) -> Result<PixelFormat, FileErro
 
 fn metadata(info: &png::Info<'_>, limits: &Limits) -> (Metadata, Orientation) {
     let small = |bytes: &[u8]| (bytes.len() <= limits.max_metadata_bytes).then(|| bytes.to_vec());
-    let mut exif = info.exif_metadata.as_deref().and_then(small);
-    let orientation = exif
-        .as_deref_mut()
-        .map_or(Orientation::Upright, exif::take_orientation);
+    let (orientation, exif) = exif::take_some(info.exif_metadata.as_deref().and_then(small));
     let resolution = info.pixel_dims.filter(|dims| dims.unit == png::Unit::Meter);
     let metadata = Metadata {
         icc: info.icc_profile.as_deref().and_then(small),
