@@ -80,6 +80,11 @@ impl Decoder {
         &self.info
     }
 
+    /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
+    pub fn has_unread_exif(&self) -> bool {
+        matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
+    }
+
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
     /// width; `None` after the last.
     ///

@@ -10,6 +10,7 @@
 //! becomes RGB; nothing else is converted.
 
 mod apply;
+mod cut;
 mod decoder;
 mod encoder;
 mod error;
@@ -19,6 +20,7 @@ mod jpeg_scan;
 mod jpeg_write;
 mod png_read;
 mod png_write;
+mod rows;
 mod scratch;
 mod splice;
 mod tiff_layout;
@@ -34,7 +36,7 @@ pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
 pub use exif::Orientation;
 
-use crate::{Depth, PixelFormat, Size};
+use crate::{Depth, PixelFormat, Recipe, Size};
 
 /// What a file may ask for. Everything is checked against these before it is allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +180,22 @@ impl FileKind {
         Self::from_name(path.extension()?.to_str()?)
     }
 
+    /// The format of a file to be written at `path`: what its extension says, or `otherwise` where it has none.
+    ///
+    /// # Errors
+    /// When the extension is that of no format that is written.
+    pub fn for_output(path: &Path, otherwise: Self) -> Result<Self, FileError> {
+        match path.extension() {
+            None => Ok(otherwise),
+            Some(extension) => extension.to_str().and_then(Self::from_name).ok_or_else(|| {
+                let extension = extension.to_string_lossy();
+                FileError::unsupported(format!(
+                    ".{extension} is no format that is written; name the output .png, .jpg, .tif or .webp"
+                ))
+            }),
+        }
+    }
+
     /// From the first bytes of a file; twelve are enough.
     pub fn from_magic(bytes: &[u8]) -> Option<Self> {
         match bytes {
@@ -261,7 +279,24 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata of the image after `recipe`: a gray result cannot keep a profile for colour, nor the other way round.
+    /// The metadata of the image after `recipe`, whose turns say what becomes of the resolution's two directions.
+    pub fn after(&self, recipe: &Recipe) -> Self {
+        let quarter_turns = recipe
+            .steps()
+            .iter()
+            .filter(|step| matches!(step.info().name, "rotate_90" | "rotate_270"))
+            .count();
+        let resolution = match self.resolution {
+            Some((x, y)) if quarter_turns % 2 == 1 => Some((y, x)),
+            other => other,
+        };
+        Self {
+            resolution,
+            ..self.clone()
+        }
+    }
+
+    /// The metadata of a result of that format: a gray one cannot keep a profile for colour, nor the other way round.
     pub fn for_format(&self, format: PixelFormat) -> Self {
         let fits = |icc: &Vec<u8>| match icc.get(16..20) {
             Some(b"GRAY") => format.channels.count() <= 2,

@@ -27,6 +27,7 @@ pub(super) struct TiffReader {
     next_chunk_row: u32,
     /// The tile, or the strip that has to be converted.
     stored: Vec<u8>,
+    has_exif: bool,
 }
 
 /// How the chunks lie in the file.
@@ -72,6 +73,7 @@ impl TiffReader {
             .ok()
             .flatten()
             .unwrap_or(1);
+        let has_exif = decoder.image_ifd().directory().contains(Tag::ExifDirectory);
         let mut bounds = tiff::decoder::Limits::default();
         let chunk_bytes = held.pixels().saturating_mul(8);
         bounds.decoding_buffer_size = usize::try_from(chunk_bytes).unwrap_or(usize::MAX);
@@ -98,8 +100,14 @@ impl TiffReader {
             given: 0,
             next_chunk_row: 0,
             stored: Vec::new(),
+            has_exif,
         };
         Ok((info, reader))
+    }
+
+    /// Whether there is a directory of EXIF.
+    pub(super) fn has_exif(&self) -> bool {
+        self.has_exif
     }
 
     /// Fills `buffer` with the next rows.

@@ -1,0 +1,166 @@
+//! How the result is cut into pieces: few enough bytes for the memory, little enough read twice.
+
+use super::FileError;
+use crate::{PixelFormat, Recipe, Region, Size};
+
+/// Bytes that a piece may take with all that it needs.
+const CAP: u64 = 48 << 20;
+/// The same where no smaller piece can be made: a single pixel of the result needs that much of the image.
+const HARD_CAP: u64 = 512 << 20;
+/// Below that nothing is won by smaller pieces.
+const ENOUGH: u64 = 4 << 20;
+/// The same where every row of a piece is read from a temporary file, in short runs.
+const ENOUGH_FROM_DISK: u64 = 24 << 20;
+/// How much more than the least possible may be read and computed for the sake of smaller pieces, in percent.
+const WORTH: u64 = 150;
+
+/// A recipe on an image.
+pub(super) struct Work {
+    pub(super) recipe: Recipe,
+    pub(super) image: Size,
+    pub(super) input_format: PixelFormat,
+    pub(super) size: Size,
+    pub(super) format: PixelFormat,
+}
+
+/// Where the input of a piece comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Rows of full width, decoded once, from top to bottom.
+    Rows,
+    /// Any part, from a temporary file.
+    Disk,
+}
+
+/// Width and height of the pieces, those at the right and at the bottom apart.
+struct Cut {
+    piece: Size,
+    /// Bytes that a piece takes.
+    memory: u64,
+    /// Bytes of the input of all pieces.
+    read: u64,
+}
+
+impl Work {
+    /// The input pixels that `output` depends on.
+    pub(super) fn input_region(&self, output: Region) -> Result<Region, FileError> {
+        self.recipe
+            .input_region(self.image, output)
+            .map_err(|error| FileError::recipe(&error))
+    }
+
+    /// Where the input is to come from, and the size of the pieces.
+    ///
+    /// # Errors
+    /// When the smallest piece needs more memory than there may be.
+    pub(super) fn cut(&self) -> Result<(Input, Size), FileError> {
+        if let Some(cut) = self.best(Input::Rows)?
+            && cut.memory <= CAP
+            && self.reads_downwards(cut.piece.height)?
+        {
+            return Ok((Input::Rows, cut.piece));
+        }
+        match self.best(Input::Disk)? {
+            Some(cut) if cut.memory <= HARD_CAP => Ok((Input::Disk, cut.piece)),
+            cut => Err(FileError::too_large(format!(
+                "a piece of the result needs {} MiB of memory at once, and {} are allowed; make the image smaller first, \
+                 by less than this recipe does",
+                cut.map_or(0, |cut| cut.memory >> 20),
+                HARD_CAP >> 20,
+            ))),
+        }
+    }
+
+    /// Regions of that height and full width, from top to bottom.
+    pub(super) fn bands(&self, height: u32) -> impl Iterator<Item = Region> + use<> {
+        let size = self.size;
+        (0..size.height)
+            .step_by(height.max(1) as usize)
+            .map(move |y| Region::new(0, y, size.width, height.min(size.height - y)))
+    }
+
+    /// Whether every band needs input that begins at or below what the band before it needs.
+    fn reads_downwards(&self, height: u32) -> Result<bool, FileError> {
+        let mut top = 0;
+        for band in self.bands(height) {
+            let region = self.input_region(band)?;
+            if region.y < top {
+                return Ok(false);
+            }
+            top = region.y;
+        }
+        Ok(true)
+    }
+
+    /// The cut of least memory among those that read little more than the least; all being too large, the smallest.
+    fn best(&self, from: Input) -> Result<Option<Cut>, FileError> {
+        let mut cuts = Vec::new();
+        for width in halves(self.size.width) {
+            for height in halves(self.size.height.min(4096)) {
+                cuts.push(self.try_cut(from, Size::new(width, height))?);
+            }
+            if from == Input::Rows {
+                break;
+            }
+        }
+        let fitting = || cuts.iter().filter(|cut| cut.memory <= CAP);
+        let enough = match from {
+            Input::Rows => ENOUGH,
+            Input::Disk => ENOUGH_FROM_DISK,
+        };
+        let best = match fitting().map(|cut| cut.read).min() {
+            Some(least) => {
+                let worth = least.saturating_mul(WORTH) / 100;
+                let index = |cut: &&Cut| (cut.memory.max(enough), cut.read);
+                fitting().filter(|cut| cut.read <= worth).min_by_key(index)
+            }
+            None => cuts.iter().min_by_key(|cut| cut.memory),
+        };
+        Ok(best.map(|cut| Cut { ..*cut }))
+    }
+
+    /// What pieces of that size cost; one in the middle stands for all.
+    fn try_cut(&self, from: Input, piece: Size) -> Result<Cut, FileError> {
+        let middle = |whole: u32, part: u32| (whole / 2).min(whole - part);
+        let region = Region::new(
+            middle(self.size.width, piece.width),
+            middle(self.size.height, piece.height),
+            piece.width,
+            piece.height,
+        );
+        let plan = self
+            .recipe
+            .plan(self.image, region)
+            .map_err(|error| FileError::recipe(&error))?;
+        let pixel = |format: PixelFormat| format.bytes_per_pixel() as u64;
+        let bytes = |region: Region| {
+            let most = pixel(self.input_format).max(pixel(self.format));
+            region.size().pixels().saturating_mul(most)
+        };
+        let needed = plan[0].1;
+        let held = match from {
+            Input::Rows => Size::new(self.image.width, needed.height).pixels(),
+            Input::Disk => needed.size().pixels(),
+        };
+        let held = held.saturating_mul(pixel(self.input_format));
+        // Two steps are there at a time, and a step keeps something between its two directions.
+        let steps = plan
+            .windows(2)
+            .map(|pair| bytes(pair[0].1).saturating_add(bytes(pair[1].1)))
+            .max()
+            .unwrap_or(0);
+        let rows = Size::new(self.size.width, piece.height).pixels() * pixel(self.format);
+        let pieces = u64::from(self.size.width.div_ceil(piece.width))
+            * u64::from(self.size.height.div_ceil(piece.height));
+        Ok(Cut {
+            piece,
+            memory: held.saturating_add(steps).saturating_add(rows),
+            read: pieces.saturating_mul(bytes(needed)),
+        })
+    }
+}
+
+/// The whole, then half of it and so on, rounded up, to one.
+fn halves(whole: u32) -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(whole), |length| (*length > 1).then(|| length.div_ceil(2)))
+}
