@@ -113,7 +113,7 @@ impl Decoder {
         if self.next == size.height
             && let Reader::Png(reader) = &mut self.reader
         {
-            reader.finish()?;
+            no_panic(|| reader.finish())?;
         }
         Ok(Some(span))
     }
