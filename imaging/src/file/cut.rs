@@ -24,7 +24,7 @@ pub(super) struct Work {
 }
 
 /// Where the input of a piece comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Input {
     /// Rows of full width, decoded once, from top to bottom.
     Rows,
@@ -163,4 +163,47 @@ impl Work {
 /// The whole, then half of it and so on, rounded up, to one.
 fn halves(whole: u32) -> impl Iterator<Item = u32> {
     std::iter::successors(Some(whole), |length| (*length > 1).then(|| length.div_ceil(2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(recipe: &str, image: Size) -> Result<(Input, Size), FileError> {
+        let recipe: Recipe = recipe.parse().unwrap();
+        let size = recipe.output_size(image).unwrap();
+        let format = recipe.output_format(PixelFormat::RGB8);
+        let work = Work {
+            recipe,
+            image,
+            input_format: PixelFormat::RGB8,
+            size,
+            format,
+        };
+        work.cut()
+    }
+
+    #[test]
+    fn small_halos_slide_and_turns_go_through_the_disk() {
+        let image = Size::new(40_000, 25_000);
+        let (input, piece) = cut("blur:sigma=2", image).unwrap();
+        assert!(input == Input::Rows && piece.width == 40_000 && piece.height < 200);
+        assert!(cut("rotate_90", image).unwrap().0 == Input::Disk);
+        // One row of the result needs thousands of the input, so pieces lie side by side.
+        let (input, piece) = cut("resize:width=100", image).unwrap();
+        assert!(input == Input::Disk && piece.width < 100, "{piece}");
+    }
+
+    #[test]
+    fn a_large_halo_is_not_read_again_for_every_few_rows() {
+        let (_, piece) = cut("blur:sigma=100", Size::new(2048, 2048)).unwrap();
+        assert!(piece.height >= 512, "{piece}");
+    }
+
+    #[test]
+    fn what_needs_too_much_at_once_is_refused_with_a_remedy() {
+        let error = cut("resize:width=1,height=1", Size::new(40_000, 25_000)).unwrap_err();
+        assert_eq!(error.kind(), super::super::FileErrorKind::TooLarge);
+        assert!(error.to_string().contains("smaller first"), "{error}");
+    }
 }

@@ -6,8 +6,13 @@
 //! - [`Encoder`] takes rows from top to bottom and writes the file.
 //! - [`apply_file`] does all of it: file in, recipe, file out.
 //!
-//! Each format has a file for reading and one for writing. Palettes and samples of less than 8 bit are expanded, CMYK
-//! becomes RGB; nothing else is converted.
+//! Each format has a file for reading and one for writing. PNG and TIFF are read in strips; JPEG, WebP and interlaced PNG are
+//! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. [`apply_file`] decides in `cut` how the result is cut.
+//!
+//! What is converted: palettes of PNG and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
+//! YCCK and YCbCr become RGB, white-is-zero is inverted, colour times alpha is divided again, and gray becomes RGB where WebP
+//! is written and read again. Depth is never reduced; what would lose something (extra bands, palettes of TIFF, floating
+//! point) is refused.
 
 mod apply;
 mod cut;
