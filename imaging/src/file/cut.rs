@@ -54,13 +54,18 @@ impl Work {
     /// # Errors
     /// When the smallest piece needs more memory than there may be.
     pub(super) fn cut(&self) -> Result<(Input, Size), FileError> {
-        if let Some(cut) = self.best(Input::Rows)?
-            && cut.memory <= CAP
-            && self.reads_downwards(cut.piece.height)?
+        let (rows, pieces) = (self.best(Input::Rows)?, self.best(Input::Disk)?);
+        let fits = |cut: &Cut| cut.memory <= CAP;
+        // Pieces side by side share less of a large halo; a little less is not worth a temporary file.
+        let much_less =
+            |pieces: &Cut, rows: &Cut| fits(pieces) && pieces.read.saturating_mul(WORTH) / 100 < rows.read;
+        if let Some(rows) = rows.filter(fits)
+            && !pieces.as_ref().is_some_and(|pieces| much_less(pieces, &rows))
+            && self.reads_downwards(rows.piece.height)?
         {
-            return Ok((Input::Rows, cut.piece));
+            return Ok((Input::Rows, rows.piece));
         }
-        match self.best(Input::Disk)? {
+        match pieces {
             Some(cut) if cut.memory <= HARD_CAP => Ok((Input::Disk, cut.piece)),
             cut => Err(FileError::too_large(format!(
                 "a piece of the result needs {} MiB of memory at once, and {} are allowed; make the image smaller first, \
@@ -198,6 +203,12 @@ mod tests {
     fn a_large_halo_is_not_read_again_for_every_few_rows() {
         let (_, piece) = cut("blur:sigma=100", Size::new(2048, 2048)).unwrap();
         assert!(piece.height >= 512, "{piece}");
+        // Nor for bands where pieces side by side read much less.
+        let (input, piece) = cut("blur:sigma=100", Size::new(8192, 8192)).unwrap();
+        assert!(
+            input == Input::Disk && piece.width < 8192 && piece.height >= 512,
+            "{piece}"
+        );
     }
 
     #[test]
