@@ -45,14 +45,11 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
     }
     // The result takes its place by a rename, which would put a file where a device such as /dev/null was.
     if place.exists() && !place.is_file() {
-        bail!(
-            "{} is not a regular file: choose another name with --output",
-            place.display()
-        );
+        bail!("{} is not a regular file: choose another name", place.display());
     }
     if place.exists() && !force {
         bail!(
-            "{} exists: choose another name with --output, or overwrite it with --force",
+            "{} exists: choose another name, or overwrite it with --force",
             place.display()
         );
     }
@@ -70,9 +67,25 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
 pub fn draft(place: &Path) -> anyhow::Result<NamedTempFile> {
     let folder = folder(place);
     tempfile::Builder::new()
-        .prefix(".azulejo-")
+        .prefix(&draft_prefix())
         .tempfile_in(&folder)
         .with_context(|| format!("cannot write in {}", folder.display()))
+}
+
+/// How the drafts of this process are called, those of the library included.
+fn draft_prefix() -> String {
+    format!(".azulejo-{}-", std::process::id())
+}
+
+/// Removes the drafts of this process beside `place`, for an end without a chance to clean up.
+pub fn discard_drafts(place: &Path) {
+    let prefix = draft_prefix();
+    for entry in std::fs::read_dir(folder(place)).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            // There is nobody left to tell.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Puts a finished draft in its place.
@@ -165,5 +178,16 @@ mod tests {
             "no draft is left behind"
         );
         assert!(check(&folder.path().join("nowhere/a.png"), false).is_err());
+    }
+
+    #[test]
+    fn only_the_drafts_of_this_process_are_discarded() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.png");
+        let kept = folder.path().join(".azulejo-0-x");
+        std::fs::write(&kept, "").unwrap();
+        let left = draft(&place).unwrap().into_temp_path().keep().unwrap();
+        discard_drafts(&place);
+        assert!(kept.exists() && !left.exists());
     }
 }

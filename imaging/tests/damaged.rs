@@ -2,27 +2,33 @@
 #![cfg(feature = "files")]
 
 mod common;
+#[path = "common/damage.rs"]
+mod damage;
 
 use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use azulejo_imaging::file::{
-    ApplyOptions, Decoder, EncodeOptions, Encoder, FileError, FileErrorKind, FileKind, Limits, Metadata,
-    Orientation, apply_file, probe,
+    ApplyOptions, Decoder, EncodeOptions, FileError, FileErrorKind, FileKind, Limits, Metadata, Orientation,
+    apply_file, probe,
 };
 use azulejo_imaging::{PixelFormat, Recipe, Size, apply};
+use damage::{cases, file};
 
-fn file(kind: FileKind, metadata: &Metadata) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file");
-    let image = common::noise_image(Size::new(60, 40), PixelFormat::RGB8);
-    let options = EncodeOptions {
-        keep_exif: true,
-        ..EncodeOptions::default()
-    };
-    let mut encoder = Encoder::create(&path, kind, &options, image.size(), image.format(), metadata).unwrap();
-    encoder.write_rows(image.bytes()).unwrap();
-    encoder.finish().unwrap();
-    std::fs::read(path).unwrap()
+/// Panics in this process, those that a decoder's guard turned into errors included.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// From now on panics are counted as well as told.
+fn count_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.fetch_add(1, Relaxed);
+            tell(panic);
+        }));
+    });
 }
 
 fn decode(bytes: &[u8]) -> Result<Vec<u8>, FileError> {
@@ -37,75 +43,11 @@ fn decode(bytes: &[u8]) -> Result<Vec<u8>, FileError> {
     Ok(all)
 }
 
-/// Sets the bytes at `at` and, for a PNG header, its checksum.
-fn patched(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    bytes[at..at + with.len()].copy_from_slice(with);
-    bytes
-}
-
-fn header(png: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
-    let bytes = patched(png, at, with);
-    let crc = crc32fast::hash(&bytes[12..29]).to_be_bytes();
-    patched(&bytes, 29, &crc)
-}
-
-fn position(bytes: &[u8], of: &[u8]) -> usize {
-    bytes.windows(of.len()).position(|window| window == of).unwrap()
-}
-
 #[test]
 fn twenty_kinds_of_damage_are_errors() {
-    let [png, jpeg, tiff, webp] = FileKind::ALL.map(|kind| file(kind, &Metadata::default()));
-    let data = position(&png, b"IDAT");
-    let scan = position(&jpeg, &[0xff, 0xda]);
-    let frame = position(&jpeg, &[0xff, 0xc0]);
-    let directory = u32::from_le_bytes(tiff[4..8].try_into().unwrap()) as usize;
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("png cut in the header", png[..20].to_vec()),
-        ("png cut in the data", png[..data + 500].to_vec()),
-        ("png without its end", png[..png.len() - 12].to_vec()),
-        ("png with a wrong header checksum", patched(&png, 29, &[0])),
-        (
-            "png with a wrong data checksum",
-            patched(&png, data + 60, &[png[data + 60] ^ 1]),
-        ),
-        ("png without width", header(&png, 16, &[0, 0, 0, 0])),
-        ("png of unknown colour type", header(&png, 25, &[5])),
-        ("png of impossible depth", header(&png, 24, &[3])),
-        (
-            "png with a palette type and no palette",
-            header(&png, 24, &[8, 3]),
-        ),
-        ("png of unknown interlace method", header(&png, 28, &[7])),
-        (
-            "png that is taller than its data",
-            header(&png, 20, &[0, 0, 0, 50]),
-        ),
-        ("png with a chunk of 4 GiB", patched(&png, data - 4, &[0xff; 4])),
-        (
-            "png without data",
-            [&png[..data - 4], &png[png.len() - 12..]].concat(),
-        ),
-        ("jpeg of a start marker", jpeg[..2].to_vec()),
-        ("jpeg cut in the headers", jpeg[..scan - 20].to_vec()),
-        ("jpeg cut in the data", jpeg[..jpeg.len() / 2].to_vec()),
-        ("jpeg without height", patched(&jpeg, frame + 5, &[0, 0])),
-        ("jpeg of no components", patched(&jpeg, frame + 9, &[0])),
-        (
-            "tiff whose directory lies outside",
-            patched(&tiff, 4, &[0xff, 0xff, 0xff, 0x7f]),
-        ),
-        ("tiff cut in the directory", tiff[..directory + 10].to_vec()),
-        ("tiff without entries", patched(&tiff, directory, &[0, 0])),
-        (
-            "tiff without data",
-            [&tiff[..8], &vec![0; directory - 8][..], &tiff[directory..]].concat(),
-        ),
-        ("webp cut in the data", webp[..webp.len() / 2].to_vec()),
-        ("webp of a header", webp[..16].to_vec()),
-    ];
+    let cases = cases();
     assert!(cases.len() >= 20);
+    count_panics();
     for (name, bytes) in cases {
         let error = decode(&bytes)
             .err()
@@ -118,6 +60,7 @@ fn twenty_kinds_of_damage_are_errors() {
             ),
             "{name}: {kind:?} {error}"
         );
+        assert_eq!(PANICS.load(Relaxed), 0, "{name}");
     }
 }
 
@@ -130,9 +73,10 @@ fn any_byte_may_be_wrong_without_a_panic() {
             .wrapping_add(1442695040888963407);
         (state >> 33) as usize % below
     };
+    count_panics();
     for kind in FileKind::ALL {
         let whole = file(kind, &Metadata::default());
-        for _ in 0..150 {
+        for round in 0..150 {
             let mut bytes = whole.clone();
             for _ in 0..=random(4) {
                 let at = if random(2) == 0 {
@@ -144,6 +88,7 @@ fn any_byte_may_be_wrong_without_a_panic() {
             }
             // Whether it still reads is the file's luck; that this returns is the promise.
             let _ = decode(&bytes);
+            assert_eq!(PANICS.load(Relaxed), 0, "{kind}, round {round}");
         }
     }
 }

@@ -181,7 +181,8 @@ fn apply_both_ways(folder: &Path, recipe: &str, image: &Raster) {
         (applied.size, applied.format),
         (expected.size(), expected.format())
     );
-    assert_eq!(last.map(|progress| progress.done), Some(expected.size().height));
+    let last = last.unwrap();
+    assert_eq!(last.done, last.total);
     assert_eq!(read(&to), expected, "{recipe}");
 }
 
@@ -237,6 +238,58 @@ fn tiff_gives_back_every_format() {
                 .unwrap();
             assert!((x - 3000.0).abs() < 0.1 && (y - 2000.0).abs() < 0.1);
         }
+    }
+}
+
+#[test]
+fn a_bigtiff_is_written_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    for format in PixelFormat::ALL {
+        let image = common::noise_image(Size::new(301, 603), format);
+        let options = EncodeOptions {
+            big_tiff: true,
+            ..EncodeOptions::default()
+        };
+        let metadata = Metadata::default();
+        let mut encoder =
+            Encoder::create(&path, FileKind::Tiff, &options, image.size(), format, &metadata).unwrap();
+        encoder.write_rows(image.bytes()).unwrap();
+        encoder.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap()[..4], *b"II\x2b\0");
+        assert_eq!(read(&path), image, "{format}");
+    }
+}
+
+#[test]
+fn noise_hardly_grows_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    // Of more than one tile, and of no tile that is cut.
+    let image = common::noise_image(Size::new(1024, 768), PixelFormat::RGB8);
+    for kind in [FileKind::Png, FileKind::Tiff] {
+        let path = folder.path().join("file");
+        write(&path, kind, &image, 1);
+        let length = std::fs::metadata(&path).unwrap().len() as usize;
+        assert!(length < image.bytes().len() + 3000, "{kind}: {length}");
+        assert_eq!(read(&path), image);
+    }
+}
+
+#[test]
+fn webp_gives_gray_back_as_colour() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in [PixelFormat::GRAY8, PixelFormat::GRAYA8] {
+        let image = common::noise_image(Size::new(301, 203), format);
+        let path = folder.path().join("a.webp");
+        write(&path, FileKind::WebP, &image, 1);
+        let back = read(&path);
+        let channels = format.channels.count();
+        let expected: Vec<u8> = image
+            .bytes()
+            .chunks_exact(channels)
+            .flat_map(|pixel| [&[pixel[0]; 3], &pixel[1..]].concat())
+            .collect();
+        assert_eq!(back.bytes(), expected, "{format}");
     }
 }
 

@@ -21,6 +21,8 @@ struct Png<'a> {
     bits: u8,
     interlaced: bool,
     sample: &'a dyn Fn(u32, u32, u32) -> u32,
+    /// The filter of a row, 0 to 4.
+    filter: fn(u32) -> u8,
     chunks: Vec<(&'a [u8; 4], Vec<u8>)>,
 }
 
@@ -43,8 +45,9 @@ impl Png<'_> {
             if columns.is_empty() {
                 continue;
             }
+            let mut above = Vec::new();
             for y in (top..self.size.height).step_by(down as usize) {
-                raw.push(0);
+                let start = raw.len();
                 let (mut byte, mut filled) = (0u32, 0);
                 for &x in &columns {
                     for channel in 0..self.channels() {
@@ -64,6 +67,13 @@ impl Png<'_> {
                 if filled > 0 {
                     raw.push((byte << (8 - filled)) as u8);
                 }
+                let row = raw.split_off(start);
+                above.resize(row.len(), 0);
+                let pixel = (self.channels() * u32::from(self.bits)).div_ceil(8) as usize;
+                let filter = (self.filter)(y);
+                raw.push(filter);
+                raw.extend(filtered(filter, &row, &above, pixel));
+                above = row;
             }
         }
         let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -84,6 +94,36 @@ impl Png<'_> {
         chunk(b"IEND", &[]);
         file
     }
+}
+
+/// A row as the standard's filters store it; `pixel` is the distance to the byte on the left.
+fn filtered(filter: u8, row: &[u8], above: &[u8], pixel: usize) -> Vec<u8> {
+    let left = |row: &[u8], index: usize| index.checked_sub(pixel).map_or(0, |index| row[index]);
+    let predicted = |index: usize| {
+        let (a, b, c) = (left(row, index), above[index], left(above, index));
+        match filter {
+            0 => 0,
+            1 => a,
+            2 => b,
+            3 => ((u32::from(a) + u32::from(b)) / 2) as u8,
+            _ => {
+                let [pa, pb, pc] = [a, b, c].map(|near| {
+                    let estimate = i32::from(a) + i32::from(b) - i32::from(c);
+                    (estimate - i32::from(near)).abs()
+                });
+                if pa <= pb && pa <= pc {
+                    a
+                } else if pb <= pc {
+                    b
+                } else {
+                    c
+                }
+            }
+        }
+    };
+    (0..row.len())
+        .map(|index| row[index].wrapping_sub(predicted(index)))
+        .collect()
 }
 
 fn read(bytes: &[u8]) -> (PixelFormat, Vec<u8>) {
@@ -126,6 +166,7 @@ fn every_colour_type_depth_and_interlace_is_read() {
                     bits,
                     interlaced,
                     sample: &sample,
+                    filter: |y| (y % 5) as u8,
                     chunks: Vec::new(),
                 };
                 let (format, pixels) = read(&png.bytes());
@@ -173,6 +214,7 @@ fn palettes_are_expanded_with_and_without_transparency() {
                     bits,
                     interlaced,
                     sample: &sample,
+                    filter: |y| (y % 5) as u8,
                     chunks,
                 };
                 let (format, pixels) = read(&png.bytes());
@@ -198,6 +240,76 @@ fn palettes_are_expanded_with_and_without_transparency() {
                     pixels, expected,
                     "{bits} bit palette, {size}, interlaced {interlaced}"
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_filter_on_every_row_is_undone() {
+    for filter in [|_| 0u8, |_| 1, |_| 2, |_| 3, |_| 4, |y: u32| (4 - y % 5) as u8] {
+        for (color, bits) in [(0, 1u8), (0, 8), (0, 16), (2, 8), (2, 16), (4, 8), (6, 16)] {
+            for interlaced in [false, true] {
+                let sample = |x, y, channel| value(x, y, channel, bits);
+                let mut png = Png {
+                    size: Size::new(33, 17),
+                    color,
+                    bits,
+                    interlaced,
+                    sample: &sample,
+                    filter: |_| 0,
+                    chunks: Vec::new(),
+                };
+                let plain = read(&png.bytes());
+                png.filter = filter;
+                assert!(
+                    read(&png.bytes()) == plain,
+                    "colour type {color}, {bits} bit, {interlaced}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_transparent_colour_becomes_alpha() {
+    let size = Size::new(9, 7);
+    for (color, channels) in [(0, 1), (2, 3)] {
+        for bits in [2u8, 8, 16] {
+            if color == 2 && bits < 8 {
+                continue;
+            }
+            let sample = |x: u32, y: u32, channel: u32| (x + y + channel) % 3;
+            let transparent: Vec<u8> = (0..channels)
+                .flat_map(|channel| (((1 + channel) % 3) as u16).to_be_bytes())
+                .collect();
+            let png = Png {
+                size,
+                color,
+                bits,
+                interlaced: false,
+                sample: &sample,
+                filter: |_| 0,
+                chunks: vec![(b"tRNS", transparent)],
+            };
+            let (format, pixels) = read(&png.bytes());
+            assert!(format.channels.has_alpha());
+            let bytes = format.depth.bytes();
+            for (index, pixel) in pixels.chunks_exact(format.bytes_per_pixel()).enumerate() {
+                let (x, y) = (index as u32 % 9, index as u32 / 9);
+                let clear = (x + y) % 3 == 1;
+                let expected = if clear { 0 } else { 0xff };
+                assert!(
+                    pixel[pixel.len() - bytes..].iter().all(|byte| *byte == expected),
+                    "colour type {color}, {bits} bit, {x} {y}"
+                );
+                let scale = if bits == 2 { 85 } else { 1 };
+                for channel in 0..channels {
+                    assert_eq!(
+                        u32::from(pixel[channel as usize * bytes]),
+                        (x + y + channel) % 3 * scale
+                    );
+                }
             }
         }
     }

@@ -15,8 +15,8 @@ use crate::{naming, output};
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
 /// The pixels are those that the whole system gives. PNG and TIFF are read and written in strips, so memory does not grow with
-/// the image; JPEG, WebP and interlaced PNG are decoded whole. With --tile the result is made from tiles as workers make it, which needs the image in memory; the bytes are the
-/// same.
+/// the size of the image; JPEG, WebP and interlaced PNG are decoded as a whole, 134 megapixels at most. With --tile the result
+/// is made from tiles as workers make it, which needs the image in memory; the bytes are the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png")]
 pub struct Arguments {
@@ -40,9 +40,13 @@ pub struct Arguments {
     #[arg(long, default_value_t = EncodeOptions::default().quality, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
 
-    /// Keep EXIF data, which may tell the place and the camera's serial number.
+    /// Keep EXIF data, which may tell the place and the camera's serial number; not from or to TIFF, and never its thumbnail.
     #[arg(long)]
     keep_exif: bool,
+
+    /// Write a TIFF as BigTIFF; without it that is done where 4 GiB might not do.
+    #[arg(long)]
+    bigtiff: bool,
 
     /// Overwrite a file that is there.
     #[arg(long, short)]
@@ -55,20 +59,50 @@ pub struct Arguments {
 /// When the image cannot be read, the recipe does not fit it, or the result cannot be written.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
+    let output = arguments.output.clone();
     let work = tokio::task::spawn_blocking({
         let stop = Arc::clone(&stop);
         move || apply(&arguments, &stop)
     });
     tokio::pin!(work);
     tokio::select! {
-        result = &mut work => result.context("the work ended unexpectedly")?.map(|()| ExitCode::SUCCESS),
-        _ = tokio::signal::ctrl_c() => {
-            stop.store(true, Relaxed);
-            // It ends after the band at hand and leaves no file.
-            let _ = work.await;
-            eprintln!("interrupted: nothing was written");
-            Ok(ExitCode::from(130))
+        result = &mut work => return result.context("the work ended unexpectedly")?.map(|()| ExitCode::SUCCESS),
+        () = interruption() => stop.store(true, Relaxed),
+    }
+    // It ends after the strip or band at hand. An image that is decoded as a whole may take a while, so the second time
+    // nothing is waited for.
+    tokio::select! {
+        result = work => match result {
+            Ok(Ok(())) => {
+                eprintln!("interrupted too late: {} is whole", output.display());
+                Ok(ExitCode::SUCCESS)
+            }
+            _ => {
+                eprintln!("interrupted: nothing was written");
+                Ok(ExitCode::from(INTERRUPTED))
+            }
+        },
+        () = interruption() => {
+            naming::discard_drafts(&output);
+            eprintln!("interrupted");
+            std::process::exit(INTERRUPTED.into());
         }
+    }
+}
+
+/// The exit code after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// Waits for Ctrl-C or for the signal that ends a service.
+async fn interruption() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Without a handler the signal ends the process anyway.
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
     }
 }
 
@@ -82,58 +116,78 @@ fn apply(arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<()> {
         ..
     } = arguments;
     naming::check(output, *force)?;
-    let draft = naming::draft(output)?;
-    let folder = draft.path().parent().map(Path::to_owned);
     let encode = EncodeOptions {
         quality: arguments.quality,
         keep_exif: arguments.keep_exif,
+        big_tiff: arguments.bigtiff,
         ..EncodeOptions::default()
     };
     let options = ApplyOptions {
-        kind: FileKind::from_path(output),
         encode,
-        scratch: folder,
+        keep_existing: !force,
         ..ApplyOptions::default()
     };
     let bar = output::row_bar();
-    let mut progress = |done: u32, total: u32| {
-        bar.set_length(u64::from(total));
-        bar.set_position(u64::from(done));
+    let mut progress = |done: u64, total: u64| {
+        bar.set_length(total);
+        bar.set_position(done);
         !stop.load(Relaxed)
     };
     let problem = || input.display().to_string();
-    match tile {
+    let left_out = match tile {
         None => {
-            apply_file(recipe, input, draft.path(), &options, &mut |at| {
+            apply_file(recipe, input, output, &options, &mut |at| {
                 progress(at.done, at.total)
             })
-            .with_context(problem)?;
+            .with_context(problem)?
+            .left_out
         }
         Some(tile) => {
-            apply_tiles(recipe, input, draft.path(), &options, *tile, &mut progress).with_context(problem)?
+            let draft = naming::draft(output)?;
+            let left_out = apply_tiles(
+                recipe,
+                input,
+                (output, draft.path()),
+                &options,
+                *tile,
+                &mut progress,
+            )
+            .with_context(problem)?;
+            naming::publish(draft, output, *force)?;
+            left_out
         }
-    }
+    };
     bar.finish();
-    naming::publish(draft, output, *force)
+    for sentence in left_out {
+        eprintln!("note: {sentence}");
+    }
+    Ok(())
 }
 
-/// As the workers do it: every tile rendered from its own cut-out of the image.
+/// As the workers do it: every tile rendered from its own cut-out of the image. `output` is the place and the file to write.
 fn apply_tiles(
     recipe: &Recipe,
     input: &Path,
-    output: &Path,
+    output: (&Path, &Path),
     options: &ApplyOptions,
     tile: u32,
-    progress: &mut dyn FnMut(u32, u32) -> bool,
-) -> anyhow::Result<()> {
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+) -> anyhow::Result<Vec<String>> {
     let mut decoder = Decoder::open(input, &options.limits)?;
     let info = decoder.info().clone();
     let recipe = info.orientation.recipe().then(recipe);
     let size = recipe.output_size(info.stored_size)?;
-    let image = read_whole(&mut decoder)?;
+    let kind = FileKind::for_output(output.0, info.kind)?;
     let format = recipe.output_format(info.format);
-    let kind = options.kind.unwrap_or(info.kind);
-    let mut encoder = Encoder::create(output, kind, &options.encode, size, format, &info.metadata)?;
+    kind.check(size, format)?;
+    let mut left_out = Vec::new();
+    if options.encode.keep_exif && decoder.has_unread_exif() {
+        left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
+    }
+    let image = read_whole(&mut decoder)?;
+    let metadata = info.metadata.after(&recipe);
+    let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;
+    left_out.extend(encoder.left_out().map(str::to_owned));
 
     let grid = TileGrid::new(size, tile);
     let pixel = format.bytes_per_pixel();
@@ -152,12 +206,13 @@ fn apply_tiles(
         }
         encoder.write_rows(&band)?;
         band.clear();
-        if !progress(((row + 1) * tile).min(size.height), size.height) {
+        let done = ((row + 1) * tile).min(size.height);
+        if !progress(done.into(), size.height.into()) {
             bail!("stopped before the end");
         }
     }
     encoder.finish()?;
-    Ok(())
+    Ok(left_out)
 }
 
 /// All stored pixels.
@@ -192,6 +247,7 @@ mod tests {
             tile,
             quality: 90,
             keep_exif: false,
+            bigtiff: false,
             force: false,
         }
     }
@@ -231,6 +287,37 @@ mod tests {
         let error = apply(&arguments("grayscale", &input, &output, None), &stop).unwrap_err();
         assert!(format!("{error:#}").contains("in.png"), "{error:#}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_extension_of_no_format_is_refused_with_those_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, output) = (folder.path().join("in.png"), folder.path().join("out.gif"));
+        photo::write(&input, 64).unwrap();
+        let stop = AtomicBool::new(false);
+        for tile in [None, Some(64)] {
+            let error = apply(&arguments("grayscale", &input, &output, tile), &stop).unwrap_err();
+            assert!(format!("{error:#}").contains(".gif"), "{error:#}");
+            assert!(format!("{error:#}").contains(".webp"), "{error:#}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_unless_forced() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("in.png");
+        photo::write(&input, 64).unwrap();
+        let before = pixels(&input);
+        let stop = AtomicBool::new(false);
+        let mut onto_itself = arguments("invert", &input, &input, None);
+        let error = apply(&onto_itself, &stop).unwrap_err();
+        assert!(format!("{error:#}").contains("--force"), "{error:#}");
+        assert!(pixels(&input) == before);
+        onto_itself.force = true;
+        apply(&onto_itself, &stop).unwrap();
+        apply(&onto_itself, &stop).unwrap();
+        assert!(pixels(&input) == before, "inverted twice");
     }
 
     #[test]

@@ -1,11 +1,15 @@
-//! File in, recipe, file out, in bands of output rows with bounded memory.
+//! File in, recipe, file out, in pieces of the result with bounded memory.
 //!
-//! Where the bands need the input from top to bottom, a window of decoded rows slides along. Where they do not, as after
-//! a turn, the decoded rows go to a temporary file first. The arithmetic is that of [`render`], so the result is the one
+//! Where bands of rows need the input from top to bottom, and not too much of it, a window of decoded rows slides along. Where
+//! they do not, as after a turn, the decoded rows go to a temporary file first. The arithmetic is that of [`render`], so the result is the one
 //! that tiles give.
 
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
+use super::cut::{Input, Work};
+use super::rows::{Window, fill_scratch};
 use super::scratch::Scratch;
 use super::{Decoder, EncodeOptions, Encoder, FileError, FileKind, ImageInfo, Limits};
 use crate::{PixelFormat, Raster, Recipe, Region, Size, render};
@@ -19,17 +23,20 @@ pub struct ApplyOptions {
     pub kind: Option<FileKind>,
     /// How to write.
     pub encode: EncodeOptions,
-    /// Where temporary files go; without it, beside the output.
+    /// Where decoded rows go that have to be put aside; without it, beside the output.
     pub scratch: Option<std::path::PathBuf>,
+    /// Whether a file that is in the output's place is an error instead of being replaced.
+    pub keep_existing: bool,
 }
 
-/// How far [`apply_file`] is, in output rows.
+/// How far [`apply_file`] is, in rows: those of the result and, where the image has to be put into a temporary file first,
+/// those of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplyProgress {
-    /// Rows written.
-    pub done: u32,
+    /// Rows read or written.
+    pub done: u64,
     /// Rows in all.
-    pub total: u32,
+    pub total: u64,
 }
 
 /// What [`apply_file`] wrote.
@@ -45,18 +52,16 @@ pub struct Applied {
     pub format: PixelFormat,
     /// Length of the file written.
     pub bytes: u64,
+    /// Sentences on what was asked for and could not be kept.
+    pub left_out: Vec<String>,
 }
 
-/// Bytes of a band with what it needs of the input, about.
-const BAND_BYTES: u64 = 4 << 20;
-/// The same where the input lies in a temporary file and every row of a band is read in short pieces.
-const TURNED_BAND_BYTES: u64 = 24 << 20;
-
-/// Applies `recipe` to the image at `input`, turned upright, and writes the result to `output`. `progress` is told after
-/// every band; when it answers `false` the work ends with an error. A file that is left half-written is removed.
+/// Applies `recipe` to the image at `input`, turned upright, and writes the result to `output`, which may be the input. It
+/// appears there whole, by a rename, or not at all. `progress` is told after every strip read and every band written; when it
+/// answers `false` the work ends with an error.
 ///
 /// # Errors
-/// When the input cannot be read, the recipe does not fit it or the output cannot be written.
+/// When the input cannot be read, the recipe does not fit it, it needs too much memory, or the output cannot be written.
 pub fn apply_file(
     recipe: &Recipe,
     input: &Path,
@@ -66,141 +71,94 @@ pub fn apply_file(
 ) -> Result<Applied, FileError> {
     let decoder = Decoder::open(input, &options.limits)?;
     let info = decoder.info().clone();
-    let kind = options
-        .kind
-        .or_else(|| FileKind::from_path(output))
-        .unwrap_or(info.kind);
+    let kind = match options.kind {
+        Some(kind) => kind,
+        None => FileKind::for_output(output, info.kind)?,
+    };
+    let mut left_out = Vec::new();
+    if options.encode.keep_exif && decoder.has_unread_exif() {
+        left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
+    }
     let recipe = info.orientation.recipe().then(recipe);
     let size = recipe
         .output_size(info.stored_size)
         .map_err(|error| FileError::recipe(&error))?;
     let format = recipe.output_format(info.format);
-    let job = Job {
+    let metadata = info.metadata.after(&recipe);
+    let work = Work {
         recipe,
         image: info.stored_size,
         input_format: info.format,
         size,
         format,
     };
-    let encoder = Encoder::create(output, kind, &options.encode, size, format, &info.metadata)?;
-    let directory = options
-        .scratch
-        .as_deref()
-        .or(output.parent())
-        .filter(|path| !path.as_os_str().is_empty());
-    let written = job.run(decoder, encoder, directory.unwrap_or(Path::new(".")), progress);
-    match written {
-        Ok(bytes) => Ok(Applied {
-            input: info,
-            kind,
-            size,
-            format,
-            bytes,
-        }),
-        Err(error) => {
-            // What is there is no image; the error says why.
-            let _ = std::fs::remove_file(output);
-            Err(error)
-        }
-    }
+    kind.check(size, format)?;
+    let (from, piece) = work.cut()?;
+    let folder = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let draft = draft(output, folder)?;
+    let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
+    left_out.extend(encoder.left_out().map(str::to_owned));
+    let run = Run {
+        work: &work,
+        piece,
+        done: 0,
+        total: u64::from(size.height)
+            + match from {
+                Input::Rows => 0,
+                Input::Disk => u64::from(info.stored_size.height),
+            },
+        progress,
+    };
+    let scratch = options.scratch.as_deref().unwrap_or(folder);
+    let bytes = run.run(decoder, encoder, from, scratch)?;
+    draft.as_file().sync_all()?;
+    let place = if options.keep_existing {
+        draft.persist_noclobber(output)
+    } else {
+        draft.persist(output)
+    };
+    place.map_err(|error| error.error)?;
+    Ok(Applied {
+        input: info,
+        kind,
+        size,
+        format,
+        bytes,
+        left_out,
+    })
 }
 
-struct Job {
-    recipe: Recipe,
-    image: Size,
-    input_format: PixelFormat,
-    size: Size,
-    format: PixelFormat,
+/// A file beside the output that vanishes unless it is given its name. The name tells whose it is, should the process be
+/// killed.
+fn draft(output: &Path, folder: &Path) -> Result<NamedTempFile, FileError> {
+    // A rename would put a file where a device such as /dev/null was.
+    if output.exists() && !output.is_file() {
+        let name = output.display();
+        return Err(FileError::unsupported(format!(
+            "{name} is not a regular file; choose another name"
+        )));
+    }
+    let prefix = format!(".azulejo-{}-", std::process::id());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Temporary files are private; a result is an ordinary file, as far as the umask allows.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    Ok(builder.tempfile_in(folder)?)
 }
 
-impl Job {
-    fn run(
-        &self,
-        decoder: Decoder,
-        mut encoder: Encoder,
-        directory: &Path,
-        progress: &mut dyn FnMut(ApplyProgress) -> bool,
-    ) -> Result<u64, FileError> {
-        let bands = self.bands(self.band_rows(BAND_BYTES)?);
-        let mut source = if self.is_sequential(&bands)? {
-            Source::Window(Window::new(decoder, self.image, self.input_format))
-        } else {
-            Source::Scratch(fill_scratch(decoder, directory, self.image, self.input_format)?)
-        };
-        let bands = match source {
-            Source::Window(_) => bands,
-            Source::Scratch(_) => self.bands(self.band_rows(TURNED_BAND_BYTES)?),
-        };
-        for band in bands {
-            let region = self.input_region(band)?;
-            let (held, pixels) = match &mut source {
-                Source::Window(window) => window.read(region)?,
-                Source::Scratch(scratch) => (region, scratch.read(region)?),
-            };
-            let result = render(&self.recipe, self.image, held, &pixels, band);
-            if let Source::Window(window) = &mut source {
-                window.give_back(pixels);
-            }
-            let result = result.map_err(|error| FileError::recipe(&error))?;
-            encoder.write_rows(result.bytes())?;
-            let done = band.y + band.height;
-            if !progress(ApplyProgress {
-                done,
-                total: self.size.height,
-            }) {
-                return Err(FileError::unsupported("stopped before the end"));
-            }
-        }
-        if let Source::Window(window) = source {
-            window.finish()?;
-        }
-        encoder.finish()
-    }
-
-    fn input_region(&self, band: Region) -> Result<Region, FileError> {
-        self.recipe
-            .input_region(self.image, band)
-            .map_err(|error| FileError::recipe(&error))
-    }
-
-    /// Rows of a band such that the band and what it needs take about `budget` bytes.
-    fn band_rows(&self, budget: u64) -> Result<u32, FileError> {
-        let middle = self.size.height / 2;
-        let mut rows = 512.min(self.size.height);
-        while rows > 16 {
-            let band = Region::new(0, middle.min(self.size.height - rows), self.size.width, rows);
-            let input = self.input_region(band)?.size().pixels() * self.input_format.bytes_per_pixel() as u64;
-            let output = band.size().pixels() * self.format.bytes_per_pixel() as u64;
-            if input + output <= budget {
-                break;
-            }
-            rows /= 2;
-        }
-        Ok(rows.max(1))
-    }
-
-    fn bands(&self, rows: u32) -> Vec<Region> {
-        let starts = (0..self.size.height).step_by(rows as usize);
-        starts
-            .map(|y| Region::new(0, y, self.size.width, rows.min(self.size.height - y)))
-            .collect()
-    }
-
-    /// Whether every band needs input that begins at or below what the band before it needs, and little of it.
-    fn is_sequential(&self, bands: &[Region]) -> Result<bool, FileError> {
-        let mut top = 0;
-        for band in bands {
-            let region = self.input_region(*band)?;
-            let bytes = u64::from(region.height)
-                * u64::from(self.image.width)
-                * self.input_format.bytes_per_pixel() as u64;
-            if region.y < top || (bytes > 16 * BAND_BYTES && bands.len() > 1) {
-                return Ok(false);
-            }
-            top = region.y;
-        }
-        Ok(true)
-    }
+struct Run<'a> {
+    work: &'a Work,
+    piece: Size,
+    done: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(ApplyProgress) -> bool,
 }
 
 enum Source {
@@ -208,75 +166,83 @@ enum Source {
     Scratch(Scratch),
 }
 
-fn fill_scratch(
-    mut decoder: Decoder,
-    directory: &Path,
-    size: Size,
-    format: PixelFormat,
-) -> Result<Scratch, FileError> {
-    let mut scratch = Scratch::new(directory, size, format)?;
-    let mut strip = Vec::new();
-    while decoder.next_rows(&mut strip)?.is_some() {
-        scratch.append(&strip)?;
-    }
-    Ok(scratch)
-}
-
-/// The rows that the next bands need, sliding down the image.
-struct Window {
-    decoder: Decoder,
-    width: u32,
-    format: PixelFormat,
-    stride: usize,
-    /// First row in `rows`.
-    top: u32,
-    rows: Vec<u8>,
-    strip: Vec<u8>,
-}
-
-impl Window {
-    fn new(decoder: Decoder, size: Size, format: PixelFormat) -> Self {
-        let stride = size.width as usize * format.bytes_per_pixel();
-        Self {
-            decoder,
-            width: size.width,
-            format,
-            stride,
-            top: 0,
-            rows: Vec::new(),
-            strip: Vec::new(),
-        }
-    }
-
-    /// Whole rows that cover `region`, and which region they are. The rows are lent: [`Window::give_back`] returns them.
-    fn read(&mut self, region: Region) -> Result<(Region, Raster), FileError> {
-        let drop_rows = (region.y.saturating_sub(self.top) as usize * self.stride).min(self.rows.len());
-        self.rows.drain(..drop_rows);
-        self.top += (drop_rows / self.stride) as u32;
-        while u64::from(self.top) + ((self.rows.len() / self.stride) as u64) < region.bottom() {
-            if self.decoder.next_rows(&mut self.strip)?.is_none() {
-                return Err(FileError::damaged("rows are missing at the end"));
+impl Run<'_> {
+    fn run(
+        mut self,
+        decoder: Decoder,
+        mut encoder: Encoder,
+        from: Input,
+        scratch: &Path,
+    ) -> Result<u64, FileError> {
+        let (image, format) = (self.work.image, self.work.input_format);
+        let mut source = match from {
+            Input::Rows => Source::Window(Window::new(decoder, image, format)),
+            Input::Disk => {
+                let filled = fill_scratch(decoder, scratch, image, format, &mut |rows| {
+                    self.tell(rows.into())
+                });
+                Source::Scratch(filled?)
             }
-            self.rows.extend_from_slice(&self.strip);
-            // Rows above the region are of no use any more.
-            let useless = (region.y.saturating_sub(self.top) as usize * self.stride).min(self.rows.len());
-            self.rows.drain(..useless);
-            self.top += (useless / self.stride) as u32;
+        };
+        let before = self.total - u64::from(self.work.size.height);
+        for band in self.work.bands(self.piece.height) {
+            match &mut source {
+                Source::Window(window) => encoder.write_rows(self.band_of_rows(window, band)?.bytes())?,
+                Source::Scratch(scratch) => encoder.write_rows(&self.band_of_pieces(scratch, band)?)?,
+            }
+            self.tell(before + band.bottom())?;
         }
-        let held = Region::new(0, self.top, self.width, (self.rows.len() / self.stride) as u32);
-        let rows = std::mem::take(&mut self.rows);
-        let raster =
-            Raster::from_bytes(held.size(), self.format, rows).map_err(|error| FileError::recipe(&error))?;
-        Ok((held, raster))
+        if let Source::Window(window) = source {
+            window.finish(&mut |_| self.still_wanted())?;
+        }
+        encoder.finish()
     }
 
-    fn give_back(&mut self, raster: Raster) {
-        self.rows = raster.into_bytes();
+    fn band_of_rows(&mut self, window: &mut Window, band: Region) -> Result<Raster, FileError> {
+        let region = self.work.input_region(band)?;
+        let (held, pixels) = window.read(region, &mut |_| self.still_wanted())?;
+        let result = render(&self.work.recipe, self.work.image, held, &pixels, band);
+        window.give_back(pixels);
+        result.map_err(|error| FileError::recipe(&error))
     }
 
-    /// Reads what no band needed, so that damage there is noticed too.
-    fn finish(mut self) -> Result<(), FileError> {
-        while self.decoder.next_rows(&mut self.strip)?.is_some() {}
-        Ok(())
+    /// A band, from pieces side by side.
+    fn band_of_pieces(&mut self, scratch: &mut Scratch, band: Region) -> Result<Vec<u8>, FileError> {
+        let pixel = self.work.format.bytes_per_pixel();
+        let stride = band.width as usize * pixel;
+        let mut rows = Vec::new();
+        for x in (0..band.width).step_by(self.piece.width as usize) {
+            let width = self.piece.width.min(band.width - x);
+            let piece = Region::new(x, band.y, width, band.height);
+            let region = self.work.input_region(piece)?;
+            let pixels = scratch.read(region)?;
+            let result = render(&self.work.recipe, self.work.image, region, &pixels, piece)
+                .map_err(|error| FileError::recipe(&error))?;
+            drop(pixels);
+            if width == band.width {
+                return Ok(result.into_bytes());
+            }
+            rows.resize(stride * band.height as usize, 0);
+            for (y, row) in rows.chunks_exact_mut(stride).enumerate() {
+                let at = x as usize * pixel;
+                row[at..at + result.stride()].copy_from_slice(result.row(y as u32));
+            }
+            self.still_wanted()?;
+        }
+        Ok(rows)
+    }
+
+    fn tell(&mut self, done: u64) -> Result<(), FileError> {
+        self.done = done;
+        self.still_wanted()
+    }
+
+    fn still_wanted(&mut self) -> Result<(), FileError> {
+        let (done, total) = (self.done, self.total);
+        if (self.progress)(ApplyProgress { done, total }) {
+            Ok(())
+        } else {
+            Err(FileError::unsupported("stopped before the end"))
+        }
     }
 }

@@ -57,17 +57,17 @@ impl Decoder {
             .map_err(|error| FileError::reading(&error))?;
         let kind = FileKind::from_magic(&magic).ok_or_else(FileError::not_an_image)?;
         file.rewind()?;
-        let (info, reader) =
-            no_panic(|| match kind {
-                FileKind::Png => PngReader::open(file, length, limits)
-                    .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
-                FileKind::Jpeg => JpegReader::open(file, length, limits)
-                    .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
-                FileKind::Tiff => TiffReader::open(file, limits)
-                    .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
-                FileKind::WebP => WebPReader::open(file, limits)
-                    .map(|(info, reader)| (info, Reader::WebP(Box::new(reader)))),
-            })?;
+        let (info, reader) = no_panic(|| match kind {
+            FileKind::Png => PngReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
+            FileKind::Jpeg => JpegReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
+            FileKind::Tiff => TiffReader::open(file, length, limits)
+                .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
+            FileKind::WebP => {
+                WebPReader::open(file, limits).map(|(info, reader)| (info, Reader::WebP(Box::new(reader))))
+            }
+        })?;
         Ok(Self {
             info,
             reader,
@@ -78,6 +78,11 @@ impl Decoder {
     /// What the header says.
     pub fn info(&self) -> &ImageInfo {
         &self.info
+    }
+
+    /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
+    pub fn has_unread_exif(&self) -> bool {
+        matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
     }
 
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
@@ -108,7 +113,7 @@ impl Decoder {
         if self.next == size.height
             && let Reader::Png(reader) = &mut self.reader
         {
-            reader.finish()?;
+            no_panic(|| reader.finish())?;
         }
         Ok(Some(span))
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::jpeg_write::JpegWriter;
+use super::jpeg_write::{self, JpegWriter};
 use super::png_write::PngWriter;
 use super::tiff_write::TiffWriter;
 use super::webp::WebPWriter;
@@ -16,18 +16,31 @@ use crate::{PixelFormat, Size};
 pub struct EncodeOptions {
     /// JPEG quality, 1 to 100. From 90 on colour is stored in full resolution.
     pub quality: u8,
-    /// Threads that compress a PNG beside the caller's; at most one is of use elsewhere.
+    /// Threads that compress a PNG: 0 or 1 is the caller's own, more are started beside it. No other format uses them.
     pub threads: usize,
     /// Whether EXIF carries over. Off by default: it may hold the place and the camera's serial number.
     pub keep_exif: bool,
+    /// Whether a TIFF is a BigTIFF in any case. Without it one is written where 4 GiB might not do.
+    pub big_tiff: bool,
+}
+
+/// Most threads that are used unless told otherwise: more hardly help, since the caller computes the pixels.
+const MAX_DEFAULT_THREADS: usize = 4;
+
+impl EncodeOptions {
+    /// As many threads as the machine has processors, up to four; one where it has one.
+    pub fn usual_threads() -> usize {
+        std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_DEFAULT_THREADS))
+    }
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
             quality: 90,
-            threads: 1,
+            threads: Self::usual_threads(),
             keep_exif: false,
+            big_tiff: false,
         }
     }
 }
@@ -37,6 +50,7 @@ pub struct Encoder {
     writer: Writer,
     stride: usize,
     missing_bytes: u64,
+    left_out: Option<String>,
 }
 
 enum Writer {
@@ -79,6 +93,19 @@ impl Write for Output {
     }
 }
 
+/// Why a format cannot take that EXIF.
+fn exif_problem(kind: FileKind, exif: &[u8]) -> Option<String> {
+    match kind {
+        FileKind::Tiff => Some("it is not written to TIFF; choose png, jpeg or webp to keep it".to_owned()),
+        FileKind::Jpeg if exif.len() > jpeg_write::MAX_EXIF => Some(format!(
+            "it has {} bytes, and JPEG holds {}; choose png or webp to keep it",
+            exif.len(),
+            jpeg_write::MAX_EXIF
+        )),
+        _ => None,
+    }
+}
+
 impl Encoder {
     /// Creates the file at `path`, over one that is there, for an image of that size and format.
     ///
@@ -102,6 +129,14 @@ impl Encoder {
         if !options.keep_exif {
             metadata.exif = None;
         }
+        let left_out = metadata
+            .exif
+            .as_ref()
+            .and_then(|exif| exif_problem(kind, exif))
+            .map(|problem| format!("EXIF is left out: {problem}"));
+        if left_out.is_some() {
+            metadata.exif = None;
+        }
         let output = Output {
             file: BufWriter::with_capacity(1 << 16, File::create(path)?),
             written: 0,
@@ -110,14 +145,20 @@ impl Encoder {
         let writer = match kind {
             FileKind::Png => Writer::Png(PngWriter::new(output, options, size, format, &metadata)?),
             FileKind::Jpeg => Writer::Jpeg(JpegWriter::new(output, options, size, format, &metadata)?),
-            FileKind::Tiff => Writer::Tiff(TiffWriter::new(output, size, format, &metadata)?),
+            FileKind::Tiff => Writer::Tiff(TiffWriter::new(output, options, size, format, &metadata)?),
             FileKind::WebP => Writer::WebP(WebPWriter::new(output, size, format, &metadata)),
         };
         Ok(Self {
             writer,
             stride,
             missing_bytes: stride as u64 * u64::from(size.height),
+            left_out,
         })
+    }
+
+    /// A sentence on what was asked for and is not written, because the format cannot hold it.
+    pub fn left_out(&self) -> Option<&str> {
+        self.left_out.as_deref()
     }
 
     /// Takes the next rows, as many as there are in `rows`.

@@ -1,4 +1,4 @@
-//! The one thing that is needed from EXIF: which way is up.
+//! EXIF: which way is up, and what must not be carried over.
 
 use crate::{Recipe, Size};
 
@@ -63,58 +63,155 @@ impl Orientation {
     }
 }
 
-const ORIENTATION_TAG: u16 = 0x0112;
+const ORIENTATION: u16 = 0x0112;
+const STRIP_OFFSETS: u16 = 0x0111;
+const STRIP_LENGTHS: u16 = 0x0117;
+const JPEG_OFFSET: u16 = 0x0201;
+const JPEG_LENGTH: u16 = 0x0202;
 
-/// Reads the orientation from an EXIF block (a TIFF structure) and sets it to upright there, so that what is carried
-/// over does not turn the image a second time.
-pub(super) fn take_orientation(exif: &mut [u8]) -> Orientation {
-    let Some((at, little)) = find_orientation(exif) else {
-        return Orientation::Upright;
-    };
-    let Some(value) = exif.get_mut(at..at + 2) else {
-        return Orientation::Upright;
-    };
-    let bytes = [value[0], value[1]];
-    let (tag, upright) = if little {
-        (u16::from_le_bytes(bytes), 1u16.to_le_bytes())
-    } else {
-        (u16::from_be_bytes(bytes), 1u16.to_be_bytes())
-    };
-    value.copy_from_slice(&upright);
-    Orientation::from_tag(tag)
+/// What of an EXIF block is used: the orientation, and the block as a TIFF structure that can be carried over. There the
+/// orientation is reset, so that the image is not turned a second time, and the thumbnail is gone: it shows what a recipe
+/// may have cropped away or blurred.
+fn take(mut block: Vec<u8>) -> (Orientation, Vec<u8>) {
+    // The name of a JPEG's segment; some writers put it into other formats too.
+    if block.starts_with(b"Exif\0\0") {
+        block.drain(..6);
+    }
+    let orientation = Structure::of(&mut block).and_then(|mut exif| exif.take_orientation());
+    if let Some(end) = Structure::of(&mut block).and_then(|mut exif| exif.drop_thumbnail()) {
+        block.truncate(end);
+    }
+    (orientation.unwrap_or_default(), block)
 }
 
-/// Where the value of the orientation tag lies and whether numbers are little endian.
-fn find_orientation(exif: &[u8]) -> Option<(usize, bool)> {
-    let little = match exif.get(..4)? {
-        [b'I', b'I', 42, 0] => true,
-        [b'M', b'M', 0, 42] => false,
-        _ => return None,
-    };
-    let short = |at: usize| -> Option<u16> {
-        let bytes = exif.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if little {
+/// The same where there may be none.
+pub(super) fn take_some(block: Option<Vec<u8>>) -> (Orientation, Option<Vec<u8>>) {
+    block
+        .map(take)
+        .map_or((Orientation::Upright, None), |(orientation, block)| {
+            (orientation, Some(block))
+        })
+}
+
+/// A TIFF structure.
+struct Structure<'a> {
+    bytes: &'a mut [u8],
+    little: bool,
+}
+
+impl<'a> Structure<'a> {
+    fn of(bytes: &'a mut [u8]) -> Option<Self> {
+        let little = match bytes.get(..4)? {
+            [b'I', b'I', 42, 0] => true,
+            [b'M', b'M', 0, 42] => false,
+            _ => return None,
+        };
+        Some(Self { bytes, little })
+    }
+
+    fn short(&self, at: usize) -> Option<u16> {
+        let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if self.little {
             u16::from_le_bytes(bytes)
         } else {
             u16::from_be_bytes(bytes)
         })
-    };
-    let long = |at: usize| -> Option<u32> {
-        let bytes = exif.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if little {
+    }
+
+    fn long(&self, at: usize) -> Option<u32> {
+        let bytes = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if self.little {
             u32::from_le_bytes(bytes)
         } else {
             u32::from_be_bytes(bytes)
         })
-    };
-    let directory = long(4)? as usize;
-    let count = usize::from(short(directory)?);
-    (0..count)
-        .map(|index| directory + 2 + index * 12)
-        .find_map(|entry| {
-            // Type 3 is a short, stored at the start of the value field.
-            (short(entry)? == ORIENTATION_TAG && short(entry + 2)? == 3).then_some((entry + 8, little))
-        })
+    }
+
+    /// Where the entry of `tag` lies in the directory at `directory`.
+    fn entry(&self, directory: usize, tag: u16) -> Option<usize> {
+        let count = usize::from(self.short(directory)?);
+        (0..count)
+            .map(|index| directory + 2 + index * 12)
+            .find(|entry| self.short(*entry) == Some(tag))
+    }
+
+    /// The values of an entry, short or long.
+    fn values(&self, entry: usize) -> Option<Vec<u32>> {
+        let width = match self.short(entry + 2)? {
+            3 => 2,
+            4 => 4,
+            _ => return None,
+        };
+        let count = self.long(entry + 4)? as usize;
+        let start = if count.checked_mul(width)? <= 4 {
+            entry + 8
+        } else {
+            self.long(entry + 8)? as usize
+        };
+        // No more than there can be, whatever the count says.
+        (0..count.min(self.bytes.len()))
+            .map(|index| {
+                let at = start.checked_add(index * width)?;
+                if width == 2 {
+                    self.short(at).map(u32::from)
+                } else {
+                    self.long(at)
+                }
+            })
+            .collect()
+    }
+
+    fn take_orientation(&mut self) -> Option<Orientation> {
+        let entry = self.entry(self.long(4)? as usize, ORIENTATION)?;
+        // Type 3 is a short, stored at the start of the value field.
+        let (3, tag) = (self.short(entry + 2)?, self.short(entry + 8)?) else {
+            return None;
+        };
+        let upright = if self.little {
+            1u16.to_le_bytes()
+        } else {
+            1u16.to_be_bytes()
+        };
+        self.bytes[entry + 8..entry + 10].copy_from_slice(&upright);
+        Some(Orientation::from_tag(tag))
+    }
+
+    /// Cuts the second directory off and blanks it with its picture; gives where the block may end then.
+    fn drop_thumbnail(&mut self) -> Option<usize> {
+        let first = self.long(4)? as usize;
+        let link = first + 2 + 12 * usize::from(self.short(first)?);
+        let second = self.long(link)? as usize;
+        self.bytes.get_mut(link..link + 4)?.fill(0);
+        if second == 0 {
+            return None;
+        }
+        let list = |tag| self.entry(second, tag).and_then(|entry| self.values(entry));
+        let mut blanked: Vec<(usize, usize)> = [(JPEG_OFFSET, JPEG_LENGTH), (STRIP_OFFSETS, STRIP_LENGTHS)]
+            .into_iter()
+            .filter_map(|(offsets, lengths)| list(offsets).zip(list(lengths)))
+            .flat_map(|(offsets, lengths)| offsets.into_iter().zip(lengths))
+            .map(|(start, length)| (start as usize, length as usize))
+            .collect();
+        blanked.push((second, 2 + 12 * usize::from(self.short(second)?) + 4));
+        let whole = self.bytes.len();
+        // The first directory stays, whatever offsets a broken file has; no byte is blanked twice, however many do overlap.
+        blanked.sort_unstable();
+        let mut done = link + 4;
+        for (start, length) in &blanked {
+            let stop = start.saturating_add(*length).min(whole);
+            if let Some(bytes) = self.bytes.get_mut((*start).max(done)..stop) {
+                bytes.fill(0);
+                done = stop;
+            }
+        }
+        let mut end = whole;
+        for (start, length) in blanked.into_iter().rev() {
+            if start >= link + 4 && start < end && start.saturating_add(length) >= end {
+                end = start;
+            }
+        }
+        Some(end)
+    }
 }
 
 #[cfg(test)]
@@ -131,21 +228,75 @@ mod tests {
 
     #[test]
     fn orientation_is_read_once_and_reset() {
-        let mut bytes = exif(6);
-        assert_eq!(take_orientation(&mut bytes), Orientation::Rotate90);
-        assert_eq!(take_orientation(&mut bytes), Orientation::Upright);
-        assert_eq!(take_orientation(&mut exif(9)), Orientation::Upright);
+        let (orientation, after) = take(exif(6));
+        assert_eq!(orientation, Orientation::Rotate90);
+        assert_eq!(take(after).0, Orientation::Upright);
+        assert_eq!(take(exif(9)).0, Orientation::Upright);
+        let named = [b"Exif\0\0", &exif(8)[..]].concat();
+        assert_eq!(take(named), (Orientation::Rotate270, exif(1)));
     }
 
     #[test]
     fn broken_exif_counts_as_upright() {
         let whole = exif(6);
-        for length in 0..whole.len() - 4 {
-            take_orientation(&mut whole[..length].to_vec());
+        for length in 0..whole.len() {
+            take(whole[..length].to_vec());
         }
         let mut far = whole;
         far[4..8].fill(0xff);
-        assert_eq!(take_orientation(&mut far), Orientation::Upright);
+        assert_eq!(take(far).0, Orientation::Upright);
+    }
+
+    #[test]
+    fn the_thumbnail_is_not_carried_over() {
+        let picture = b"the picture as it was";
+        // Both ways to store one: as a JPEG, and in two strips whose places lie in a list.
+        for (offset_tag, length_tag, strips) in [
+            (JPEG_OFFSET, JPEG_LENGTH, 1u32),
+            (STRIP_OFFSETS, STRIP_LENGTHS, 2),
+        ] {
+            let mut block = exif(6);
+            let (second, link) = (block.len() as u32, block.len() - 4);
+            block[link..].copy_from_slice(&second.to_be_bytes());
+            let lists = second + 2 + 24 + 4;
+            let data = lists + 16;
+            let pairs: Vec<(u32, u32)> = match strips {
+                1 => vec![(data, 21)],
+                _ => vec![(data, 10), (data + 10, 11)],
+            };
+            block.extend(2u16.to_be_bytes());
+            for (tag, values, at) in [
+                (
+                    offset_tag,
+                    pairs.iter().map(|pair| pair.0).collect::<Vec<_>>(),
+                    lists,
+                ),
+                (length_tag, pairs.iter().map(|pair| pair.1).collect(), lists + 8),
+            ] {
+                block.extend(tag.to_be_bytes());
+                block.extend(4u16.to_be_bytes());
+                block.extend(strips.to_be_bytes());
+                block.extend(if strips == 1 { values[0] } else { at }.to_be_bytes());
+            }
+            block.extend([0; 4]);
+            block.extend(pairs.iter().flat_map(|pair| pair.0.to_be_bytes()));
+            block.resize(lists as usize + 8, 0);
+            block.extend(pairs.iter().flat_map(|pair| pair.1.to_be_bytes()));
+            block.resize(data as usize, 0);
+            block.extend(picture);
+            for length in 0..block.len() {
+                take(block[..length].to_vec());
+            }
+            let (orientation, after) = take(block.clone());
+            assert_eq!(orientation, Orientation::Rotate90);
+            assert_eq!(after[..second as usize], exif(1)[..]);
+            assert_eq!(after.len(), data as usize);
+            assert!(
+                !after
+                    .windows(5)
+                    .any(|window| picture.windows(5).any(|part| part == window))
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reading JPEG: baseline and progressive, gray, YCbCr, CMYK and YCCK, decoded as a whole.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
@@ -9,65 +9,71 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::exif::{self, Orientation};
+use super::exif;
+use super::jpeg_scan::{Head, end_of_image};
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
 
 pub(super) struct JpegReader {
-    decoder: JpegDecoder<ZCursor<Vec<u8>>>,
+    file: File,
+    colors: ColorSpace,
+    /// Where the first scan begins.
+    scans: usize,
     /// The decoded image and how much of it has been given out.
     pixels: Option<(Vec<u8>, usize)>,
 }
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is refused before it is read.
 const MAX_BYTES_PER_PIXEL: u64 = 16;
+/// How many times the limit of one piece of metadata all of it may take: profile, EXIF, and what is not used.
+const MAX_METADATA_PIECES: u64 = 4;
 
 impl JpegReader {
-    pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
-        // A JPEG is at most 65535 pixels a side; what is allowed in memory bounds the file too.
-        if length > limits.max_unstreamed_pixels.saturating_mul(MAX_BYTES_PER_PIXEL) {
+    pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+        let max_metadata = (limits.max_metadata_bytes as u64).saturating_mul(MAX_METADATA_PIECES);
+        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let head = Head::read(&mut reader, max_metadata)?;
+        let size = head.frame.size;
+        limits.check_size(size)?;
+        limits.check_unstreamed(size, "a JPEG")?;
+        // The file is held in memory while it is decoded.
+        let most = size
+            .pixels()
+            .saturating_mul(MAX_BYTES_PER_PIXEL)
+            .saturating_add(max_metadata);
+        if length > most {
             return Err(FileError::too_large(format!(
-                "{length} bytes are more than a JPEG within the limits has"
+                "its header says {size} pixels, and {length} bytes are more than such a JPEG has; {most} are allowed"
             )));
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .map_err(|error| FileError::reading(&error))?;
-        let scan = Scan::of(&bytes);
-        if !scan.has_end {
+        if length < head.frame.least_bytes() {
+            return Err(FileError::damaged(format!(
+                "its header says {size} pixels, which cannot be packed into {length} bytes"
+            )));
+        }
+        let mut file = reader.into_inner();
+        let scans = head.bytes.len();
+        if !has_end(&mut file, scans as u64, length)? {
             return Err(FileError::damaged("it ends in the middle; send the whole file"));
         }
-        let options = DecoderOptions::default()
-            .set_max_width(usize::from(u16::MAX))
-            .set_max_height(usize::from(u16::MAX));
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        let mut decoder = decoder(head.bytes);
         decoder.decode_headers().map_err(error)?;
         let header = decoder
             .info()
             .ok_or_else(|| FileError::damaged("it has no header"))?;
-        let size = Size::new(header.width.into(), header.height.into());
-        limits.check_size(size)?;
-        limits.check_unstreamed(size, "a JPEG")?;
-        let format = if header.components == 1 {
-            PixelFormat::GRAY8
+        if size != Size::new(header.width.into(), header.height.into()) {
+            return Err(FileError::damaged("it has two frame headers"));
+        }
+        let (format, colors) = if header.components == 1 {
+            (PixelFormat::GRAY8, ColorSpace::Luma)
         } else {
-            PixelFormat::RGB8
+            (PixelFormat::RGB8, ColorSpace::RGB)
         };
-        let colors = if header.components == 1 {
-            ColorSpace::Luma
-        } else {
-            ColorSpace::RGB
-        };
-        let options = (*decoder.options()).jpeg_set_out_colorspace(colors);
-        decoder.set_options(options);
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
-        let mut exif = header.exif_data.filter(small);
-        let orientation = exif
-            .as_deref_mut()
-            .map_or(Orientation::Upright, exif::take_orientation);
+        let (orientation, exif) = exif::take_some(header.exif_data.filter(small));
         let metadata = Metadata {
             icc: decoder.icc_profile().filter(small),
-            resolution: scan.resolution,
+            resolution: head.resolution,
             exif,
         };
         let info = ImageInfo {
@@ -80,16 +86,42 @@ impl JpegReader {
         Ok((
             info,
             Self {
-                decoder,
+                file,
+                colors,
+                scans,
                 pixels: None,
             },
         ))
     }
 
+    fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        self.file.rewind()?;
+        self.file
+            .read_to_end(&mut bytes)
+            .map_err(|error| FileError::reading(&error))?;
+        let end = end_of_image(&bytes, self.scans)
+            .ok_or_else(|| FileError::damaged("it ends in the middle; send the whole file"))?;
+        // An image that was cut and given an end marker would be filled up with gray, since the decoder reads zeros behind
+        // the last of the data. Ones are no code, so they are an error, and behind a whole image nobody reads them.
+        bytes.truncate(end);
+        bytes.extend([0xff, 0x00].repeat(16));
+        bytes.extend([0xff, 0xd9]);
+        let mut decoder = decoder(bytes);
+        decoder.decode_headers().map_err(error)?;
+        // Only from here on: between the segments of a header strictness would refuse the padding of some cameras; among
+        // the pixels it is what makes broken data an error.
+        let options = (*decoder.options())
+            .jpeg_set_out_colorspace(self.colors)
+            .set_strict_mode(true);
+        decoder.set_options(options);
+        decoder.decode().map_err(error)
+    }
+
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         if self.pixels.is_none() {
-            self.pixels = Some((self.decoder.decode().map_err(error)?, 0));
+            self.pixels = Some((self.decode()?, 0));
         }
         if let Some((pixels, given)) = &mut self.pixels {
             let rows = pixels.get(*given..*given + buffer.len());
@@ -100,53 +132,34 @@ impl JpegReader {
     }
 }
 
-/// What the markers tell that the decoder does not.
-#[derive(Default)]
-struct Scan {
-    /// Whether an end marker follows the start of the scans. In compressed data `FF` is always followed by zero or a
-    /// restart marker, so `FF D9` can be nothing else. The decoder alone would fill what is missing with gray.
-    has_end: bool,
-    /// Pixels per metre, from the JFIF segment.
-    resolution: Option<(f64, f64)>,
+fn decoder(bytes: Vec<u8>) -> JpegDecoder<ZCursor<Vec<u8>>> {
+    let options = DecoderOptions::default()
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX));
+    JpegDecoder::new_with_options(ZCursor::new(bytes), options)
 }
 
-impl Scan {
-    fn of(bytes: &[u8]) -> Self {
-        let mut scan = Self::default();
-        let mut at = 2;
-        while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
-            if marker == 0xff {
-                at += 1;
-                continue;
-            }
-            if marker == 0xda {
-                break;
-            }
-            let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
-                return scan;
-            };
-            let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-            if marker == 0xe0 {
-                scan.resolution = bytes.get(at + 4..end).and_then(jfif_resolution);
-            }
-            at = end;
+/// Whether an end marker follows the start of the scans, `from` bytes into the file. In compressed data `FF` is always
+/// followed by zero or a restart marker, so `FF D9` can be nothing else. Looked for from the end, where it usually is;
+/// behind it phones append whole films.
+fn has_end(file: &mut File, from: u64, length: u64) -> Result<bool, FileError> {
+    const BLOCK: u64 = 1 << 16;
+    let mut end = length;
+    while end > from {
+        let start = end.saturating_sub(BLOCK).max(from);
+        let mut block = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        // One byte more, for a marker that the blocks' border cuts in two.
+        file.by_ref()
+            .take(end - start + 1)
+            .read_to_end(&mut block)
+            .map_err(|error| FileError::reading(&error))?;
+        if block.windows(2).any(|pair| pair == [0xff, 0xd9]) {
+            return Ok(true);
         }
-        let rest = bytes.get(at..).unwrap_or_default();
-        scan.has_end = rest.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
-        scan
+        end = start;
     }
-}
-
-/// Unit, then horizontal and vertical density, after name and version.
-fn jfif_resolution(segment: &[u8]) -> Option<(f64, f64)> {
-    let [unit, x1, x0, y1, y0] = *segment.strip_prefix(b"JFIF\0")?.get(2..)?.first_chunk::<5>()?;
-    let per_metre = match unit {
-        1 => 1.0 / 0.0254,
-        2 => 100.0,
-        _ => return None,
-    };
-    let [x, y] = [[x1, x0], [y1, y0]].map(|density| f64::from(u16::from_be_bytes(density)) * per_metre);
-    (x > 0.0 && y > 0.0).then_some((x, y))
+    Ok(false)
 }
 
 fn error(error: DecodeErrors) -> FileError {

@@ -1,6 +1,9 @@
 //! Writing JPEG (baseline): the encoder pulls rows, so it runs on a thread of its own behind a short queue.
 
 use std::cell::RefCell;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -14,10 +17,13 @@ use crate::{Channels, PixelFormat, Size};
 pub(super) struct JpegWriter {
     rows: Option<SyncSender<Vec<u8>>>,
     thread: Option<JoinHandle<Result<u64, FileError>>>,
+    given_up: Arc<AtomicBool>,
 }
 
 /// Batches of rows that may wait for the encoder.
 const QUEUE: usize = 2;
+/// Most bytes of EXIF that the one segment for it holds, beside its length and its name.
+pub(super) const MAX_EXIF: usize = 65_535 - 2 - 6;
 
 impl JpegWriter {
     pub(super) fn new(
@@ -33,14 +39,18 @@ impl JpegWriter {
             )));
         };
         let (sender, receiver) = sync_channel(QUEUE);
+        let given_up = Arc::new(AtomicBool::new(false));
         let rows = Rows {
             width,
             height,
             channels: format.channels,
+            given_up: Arc::clone(&given_up),
             source: RefCell::new(Source {
                 receiver,
                 batch: Vec::new(),
                 at: 0,
+                next: 0,
+                last: Vec::new(),
             }),
         };
         let options = options.clone();
@@ -49,6 +59,7 @@ impl JpegWriter {
         Ok(Self {
             rows: Some(sender),
             thread: Some(thread),
+            given_up,
         })
     }
 
@@ -77,6 +88,7 @@ impl JpegWriter {
 
 impl Drop for JpegWriter {
     fn drop(&mut self) {
+        self.given_up.store(true, Relaxed);
         self.rows = None;
         if let Some(thread) = self.thread.take() {
             // Nobody asks for the result of an image that was given up.
@@ -86,11 +98,15 @@ impl Drop for JpegWriter {
 }
 
 fn encode(
-    mut output: Output,
+    output: Output,
     options: &EncodeOptions,
     metadata: &Metadata,
     rows: Rows,
 ) -> Result<u64, FileError> {
+    let mut output = Abortable {
+        output,
+        given_up: Arc::clone(&rows.given_up),
+    };
     let mut encoder = jpeg_encoder::Encoder::new(&mut output, options.quality.clamp(1, 100));
     if let Some((x, y)) = metadata.resolution {
         let per_inch = |value: f64| (value * 0.0254).round().clamp(1.0, 65535.0) as u16;
@@ -106,7 +122,27 @@ fn encode(
         encoder.add_exif_metadata(exif).map_err(error)?;
     }
     encoder.encode_image(rows).map_err(error)?;
-    Ok(output.finish()?)
+    Ok(output.output.finish()?)
+}
+
+/// Fails once the image is given up: the encoder asks for rows without a way to say that none will come, but writes after
+/// every few.
+struct Abortable {
+    output: Output,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Write for Abortable {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.given_up.load(Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 fn error(error: EncodingError) -> FileError {
@@ -121,6 +157,7 @@ struct Rows {
     width: u16,
     height: u16,
     channels: Channels,
+    given_up: Arc<AtomicBool>,
     source: RefCell<Source>,
 }
 
@@ -128,6 +165,33 @@ struct Source {
     receiver: Receiver<Vec<u8>>,
     batch: Vec<u8>,
     at: usize,
+    /// Rows that came out of the queue.
+    next: u32,
+    /// The row before.
+    last: Vec<u8>,
+}
+
+impl Source {
+    /// Moves on to row `y`, which is the next or, below the image, the last once more: the encoder fills up its last
+    /// blocks with it.
+    fn advance(&mut self, y: u32, stride: usize, given_up: &AtomicBool) {
+        if y < self.next {
+            return;
+        }
+        if self.at >= self.batch.len() {
+            self.batch = self.receiver.recv().unwrap_or_else(|_| {
+                // Rows that never come belong to an image that was given up: its file is not used, so gray will do.
+                given_up.store(true, Relaxed);
+                vec![128; stride]
+            });
+            self.at = 0;
+        }
+        self.last.clear();
+        self.last
+            .extend_from_slice(&self.batch[self.at..self.at + stride]);
+        self.at += stride;
+        self.next += 1;
+    }
 }
 
 impl ImageBuffer for Rows {
@@ -147,16 +211,11 @@ impl ImageBuffer for Rows {
         self.height
     }
 
-    fn fill_buffers(&self, _: u16, buffers: &mut [Vec<u8>; 4]) {
+    fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
         let width = usize::from(self.width);
-        let stride = width * self.channels.count();
         let mut source = self.source.borrow_mut();
-        if source.at >= source.batch.len() {
-            // Rows that never come belong to an image that was given up: its file is not used, so gray will do.
-            source.batch = source.receiver.recv().unwrap_or_else(|_| vec![128; stride]);
-            source.at = 0;
-        }
-        let row = &source.batch[source.at..source.at + stride];
+        source.advance(y.into(), width * self.channels.count(), &self.given_up);
+        let row = &source.last[..];
         if self.channels == Channels::Gray {
             buffers[0].extend_from_slice(row);
         } else {
@@ -172,7 +231,6 @@ impl ImageBuffer for Rows {
                 cr: &mut cr[start..],
             });
         }
-        source.at += stride;
     }
 }
 

@@ -6,20 +6,29 @@
 //! - [`Encoder`] takes rows from top to bottom and writes the file.
 //! - [`apply_file`] does all of it: file in, recipe, file out.
 //!
-//! Each format has a file for reading and one for writing. Palettes and samples of less than 8 bit are expanded, CMYK
-//! becomes RGB; nothing else is converted.
+//! Each format has a file for reading and one for writing. PNG and TIFF are read in strips; JPEG, WebP and interlaced PNG are
+//! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. [`apply_file`] decides in `cut` how the result is cut.
+//!
+//! What is converted: palettes of PNG and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
+//! YCCK and YCbCr become RGB, white-is-zero is inverted, colour times alpha is divided again, and gray becomes RGB where WebP
+//! is written and read again. Depth is never reduced; what would lose something (extra bands, palettes of TIFF, floating
+//! point) is refused.
 
 mod apply;
+mod cut;
 mod decoder;
 mod encoder;
 mod error;
 mod exif;
 mod jpeg_read;
+mod jpeg_scan;
 mod jpeg_write;
 mod png_read;
 mod png_write;
+mod rows;
 mod scratch;
 mod splice;
+mod tiff_layout;
 mod tiff_read;
 mod tiff_write;
 mod webp;
@@ -32,7 +41,7 @@ pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
 pub use exif::Orientation;
 
-use crate::{Depth, PixelFormat, Size};
+use crate::{Depth, PixelFormat, Recipe, Size};
 
 /// What a file may ask for. Everything is checked against these before it is allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +105,9 @@ impl Limits {
         Ok(())
     }
 }
+
+/// What deflate can make of a byte at most, generously: beyond it a header does not belong to the data.
+const MAX_INFLATE_RATIO: u64 = 1040;
 
 /// Most pixels of a WebP that is written: the whole image is held in memory.
 const MAX_WEBP_PIXELS: u64 = 1 << 27;
@@ -171,6 +183,22 @@ impl FileKind {
     /// From the extension of a path.
     pub fn from_path(path: &Path) -> Option<Self> {
         Self::from_name(path.extension()?.to_str()?)
+    }
+
+    /// The format of a file to be written at `path`: what its extension says, or `otherwise` where it has none.
+    ///
+    /// # Errors
+    /// When the extension is that of no format that is written.
+    pub fn for_output(path: &Path, otherwise: Self) -> Result<Self, FileError> {
+        match path.extension() {
+            None => Ok(otherwise),
+            Some(extension) => extension.to_str().and_then(Self::from_name).ok_or_else(|| {
+                let extension = extension.to_string_lossy();
+                FileError::unsupported(format!(
+                    ".{extension} is no format that is written; name the output .png, .jpg, .tif or .webp"
+                ))
+            }),
+        }
     }
 
     /// From the first bytes of a file; twelve are enough.
@@ -256,7 +284,24 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata of the image after `recipe`: a gray result cannot keep a profile for colour, nor the other way round.
+    /// The metadata of the image after `recipe`, whose turns say what becomes of the resolution's two directions.
+    pub fn after(&self, recipe: &Recipe) -> Self {
+        let quarter_turns = recipe
+            .steps()
+            .iter()
+            .filter(|step| matches!(step.info().name, "rotate_90" | "rotate_270"))
+            .count();
+        let resolution = match self.resolution {
+            Some((x, y)) if quarter_turns % 2 == 1 => Some((y, x)),
+            other => other,
+        };
+        Self {
+            resolution,
+            ..self.clone()
+        }
+    }
+
+    /// The metadata of a result of that format: a gray one cannot keep a profile for colour, nor the other way round.
     pub fn for_format(&self, format: PixelFormat) -> Self {
         let fits = |icc: &Vec<u8>| match icc.get(16..20) {
             Some(b"GRAY") => format.channels.count() <= 2,

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::exif::{self, Orientation};
-use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use super::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 type Source = BufReader<File>;
@@ -18,9 +18,6 @@ pub(super) struct PngReader {
     whole: Option<(Vec<u8>, usize)>,
     interlaced: bool,
 }
-
-/// What deflate can make of a byte at most, generously: beyond it the header does not belong to the data.
-const MAX_INFLATE_RATIO: u64 = 1040;
 
 impl PngReader {
     pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
@@ -138,10 +135,7 @@ fn format((color, depth): (ColorType, BitDepth)) -> Result<PixelFormat, FileErro
 
 fn metadata(info: &png::Info<'_>, limits: &Limits) -> (Metadata, Orientation) {
     let small = |bytes: &[u8]| (bytes.len() <= limits.max_metadata_bytes).then(|| bytes.to_vec());
-    let mut exif = info.exif_metadata.as_deref().and_then(small);
-    let orientation = exif
-        .as_deref_mut()
-        .map_or(Orientation::Upright, exif::take_orientation);
+    let (orientation, exif) = exif::take_some(info.exif_metadata.as_deref().and_then(small));
     let resolution = info.pixel_dims.filter(|dims| dims.unit == png::Unit::Meter);
     let metadata = Metadata {
         icc: info.icc_profile.as_deref().and_then(small),

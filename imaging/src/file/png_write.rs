@@ -151,7 +151,7 @@ fn write_head(
         ],
     )?;
     if let Some(icc) = &metadata.icc {
-        let packed = fdeflate::compress_to_vec(icc);
+        let packed = splice::zlib(icc)?;
         write_chunk(output, b"iCCP", &[b"icc\0\0", &packed])?;
     }
     if let Some((x, y)) = metadata.resolution {

@@ -1,45 +1,49 @@
 //! Reading TIFF and BigTIFF: strips or tiles, 8 and 16 bit, a row of chunks at a time.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
+use tiff::TiffError;
 use tiff::decoder::ifd::Value;
-use tiff::decoder::{ChunkType, Decoder, DecodingResult};
-use tiff::tags::{PhotometricInterpretation, Tag};
-use tiff::{ColorType, TiffError};
+use tiff::decoder::{ChunkType, Decoder};
+use tiff::tags::{CompressionMethod, Tag, Type};
 
+use super::jpeg_scan::Head;
+use super::tiff_layout::Layout;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
-use crate::{Channels, Depth, PixelFormat, Size};
+use crate::{PixelFormat, Size};
 
 pub(super) struct TiffReader {
     decoder: Decoder<BufReader<File>>,
     size: Size,
+    format: PixelFormat,
     chunk: Size,
     layout: Layout,
+    packing: Packing,
     stride: usize,
     /// Decoded rows that have not been given out.
     rows: Vec<u8>,
     given: usize,
     next_chunk_row: u32,
+    /// The tile, or the strip that has to be converted.
+    stored: Vec<u8>,
+    has_exif: bool,
 }
 
-/// How stored pixels become pixels of a [`PixelFormat`].
-enum Layout {
-    /// As they are.
-    Plain { samples: usize, associated_alpha: bool },
-    /// Through a palette of RGB.
-    Palette(Vec<[u8; 3]>),
-    /// Ink to light.
-    Cmyk { sixteen: bool },
+/// How the chunks lie in the file.
+struct Packing {
+    method: CompressionMethod,
+    offsets: Vec<u64>,
+    lengths: Vec<u64>,
+    file_length: u64,
 }
 
 impl TiffReader {
-    pub(super) fn open(file: File, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let mut decoder = Decoder::new(BufReader::with_capacity(1 << 16, file)).map_err(error)?;
         let (width, height) = decoder.dimensions().map_err(error)?;
         let size = Size::new(width, height);
         limits.check_size(size)?;
-        let color = decoder.colortype().map_err(error)?;
         if decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
             .map_err(error)?
@@ -47,37 +51,35 @@ impl TiffReader {
         {
             return Err(unsupported("its colour channels are stored apart (planar)"));
         }
-        let (format, layout) = layout(&mut decoder, color)?;
-        let (chunk_width, chunk_height) = decoder.chunk_dimensions();
-        // A strip may claim to be taller than the image; a tile at the edge is stored in full.
+        let (format, layout) = Layout::of(&mut decoder)?;
         let tiled = decoder.get_chunk_type() == ChunkType::Tile;
-        let chunk = Size::new(
-            chunk_width,
-            if tiled {
-                chunk_height
-            } else {
-                chunk_height.min(height)
-            },
-        );
+        let (chunk_width, mut chunk_height) = decoder.chunk_dimensions();
+        if !tiled {
+            // A strip may claim to be taller than the image; a tile at the edge is stored in full.
+            chunk_height = chunk_height.min(height);
+        }
+        let chunk = Size::new(chunk_width, chunk_height);
         if chunk.is_empty() {
             return Err(FileError::damaged("its strips or tiles are empty"));
         }
         // A row of tiles or a strip is held in memory.
         let held = Size::new(width.max(chunk.width), chunk.height);
         limits.check_unstreamed(held, "a TIFF whose strips or tiles are this large")?;
-        let mut bounds = tiff::decoder::Limits::default();
-        let chunk_bytes = held.pixels().saturating_mul(8);
-        bounds.decoding_buffer_size = usize::try_from(chunk_bytes).unwrap_or(usize::MAX);
-        // What cannot be compressed grows: packed noise is longer than the pixels.
-        bounds.intermediate_buffer_size = bounds.decoding_buffer_size.saturating_mul(2);
-        bounds.ifd_value_size = limits.max_metadata_bytes.max(1 << 20);
-        let mut decoder = decoder.with_limits(bounds);
+        let packing = Packing::of(&mut decoder, tiled, length)?;
+        // The decoder holds tags to the limit of its buffer: metadata comes first, since a strip may be smaller.
         let metadata = metadata(&mut decoder, limits);
         let orientation = decoder
             .find_tag_unsigned::<u16>(Tag::Orientation)
             .ok()
             .flatten()
             .unwrap_or(1);
+        let has_exif = decoder.image_ifd().directory().contains(Tag::ExifDirectory);
+        let mut bounds = tiff::decoder::Limits::default();
+        let chunk_bytes = held.pixels().saturating_mul(8);
+        bounds.decoding_buffer_size = usize::try_from(chunk_bytes).unwrap_or(usize::MAX);
+        // What cannot be compressed grows: packed noise is longer than the pixels.
+        bounds.intermediate_buffer_size = bounds.decoding_buffer_size.saturating_mul(2).max(1 << 16);
+        let decoder = decoder.with_limits(bounds);
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: size,
@@ -89,14 +91,23 @@ impl TiffReader {
         let reader = Self {
             decoder,
             size,
+            format,
             chunk,
             layout,
+            packing,
             stride,
             rows: Vec::new(),
             given: 0,
             next_chunk_row: 0,
+            stored: Vec::new(),
+            has_exif,
         };
         Ok((info, reader))
+    }
+
+    /// Whether there is a directory of EXIF.
+    pub(super) fn has_exif(&self) -> bool {
+        self.has_exif
     }
 
     /// Fills `buffer` with the next rows.
@@ -121,21 +132,32 @@ impl TiffReader {
         }
         let height = self.chunk.height.min(self.size.height - top) as usize;
         let across = self.size.width.div_ceil(self.chunk.width);
-        self.rows.clear();
-        self.rows.resize(self.stride * height, 0);
+        resize(&mut self.rows, self.stride * height);
         self.given = 0;
-        let pixel = self.stride / self.size.width as usize;
+        let pixel = self.format.bytes_per_pixel();
+        let stored_pixel = self.layout.stored_bytes(self.format);
         for column in 0..across {
             let index = self.next_chunk_row.saturating_mul(across).saturating_add(column);
             let left = (column * self.chunk.width) as usize;
             let width = (self.chunk.width as usize).min(self.size.width as usize - left);
-            let bytes = bytes(self.decoder.read_chunk(index).map_err(error)?)?;
-            let pixels = self.layout.convert(bytes)?;
-            if pixels.len() < width * pixel * height {
-                return Err(FileError::damaged("a strip or tile is too short"));
+            let stored = width * stored_pixel * height;
+            self.packing
+                .check(self.decoder.inner(), index, stored as u64, self.chunk)?;
+            if across == 1 && matches!(self.layout, Layout::Plain) {
+                self.decoder
+                    .read_chunk_bytes(index, &mut self.rows)
+                    .map_err(error)?;
+                to_little_endian(&mut self.rows, self.format);
+                continue;
             }
-            for (y, row) in pixels.chunks_exact(width * pixel).take(height).enumerate() {
-                self.rows[y * self.stride + left * pixel..][..row.len()].copy_from_slice(row);
+            resize(&mut self.stored, stored);
+            self.decoder
+                .read_chunk_bytes(index, &mut self.stored)
+                .map_err(error)?;
+            to_little_endian(&mut self.stored, self.format);
+            for (y, row) in self.stored.chunks_exact(width * stored_pixel).enumerate() {
+                let to = &mut self.rows[y * self.stride + left * pixel..][..width * pixel];
+                self.layout.convert(row, to);
             }
         }
         self.next_chunk_row += 1;
@@ -143,146 +165,99 @@ impl TiffReader {
     }
 }
 
-impl Layout {
-    fn convert(&self, bytes: Vec<u8>) -> Result<Vec<u8>, FileError> {
-        match self {
-            Self::Plain {
-                associated_alpha: false,
-                ..
-            } => Ok(bytes),
-            Self::Plain {
-                samples,
-                associated_alpha: true,
-            } => Ok(unassociate(bytes, *samples)),
-            Self::Palette(colours) => {
-                let colour = |index: u8| colours.get(usize::from(index)).copied();
-                let missing = || FileError::damaged("a pixel has a colour that is not in the palette");
-                let mut out = Vec::with_capacity(bytes.len() * 3);
-                for index in bytes {
-                    out.extend(colour(index).ok_or_else(missing)?);
+impl Packing {
+    fn of(decoder: &mut Decoder<BufReader<File>>, tiled: bool, file_length: u64) -> Result<Self, FileError> {
+        let (offsets, lengths) = if tiled {
+            (Tag::TileOffsets, Tag::TileByteCounts)
+        } else {
+            (Tag::StripOffsets, Tag::StripByteCounts)
+        };
+        let mut list = |tag| {
+            let values = decoder.find_tag_unsigned_vec::<u64>(tag).map_err(error)?;
+            Ok::<_, FileError>(values.unwrap_or_default())
+        };
+        let (offsets, lengths) = (list(offsets)?, list(lengths)?);
+        let method = decoder
+            .find_tag_unsigned::<u16>(Tag::Compression)
+            .map_err(error)?;
+        Ok(Self {
+            method: CompressionMethod::from_u16_exhaustive(method.unwrap_or(1)),
+            offsets,
+            lengths,
+            file_length,
+        })
+    }
+
+    /// Refuses a chunk whose data cannot be that of `pixels` bytes, before memory is touched for them.
+    fn check(
+        &self,
+        file: &mut BufReader<File>,
+        index: u32,
+        pixels: u64,
+        chunk: Size,
+    ) -> Result<(), FileError> {
+        let at = |list: &[u64]| list.get(index as usize).copied().unwrap_or(0);
+        let offset = at(&self.offsets);
+        let left = self.file_length.saturating_sub(offset);
+        let length = left.min(at(&self.lengths));
+        // The most that each can make of a byte.
+        let possible = match self.method {
+            // The length of what is not packed follows from the size; some writers leave it out.
+            CompressionMethod::None => left,
+            // Two bytes repeat one up to 128 times.
+            CompressionMethod::PackBits => length.saturating_mul(64),
+            // A code of 12 bits stands for a string as long as the table has entries.
+            CompressionMethod::LZW => length.saturating_mul(2731),
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => {
+                length.saturating_mul(super::MAX_INFLATE_RATIO)
+            }
+            CompressionMethod::ModernJPEG => {
+                file.seek(SeekFrom::Start(offset))
+                    .map_err(|error| FileError::reading(&error))?;
+                let frame = Head::read(file.take(length), 1 << 20)?.frame;
+                // The decoder makes room for what the frame says.
+                if frame.size.width > chunk.width.next_multiple_of(16)
+                    || frame.size.height > chunk.height.next_multiple_of(16)
+                    || frame.least_bytes() > length
+                {
+                    return Err(FileError::damaged(
+                        "a JPEG in it has not the size of its strip or tile",
+                    ));
                 }
-                Ok(out)
+                pixels
             }
-            Self::Cmyk { sixteen: false } => {
-                let light = |ink: u8, black: u8| {
-                    let product = (255 - u32::from(ink)) * (255 - u32::from(black));
-                    ((product + 127) / 255) as u8
-                };
-                Ok(bytes
-                    .chunks_exact(4)
-                    .flat_map(|p| [light(p[0], p[3]), light(p[1], p[3]), light(p[2], p[3])])
-                    .collect())
-            }
-            Self::Cmyk { sixteen: true } => {
-                let sample = |pixel: &[u8], channel: usize| {
-                    u64::from(u16::from_le_bytes([pixel[2 * channel], pixel[2 * channel + 1]]))
-                };
-                let light = |pixel: &[u8], channel: usize| {
-                    let product = (65535 - sample(pixel, channel)) * (65535 - sample(pixel, 3));
-                    (((product + 32767) / 65535) as u16).to_le_bytes()
-                };
-                Ok(bytes
-                    .chunks_exact(8)
-                    .flat_map(|p| [0, 1, 2].map(|channel| light(p, channel)).concat())
-                    .collect())
-            }
-        }
-    }
-}
-
-/// Colour that was stored times alpha, divided again; 8 bit.
-fn unassociate(mut bytes: Vec<u8>, samples: usize) -> Vec<u8> {
-    for pixel in bytes.chunks_exact_mut(samples) {
-        let alpha = u32::from(pixel[samples - 1]);
-        for sample in &mut pixel[..samples - 1] {
-            let straight = (u32::from(*sample) * 255 + alpha / 2)
-                .checked_div(alpha)
-                .unwrap_or(0);
-            *sample = straight.min(255) as u8;
-        }
-    }
-    bytes
-}
-
-fn layout(
-    decoder: &mut Decoder<BufReader<File>>,
-    color: ColorType,
-) -> Result<(PixelFormat, Layout), FileError> {
-    let plain = |channels: Channels, depth: Depth| {
-        let samples = channels.count();
-        (
-            PixelFormat { channels, depth },
-            Layout::Plain {
-                samples,
-                associated_alpha: false,
-            },
-        )
-    };
-    let depth = match color.bit_depth() {
-        8 => Depth::Eight,
-        16 => Depth::Sixteen,
-        bits => {
-            return Err(unsupported(&format!(
-                "it has {bits} bits in a sample; 8 and 16 are read"
+            // Refused by the decoder.
+            _ => pixels,
+        };
+        if possible < pixels {
+            return Err(FileError::damaged(format!(
+                "a strip or tile of {pixels} bytes cannot be packed into {length}; send the whole file"
             )));
         }
-    };
-    let (format, mut layout) = match color {
-        ColorType::Gray(_) => plain(Channels::Gray, depth),
-        // Gray with one more sample; an image of two colours would be the only other thing that it could be.
-        ColorType::GrayA(_) | ColorType::Multiband { num_samples: 2, .. } => {
-            plain(Channels::GrayAlpha, depth)
-        }
-        ColorType::RGB(_) => plain(Channels::Rgb, depth),
-        ColorType::RGBA(_) => plain(Channels::Rgba, depth),
-        ColorType::CMYK(_) => {
-            let format = PixelFormat {
-                channels: Channels::Rgb,
-                depth,
-            };
-            (
-                format,
-                Layout::Cmyk {
-                    sixteen: depth == Depth::Sixteen,
-                },
-            )
-        }
-        ColorType::Palette(8) => (PixelFormat::RGB8, Layout::Palette(palette(decoder)?)),
-        other => return Err(unsupported(&format!("its colours are {other:?}"))),
-    };
-    let extra = decoder
-        .find_tag_unsigned_vec::<u16>(Tag::ExtraSamples)
-        .map_err(error)?
-        .unwrap_or_default();
-    if let Layout::Plain { associated_alpha, .. } = &mut layout
-        && format.channels.has_alpha()
-        && extra.first() == Some(&1)
-    {
-        if depth == Depth::Sixteen {
-            return Err(unsupported("its colours are stored times alpha in 16 bit"));
-        }
-        *associated_alpha = true;
+        Ok(())
     }
-    let photometric = decoder
-        .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
-        .map_err(error)?;
-    if photometric == Some(PhotometricInterpretation::CMYK.to_u16()) && extra.len() > 1 {
-        return Err(unsupported("it has more than four inks"));
-    }
-    Ok((format, layout))
 }
 
-/// The colour map: all reds, then all greens, then all blues, 16 bit each.
-fn palette(decoder: &mut Decoder<BufReader<File>>) -> Result<Vec<[u8; 3]>, FileError> {
-    let map = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(error)?;
-    let count = map.len() / 3;
-    Ok((0..count)
-        .map(|index| [0, 1, 2].map(|channel| (map[channel * count + index] >> 8) as u8))
-        .collect())
+/// Makes a buffer that long for data that fills it. Fresh memory from the system is zero without being touched, so data
+/// that turns out to be damaged at once has cost nothing.
+fn resize(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = vec![0; length];
+    }
+    buffer.resize(length, 0);
 }
 
+/// The decoder gives samples in the order of the machine; rasters are little endian.
+fn to_little_endian(bytes: &mut [u8], format: PixelFormat) {
+    if cfg!(target_endian = "big") && format.depth == crate::Depth::Sixteen {
+        for sample in bytes.chunks_exact_mut(2) {
+            sample.swap(0, 1);
+        }
+    }
+}
+
+/// What carries over.
 fn metadata(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Metadata {
-    let icc = decoder.get_tag_u8_vec(Tag::IccProfile).ok();
     let per_metre = match decoder
         .find_tag_unsigned::<u16>(Tag::ResolutionUnit)
         .ok()
@@ -299,29 +274,33 @@ fn metadata(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Metadata
         }
         _ => None,
     };
-    let resolution = axis(Tag::XResolution).zip(axis(Tag::YResolution));
     Metadata {
-        icc: icc.filter(|icc| icc.len() <= limits.max_metadata_bytes),
-        resolution,
+        resolution: axis(Tag::XResolution).zip(axis(Tag::YResolution)),
+        icc: profile(decoder, limits),
         exif: None,
     }
 }
 
-fn bytes(result: DecodingResult) -> Result<Vec<u8>, FileError> {
-    match result {
-        DecodingResult::U8(bytes) => Ok(bytes),
-        DecodingResult::U16(samples) => Ok(samples.into_iter().flat_map(u16::to_le_bytes).collect()),
-        _ => Err(unsupported("its samples are not unsigned whole numbers")),
+/// The colour profile, read as the bytes that it is: as a list of values it would take many times the memory.
+fn profile(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Option<Vec<u8>> {
+    let mut directory = decoder.image_ifd();
+    let entry = directory.find_entry(Tag::IccProfile)?;
+    let length = usize::try_from(entry.count()).ok()?;
+    if length > limits.max_metadata_bytes || !matches!(entry.field_type(), Type::BYTE | Type::UNDEFINED) {
+        return None;
     }
+    let mut icc = vec![0; length];
+    let read = directory.find_tag_bytes(Tag::IccProfile, &mut icc, 0).ok()??;
+    (read == length).then_some(icc)
 }
 
-fn unsupported(what: &str) -> FileError {
+pub(super) fn unsupported(what: &str) -> FileError {
     FileError::unsupported(format!(
         "this kind of TIFF is not read: {what}; save it as RGB or gray, 8 or 16 bit"
     ))
 }
 
-fn error(error: TiffError) -> FileError {
+pub(super) fn error(error: TiffError) -> FileError {
     match error {
         TiffError::IoError(error) => FileError::reading(&error),
         TiffError::UnsupportedError(error) => unsupported(&error.to_string()),

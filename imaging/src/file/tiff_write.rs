@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use super::encoder::Output;
-use super::{FileError, Metadata};
+use super::splice;
+use super::{EncodeOptions, FileError, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Side of a tile.
 const TILE: usize = 256;
-/// Raw bytes from which on the file is a BigTIFF: what deflate cannot shrink must fit below 4 GiB too.
-const BIG: u64 = 3_900_000_000;
+/// Most raw bytes, padding of the tiles included, of a file that is not a BigTIFF: what deflate cannot shrink must fit
+/// below 4 GiB with its headers and the directory. A tile that would grow is stored, 5 bytes more in each 64 KiB.
+const MAX_CLASSIC: u64 = 4_000_000_000;
 
 pub(super) struct TiffWriter {
     output: Output,
@@ -28,12 +30,15 @@ pub(super) struct TiffWriter {
 impl TiffWriter {
     pub(super) fn new(
         mut output: Output,
+        options: &EncodeOptions,
         size: Size,
         format: PixelFormat,
         metadata: &Metadata,
     ) -> Result<Self, FileError> {
         let stride = size.width as usize * format.bytes_per_pixel();
-        let big = stride as u64 * u64::from(size.height) > BIG;
+        let side = |length: u32| u64::from(length).next_multiple_of(TILE as u64);
+        let raw = side(size.width) * side(size.height) * format.bytes_per_pixel() as u64;
+        let big = options.big_tiff || raw > MAX_CLASSIC;
         // The offset of the directory, at the end of the header, is filled in last.
         let header: &[u8] = if big {
             b"II\x2b\0\x08\0\0\0\0\0\0\0\0\0\0\0"
@@ -80,7 +85,7 @@ impl TiffWriter {
                 to[..width * pixel].copy_from_slice(&from[left * pixel..(left + width) * pixel]);
                 differences(to, self.format);
             }
-            let packed = fdeflate::compress_to_vec(&tile);
+            let packed = splice::zlib(&tile)?;
             self.tiles.push((self.position, packed.len() as u64));
             self.put(&packed)?;
         }

@@ -6,7 +6,7 @@ use std::io::BufReader;
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 
 use super::encoder::Output;
-use super::exif::{self, Orientation};
+use super::exif;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{Channels, PixelFormat, Size};
 
@@ -25,10 +25,8 @@ impl WebPReader {
         limits.check_unstreamed(size, "a WebP")?;
         decoder.set_memory_limit(limits.max_metadata_bytes);
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
-        let mut exif = decoder.exif_metadata().map_err(reading)?.filter(small);
-        let orientation = exif
-            .as_deref_mut()
-            .map_or(Orientation::Upright, exif::take_orientation);
+        let exif = decoder.exif_metadata().map_err(reading)?.filter(small);
+        let (orientation, exif) = exif::take_some(exif);
         let icc = decoder.icc_profile().map_err(reading)?.filter(small);
         let format = if decoder.has_alpha() {
             PixelFormat::RGBA8
