@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::config::{BrokerConfig, FsyncPolicy};
 use crate::connection;
 use crate::error::BrokerError;
+use crate::files::{read_json_or_none, write_json};
 use crate::groups::coordinator::Coordinator;
 use crate::groups::offsets::Offsets;
-use crate::log::checkpoint::{read_json, write_json};
 use crate::producer_ids::ProducerIds;
 use crate::topics::Registry;
 
@@ -83,7 +83,7 @@ impl Broker {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let identity = config.data_dir.join("broker.json");
-        let cluster_id = match read_json::<Identity>(&identity) {
+        let cluster_id = match read_json_or_none::<Identity>(&identity) {
             Some(identity) => identity.cluster_id,
             None => {
                 let cluster_id = Uuid::new_v4().simple().to_string();
@@ -101,7 +101,7 @@ impl Broker {
             Registry::open(&config.data_dir, config.topic_defaults.clone(), config.fsync).map_err(failed)?;
         let offsets = Offsets::open(&config.data_dir, config.fsync).map_err(failed)?;
         let groups = Coordinator::new(offsets, config.initial_rebalance_delay, config.session_timeout);
-        let producer_ids = ProducerIds::open(&config.data_dir);
+        let producer_ids = ProducerIds::open(&config.data_dir).map_err(failed)?;
         let request_memory = Semaphore::new((config.request_memory_bytes / 1024).max(1));
         let closing = watch::Sender::new(false);
         let shared = Shared {

@@ -18,6 +18,13 @@ pub enum FsyncPolicy {
     Always,
 }
 
+impl FsyncPolicy {
+    /// Whether anything is promised for a power failure. Then the names of new files are given to the disk as well.
+    pub fn outlasts_power(self) -> bool {
+        self != Self::System
+    }
+}
+
 impl std::str::FromStr for FsyncPolicy {
     type Err = String;
 

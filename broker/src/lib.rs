@@ -12,7 +12,7 @@
 //! - [`topics`]: the topics and their settings.
 //! - [`log`]: the log of a partition: segments, indexes, recovery, retention.
 //! - [`groups`]: consumer groups and committed offsets.
-//! - [`journal`], [`producer_ids`]: small things that must survive.
+//! - [`files`], [`journal`], [`producer_ids`]: small things that must survive.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), azulejo_broker::BrokerError> {
@@ -28,6 +28,7 @@ pub mod broker;
 pub mod config;
 pub mod connection;
 pub mod error;
+pub mod files;
 pub mod groups;
 pub mod handlers;
 pub mod journal;

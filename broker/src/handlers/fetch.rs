@@ -174,6 +174,7 @@ fn empty(index: i32) -> PartitionData {
 fn read_error(error: &ReadError) -> ResponseError {
     match error {
         ReadError::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
+        ReadError::Deleted => ResponseError::UnknownTopicOrPartition,
         ReadError::Storage(error) => {
             tracing::error!(%error, "cannot read a log");
             ResponseError::KafkaStorageError

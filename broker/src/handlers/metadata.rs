@@ -62,7 +62,7 @@ fn find(context: &Context<'_>, wanted: &MetadataRequestTopic, may_create: bool) 
     if let Some(topic) = shared.topics.get(name) {
         return describe(&topic);
     }
-    if !crate::topics::registry::is_valid_name(name) {
+    if !crate::topics::topic::is_valid_name(name) {
         return missing(ResponseError::InvalidTopicException);
     }
     if !(may_create && shared.config.auto_create_topics) {
