@@ -99,7 +99,8 @@ impl Broker {
         };
         let topics =
             Registry::open(&config.data_dir, config.topic_defaults.clone(), config.fsync).map_err(failed)?;
-        let offsets = Offsets::open(&config.data_dir, config.fsync).map_err(failed)?;
+        let offsets = Offsets::open(&config.data_dir, config.fsync, now_ms()).map_err(failed)?;
+        offsets.forget_topics_unless(|topic| topics.get(topic).is_some());
         let groups = Coordinator::new(offsets, config.initial_rebalance_delay, config.session_timeout);
         let producer_ids = ProducerIds::open(&config.data_dir).map_err(failed)?;
         let request_memory = Semaphore::new((config.request_memory_bytes / 1024).max(1));
@@ -238,6 +239,9 @@ fn maintain_once(shared: &Shared) {
     }
     if flush && let Err(error) = shared.groups.offsets().sync() {
         tracing::error!(%error, "cannot give committed offsets to the disk");
+    }
+    if let Err(error) = shared.groups.expire(shared.config.offsets_retention) {
+        tracing::error!(%error, "cannot forget groups that are not used any more");
     }
 }
 

@@ -73,6 +73,8 @@ pub struct BrokerConfig {
     pub initial_rebalance_delay: Duration,
     /// Shortest and longest session time-out that a group member may ask for.
     pub session_timeout: (Duration, Duration),
+    /// A group that has no members and commits nothing for so long is forgotten, with its positions.
+    pub offsets_retention: Duration,
     /// How often segments are rolled by age, deleted by retention and given to the disk.
     pub maintenance_interval: Duration,
 }
@@ -93,6 +95,7 @@ impl BrokerConfig {
             idle_timeout: Duration::from_secs(600),
             initial_rebalance_delay: Duration::from_millis(100),
             session_timeout: (Duration::from_millis(1000), Duration::from_secs(1800)),
+            offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             maintenance_interval: Duration::from_secs(1),
         }
     }

@@ -137,6 +137,11 @@ fn broker_values(config: &BrokerConfig) -> Vec<(&'static str, Kind, String)> {
         ),
         ("max.connections", Kind::Int, config.max_connections.to_string()),
         (
+            "offsets.retention.minutes",
+            Kind::Int,
+            (config.offsets_retention.as_secs() / 60).to_string(),
+        ),
+        (
             "message.max.bytes",
             Kind::Int,
             config.topic_defaults.max_message_bytes.to_string(),

@@ -1,5 +1,7 @@
 //! Committed offsets: OffsetCommit, OffsetFetch.
 
+use std::collections::BTreeMap;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -29,7 +31,8 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
         instance,
         body.generation_id_or_member_epoch,
     );
-    let mut accepted = Vec::new();
+    // By partition: one that is named twice gets the last position, as it would in two commits.
+    let mut accepted = BTreeMap::new();
     let mut topics = Vec::with_capacity(body.topics.len());
     for topic in &body.topics {
         let known = context.shared.topics.get(&topic.name);
@@ -53,7 +56,7 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
                     leader_epoch: partition.committed_leader_epoch,
                     metadata: metadata.to_owned(),
                 };
-                accepted.push((topic.name.to_string(), partition.partition_index, committed));
+                accepted.insert((topic.name.to_string(), partition.partition_index), committed);
             }
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
@@ -66,7 +69,9 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
                 .with_partitions(partitions),
         );
     }
-    if let Err(error) = blocking(|| groups.commit(&body.group_id, accepted)) {
+    let accepted = accepted.into_iter();
+    let accepted = accepted.map(|((topic, partition), committed)| (topic, partition, committed));
+    if let Err(error) = blocking(|| groups.commit(&body.group_id, accepted.collect())) {
         tracing::error!(group = %body.group_id.as_str(), %error, "cannot keep committed offsets");
         for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             if partition.error_code == 0 {
