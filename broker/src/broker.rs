@@ -39,7 +39,7 @@ pub struct Shared {
     pub groups: Coordinator,
     /// Ids of idempotent producers.
     pub producer_ids: ProducerIds,
-    /// Kibibytes of requests that may still be taken into memory.
+    /// Kibibytes of large requests that may still be taken into memory.
     pub request_memory: Semaphore,
     closing: watch::Sender<bool>,
     /// Released when the last owner goes, also if the process is killed.

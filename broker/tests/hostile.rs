@@ -249,3 +249,40 @@ fn more_requests_than_memory_wait_their_turn() {
         }
     });
 }
+
+#[test]
+fn a_name_that_is_repeated_is_answered_once() {
+    let broker = broker();
+    let mut client = Client::connect(broker.running.address());
+    let topic = create_topics_request::CreatableTopic::default()
+        .with_name(TopicName(text("t")))
+        .with_num_partitions(12)
+        .with_replication_factor(1);
+    client.call(&CreateTopicsRequest::default().with_topics(vec![topic]), 7);
+    let wanted = metadata_request::MetadataRequestTopic::default().with_name(Some(TopicName(text("t"))));
+    let request = MetadataRequest::default().with_topics(Some(vec![wanted; 20_000]));
+    assert_eq!(client.call(&request, 1).topics.len(), 1);
+
+    let resource = describe_configs_request::DescribeConfigsResource::default()
+        .with_resource_type(2)
+        .with_resource_name(text("t"))
+        .with_configuration_keys(None);
+    let request = DescribeConfigsRequest::default().with_resources(vec![resource; 20_000]);
+    assert_eq!(client.call(&request, 1).results.len(), 1);
+
+    let request = DescribeGroupsRequest::default().with_groups(vec![GroupId(text("g")); 20_000]);
+    assert_eq!(client.call(&request, 5).groups.len(), 1);
+
+    let topic = offset_fetch_request::OffsetFetchRequestTopics::default()
+        .with_name(TopicName(text("t")))
+        .with_partition_indexes(vec![0; 5_000]);
+    let group = offset_fetch_request::OffsetFetchRequestGroup::default()
+        .with_group_id(GroupId(text("g")))
+        .with_topics(Some(vec![topic]));
+    let request = OffsetFetchRequest::default().with_groups(vec![group; 3]);
+    let groups = client.call(&request, 8).groups;
+    assert_eq!((groups.len(), groups[0].topics[0].partitions.len()), (1, 1));
+
+    let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![text("g"); 20_000]);
+    assert_eq!(client.call(&request, 4).coordinators.len(), 1);
+}
