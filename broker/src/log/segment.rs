@@ -144,7 +144,7 @@ impl Segment {
                 return Ok(false);
             };
             let expected = next_offset.unwrap_or(self.base_offset + i64::from(entry.relative_offset));
-            if header.base_offset < expected || (next_offset.is_none() && header.base_offset != expected) {
+            if header.base_offset != expected {
                 return Ok(false);
             }
             next_offset = Some(header.next_offset());
