@@ -11,7 +11,7 @@ use crate::topics::settings::TopicSettings;
 pub enum FsyncPolicy {
     /// The operating system decides. A power failure can cost what was acknowledged in the last half minute or so.
     System,
-    /// At this interval. A power failure can cost what was acknowledged within it.
+    /// At this interval. A power failure can cost what was acknowledged within it and while the disk was flushed.
     Interval(Duration),
     /// Before each acknowledgement. A power failure costs nothing that was acknowledged, if the disk tells the truth;
     /// producing is as slow as the disk's flushes.
