@@ -1,5 +1,10 @@
 //! Conformance of the broker: killed in mid-traffic, again and again, it loses nothing that it has acknowledged.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -3,6 +3,11 @@
 //! What takes long or is no test, with 5 GB and the speed as librdkafka sees it, is run with `cargo test --release -p azulejo-end2end --test broker_measure -- --ignored --nocapture`,
 //! or against Apache Kafka with `AZULEJO_CONFORMANCE_KAFKA=HOST:PORT` in front.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};

@@ -1,7 +1,5 @@
 //! The program `azulejo-broker`: what its options do, and what it says.
 
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-
 use anyhow::{Context as _, Result};
 use azulejo_end2end::Program;
 use azulejo_end2end::kafka_broker::BrokerProcess;
