@@ -1,7 +1,7 @@
 //! One client: frames in, frames out.
 //!
 //! Requests of a connection are handled one after the other, as Kafka does, so answers are in order. How frames are
-//! taken is in [`crate::frame`], how answers go out in [`crate::answer`].
+//! taken is in `frame`, how answers go out in `answer`.
 
 use std::io;
 use std::net::SocketAddr;

@@ -6,7 +6,7 @@
 //! # Tour
 //! - [`broker`]: [`Broker`], the whole: open, serve, shut down.
 //! - [`config`]: its settings.
-//! - [`connection`]: one client: frames in ([`frame`]), frames out ([`answer`]), bounded in size.
+//! - [`connection`]: one client: frames in (`frame`), frames out (`answer`), bounded in size.
 //! - [`handlers`]: one file per kind of request.
 //! - [`wire`]: between bytes and messages, around the codec of the `kafka-protocol` crate.
 //! - [`topics`]: the topics and their settings.
