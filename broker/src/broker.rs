@@ -13,9 +13,9 @@ use uuid::Uuid;
 use crate::config::{BrokerConfig, FsyncPolicy};
 use crate::connection;
 use crate::error::BrokerError;
+use crate::files::{read_json_or_none, write_json};
 use crate::groups::coordinator::Coordinator;
 use crate::groups::offsets::Offsets;
-use crate::log::checkpoint::{read_json, write_json};
 use crate::producer_ids::ProducerIds;
 use crate::topics::Registry;
 
@@ -39,7 +39,7 @@ pub struct Shared {
     pub groups: Coordinator,
     /// Ids of idempotent producers.
     pub producer_ids: ProducerIds,
-    /// Kibibytes of requests that may still be taken into memory.
+    /// Kibibytes of large requests that may still be taken into memory.
     pub request_memory: Semaphore,
     closing: watch::Sender<bool>,
     /// Released when the last owner goes, also if the process is killed.
@@ -83,7 +83,7 @@ impl Broker {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let identity = config.data_dir.join("broker.json");
-        let cluster_id = match read_json::<Identity>(&identity) {
+        let cluster_id = match read_json_or_none::<Identity>(&identity) {
             Some(identity) => identity.cluster_id,
             None => {
                 let cluster_id = Uuid::new_v4().simple().to_string();
@@ -99,9 +99,10 @@ impl Broker {
         };
         let topics =
             Registry::open(&config.data_dir, config.topic_defaults.clone(), config.fsync).map_err(failed)?;
-        let offsets = Offsets::open(&config.data_dir, config.fsync).map_err(failed)?;
+        let offsets = Offsets::open(&config.data_dir, config.fsync, now_ms()).map_err(failed)?;
+        offsets.forget_topics_unless(|topic| topics.get(topic).is_some());
         let groups = Coordinator::new(offsets, config.initial_rebalance_delay, config.session_timeout);
-        let producer_ids = ProducerIds::open(&config.data_dir);
+        let producer_ids = ProducerIds::open(&config.data_dir).map_err(failed)?;
         let request_memory = Semaphore::new((config.request_memory_bytes / 1024).max(1));
         let closing = watch::Sender::new(false);
         let shared = Shared {
@@ -238,6 +239,9 @@ fn maintain_once(shared: &Shared) {
     }
     if flush && let Err(error) = shared.groups.offsets().sync() {
         tracing::error!(%error, "cannot give committed offsets to the disk");
+    }
+    if let Err(error) = shared.groups.expire(shared.config.offsets_retention) {
+        tracing::error!(%error, "cannot forget groups that are not used any more");
     }
 }
 

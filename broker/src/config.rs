@@ -11,11 +11,18 @@ use crate::topics::settings::TopicSettings;
 pub enum FsyncPolicy {
     /// The operating system decides. A power failure can cost what was acknowledged in the last half minute or so.
     System,
-    /// At this interval. A power failure can cost what was acknowledged within it.
+    /// At this interval. A power failure can cost what was acknowledged within it and while the disk was flushed.
     Interval(Duration),
     /// Before each acknowledgement. A power failure costs nothing that was acknowledged, if the disk tells the truth;
     /// producing is as slow as the disk's flushes.
     Always,
+}
+
+impl FsyncPolicy {
+    /// Whether anything is promised for a power failure. Then the names of new files are given to the disk as well.
+    pub fn outlasts_power(self) -> bool {
+        self != Self::System
+    }
 }
 
 impl std::str::FromStr for FsyncPolicy {
@@ -56,16 +63,22 @@ pub struct BrokerConfig {
     pub topic_defaults: TopicSettings,
     /// Largest request, bytes.
     pub max_request_bytes: usize,
-    /// Bytes of requests that may be in memory at a time; one request may exceed it alone.
+    /// Bytes of large requests that may be in memory at a time; one request may exceed it alone.
     pub request_memory_bytes: usize,
     /// Most connections at a time.
     pub max_connections: usize,
     /// A connection that sends nothing for so long is closed.
     pub idle_timeout: Duration,
+    /// Once a frame has begun, its next part must come within this time.
+    pub frame_patience: Duration,
+    /// Some of an answer must be taken within this time.
+    pub answer_patience: Duration,
     /// How long the first member of an empty group waits for others before it gets its assignment.
     pub initial_rebalance_delay: Duration,
     /// Shortest and longest session time-out that a group member may ask for.
     pub session_timeout: (Duration, Duration),
+    /// A group that has no members and commits nothing for so long is forgotten, with its positions.
+    pub offsets_retention: Duration,
     /// How often segments are rolled by age, deleted by retention and given to the disk.
     pub maintenance_interval: Duration,
 }
@@ -84,8 +97,11 @@ impl BrokerConfig {
             request_memory_bytes: 24 << 20,
             max_connections: 4096,
             idle_timeout: Duration::from_secs(600),
+            frame_patience: Duration::from_secs(5),
+            answer_patience: Duration::from_secs(60),
             initial_rebalance_delay: Duration::from_millis(100),
             session_timeout: (Duration::from_millis(1000), Duration::from_secs(1800)),
+            offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             maintenance_interval: Duration::from_secs(1),
         }
     }

@@ -7,15 +7,18 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// Most bytes of an entry.
-pub const MAX_ENTRY_BYTES: usize = 1 << 20;
+use crate::files::{Operation, faults, sync_folder};
+
+/// Most bytes of an entry. What is kept together must be one entry: only an entry is there whole or not at all.
+pub const MAX_ENTRY_BYTES: usize = 32 << 20;
 
 /// The file.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     length: u64,
 }
 
@@ -25,12 +28,16 @@ impl Journal {
     /// # Errors
     /// Those of the file system.
     pub fn open(path: &Path, mut replay: impl FnMut(&[u8])) -> io::Result<Self> {
+        let is_new = !path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(path)?;
+        if is_new {
+            path.parent().map_or(Ok(()), sync_folder)?;
+        }
         let end = file.metadata()?.len();
         let mut position = 0;
         let mut entry = Vec::new();
@@ -56,7 +63,7 @@ impl Journal {
         }
         Ok(Self {
             path: path.to_owned(),
-            file,
+            file: Arc::new(file),
             length: position,
         })
     }
@@ -77,7 +84,9 @@ impl Journal {
     /// Those of the file system; `InvalidInput` for a larger entry.
     pub fn append(&mut self, entry: &[u8]) -> io::Result<()> {
         let bytes = framed(entry)?;
-        if let Err(error) = self.file.write_all_at(&bytes, self.length) {
+        let written = faults::check(&self.path, Operation::Write)
+            .and_then(|()| self.file.write_all_at(&bytes, self.length));
+        if let Err(error) = written {
             self.file.set_len(self.length)?;
             return Err(error);
         }
@@ -91,6 +100,7 @@ impl Journal {
     /// Those of the file system; `InvalidInput` for an entry that is too large.
     pub fn rewrite(&mut self, entries: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
         let temporary = self.path.with_extension("new");
+        faults::check(&temporary, Operation::Create)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -105,17 +115,18 @@ impl Journal {
         }
         file.sync_data()?;
         std::fs::rename(&temporary, &self.path)?;
-        self.file = file;
+        self.file = Arc::new(file);
         self.length = length;
-        Ok(())
+        self.path.parent().map_or(Ok(()), sync_folder)
     }
 
-    /// Gives everything to the disk.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// What gives everything so far to the disk, to be called when no lock is held: it may take long.
+    pub fn syncing(&self) -> impl FnOnce() -> io::Result<()> + use<> {
+        let (path, file) = (self.path.clone(), Arc::clone(&self.file));
+        move || {
+            faults::check(&path, Operation::Sync)?;
+            file.sync_data()
+        }
     }
 }
 

@@ -6,13 +6,13 @@
 //! # Tour
 //! - [`broker`]: [`Broker`], the whole: open, serve, shut down.
 //! - [`config`]: its settings.
-//! - [`connection`]: one client: frames in, frames out, bounded in size.
+//! - [`connection`]: one client: frames in (`frame`), frames out (`answer`), bounded in size.
 //! - [`handlers`]: one file per kind of request.
 //! - [`wire`]: between bytes and messages, around the codec of the `kafka-protocol` crate.
 //! - [`topics`]: the topics and their settings.
 //! - [`log`]: the log of a partition: segments, indexes, recovery, retention.
 //! - [`groups`]: consumer groups and committed offsets.
-//! - [`journal`], [`producer_ids`]: small things that must survive.
+//! - [`files`], [`journal`], [`producer_ids`]: small things that must survive.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), azulejo_broker::BrokerError> {
@@ -24,10 +24,13 @@
 //! ```
 #![deny(missing_docs)]
 
+mod answer;
 pub mod broker;
 pub mod config;
 pub mod connection;
 pub mod error;
+pub mod files;
+mod frame;
 pub mod groups;
 pub mod handlers;
 pub mod journal;

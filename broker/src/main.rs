@@ -107,7 +107,12 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
                 arguments.listen
             );
         }
-        tracing::warn!(listen = %arguments.listen, "no authentication: whoever reaches this address may read and write all");
+        // Not by the log, which may be filtered: whoever starts it must see this.
+        let _ = writeln!(
+            std::io::stderr(),
+            "azulejo-broker: no authentication: whoever reaches {} may read and write all",
+            arguments.listen
+        );
     }
     // More threads than a small machine has cores: one may wait for the disk while others serve.
     let threads = std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4));
@@ -168,6 +173,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let (host, port) = broker.advertised(listener.local_addr().context("no local address")?);
     let mut out = std::io::stdout();
+    // Clients take the last colon for the one in front of the port only if an IPv6 address is in brackets.
+    let host = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host
+    };
     writeln!(out, "azulejo-broker is ready: {host}:{port}")
         .and_then(|()| out.flush())
         .context("cannot write")?;

@@ -39,7 +39,8 @@ pub fn start_on(config: BrokerConfig, address: SocketAddr) -> Result<RunningBrok
     listener.set_nonblocking(true).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        // One may wait for the disk or serve a large answer while others go on.
+        .worker_threads(4)
         .thread_name("azulejo-broker")
         .enable_all()
         .build()

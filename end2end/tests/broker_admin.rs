@@ -6,7 +6,7 @@
 )]
 
 use anyhow::{Context as _, Result};
-use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
+use azulejo_end2end::kafka_broker::AnyBroker;
 use azulejo_end2end::kafka_clients::{
     PATIENCE, admin, client, fresh, new_topic, patiently, reader, take, text,
 };
@@ -209,37 +209,82 @@ async fn groups_are_listed_and_deleted() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_second_broker_on_the_same_folder_refuses() -> Result<()> {
-    let broker = BrokerProcess::start()?;
-    let output = azulejo_end2end::process::command("azulejo-broker")?
-        .args(["--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(broker.data_dir())
-        .output()?;
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("another broker is running on the data folder"),
-        "{said}"
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_is_refused_in_words_that_clients_know() -> Result<()> {
+    let broker = AnyBroker::start()?;
+    let topic = new_topic(broker.address(), "refused", 1, &[]).await?;
+    kcat(broker.address(), &["-P", "-t", &topic], b"a\nb\n")?;
+    let group = fresh("refused");
+    let member: BaseConsumer = client(broker.address(), &[("group.id", &group)])?;
+    member.subscribe(&[&topic])?;
+    let start = std::time::Instant::now();
+    while member.assignment()?.count() == 0 && start.elapsed() < PATIENCE {
+        member.poll(std::time::Duration::from_millis(50));
+    }
+
+    // OffsetCommit: of a topic that is not there, and from outside of a group that has members.
+    let commit = |consumer: &BaseConsumer, topic: &str| -> Result<Option<RDKafkaErrorCode>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(1))?;
+        let refused = consumer.commit(&list, CommitMode::Sync).err();
+        Ok(refused.and_then(|error| error.rdkafka_error_code()))
+    };
+    let missing = fresh("missing");
+    assert_eq!(
+        commit(&member, &missing)?,
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition)
     );
+    let outsider: BaseConsumer = client(broker.address(), &[("group.id", &group)])?;
+    assert_eq!(
+        commit(&outsider, &topic)?,
+        Some(RDKafkaErrorCode::UnknownMemberId)
+    );
+
+    // DeleteRecords: beyond the end, which changes nothing.
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&topic, 0, Offset::Offset(3))?;
+    let deleted = admin(broker.address())?
+        .delete_records(&list, &patiently())
+        .await?;
+    let refused = deleted.elements()[0].error();
+    let code = refused.err().and_then(|error| error.rdkafka_error_code());
+    assert_eq!(code, Some(RDKafkaErrorCode::OffsetOutOfRange));
+    assert_eq!(member.fetch_watermarks(&topic, 0, PATIENCE)?, (0, 2));
+
+    // JoinGroup: with a session that is longer than the broker has patience for.
+    let hour = [
+        ("group.id", "patient"),
+        ("session.timeout.ms", "3600000"),
+        ("max.poll.interval.ms", "3600000"),
+    ];
+    let patient: BaseConsumer = client(broker.address(), &hour)?;
+    patient.subscribe(&[&topic])?;
+    let start = std::time::Instant::now();
+    let refused = loop {
+        match patient.poll(std::time::Duration::from_millis(100)) {
+            Some(Err(error)) => break error.rdkafka_error_code(),
+            _ if start.elapsed() > PATIENCE => break None,
+            _ => {}
+        }
+    };
+    assert_eq!(refused, Some(RDKafkaErrorCode::InvalidSessionTimeout));
     Ok(())
 }
 
-#[test]
-fn an_address_for_others_needs_the_flag_and_warns() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let output = azulejo_end2end::process::command("azulejo-broker")?
-        .args(["--listen", "0.0.0.0:0", "--data-dir"])
-        .arg(folder.path())
-        .output()?;
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--allow-remote"));
-    let data = folder.path().display().to_string();
-    let arguments = ["--listen", "0.0.0.0:0", "--allow-remote", "--data-dir", &data];
-    let mut program =
-        azulejo_end2end::Program::start("azulejo-broker", &arguments, &folder.path().join("logs"))?;
-    assert!(program.log().contains("no authentication"), "{}", program.log());
-    assert_eq!(program.terminate(PATIENCE)?, 0);
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_are_refused_and_not_left_hanging() -> Result<()> {
+    use rdkafka::producer::{FutureProducer, Producer as _};
+    if std::env::var_os("AZULEJO_CONFORMANCE_KAFKA").is_some() {
+        println!("skipped: Apache Kafka has transactions");
+        return Ok(());
+    }
+    let broker = AnyBroker::start()?;
+    // FindCoordinator of a transaction, for as long as the client is willing to ask.
+    let producer: FutureProducer = client(broker.address(), &[("transactional.id", "t")])?;
+    let begun = tokio::task::block_in_place(|| producer.init_transactions(std::time::Duration::from_secs(3)));
+    assert!(begun.is_err());
+    // The broker goes on.
+    new_topic(broker.address(), "after", 1, &[]).await?;
     Ok(())
 }
 

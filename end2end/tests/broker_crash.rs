@@ -1,5 +1,10 @@
 //! Conformance of the broker: killed in mid-traffic, again and again, it loses nothing that it has acknowledged.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,8 +17,6 @@ use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
-
-const KILLS: usize = 10;
 
 /// What the clients know while the broker comes and goes.
 #[derive(Default)]
@@ -45,39 +48,92 @@ async fn produce(producer: FutureProducer, topic: String, partition: i32, known:
     }
 }
 
-/// Reads partition 0 and commits what it has read, remembering which commits were acknowledged.
-fn consume(address: &str, topic: &str, known: &Known) -> Result<()> {
+/// How the consumer gets its partition.
+#[derive(Clone, Copy, PartialEq)]
+enum Membership {
+    /// It takes it.
+    Assigned,
+    /// As a member of a group, which has to find together again after each kill.
+    Subscribed,
+}
+
+/// Reads and commits what it has read of partition 0, remembering which commits were acknowledged.
+fn consume(address: &str, topic: &str, membership: Membership, known: &Known) -> Result<()> {
     let settings = [
         ("group.id", "crash"),
         ("enable.auto.commit", "false"),
+        ("auto.offset.reset", "earliest"),
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "200"),
         ("fetch.wait.max.ms", "50"),
     ];
     let consumer: BaseConsumer = client(address, &settings)?;
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Beginning)?;
-    consumer.assign(&list)?;
+    if membership == Membership::Subscribed {
+        consumer.subscribe(&[topic])?;
+    } else {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning)?;
+        consumer.assign(&list)?;
+    }
     let mut position = 0;
+    let mut uncommitted = 0;
     while !known.stop.load(Ordering::Relaxed) {
-        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
-            if message.offset() != position {
-                bail!("offset {} after {position}", message.offset());
-            }
-            position = message.offset() + 1;
-            if position % 50 != 0 {
-                continue;
-            }
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(topic, 0, Offset::Offset(position))?;
-            if consumer.commit(&list, CommitMode::Sync).is_ok() {
-                known.committed.store(position, Ordering::SeqCst);
-            }
+        let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else {
+            continue;
+        };
+        if message.partition() != 0 {
+            continue;
         }
+        // A member begins again where it has committed; nobody may skip anything.
+        let follows = match membership {
+            Membership::Assigned => message.offset() == position,
+            Membership::Subscribed => message.offset() <= position,
+        };
+        if !follows {
+            bail!("offset {} after {position}", message.offset());
+        }
+        position = message.offset() + 1;
+        uncommitted += 1;
+        if uncommitted < 50 {
+            continue;
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Offset(position))?;
+        if consumer.commit(&list, CommitMode::Sync).is_ok() {
+            known.committed.fetch_max(position, Ordering::SeqCst);
+            uncommitted = 0;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for records and commits beyond those known before, so that each kill comes in the middle of both.
+async fn traffic(known: &Known, kill: usize) -> Result<()> {
+    let stored = || known.acknowledged.lock().expect("not poisoned").len();
+    let committed = || known.committed.load(Ordering::SeqCst);
+    let before = (stored(), committed());
+    let start = Instant::now();
+    while stored() < before.0 + 200 || committed() <= before.1 {
+        if start.elapsed() > PATIENCE {
+            let now = (stored(), committed());
+            bail!("no traffic before kill {kill}: stored and committed {before:?}, then {now:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() -> Result<()> {
+    survive(10, Membership::Assigned).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_goes_on_after_each_of_four_kills_and_loses_no_commit() -> Result<()> {
+    survive(4, Membership::Subscribed).await
+}
+
+async fn survive(kills: usize, membership: Membership) -> Result<()> {
     let mut broker = BrokerProcess::start()?;
     let address = broker.address().to_owned();
     let topic = new_topic(&address, "crash", 2, &[("segment.bytes", "100000")]).await?;
@@ -93,17 +149,10 @@ async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() ->
         .collect();
     let consuming = {
         let (address, topic, known) = (address.clone(), topic.clone(), Arc::clone(&known));
-        std::thread::spawn(move || consume(&address, &topic, &known))
+        std::thread::spawn(move || consume(&address, &topic, membership, &known))
     };
-    for kill in 0..KILLS {
-        let before = known.acknowledged.lock().expect("not poisoned").len();
-        let start = Instant::now();
-        while known.acknowledged.lock().expect("not poisoned").len() < before + 200 {
-            if start.elapsed() > PATIENCE {
-                bail!("no traffic before kill {kill}");
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    for kill in 0..kills {
+        traffic(&known, kill).await?;
         // Not always at the same point of a batch.
         tokio::time::sleep(Duration::from_micros(700 * kill as u64)).await;
         broker.kill_9()?;
@@ -119,7 +168,7 @@ async fn ten_kills_in_mid_traffic_lose_no_acknowledged_record_and_no_commit() ->
             "kill {kill}: committed {committed}, found {found}"
         );
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    traffic(&known, kills).await?;
     known.stop.store(true, Ordering::Relaxed);
     for task in producing {
         task.await?;

@@ -22,6 +22,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 const PARTITIONS: i32 = 6;
 /// Session time-out of the members: the shortest that librdkafka is usually run with.
 const SESSION: Duration = Duration::from_secs(6);
+/// So long it may take until a member that joins has its part.
+const REBALANCE: Duration = Duration::from_millis(1500);
 
 /// A member of a group that polls in a thread of its own.
 struct Member {
@@ -138,7 +140,23 @@ impl ConcatLen for Vec<BTreeSet<i32>> {
     }
 }
 
-async fn join_and_leave(strategy: &str) -> Result<()> {
+/// Does `attempt` until it is quick enough, at most three times: the machine may be busy with something else.
+async fn best_of_three<F: Future<Output = Result<Duration>>>(
+    limit: Duration,
+    attempt: impl Fn() -> F,
+) -> Result<()> {
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        times.push(attempt().await?);
+        if times.iter().any(|took| *took < limit) {
+            return Ok(());
+        }
+    }
+    bail!("three tries took {times:?}, each longer than {limit:?}")
+}
+
+/// Members come and go; gives how long it took until the second had its part.
+async fn join_and_leave(strategy: &str) -> Result<Duration> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "group", PARTITIONS, &[]).await?;
     let group = fresh(strategy);
@@ -153,32 +171,33 @@ async fn join_and_leave(strategy: &str) -> Result<()> {
     let first = start()?;
     until(&format!("{strategy}: alone"), || share(&[&first]))?;
     let second = start()?;
-    until(&format!("{strategy}: second joins"), || share(&[&first, &second]))?;
+    let took = until(&format!("{strategy}: second joins"), || share(&[&first, &second]))?;
     let third = start()?;
     until(&format!("{strategy}: third joins"), || {
         share(&[&first, &second, &third])
     })?;
     first.leave();
     until(&format!("{strategy}: first leaves"), || share(&[&second, &third]))?;
-    Ok(())
+    Ok(took)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_share_the_partitions_by_range() -> Result<()> {
-    join_and_leave("range").await
+    best_of_three(REBALANCE, || join_and_leave("range")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_share_the_partitions_by_round_robin() -> Result<()> {
-    join_and_leave("roundrobin").await
+    best_of_three(REBALANCE, || join_and_leave("roundrobin")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_share_the_partitions_cooperatively() -> Result<()> {
-    join_and_leave("cooperative-sticky").await
+    best_of_three(REBALANCE, || join_and_leave("cooperative-sticky")).await
 }
 
-async fn killed(strategy: &str) -> Result<()> {
+/// Kills a member; gives how long it took until the other had its part.
+async fn killed(strategy: &str) -> Result<Duration> {
     let broker = AnyBroker::start()?;
     let topic = new_topic(broker.address(), "killed", PARTITIONS, &[]).await?;
     let group = fresh("killed");
@@ -201,22 +220,19 @@ async fn killed(strategy: &str) -> Result<()> {
     other.kill()?;
     other.wait()?;
     shared?;
-    let took = until(&format!("{strategy}: alone after kill -9"), || {
+    until(&format!("{strategy}: alone after kill -9"), || {
         share(&[&survivor])
-    })?;
-    // Two seconds on a quiet machine; see the README for what was measured.
-    assert!(took < SESSION + Duration::from_secs(10), "{took:?}");
-    Ok(())
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_members_partitions_go_to_the_other_by_range() -> Result<()> {
-    killed("range").await
+    best_of_three(SESSION + Duration::from_secs(2), || killed("range")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_members_partitions_go_to_the_other_cooperatively() -> Result<()> {
-    killed("cooperative-sticky").await
+    best_of_three(SESSION + Duration::from_secs(2), || killed("cooperative-sticky")).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

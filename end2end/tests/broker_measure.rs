@@ -1,15 +1,24 @@
-//! Measurements of the broker that take long: its memory with a large log and four consumers at full speed, and its
-//! speed as librdkafka sees it. Run with `cargo test --release -p azulejo-end2end --test broker_measure -- --ignored --nocapture`,
+//! What the broker needs: its memory with four consumers at full speed, and its processor time while they wait.
+//!
+//! What takes long or is no test, with 5 GB and the speed as librdkafka sees it, is run with `cargo test --release -p azulejo-end2end --test broker_measure -- --ignored --nocapture`,
 //! or against Apache Kafka with `AZULEJO_CONFORMANCE_KAFKA=HOST:PORT` in front.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is of interest also when the test passes"
+)]
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
 use azulejo_end2end::kafka_clients::{client, new_topic, next, reader};
+use azulejo_end2end::kafka_kcat::kcat;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{
     BaseRecord, DefaultProducerContext, FutureProducer, FutureRecord, Producer as _, ThreadedProducer,
 };
+use rdkafka::{Offset, TopicPartitionList};
 
 const MEGABYTE: usize = 1_000_000;
 
@@ -60,23 +69,32 @@ fn memory(process: u32) -> Result<(u64, u64)> {
     Ok((field("VmHWM"), field("VmRSS")))
 }
 
+/// Most resident memory of the broker, kilobytes.
+const MEMORY: u64 = 64 * 1024;
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "writes 5 GB and reads 20; takes a minute on a quiet machine"]
 async fn memory_stays_under_64_mb_with_5_gb_and_four_consumers() -> Result<()> {
-    const RECORDS: usize = 5000;
+    memory_with(5000).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_under_64_mb_with_four_consumers() -> Result<()> {
+    memory_with(400).await
+}
+
+/// Produces so many megabytes and has four consumers read them.
+async fn memory_with(records: usize) -> Result<()> {
     let mut broker = BrokerProcess::start()?;
     let topic = new_topic(broker.address(), "memory", 1, &[("max.message.bytes", "2000000")]).await?;
-    println!("produced at {:.0} MB/s", fill(broker.address(), &topic, RECORDS)?);
+    println!("produced at {:.0} MB/s", fill(broker.address(), &topic, records)?);
     let process = broker.program()?.id();
-    println!(
-        "memory after 5 GB: peak {} KB, now {} KB",
-        memory(process)?.0,
-        memory(process)?.1
-    );
+    let (peak, now) = memory(process)?;
+    println!("memory after {records} MB: peak {peak} KB, now {now} KB");
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let (address, topic) = (broker.address().to_owned(), topic.clone());
-            std::thread::spawn(move || drain(&address, &topic, RECORDS))
+            std::thread::spawn(move || drain(&address, &topic, records))
         })
         .collect();
     let mut rate = 0.0;
@@ -87,7 +105,49 @@ async fn memory_stays_under_64_mb_with_5_gb_and_four_consumers() -> Result<()> {
     }
     let (peak, now) = memory(process)?;
     println!("four consumers at {rate:.0} MB/s together; memory: peak {peak} KB, now {now} KB");
-    assert!(peak < 64 * 1024, "{peak} KB");
+    assert!(0 < peak && peak < MEMORY, "{peak} KB");
+    Ok(())
+}
+
+/// Hundredths of a second that a process has spent computing.
+fn processor_time(process: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in parentheses, may hold anything; user and system time are the 14th and 15th field.
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace()
+        .collect();
+    let field = |at: usize| fields.get(at).and_then(|value| value.parse::<u64>().ok());
+    Ok(field(11).context("user time")? + field(12).context("system time")?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_waits_costs_no_processor_time() -> Result<()> {
+    let mut broker = BrokerProcess::start()?;
+    let topic = new_topic(broker.address(), "idle", 1, &[]).await?;
+    kcat(broker.address(), &["-P", "-t", &topic], b"too\nlittle\n")?;
+    // One waits for anything, one for more than there is.
+    let settings = [("group.id", "idle"), ("fetch.wait.max.ms", "20000")];
+    let mut consumers = Vec::new();
+    for (offset, least) in [(2, "1"), (0, "100000")] {
+        let mut settings = settings.to_vec();
+        settings.push(("fetch.min.bytes", least));
+        let consumer: BaseConsumer = client(broker.address(), &settings)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&topic, 0, Offset::Offset(offset))?;
+        consumer.assign(&list)?;
+        assert!(consumer.poll(Duration::from_millis(1500)).is_none());
+        consumers.push(consumer);
+    }
+    let process = broker.program()?.id();
+    let before = processor_time(process)?;
+    for consumer in &consumers {
+        assert!(consumer.poll(Duration::from_millis(1500)).is_none());
+    }
+    let spent = processor_time(process)? - before;
+    println!("{spent} hundredths of a second in three seconds");
+    assert!(spent < 30, "a loop would take 300: {spent}");
     Ok(())
 }
 

@@ -243,14 +243,21 @@ async fn a_waiting_consumer_is_woken_by_a_record() -> Result<()> {
     consumer.assign(&list)?;
     assert!(consumer.poll(Duration::from_secs(2)).is_none());
     let producer: FutureProducer = client(broker.address(), &[])?;
-    let start = Instant::now();
-    producer
-        .send(FutureRecord::<(), str>::to(&topic).payload("now"), PATIENCE)
-        .await
-        .map_err(|(error, _)| error)?;
-    next(&consumer)?;
-    // The fetch under way would wait for most of 20 seconds if nothing woke it.
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        // The fetch under way would wait for most of 20 seconds if nothing woke it.
+        assert!(consumer.poll(Duration::from_millis(300)).is_none());
+        let start = Instant::now();
+        producer
+            .send(FutureRecord::<(), str>::to(&topic).payload("now"), PATIENCE)
+            .await
+            .map_err(|(error, _)| error)?;
+        next(&consumer)?;
+        times.push(start.elapsed());
+    }
+    // The quickest of three: the machine may be busy with something else.
+    let quickest = times.iter().min().context("three times")?;
+    assert!(*quickest < Duration::from_millis(500), "{times:?}");
     Ok(())
 }
 

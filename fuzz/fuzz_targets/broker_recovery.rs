@@ -1,4 +1,4 @@
-//! Opening a log whose files hold arbitrary bytes: the first byte chooses the file.
+//! Opening a sound log one of whose files holds arbitrary bytes or was changed: the first byte chooses the file and how.
 //! `cargo +nightly fuzz run broker_recovery -- -max_total_time=60 -rss_limit_mb=512`
 #![no_main]
 

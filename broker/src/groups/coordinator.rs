@@ -1,9 +1,10 @@
 //! All groups, their time-outs, and the requests that concern them.
 //!
-//! The groups are behind one lock, which is never held across a wait or a write to disk. One task sleeps until the
+//! The groups are behind one lock, which is never held across a wait or a write to disk: what is asked of committed
+//! offsets meanwhile is in memory. One task sleeps until the
 //! earliest time-out of any group; a request that brings an earlier one wakes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use super::group::{Group, State, SyncRequest};
 use super::member::{JoinError, JoinRequest, Joined, Synced};
 use super::offsets::{Committed, Offsets};
+use crate::broker::now_ms;
 
 /// Most groups at a time.
 const MAX_GROUPS: usize = 10_000;
@@ -244,7 +246,22 @@ impl Coordinator {
     /// # Errors
     /// Those of the file system.
     pub fn commit(&self, group_id: &str, offsets: Vec<(String, i32, Committed)>) -> std::io::Result<()> {
-        self.offsets.commit(group_id, offsets)
+        self.offsets.commit(group_id, offsets, now_ms())
+    }
+
+    /// Forgets groups that nobody has used for `retention`, with their positions.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn expire(&self, retention: Duration) -> std::io::Result<()> {
+        let in_use: HashSet<String> = {
+            let groups = self.groups();
+            let used = groups.iter().filter(|(_, group)| !group.is_idle());
+            used.map(|(name, _)| name.clone()).collect()
+        };
+        let expired = self.offsets.expire(&in_use, retention, now_ms());
+        self.changed.notify_one();
+        expired
     }
 
     /// Describes a group: one that nobody has heard of is `Dead`.

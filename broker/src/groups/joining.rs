@@ -34,6 +34,10 @@ impl Group {
                 },
             )))
         };
+        if request.rebalance_timeout.is_zero() {
+            // Nobody can come back in no time: the group would only ever hold its newest member.
+            request.rebalance_timeout = request.session_timeout;
+        }
         if !self.accepts(&request) {
             return refuse(
                 reply,

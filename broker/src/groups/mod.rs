@@ -10,6 +10,8 @@ pub mod group;
 mod joining;
 pub mod member;
 pub mod offsets;
+#[cfg(test)]
+mod offsets_tests;
 mod rebalance;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,13 @@
-//! Committed offsets, kept in a journal.
+//! Committed offsets, kept in memory and in a journal.
 //!
-//! Every commit is one entry of JSON; when most of the file is out of date it is written anew.
+//! Every commit is one entry of JSON; when most of the file is out of date it is written anew. What is in memory has a
+//! lock of its own, which is never held while the disk is waited for: async tasks take it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ enum Entry {
     Commit {
         group: String,
         offsets: Vec<(String, i32, Committed)>,
+        /// When, in milliseconds since 1970; 0 in old journals.
+        #[serde(default)]
+        at: i64,
     },
     /// A group is gone.
     Group { group: String },
@@ -39,150 +44,241 @@ enum Entry {
     Topic { topic: String },
 }
 
-struct State {
+/// What is kept of a group.
+#[derive(Default)]
+struct Kept {
+    positions: GroupOffsets,
+    /// When it was last known to be used, milliseconds since 1970.
+    used_at: i64,
+}
+
+type Groups = HashMap<String, Kept>;
+
+pub(super) struct Writer {
     journal: Journal,
-    groups: HashMap<String, GroupOffsets>,
+    /// Entries in the journal.
     appended: usize,
+    /// The journal is written anew when it has more entries.
+    pub(super) rewrite_at: usize,
+    /// Entries since the broker started, for those who wait for the disk.
+    number: u64,
+    /// A flush has failed: what it was to write may be gone, so the journal must be written anew.
+    failed: bool,
+    /// What happened and could not be written down yet.
+    unwritten: Vec<Vec<u8>>,
 }
 
 /// All committed offsets.
 pub struct Offsets {
-    state: Mutex<State>,
+    pub(super) writer: Mutex<Writer>,
+    /// Changed only by those who hold `writer`.
+    groups: Mutex<Groups>,
+    /// Number of the last entry that is on disk.
+    pub(super) synced: Mutex<u64>,
     fsync: FsyncPolicy,
+    opened_at: i64,
 }
 
-/// Most positions in one entry: with the longest names and notes, escaped, they stay within an entry's bound.
-const PER_ENTRY: usize = 30;
 /// Entries after which it is considered whether to write the journal anew.
 const REWRITE_AFTER: usize = 20_000;
+/// So long after a start no group is forgotten: its members need time to come back.
+const GRACE: Duration = Duration::from_secs(3600);
 
-impl State {
-    fn apply(groups: &mut HashMap<String, GroupOffsets>, entry: Entry) {
-        match entry {
-            Entry::Commit { group, offsets } => {
-                let positions = groups.entry(group).or_default();
-                positions.extend(
-                    offsets
-                        .into_iter()
-                        .map(|(topic, partition, c)| ((topic, partition), c)),
-                );
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn apply(groups: &mut Groups, entry: Entry) {
+    match entry {
+        Entry::Commit { group, offsets, at } => {
+            let kept = groups.entry(group).or_default();
+            kept.used_at = kept.used_at.max(at);
+            let positions = offsets.into_iter();
+            kept.positions
+                .extend(positions.map(|(topic, partition, c)| ((topic, partition), c)));
+        }
+        Entry::Group { group } => {
+            groups.remove(&group);
+        }
+        Entry::Topic { topic } => {
+            for kept in groups.values_mut() {
+                kept.positions.retain(|(name, _), _| *name != topic);
             }
-            Entry::Group { group } => {
-                groups.remove(&group);
-            }
-            Entry::Topic { topic } => {
-                for positions in groups.values_mut() {
-                    positions.retain(|(name, _), _| *name != topic);
-                }
-                groups.retain(|_, positions| !positions.is_empty());
-            }
+            groups.retain(|_, kept| !kept.positions.is_empty());
         }
     }
+}
 
-    fn append(&mut self, entry: Entry, fsync: FsyncPolicy) -> io::Result<()> {
-        self.journal.append(&serde_json::to_vec(&entry)?)?;
-        if fsync == FsyncPolicy::Always {
-            self.journal.sync()?;
+impl Writer {
+    fn append(&mut self, bytes: &[u8], groups: &Mutex<Groups>) -> io::Result<()> {
+        if self.failed {
+            self.rewrite(groups)?;
         }
-        Self::apply(&mut self.groups, entry);
-        self.appended += 1;
-        let live: usize = self.groups.values().map(BTreeMap::len).sum();
-        if self.appended > REWRITE_AFTER + 10 * live {
-            self.rewrite()?;
+        while let Some(first) = self.unwritten.first() {
+            self.journal.append(first)?;
+            self.unwritten.remove(0);
+            self.count();
         }
+        self.journal.append(bytes)?;
+        self.count();
         Ok(())
     }
 
-    fn rewrite(&mut self) -> io::Result<()> {
-        let entries = self.groups.iter().flat_map(|(group, positions)| {
-            positions.iter().map(move |((topic, partition), committed)| {
-                let offsets = vec![(topic.clone(), *partition, committed.clone())];
-                serde_json::to_vec(&Entry::Commit {
+    fn count(&mut self) {
+        self.appended += 1;
+        self.number += 1;
+    }
+
+    /// Writes the journal anew if most of it is out of date. Not being able to is no failure of what was appended.
+    fn tidy(&mut self, groups: &Mutex<Groups>) {
+        if self.appended <= self.rewrite_at {
+            return;
+        }
+        let live: usize = locked(groups).values().map(|kept| kept.positions.len()).sum();
+        self.rewrite_at = REWRITE_AFTER + 10 * live;
+        if self.appended > self.rewrite_at
+            && let Err(error) = self.rewrite(groups)
+        {
+            tracing::warn!(%error, "cannot write the journal of offsets anew; it goes on growing");
+            self.rewrite_at += self.appended;
+        }
+    }
+
+    fn rewrite(&mut self, groups: &Mutex<Groups>) -> io::Result<()> {
+        // Copied, so that nobody waits for the disk with the groups locked.
+        let mut entries = Vec::new();
+        for (group, kept) in locked(groups).iter() {
+            for ((topic, partition), committed) in &kept.positions {
+                entries.push(serde_json::to_vec(&Entry::Commit {
                     group: group.clone(),
-                    offsets,
-                })
-                .unwrap_or_default()
-            })
-        });
-        self.journal.rewrite(entries)?;
-        self.appended = 0;
+                    offsets: vec![(topic.clone(), *partition, committed.clone())],
+                    at: kept.used_at,
+                })?);
+            }
+        }
+        let count = entries.len();
+        self.journal.rewrite(entries.into_iter())?;
+        self.unwritten.clear();
+        self.failed = false;
+        self.appended = count;
         Ok(())
     }
 }
 
 impl Offsets {
-    /// Opens the journal in `data_dir`.
+    /// Opens the journal in `data_dir`. `now` is milliseconds since 1970, here and below.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(data_dir: &Path, fsync: FsyncPolicy) -> io::Result<Self> {
+    pub fn open(data_dir: &Path, fsync: FsyncPolicy, now: i64) -> io::Result<Self> {
         let mut groups = HashMap::new();
         let mut appended = 0;
         let journal = Journal::open(&data_dir.join("offsets.journal"), |bytes| {
             appended += 1;
             match serde_json::from_slice(bytes) {
-                Ok(entry) => State::apply(&mut groups, entry),
+                Ok(entry) => apply(&mut groups, entry),
                 Err(error) => {
                     tracing::warn!(%error, "an entry of the journal of offsets is of no known kind")
                 }
             }
         })?;
+        for kept in groups.values_mut().filter(|kept| kept.used_at == 0) {
+            kept.used_at = now;
+        }
+        let writer = Writer {
+            journal,
+            appended,
+            rewrite_at: REWRITE_AFTER,
+            number: 0,
+            failed: false,
+            unwritten: Vec::new(),
+        };
         Ok(Self {
-            state: Mutex::new(State {
-                journal,
-                groups,
-                appended,
-            }),
+            writer: Mutex::new(writer),
+            groups: Mutex::new(groups),
+            synced: Mutex::new(0),
             fsync,
+            opened_at: now,
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn groups_now(&self) -> MutexGuard<'_, Groups> {
+        locked(&self.groups)
     }
 
-    /// Keeps positions of `group`.
-    ///
-    /// # Errors
-    /// Those of the file system; nothing is kept then.
-    pub fn commit(&self, group: &str, offsets: Vec<(String, i32, Committed)>) -> io::Result<()> {
-        // One entry has a bound, so a commit of very many partitions makes several.
-        let mut offsets = offsets.into_iter().peekable();
-        while offsets.peek().is_some() {
-            let part = offsets.by_ref().take(PER_ENTRY).collect();
-            self.state().append(
-                Entry::Commit {
-                    group: group.to_owned(),
-                    offsets: part,
-                },
-                self.fsync,
-            )?;
+    /// Writes down what happened, and lets it happen.
+    fn record(&self, entry: Entry) -> io::Result<()> {
+        let bytes = serde_json::to_vec(&entry)?;
+        let number = {
+            let mut writer = locked(&self.writer);
+            writer.append(&bytes, &self.groups)?;
+            apply(&mut self.groups_now(), entry);
+            writer.tidy(&self.groups);
+            writer.number
+        };
+        if self.fsync == FsyncPolicy::Always {
+            self.sync_to(number)?;
         }
         Ok(())
     }
 
+    /// Gives the entries up to `number` to the disk. Those who wait for the same write share it, and nobody else waits.
+    fn sync_to(&self, number: u64) -> io::Result<()> {
+        let mut synced = locked(&self.synced);
+        if *synced >= number {
+            return Ok(());
+        }
+        let (written, sync) = {
+            let writer = locked(&self.writer);
+            if writer.failed {
+                return Err(io::Error::other("an earlier flush has failed"));
+            }
+            (writer.number, writer.journal.syncing())
+        };
+        sync().inspect_err(|_| locked(&self.writer).failed = true)?;
+        *synced = written;
+        Ok(())
+    }
+
+    /// Keeps positions of `group`: all of them, or none.
+    ///
+    /// # Errors
+    /// Those of the file system. Nothing is kept then, unless only the flush has failed.
+    pub fn commit(&self, group: &str, offsets: Vec<(String, i32, Committed)>, now: i64) -> io::Result<()> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        self.record(Entry::Commit {
+            group: group.to_owned(),
+            offsets,
+            at: now,
+        })
+    }
+
     /// The position of `group` in a partition.
     pub fn get(&self, group: &str, topic: &str, partition: i32) -> Option<Committed> {
-        self.state()
-            .groups
-            .get(group)?
-            .get(&(topic.to_owned(), partition))
-            .cloned()
+        let groups = self.groups_now();
+        let key = (topic.to_owned(), partition);
+        groups.get(group)?.positions.get(&key).cloned()
     }
 
     /// All positions of `group`.
     pub fn all(&self, group: &str) -> GroupOffsets {
-        self.state().groups.get(group).cloned().unwrap_or_default()
+        let groups = self.groups_now();
+        groups
+            .get(group)
+            .map(|kept| kept.positions.clone())
+            .unwrap_or_default()
     }
 
     /// Every group that has committed.
     pub fn groups(&self) -> Vec<String> {
-        self.state().groups.keys().cloned().collect()
+        self.groups_now().keys().cloned().collect()
     }
 
     /// Number of groups that have committed.
     pub fn len(&self) -> usize {
-        self.state().groups.len()
+        self.groups_now().len()
     }
 
     /// Whether no group has committed.
@@ -192,7 +288,7 @@ impl Offsets {
 
     /// Whether `group` has committed.
     pub fn has_group(&self, group: &str) -> bool {
-        self.state().groups.contains_key(group)
+        self.groups_now().contains_key(group)
     }
 
     /// Forgets `group`.
@@ -200,25 +296,69 @@ impl Offsets {
     /// # Errors
     /// Those of the file system.
     pub fn delete_group(&self, group: &str) -> io::Result<()> {
-        self.state().append(
-            Entry::Group {
-                group: group.to_owned(),
-            },
-            self.fsync,
-        )
+        self.record(Entry::Group {
+            group: group.to_owned(),
+        })
     }
 
-    /// Forgets all positions in `topic`.
+    /// Forgets all positions in `topic`, which is gone. If that cannot be written down now, it is before anything else.
+    pub fn delete_topic(&self, topic: &str) {
+        let entry = Entry::Topic {
+            topic: topic.to_owned(),
+        };
+        let Ok(bytes) = serde_json::to_vec(&entry) else {
+            return;
+        };
+        let mut writer = locked(&self.writer);
+        if let Err(error) = writer.append(&bytes, &self.groups) {
+            tracing::warn!(topic, %error, "cannot write down yet that a topic's positions are void");
+            writer.unwritten.push(bytes);
+        }
+        apply(&mut self.groups_now(), entry);
+    }
+
+    /// Forgets positions in topics that are not there: the broker ended between deleting one and forgetting them, and they
+    /// would be wrong for another topic of that name.
+    pub fn forget_topics_unless(&self, is_there: impl Fn(&str) -> bool) {
+        let missing: HashSet<String> = {
+            let groups = self.groups_now();
+            let topics = groups.values().flat_map(|kept| kept.positions.keys());
+            topics
+                .filter(|(topic, _)| !is_there(topic))
+                .map(|(topic, _)| topic.clone())
+                .collect()
+        };
+        for topic in missing {
+            tracing::info!(topic, "positions in a topic that is gone are void");
+            self.delete_topic(&topic);
+        }
+    }
+
+    /// Forgets groups that were not used for `retention`; those `in_use` are used now.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn delete_topic(&self, topic: &str) -> io::Result<()> {
-        self.state().append(
-            Entry::Topic {
-                topic: topic.to_owned(),
-            },
-            self.fsync,
-        )
+    pub fn expire(&self, in_use: &HashSet<String>, retention: Duration, now: i64) -> io::Result<()> {
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let mut expired = Vec::new();
+        for (group, kept) in self.groups_now().iter_mut() {
+            if in_use.contains(group) {
+                kept.used_at = kept.used_at.max(now);
+            } else if now.saturating_sub(kept.used_at) > milliseconds(retention) {
+                expired.push(group.clone());
+            }
+        }
+        if now.saturating_sub(self.opened_at) < milliseconds(retention.min(GRACE)) {
+            return Ok(());
+        }
+        for group in expired {
+            tracing::info!(
+                group,
+                "the positions of a group that is not used any more have expired"
+            );
+            self.delete_group(&group)?;
+        }
+        Ok(())
     }
 
     /// Gives everything to the disk.
@@ -226,45 +366,7 @@ impl Offsets {
     /// # Errors
     /// Those of the file system.
     pub fn sync(&self) -> io::Result<()> {
-        self.state().journal.sync()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(offset: i64) -> Committed {
-        Committed {
-            offset,
-            leader_epoch: -1,
-            metadata: String::new(),
-        }
-    }
-
-    #[test]
-    fn positions_survive_and_the_journal_stays_small() {
-        let folder = tempfile::tempdir().unwrap();
-        let offsets = Offsets::open(folder.path(), FsyncPolicy::System).unwrap();
-        for n in 0..50_000 {
-            offsets
-                .commit("g", vec![("t".to_owned(), (n % 3) as i32, at(n))])
-                .unwrap();
-        }
-        offsets.commit("h", vec![("u".to_owned(), 0, at(5))]).unwrap();
-        offsets.commit("gone", vec![("u".to_owned(), 0, at(5))]).unwrap();
-        offsets.delete_group("gone").unwrap();
-        let size = std::fs::metadata(folder.path().join("offsets.journal"))
-            .unwrap()
-            .len();
-        assert!(size < 4_000_000, "{size} bytes");
-        drop(offsets);
-
-        let offsets = Offsets::open(folder.path(), FsyncPolicy::System).unwrap();
-        assert_eq!(offsets.get("g", "t", 1), Some(at(49_999)));
-        assert_eq!(offsets.all("h").len(), 1);
-        assert!(!offsets.has_group("gone"));
-        offsets.delete_topic("t").unwrap();
-        assert_eq!(offsets.groups(), ["h"]);
+        let number = locked(&self.writer).number;
+        self.sync_to(number)
     }
 }

@@ -335,3 +335,23 @@ fn the_next_deadline_never_lies_behind() {
         let _ = bench.beat(&a);
     }
 }
+
+#[test]
+fn a_rebalance_timeout_of_nothing_still_lets_the_others_come_back() {
+    let mut bench = Bench::new();
+    let hasty = |member_id: &str| JoinRequest {
+        rebalance_timeout: Duration::ZERO,
+        ..range(member_id)
+    };
+    let mut a = bench.join(hasty(""));
+    bench.pass(DELAY);
+    let a = joined(&mut a);
+    bench.sync(&a, &[]);
+    let mut b = bench.join(hasty(""));
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.beat(&a), Err(ResponseError::RebalanceInProgress));
+    let mut again = bench.join(hasty(&a.member_id));
+    assert_eq!(joined(&mut again).member_id, a.member_id);
+    assert_eq!(joined(&mut b).generation, 2);
+    assert_eq!(bench.group.members().len(), 2);
+}

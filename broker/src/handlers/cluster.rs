@@ -1,14 +1,14 @@
-//! What concerns the cluster as a whole, which is one node: FindCoordinator, DescribeCluster, InitProducerId.
+//! What concerns the cluster as a whole, which is one node: FindCoordinator, DescribeCluster.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{
     BrokerId, DescribeClusterRequest, DescribeClusterResponse, FindCoordinatorRequest,
-    FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, ProducerId,
+    FindCoordinatorResponse,
 };
 
-use super::{Context, blocking, text};
+use super::{Context, text, unique};
 use crate::broker::NODE_ID;
 
 /// Key type of a group; 1 would be a transaction.
@@ -49,8 +49,11 @@ pub fn find_coordinator(
             .with_host(host.clone())
             .with_port(port)
     };
-    FindCoordinatorResponse::default()
-        .with_coordinators(request.coordinator_keys.iter().map(coordinator).collect())
+    FindCoordinatorResponse::default().with_coordinators(
+        unique(&request.coordinator_keys, |key| key.as_str())
+            .map(coordinator)
+            .collect(),
+    )
 }
 
 pub fn describe(context: &Context<'_>, request: &DescribeClusterRequest) -> DescribeClusterResponse {
@@ -70,27 +73,4 @@ pub fn describe(context: &Context<'_>, request: &DescribeClusterRequest) -> Desc
         .with_cluster_id(text(context.shared.cluster_id.clone()))
         .with_controller_id(BrokerId(NODE_ID))
         .with_brokers(vec![broker])
-}
-
-pub fn init_producer_id(context: &Context<'_>, request: &InitProducerIdRequest) -> InitProducerIdResponse {
-    let response = InitProducerIdResponse::default()
-        .with_producer_id(ProducerId(-1))
-        .with_producer_epoch(-1);
-    if request.transactional_id.is_some() {
-        return response.with_error_code(ResponseError::TransactionalIdAuthorizationFailed.code());
-    }
-    let known = request.producer_id.0;
-    if known >= 0 && request.producer_epoch >= 0 && request.producer_epoch < i16::MAX - 1 {
-        // A producer that lost track begins a new epoch; its partitions learn of it with the next batch.
-        return response
-            .with_producer_id(ProducerId(known))
-            .with_producer_epoch(request.producer_epoch + 1);
-    }
-    match blocking(|| context.shared.producer_ids.next()) {
-        Ok(id) => response.with_producer_id(ProducerId(id)).with_producer_epoch(0),
-        Err(error) => {
-            tracing::error!(%error, "cannot reserve producer ids");
-            response.with_error_code(ResponseError::CoordinatorNotAvailable.code())
-        }
-    }
 }

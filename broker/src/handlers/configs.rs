@@ -17,7 +17,7 @@ use kafka_protocol::messages::{
 };
 
 use super::topics::response_error;
-use super::{Context, blocking, text};
+use super::{Context, blocking, text, unique};
 use crate::broker::NODE_ID;
 use crate::config::{BrokerConfig, FsyncPolicy};
 use crate::topics::settings::{self, Kind};
@@ -36,7 +36,9 @@ pub const SOURCE_DEFAULT: i8 = 5;
 type Refused = (ResponseError, String);
 
 pub fn describe(context: &Context<'_>, body: &DescribeConfigsRequest) -> DescribeConfigsResponse {
-    let results = body.resources.iter().map(|resource| {
+    let name =
+        |resource: &'_ DescribeConfigsResource| (resource.resource_type, resource.resource_name.clone());
+    let results = unique(&body.resources, name).map(|resource| {
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
@@ -136,6 +138,11 @@ fn broker_values(config: &BrokerConfig) -> Vec<(&'static str, Kind, String)> {
             config.max_request_bytes.to_string(),
         ),
         ("max.connections", Kind::Int, config.max_connections.to_string()),
+        (
+            "offsets.retention.minutes",
+            Kind::Int,
+            (config.offsets_retention.as_secs() / 60).to_string(),
+        ),
         (
             "message.max.bytes",
             Kind::Int,

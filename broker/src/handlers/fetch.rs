@@ -11,7 +11,7 @@ use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Context, Failure};
+use super::{Context, Failure, blocking};
 use crate::log::partition::{Partition, ReadError};
 use crate::topics::Topic;
 use crate::wire::request::Request;
@@ -20,6 +20,8 @@ use crate::wire::splice::{MAX_PLACEHOLDER, placeholder};
 
 /// Longest wait for more records, whatever a client asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Records this close to the end of a log are in memory: they came in a moment ago.
+const JUST_WRITTEN: i64 = 8;
 /// Version of Fetch from which topics are named by their ids.
 const TOPIC_IDS_SINCE: i16 = 13;
 
@@ -45,7 +47,11 @@ pub async fn handle(context: &Context<'_>, request: &Request) -> Result<Reply, F
     let notify = Arc::new(Notify::new());
     let mut registrations = Vec::new();
     loop {
-        let found = read_all(request.version, &body, &wanted);
+        let found = if waits_for_disk(&body, &wanted) {
+            blocking(|| read_all(request.version, &body, &wanted))
+        } else {
+            read_all(request.version, &body, &wanted)
+        };
         let enough = found.bytes >= usize::try_from(body.min_bytes).unwrap_or(0);
         if enough || found.has_error || Instant::now() >= deadline {
             return found.encode(request);
@@ -62,6 +68,18 @@ pub async fn handle(context: &Context<'_>, request: &Request) -> Result<Reply, F
         }
         let _ = tokio::time::timeout_at(deadline, notify.notified()).await;
     }
+}
+
+/// Whether reading may have to wait for the disk: not when there is nothing to read, nor for what was just written.
+fn waits_for_disk(body: &FetchRequest, wanted: &[Wanted]) -> bool {
+    let mut all = body.topics.iter().zip(wanted).flat_map(|(topic, wanted)| {
+        let asked = topic.partitions.iter().map(|asked| asked.fetch_offset);
+        asked.zip(&wanted.partitions)
+    });
+    all.any(|(offset, partition)| {
+        let end = partition.as_ref().map_or(offset, |partition| partition.log_end());
+        end.saturating_sub(offset) > JUST_WRITTEN
+    })
 }
 
 fn find(
@@ -174,6 +192,7 @@ fn empty(index: i32) -> PartitionData {
 fn read_error(error: &ReadError) -> ResponseError {
     match error {
         ReadError::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
+        ReadError::Deleted => ResponseError::UnknownTopicOrPartition,
         ReadError::Storage(error) => {
             tracing::error!(%error, "cannot read a log");
             ResponseError::KafkaStorageError

@@ -8,13 +8,13 @@ use kafka_protocol::messages::{
     ListGroupsRequest, ListGroupsResponse,
 };
 
-use super::{Context, blocking, code, text};
+use super::{Context, blocking, code, text, unique};
 
 /// Groups of the newer consumer protocol would be `consumer`.
 const TYPE: &str = "classic";
 
 pub fn describe(context: &Context<'_>, body: &DescribeGroupsRequest) -> DescribeGroupsResponse {
-    let groups = body.groups.iter().map(|id| {
+    let groups = unique(&body.groups, |id| id.as_str()).map(|id| {
         let group = context.shared.groups.describe(id);
         let members = group.members.into_iter().map(|member| {
             DescribedGroupMember::default()

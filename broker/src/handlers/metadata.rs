@@ -8,7 +8,7 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 use std::sync::Arc;
 
-use super::{Context, blocking, text};
+use super::{Context, blocking, text, unique};
 use crate::broker::NODE_ID;
 use crate::topics::{Topic, TopicError};
 
@@ -30,10 +30,8 @@ pub fn handle(context: &Context<'_>, version: i16, request: &MetadataRequest) ->
     } else {
         // Before version 4 a client could not say that it wants no topic made.
         let may_create = version < 4 || request.allow_auto_topic_creation;
-        request
-            .topics
-            .iter()
-            .flatten()
+        let topics = request.topics.as_deref().unwrap_or_default();
+        unique(topics, |wanted| (&wanted.name, wanted.topic_id))
             .map(|wanted| find(context, wanted, may_create))
             .collect()
     };
@@ -62,7 +60,7 @@ fn find(context: &Context<'_>, wanted: &MetadataRequestTopic, may_create: bool) 
     if let Some(topic) = shared.topics.get(name) {
         return describe(&topic);
     }
-    if !crate::topics::registry::is_valid_name(name) {
+    if !crate::topics::topic::is_valid_name(name) {
         return missing(ResponseError::InvalidTopicException);
     }
     if !(may_create && shared.config.auto_create_topics) {

@@ -10,9 +10,12 @@ mod list_offsets;
 mod metadata;
 mod offsets;
 mod produce;
+mod producer_ids;
 mod records;
 mod topics;
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::net::SocketAddr;
 
 use kafka_protocol::ResponseError;
@@ -87,7 +90,7 @@ pub async fn handle(context: &Context<'_>, request: Request) -> Result<Reply, Fa
         ApiKey::DeleteTopics => answer(r, &topics::delete(context, r.version, r.body()?)),
         ApiKey::CreatePartitions => answer(r, &topics::create_partitions(context, &r.body()?)),
         ApiKey::DeleteRecords => answer(r, &records::delete(context, &r.body()?)),
-        ApiKey::InitProducerId => answer(r, &cluster::init_producer_id(context, &r.body()?)),
+        ApiKey::InitProducerId => answer(r, &producer_ids::init(context, &r.body()?)),
         ApiKey::DescribeConfigs => answer(r, &configs::describe(context, &r.body()?)),
         ApiKey::AlterConfigs => answer(r, &configs::alter(context, &r.body()?)),
         ApiKey::IncrementalAlterConfigs => answer(r, &configs::alter_incrementally(context, &r.body()?)),
@@ -104,12 +107,19 @@ fn answer<T: Encodable + HeaderVersion>(request: &Request, message: &T) -> Resul
 }
 
 /// Runs what may wait for the disk without holding up other connections.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::CurrentThread) | Err(_) => work(),
         Ok(_) => tokio::task::block_in_place(work),
     }
+}
+
+/// Each of `items` once: whoever names a thing a thousand times is told of it once, as Kafka does, or a small request would
+/// make a huge answer.
+fn unique<'a, T, K: Eq + Hash>(items: &'a [T], key: impl Fn(&'a T) -> K + 'a) -> impl Iterator<Item = &'a T> {
+    let mut seen = HashSet::new();
+    items.iter().filter(move |item| seen.insert(key(item)))
 }
 
 /// The code of an outcome: 0 if it is good.

@@ -1,5 +1,7 @@
 //! Committed offsets: OffsetCommit, OffsetFetch.
 
+use std::collections::{BTreeMap, HashSet};
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -12,7 +14,7 @@ use kafka_protocol::messages::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, TopicName,
 };
 
-use super::{Context, blocking, text};
+use super::{Context, blocking, text, unique};
 use crate::groups::offsets::{Committed, Offsets};
 
 /// Longest note that may go with an offset, bytes.
@@ -29,7 +31,8 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
         instance,
         body.generation_id_or_member_epoch,
     );
-    let mut accepted = Vec::new();
+    // By partition: one that is named twice gets the last position, as it would in two commits.
+    let mut accepted = BTreeMap::new();
     let mut topics = Vec::with_capacity(body.topics.len());
     for topic in &body.topics {
         let known = context.shared.topics.get(&topic.name);
@@ -53,7 +56,7 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
                     leader_epoch: partition.committed_leader_epoch,
                     metadata: metadata.to_owned(),
                 };
-                accepted.push((topic.name.to_string(), partition.partition_index, committed));
+                accepted.insert((topic.name.to_string(), partition.partition_index), committed);
             }
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
@@ -66,7 +69,9 @@ pub fn commit(context: &Context<'_>, body: &OffsetCommitRequest) -> OffsetCommit
                 .with_partitions(partitions),
         );
     }
-    if let Err(error) = blocking(|| groups.commit(&body.group_id, accepted)) {
+    let accepted = accepted.into_iter();
+    let accepted = accepted.map(|((topic, partition), committed)| (topic, partition, committed));
+    if let Err(error) = blocking(|| groups.commit(&body.group_id, accepted.collect())) {
         tracing::error!(group = %body.group_id.as_str(), %error, "cannot keep committed offsets");
         for partition in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             if partition.error_code == 0 {
@@ -99,17 +104,30 @@ fn committed_partitions(offsets: &Offsets, group: &str) -> Vec<(TopicName, Vec<i
     topics
 }
 
+/// What is asked, each partition once. `None` asks for all that `group` has committed.
+fn asked_partitions<'a>(
+    offsets: &Offsets,
+    group: &str,
+    topics: Option<impl Iterator<Item = (&'a TopicName, &'a [i32])>>,
+) -> Vec<(TopicName, Vec<i32>)> {
+    let Some(topics) = topics else {
+        return committed_partitions(offsets, group);
+    };
+    let mut seen = HashSet::new();
+    let once = topics.map(|(name, partitions)| {
+        let new = partitions.iter().filter(|index| seen.insert((name, **index)));
+        (name.clone(), new.copied().collect())
+    });
+    once.collect()
+}
+
 pub fn fetch(context: &Context<'_>, version: i16, body: &OffsetFetchRequest) -> OffsetFetchResponse {
     let offsets = context.shared.groups.offsets();
     if version >= GROUPS_SINCE {
-        let groups = body.groups.iter().map(|group| {
-            let asked = match &group.topics {
-                Some(topics) => topics
-                    .iter()
-                    .map(|t| (t.name.clone(), t.partition_indexes.clone()))
-                    .collect(),
-                None => committed_partitions(offsets, &group.group_id),
-            };
+        let groups = unique(&body.groups, |group| group.group_id.as_str()).map(|group| {
+            let topics = group.topics.as_ref();
+            let topics = topics.map(|all| all.iter().map(|t| (&t.name, t.partition_indexes.as_slice())));
+            let asked = asked_partitions(offsets, &group.group_id, topics);
             let topics = asked.into_iter().map(|(name, partitions)| {
                 let partitions = partitions.into_iter().map(|index| {
                     let at = position(offsets, &group.group_id, &name, index);
@@ -131,13 +149,9 @@ pub fn fetch(context: &Context<'_>, version: i16, body: &OffsetFetchRequest) -> 
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    let asked = match &body.topics {
-        Some(topics) => topics
-            .iter()
-            .map(|t| (t.name.clone(), t.partition_indexes.clone()))
-            .collect(),
-        None => committed_partitions(offsets, &body.group_id),
-    };
+    let topics = body.topics.as_ref();
+    let topics = topics.map(|all| all.iter().map(|t| (&t.name, t.partition_indexes.as_slice())));
+    let asked = asked_partitions(offsets, &body.group_id, topics);
     let topics = asked.into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|index| {
             let at = position(offsets, &body.group_id, &name, index);

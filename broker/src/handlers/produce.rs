@@ -108,6 +108,6 @@ fn response_error(error: &AppendError) -> ResponseError {
         AppendError::Sequence(SequenceError::OutOfOrder { .. }) => ResponseError::OutOfOrderSequenceNumber,
         AppendError::Sequence(SequenceError::OldEpoch { .. }) => ResponseError::InvalidProducerEpoch,
         AppendError::Deleted => ResponseError::UnknownTopicOrPartition,
-        AppendError::Storage(_) => ResponseError::KafkaStorageError,
+        AppendError::Storage(_) | AppendError::Failed => ResponseError::KafkaStorageError,
     }
 }

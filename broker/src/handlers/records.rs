@@ -27,8 +27,11 @@ pub fn delete(context: &Context<'_>, body: &DeleteRecordsRequest) -> DeleteRecor
                 Err(ReadError::OutOfRange { .. }) => {
                     result.with_error_code(ResponseError::OffsetOutOfRange.code())
                 }
+                Err(ReadError::Deleted) => {
+                    result.with_error_code(ResponseError::UnknownTopicOrPartition.code())
+                }
                 Err(ReadError::Storage(error)) => {
-                    tracing::error!(topic = %asked.partition_index, %error, "cannot delete records");
+                    tracing::error!(partition = asked.partition_index, %error, "cannot delete records");
                     result.with_error_code(ResponseError::KafkaStorageError.code())
                 }
             }

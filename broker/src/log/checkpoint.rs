@@ -1,11 +1,11 @@
 //! What a log must remember besides its segments: a small JSON file per partition, replaced by rename.
 
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::files::{read_json_or_none, write_json, write_json_soon};
 
 /// Name of the file in the folder of a partition.
 const FILE_NAME: &str = "checkpoint.json";
@@ -24,7 +24,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Reads the checkpoint of `folder`. A missing or unreadable one is as if nothing was known.
     pub fn read(folder: &Path) -> Self {
-        read_json(&folder.join(FILE_NAME)).unwrap_or_default()
+        read_json_or_none(&folder.join(FILE_NAME)).unwrap_or_default()
     }
 
     /// Replaces the checkpoint of `folder`, and waits for the disk if it is to be `durable`. An older checkpoint, which a
@@ -40,52 +40,4 @@ impl Checkpoint {
             write_json_soon(&path, self)
         }
     }
-}
-
-/// Reads JSON from `path`: `None` when it is missing or does not parse, which is logged.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot read");
-            return None;
-        }
-    };
-    serde_json::from_slice(&bytes)
-        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "damaged; going on without it"))
-        .ok()
-}
-
-/// Writes JSON to `path` so that either the old or the new content is there, whatever happens.
-///
-/// # Errors
-/// Those of the file system.
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    let temporary = write_beside(path, value)?;
-    File::open(&temporary)?.sync_data()?;
-    std::fs::rename(&temporary, path)?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Writes JSON to `path` without waiting for the disk: for what can be found out again if a power failure takes it.
-///
-/// # Errors
-/// Those of the file system.
-pub fn write_json_soon<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
-    std::fs::rename(write_beside(path, value)?, path)
-}
-
-fn write_beside<T: Serialize>(path: &Path, value: &T) -> io::Result<PathBuf> {
-    let temporary = path.with_extension("new");
-    std::fs::write(&temporary, serde_json::to_vec(value)?)?;
-    Ok(temporary)
-}
-
-/// Gives the names in `folder` to the disk.
-///
-/// # Errors
-/// Those of the file system.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

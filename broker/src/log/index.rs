@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::files::{Operation, faults};
+
 /// One entry: a sort key and what it leads to.
 pub trait Entry: Copy + Ord + std::fmt::Debug {
     /// Bytes on disk.
@@ -95,6 +97,7 @@ impl<E: Entry> IndexFile<E> {
     /// # Errors
     /// Those of the file system.
     pub fn create(path: &Path) -> io::Result<Self> {
+        faults::check(path, Operation::Create)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -4,32 +4,36 @@
 //! deleted or flushed.
 
 use std::io;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 
-use super::checkpoint::{Checkpoint, sync_folder};
+use super::checkpoint::Checkpoint;
 use super::partition::{Partition, locked};
 use super::recovery;
 use crate::config::FsyncPolicy;
+use crate::files::sync_folder;
 
 impl Partition {
-    /// Rolls a segment that is old, deletes what retention or [`Self::delete_records`] gives up, and gives sealed
+    /// Deletes what retention or [`Self::delete_records`] gives up, rolls a segment that is old, and gives sealed
     /// segments to the disk. Producing goes on meanwhile. Called every now and then.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn maintain(&self, now: i64) -> io::Result<()> {
-        self.roll_if_old(now)?;
+        // First what makes room: on a full disk the rest may need it.
         self.retain(now)?;
+        if self.roll_if_old(now)? {
+            self.retain(now)?;
+        }
         self.flush_sealed()
     }
 
-    fn roll_if_old(&self, now: i64) -> io::Result<()> {
+    fn roll_if_old(&self, now: i64) -> io::Result<bool> {
         let settings = self.settings();
         let mut writer = locked(&self.writer);
         let active = self.active();
         if active.is_empty() || self.deleted.load(Ordering::Acquire) {
-            return Ok(());
+            return Ok(false);
         }
         let aged = writer
             .active_since
@@ -38,13 +42,16 @@ impl Partition {
         let expired =
             settings.retention_ms >= 0 && now.saturating_sub(active.age_mark()?) > settings.retention_ms;
         let unreadable = self.log_start() >= active.next_offset();
-        if aged || expired || unreadable {
-            self.roll(&mut writer)?;
+        if !(aged || expired || unreadable) {
+            return Ok(false);
         }
-        Ok(())
+        self.roll(&mut writer).map(|_| true)
     }
 
     fn retain(&self, now: i64) -> io::Result<()> {
+        let Some(mut checkpoint) = self.lock_files() else {
+            return Ok(());
+        };
         let settings = self.settings();
         let segments = self.segments();
         let mut size: u64 = segments.iter().map(|segment| segment.len()).sum();
@@ -66,7 +73,9 @@ impl Partition {
         }
         let first_kept = segments[keep_from].base_offset();
         // First written down, then done: a broker that ends in between does the rest when it starts.
-        self.write_checkpoint(|checkpoint| checkpoint.log_start = checkpoint.log_start.max(first_kept))?;
+        let log_start = self.log_start().max(first_kept);
+        let begin = |checkpoint: &mut Checkpoint| checkpoint.log_start = checkpoint.log_start.max(log_start);
+        let written = self.put_checkpoint(&mut checkpoint, begin);
         self.log_start.fetch_max(first_kept, Ordering::AcqRel);
         self.segments
             .write()
@@ -74,6 +83,10 @@ impl Partition {
             .retain(|segment| segment.base_offset() >= first_kept);
         for segment in &segments[..keep_from] {
             segment.delete_files();
+        }
+        // The name of the first segment left tells the start as well, and now there may be room.
+        if let Err(error) = written.or_else(|_| self.put_checkpoint(&mut checkpoint, begin)) {
+            tracing::warn!(folder = %self.folder.display(), %error, "cannot write the checkpoint of a log");
         }
         tracing::info!(folder = %self.folder.display(), segments = keep_from, log_start = first_kept, "deleted old segments");
         Ok(())
@@ -84,33 +97,40 @@ impl Partition {
         let segments = self.segments();
         let active_base = segments[segments.len() - 1].base_offset();
         let recovery_point = locked(&self.checkpoint).recovery_point;
-        if recovery_point >= active_base {
+        if recovery_point >= active_base || self.failed.load(Ordering::Acquire) {
             return Ok(());
         }
         for segment in segments
             .iter()
             .filter(|s| s.next_offset() > recovery_point && s.base_offset() < active_base)
         {
-            segment.sync()?;
+            self.sync_segment(segment)?;
         }
+        let Some(mut checkpoint) = self.lock_files() else {
+            return Ok(());
+        };
         sync_folder(&self.folder)?;
-        self.write_checkpoint(|checkpoint| checkpoint.recovery_point = active_base)
+        self.put_checkpoint(&mut checkpoint, |c| c.recovery_point = active_base)
+    }
+
+    /// The right to make, replace and delete files by their names, and the checkpoint. `None` when the topic was deleted:
+    /// the names may belong to another topic by now.
+    pub(super) fn lock_files(&self) -> Option<MutexGuard<'_, Checkpoint>> {
+        let checkpoint = locked(&self.checkpoint);
+        (!self.deleted.load(Ordering::Acquire)).then_some(checkpoint)
     }
 
     /// Changes the checkpoint, on disk first.
-    pub(super) fn write_checkpoint(&self, change: impl FnOnce(&mut Checkpoint)) -> io::Result<()> {
-        let mut current = locked(&self.checkpoint);
+    pub(super) fn put_checkpoint(
+        &self,
+        current: &mut Checkpoint,
+        change: impl FnOnce(&mut Checkpoint),
+    ) -> io::Result<()> {
         let mut checkpoint = current.clone();
         change(&mut checkpoint);
-        match checkpoint.write(&self.folder, self.fsync == FsyncPolicy::Always) {
-            // The folder of a topic that is being deleted may be gone already.
-            Err(_) if !self.folder.exists() => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => {
-                *current = checkpoint;
-                Ok(())
-            }
-        }
+        checkpoint.write(&self.folder, self.fsync == FsyncPolicy::Always)?;
+        *current = checkpoint;
+        Ok(())
     }
 
     /// Gives everything to the disk.
@@ -118,6 +138,9 @@ impl Partition {
     /// # Errors
     /// Those of the file system.
     pub fn flush(&self) -> io::Result<()> {
+        if self.failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
         self.sync_to(self.log_end())
     }
 
@@ -127,21 +150,31 @@ impl Partition {
     /// Those of the file system.
     pub fn close(&self) -> io::Result<()> {
         let writer = locked(&self.writer);
-        if self.deleted.swap(true, Ordering::AcqRel) {
+        let Some(mut checkpoint) = self.lock_files() else {
+            return Ok(());
+        };
+        self.deleted.store(true, Ordering::Release);
+        if self.failed.load(Ordering::Acquire) {
+            // The next start has to check what is there.
             return Ok(());
         }
         let active = self.active();
         active.seal()?;
         for segment in self.segments() {
             if segment.next_offset() > *locked(&self.synced) {
-                segment.sync()?;
+                self.sync_segment(&segment)?;
             }
         }
         let end = self.log_end();
-        recovery::write_snapshot(&self.folder, end, &writer.producers)?;
-        self.write_checkpoint(|checkpoint| {
-            checkpoint.recovery_point = active.base_offset();
-            checkpoint.closed_at = Some(end);
+        if let Err(error) = recovery::write_snapshot(&self.folder, end, &writer.producers) {
+            tracing::warn!(folder = %self.folder.display(), %error, "cannot write down what is known of producers");
+        }
+        if self.fsync.outlasts_power() {
+            sync_folder(&self.folder)?;
+        }
+        self.put_checkpoint(&mut checkpoint, |c| {
+            c.recovery_point = active.base_offset();
+            c.closed_at = Some(end);
         })
     }
 }

@@ -4,22 +4,28 @@
 //! - [`checkpoint`]: what a log must remember besides its segments.
 //! - [`index`]: where in a segment an offset or a point in time is.
 //! - [`segment`]: one file of batches with its indexes.
+//! - [`lookup`]: what is where in a segment.
 //! - [`producers`]: what is known of idempotent producers: epochs, sequences, the last batches.
 //! - [`records`]: inside an uncompressed batch: which record is at a point in time.
 //! - [`recovery`]: opening a log: the checked tail, rebuilt indexes and producer state.
-//! - [`partition`]: the log as a whole: append, read, offsets by time, retention, deletion of records.
+//! - [`partition`]: the log as a whole: append, deletion of records.
+//! - [`reading`]: reading it, and offsets by time.
 //! - `maintenance`: retention, flushing and closing of a log.
 //! - [`waiters`]: who waits for new records.
 
 pub mod batch;
 pub mod checkpoint;
 pub mod index;
+pub mod lookup;
 mod maintenance;
 pub mod partition;
 pub mod producers;
+pub mod reading;
 pub mod records;
 pub mod recovery;
 pub mod segment;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_disk;
 pub mod waiters;

@@ -1,7 +1,9 @@
-//! The log of one partition: append, read, offsets by time, deletion of records.
+//! The log of one partition: append, deletion of records, its end.
 //!
 //! One writer at a time holds `writer`. Readers never take it: they see what segments have published. The list of
-//! segments changes only when one is rolled or deleted, and is locked only to copy a pointer.
+//! segments changes only when one is rolled or deleted, and is locked only to copy a pointer. Whoever makes, replaces or
+//! deletes a file by its name holds `writer` or `checkpoint` and looks at `deleted` first: once a topic is deleted, its
+//! folder's name may be that of another one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,13 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use thiserror::Error;
 
 use super::batch::{BatchError, BatchHeader, check_produced, stored_prefix};
-use super::checkpoint::{Checkpoint, sync_folder};
+use super::checkpoint::Checkpoint;
 use super::producers::{Producers, SequenceError, Verdict};
+pub use super::reading::ReadError;
 use super::recovery;
-use super::segment::{Segment, Walk};
+use super::segment::Segment;
 use super::waiters::Waiters;
 use crate::config::FsyncPolicy;
-use crate::wire::response::FileRange;
+use crate::files::{is_full, sync_folder};
+use crate::wire::splice::MAX_PLACEHOLDER;
 
 /// Settings of a log, from those of its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,26 +60,11 @@ pub enum AppendError {
     /// The topic was deleted.
     #[error("the topic was deleted")]
     Deleted,
+    /// The disk did not keep what it was given before.
+    #[error("the disk has failed to keep earlier records: restart the broker when the disk is sound")]
+    Failed,
     /// The disk did not take it.
     #[error("cannot write to the log: {0}")]
-    Storage(#[from] io::Error),
-}
-
-/// Why records cannot be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// Before the first or behind the last offset.
-    #[error("offset {offset} is not within {start} to {end}")]
-    OutOfRange {
-        /// Offset asked for.
-        offset: i64,
-        /// First offset.
-        start: i64,
-        /// Offset after the last.
-        end: i64,
-    },
-    /// The disk did not give it.
-    #[error("cannot read the log: {0}")]
     Storage(#[from] io::Error),
 }
 
@@ -94,19 +83,21 @@ pub struct Partition {
     pub(super) writer: Mutex<Writer>,
     /// Offset up to which everything was given to the disk.
     pub(super) synced: Mutex<i64>,
-    /// As it is on disk. Its lock is not the writer's: producing goes on while a checkpoint is written.
+    /// As it is on disk. Its lock is also that of the files by their names, but not the writer's: producing goes on while
+    /// a checkpoint is written or old segments are deleted.
     pub(super) checkpoint: Mutex<Checkpoint>,
     pub(super) log_start: AtomicI64,
     log_end: AtomicI64,
+    /// The topic is gone, or the log is closed.
     pub(super) deleted: AtomicBool,
+    /// A flush has failed. What it was to write may be gone from memory without a further error, so nothing is
+    /// acknowledged any more until a restart has checked the tail.
+    pub(super) failed: AtomicBool,
     /// Where the last read ended: the next one of the same consumer most likely begins there.
-    cursors: Mutex<Vec<(i64, i64, u64)>>,
-    next_cursor: std::sync::atomic::AtomicUsize,
+    pub(super) cursors: Mutex<Vec<(i64, i64, u64)>>,
+    pub(super) next_cursor: std::sync::atomic::AtomicUsize,
     waiters: Waiters,
 }
-
-/// Read positions that are remembered per partition.
-const CURSORS: usize = 8;
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -131,8 +122,18 @@ impl Partition {
             recovery_point: opened.recovery_point,
             closed_at: None,
         };
-        // From here on the log counts as not closed.
-        checkpoint.write(folder, false)?;
+        if opened.is_new && fsync.outlasts_power() {
+            sync_folder(folder)?;
+            folder.parent().map_or(Ok(()), sync_folder)?;
+        }
+        // From here on the log counts as not closed. Recovery notices also without it, so a full disk is no reason not to
+        // open: retention needs an open log to make room.
+        match checkpoint.write(folder, false) {
+            Err(error) if is_full(&error) => {
+                tracing::warn!(folder = %folder.display(), %error, "no room for the checkpoint of a log");
+            }
+            written => written?,
+        }
         Ok(Self {
             folder: folder.to_owned(),
             fsync,
@@ -147,6 +148,7 @@ impl Partition {
             log_start: AtomicI64::new(opened.log_start),
             log_end: AtomicI64::new(log_end),
             deleted: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             cursors: Mutex::new(Vec::new()),
             next_cursor: std::sync::atomic::AtomicUsize::new(0),
             waiters: Waiters::default(),
@@ -203,10 +205,12 @@ impl Partition {
     pub fn append(&self, batch: &[u8], now: i64) -> Result<i64, AppendError> {
         let header = check_produced(batch)?;
         let settings = self.settings();
-        if header.size > settings.max_message_bytes {
+        // Whatever the settings say: a batch that no answer can carry would be stored for nobody.
+        let limit = settings.max_message_bytes.min(MAX_PLACEHOLDER as u64);
+        if header.size > limit {
             return Err(AppendError::TooLarge {
                 size: header.size,
-                limit: settings.max_message_bytes,
+                limit,
             });
         }
         let base_offset = {
@@ -214,12 +218,19 @@ impl Partition {
             if self.deleted.load(Ordering::Acquire) {
                 return Err(AppendError::Deleted);
             }
+            if self.failed.load(Ordering::Acquire) {
+                return Err(AppendError::Failed);
+            }
             match writer.producers.check(&header)? {
-                Verdict::Duplicate(offset) => return Ok(offset),
-                Verdict::New => self.store(&mut writer, batch, header, &settings, now)?,
+                Verdict::Duplicate(offset) => offset,
+                Verdict::New => {
+                    let offset = self.store(&mut writer, batch, header, &settings, now)?;
+                    self.waiters.wake();
+                    offset
+                }
             }
         };
-        self.waiters.wake();
+        // A retry, too: its first try may have been stored by a request that is still waiting for the disk.
         if self.fsync == FsyncPolicy::Always {
             self.sync_to(base_offset + i64::from(header.last_offset_delta) + 1)?;
         }
@@ -259,14 +270,20 @@ impl Partition {
     pub(super) fn roll(&self, writer: &mut Writer) -> io::Result<Arc<Segment>> {
         let full = self.active();
         if self.fsync == FsyncPolicy::Always {
-            full.sync()?;
+            self.sync_segment(&full)?;
         }
         full.seal()?;
         let end = self.log_end();
-        recovery::write_snapshot(&self.folder, end, &writer.producers)?;
+        if let Err(error) = recovery::write_snapshot(&self.folder, end, &writer.producers) {
+            // An older one only costs time at the next start, and a full disk must not keep retention from working.
+            tracing::warn!(folder = %self.folder.display(), %error, "cannot write down what is known of producers");
+        }
         let segment = Arc::new(Segment::create(&self.folder, end)?);
-        if self.fsync == FsyncPolicy::Always {
-            sync_folder(&self.folder)?;
+        if self.fsync == FsyncPolicy::Always
+            && let Err(error) = sync_folder(&self.folder)
+        {
+            segment.delete_files();
+            return Err(error);
         }
         writer.active_since = None;
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -280,125 +297,27 @@ impl Partition {
         if *synced >= end {
             return Ok(());
         }
+        if self.failed.load(Ordering::Acquire) {
+            // Trying again would succeed without having written anything.
+            return Err(io::Error::other("an earlier flush has failed"));
+        }
         let target = self.log_end();
         for segment in self.segments().iter().filter(|s| s.next_offset() > *synced) {
-            segment.sync()?;
+            self.sync_segment(segment)?;
         }
         *synced = target;
         Ok(())
     }
 
-    /// Finds what a fetch from `offset` gets: whole batches of one segment, together at most `max_bytes`, but at
-    /// least one if `at_least_one`. `None` when there is nothing (yet).
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn read(
-        &self,
-        offset: i64,
-        max_bytes: u64,
-        at_least_one: bool,
-    ) -> Result<Option<FileRange>, ReadError> {
-        let (start, end) = (self.log_start(), self.log_end());
-        if offset < start || offset > end {
-            return Err(ReadError::OutOfRange { offset, start, end });
-        }
-        if offset == end {
-            return Ok(None);
-        }
-        let Some((segment, position, first_size)) = self.find(offset)? else {
-            return Ok(None);
-        };
-        let whole = segment.whole_batches(position, position.saturating_add(max_bytes))?;
-        let (to, next_offset) = match whole {
-            Some(found) => found,
-            None if at_least_one => {
-                let to = position + first_size;
-                segment
-                    .whole_batches(position, to)?
-                    .unwrap_or((to, segment.next_offset()))
-            }
-            None => return Ok(None),
-        };
-        self.remember(next_offset, segment.base_offset(), to);
-        let length = usize::try_from(to - position).unwrap_or(usize::MAX);
-        Ok(Some(FileRange {
-            segment,
-            position,
-            length,
-            next_offset,
-        }))
-    }
-
-    /// The segment, position and size of the batch that holds `offset`.
-    fn find(&self, offset: i64) -> io::Result<Option<(Arc<Segment>, u64, u64)>> {
-        let segments = self.segments();
-        let cursor = locked(&self.cursors)
-            .iter()
-            .find(|(next, _, _)| *next == offset)
-            .copied();
-        if let Some((_, base, position)) = cursor {
-            let segment = segments
-                .iter()
-                .find(|s| s.base_offset() == base && position < s.len());
-            if let Some(segment) = segment {
-                // A cursor is a guess: an append may have come between its two halves.
-                let header = Walk::new(segment).header(position)?;
-                if header.base_offset == offset {
-                    return Ok(Some((Arc::clone(segment), position, header.size)));
-                }
-            }
-        }
-        let first = segments
-            .partition_point(|segment| segment.base_offset() <= offset)
-            .saturating_sub(1);
-        for segment in &segments[first..] {
-            if segment.next_offset() <= offset {
-                continue;
-            }
-            if let Some((position, header)) = segment.locate(offset)? {
-                return Ok(Some((Arc::clone(segment), position, header.size)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn remember(&self, next_offset: i64, base: i64, position: u64) {
-        let mut cursors = locked(&self.cursors);
-        let cursor = (next_offset, base, position);
-        if cursors.len() < CURSORS {
-            cursors.push(cursor);
-        } else {
-            let at = self.next_cursor.fetch_add(1, Ordering::Relaxed) % CURSORS;
-            cursors[at] = cursor;
-        }
-    }
-
-    /// First offset at or after `timestamp` (milliseconds) with its timestamp.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn offset_for_timestamp(&self, timestamp: i64) -> io::Result<Option<(i64, i64)>> {
-        let start = self.log_start();
-        for segment in self.segments().iter().filter(|s| s.next_offset() > start) {
-            if let Some(found) = segment.find_timestamp(timestamp, start)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The record with the latest timestamp: its offset and timestamp.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn latest_timestamp(&self) -> io::Result<Option<(i64, i64)>> {
-        let latest = self
-            .segments()
-            .into_iter()
-            .rev()
-            .max_by_key(|segment| segment.max_timestamp());
-        latest.map_or(Ok(None), |segment| segment.latest_timestamp())
+    /// Gives a segment to the disk; see `failed`.
+    pub(super) fn sync_segment(&self, segment: &Segment) -> io::Result<()> {
+        segment.sync().inspect_err(|error| {
+            self.failed.store(true, Ordering::Release);
+            tracing::error!(
+                folder = %self.folder.display(), %error,
+                "the disk did not keep records: nothing more is taken until the broker is restarted"
+            );
+        })
     }
 
     /// Makes `offset` the first that can be read and returns it; -1 stands for the end. Files go at the next
@@ -412,17 +331,27 @@ impl Partition {
         if offset < 0 || offset > end {
             return Err(ReadError::OutOfRange { offset, start, end });
         }
+        let mut checkpoint = self.lock_files().ok_or(ReadError::Deleted)?;
         if offset > start {
-            self.write_checkpoint(|checkpoint| checkpoint.log_start = checkpoint.log_start.max(offset))?;
+            match self.put_checkpoint(&mut checkpoint, |c| c.log_start = c.log_start.max(offset)) {
+                // To delete is what makes room again; the checkpoint is written once there is some.
+                Err(error) if is_full(&error) => {
+                    tracing::warn!(folder = %self.folder.display(), %error, "no room for the checkpoint of a log");
+                }
+                written => written?,
+            }
             self.log_start.fetch_max(offset, Ordering::AcqRel);
         }
         Ok(self.log_start())
     }
 
-    /// No more appends: the topic goes.
+    /// No more appends, and no more of its files by their names: the topic goes. Waits for whoever is at it.
     pub fn mark_deleted(&self) {
-        let _writer = locked(&self.writer);
-        self.deleted.store(true, Ordering::Release);
+        {
+            let _writer = locked(&self.writer);
+            let _files = locked(&self.checkpoint);
+            self.deleted.store(true, Ordering::Release);
+        }
         self.waiters.wake();
     }
 

@@ -29,7 +29,6 @@ struct Stored {
 struct Producer {
     epoch: i16,
     batches: VecDeque<Stored>,
-    last_timestamp: i64,
 }
 
 /// All producers of a partition.
@@ -136,17 +135,18 @@ impl Producers {
             return;
         }
         if self.by_id.len() >= MAX_PRODUCERS && !self.by_id.contains_key(&header.producer_id) {
+            // By offsets, which are the broker's own: timestamps are whatever a client says.
+            let last_offset = |producer: &Producer| producer.batches.back().map_or(-1, |batch| batch.offset);
             let oldest = self
                 .by_id
                 .iter()
-                .min_by_key(|(_, p)| p.last_timestamp)
+                .min_by_key(|(_, producer)| last_offset(producer))
                 .map(|(id, _)| *id);
             oldest.map(|id| self.by_id.remove(&id));
         }
         let producer = self.by_id.entry(header.producer_id).or_insert_with(|| Producer {
             epoch: header.producer_epoch,
             batches: VecDeque::new(),
-            last_timestamp: header.max_timestamp,
         });
         if header.producer_epoch != producer.epoch {
             producer.epoch = header.producer_epoch;
@@ -160,7 +160,6 @@ impl Producers {
             last: advance(header.base_sequence, header.last_offset_delta),
             offset: header.base_offset,
         });
-        producer.last_timestamp = producer.last_timestamp.max(header.max_timestamp);
     }
 
     /// Forgets everything.
@@ -237,5 +236,19 @@ mod tests {
             (advance(i32::MAX, 1), advance(i32::MAX - 1, 2), advance(-1, 1)),
             (0, 0, 0)
         );
+    }
+
+    #[test]
+    fn the_producer_forgotten_first_is_the_one_that_stored_longest_ago_whatever_its_clock_says() {
+        let mut producers = Producers::default();
+        for id in 0..=MAX_PRODUCERS as i64 {
+            let mut header = header(0, 0, 1, id);
+            // The clocks of the first ones are far ahead.
+            (header.producer_id, header.max_timestamp) = (id, i64::MAX - id);
+            producers.record(&header);
+        }
+        assert_eq!(producers.by_id.len(), MAX_PRODUCERS);
+        assert!(!producers.by_id.contains_key(&0));
+        assert!(producers.by_id.contains_key(&(MAX_PRODUCERS as i64)));
     }
 }

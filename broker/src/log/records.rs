@@ -9,8 +9,10 @@ use super::batch::{BatchHeader, HEADER_BYTES};
 /// Bytes enough for a record's length, attributes, timestamp delta and offset delta.
 const RECORD_START: usize = 5 + 1 + 10 + 5;
 
-/// First record of the batch at `position` of `file` that is at or after `timestamp` and `from_offset`: its offset and
-/// timestamp.
+/// Offset and timestamp of one record.
+type Record = (i64, i64);
+
+/// First record of the batch at `position` of `file` that is at or after `timestamp` and `from_offset`.
 ///
 /// # Errors
 /// Those of the file system, and `InvalidData` when the records do not parse.
@@ -20,7 +22,44 @@ pub fn find_in_batch(
     header: &BatchHeader,
     timestamp: i64,
     from_offset: i64,
-) -> io::Result<Option<(i64, i64)>> {
+) -> io::Result<Option<Record>> {
+    let mut found = None;
+    walk(file, position, header, |record| {
+        if record.1 >= timestamp && record.0 >= from_offset {
+            found = Some(record);
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+/// Latest timestamp of the records of the batch at `position` of `file` from `from_offset` on; -1 if there is none.
+///
+/// # Errors
+/// Those of the file system, and `InvalidData` when the records do not parse.
+pub fn latest_in_batch(
+    file: &File,
+    position: u64,
+    header: &BatchHeader,
+    from_offset: i64,
+) -> io::Result<i64> {
+    let mut latest = -1;
+    walk(file, position, header, |(offset, timestamp)| {
+        if offset >= from_offset {
+            latest = latest.max(timestamp);
+        }
+        true
+    })?;
+    Ok(latest)
+}
+
+/// Shows the records of a batch to `visit` until it returns false.
+fn walk(
+    file: &File,
+    position: u64,
+    header: &BatchHeader,
+    mut visit: impl FnMut(Record) -> bool,
+) -> io::Result<()> {
     let end = position + header.size;
     let mut at = position + HEADER_BYTES as u64;
     while at < end {
@@ -34,17 +73,16 @@ pub fn find_in_batch(
         bytes = bytes.get(1..).ok_or_else(damaged)?;
         let timestamp_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
         let offset_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
-        let found = (
+        let record = (
             header.base_offset.saturating_add(offset_delta),
             header.base_timestamp.saturating_add(timestamp_delta),
         );
-        if found.1 >= timestamp && found.0 >= from_offset {
-            return Ok(Some(found));
+        if !visit(record) {
+            return Ok(());
         }
         at += length_bytes + u64::try_from(length).map_err(|_| damaged())?;
     }
-    // The header promised a later timestamp than any record has.
-    Ok(None)
+    Ok(())
 }
 
 /// Takes a zigzag variable-length number off the front.

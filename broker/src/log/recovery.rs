@@ -15,9 +15,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{BatchHeader, CRC_START, HEADER_BYTES};
-use super::checkpoint::{Checkpoint, read_json, write_json_soon};
+use super::checkpoint::Checkpoint;
+use super::lookup::Walk;
 use super::producers::Producers;
-use super::segment::{Segment, Walk, log_path};
+use super::segment::{EXTENSIONS, Segment, log_path};
+use crate::files::{read_json_or_none, write_json_soon};
 
 /// What is known of producers up to an offset.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -56,6 +58,8 @@ pub struct Opened {
     pub recovery_point: i64,
     /// Bytes that were cut off behind the last sound batch.
     pub cut_bytes: u64,
+    /// There was no segment: one was begun.
+    pub is_new: bool,
 }
 
 /// Opens the log in `folder`, or begins one.
@@ -64,8 +68,8 @@ pub struct Opened {
 /// Those of the file system.
 pub fn open(folder: &Path) -> io::Result<Opened> {
     let checkpoint = Checkpoint::read(folder);
-    let bases = segment_bases(folder)?;
-    let snapshot: Snapshot = read_json(&snapshot_path(folder)).unwrap_or_default();
+    let bases = without_strays(folder, segment_bases(folder)?)?;
+    let snapshot: Snapshot = read_json_or_none(&snapshot_path(folder)).unwrap_or_default();
     let mut producers = snapshot.producers;
     let mut producers_from = snapshot.offset;
 
@@ -81,15 +85,25 @@ pub fn open(folder: &Path) -> io::Result<Opened> {
             remove_segment(folder, base);
             continue;
         }
-        let closed = checkpoint.closed_at;
-        let trusted = closed.is_some() || next_base.is_some_and(|next| next <= checkpoint.recovery_point);
-        let opened = if trusted {
+        let previous_end = segments.last().map_or(0, |s| s.next_offset());
+        if base < previous_end {
+            set_aside(folder, base, previous_end)?;
+            continue;
+        }
+        let is_flushed = next_base.is_some_and(|next| next <= checkpoint.recovery_point);
+        // A power failure can bring back the checkpoint of an earlier closing: it knows nothing of what came later.
+        let is_closed = |end: i64| match (checkpoint.closed_at, next_base) {
+            (Some(closed), Some(_)) => end <= closed,
+            (Some(closed), None) => end == closed,
+            (None, _) => false,
+        };
+        let trusted = is_flushed || next_base.is_some_and(is_closed);
+        let opened = if is_flushed || checkpoint.closed_at.is_some() {
             Segment::open_sealed(folder, base)?
         } else {
             None
         };
-        let opened =
-            opened.filter(|s| closed.is_none() || next_base.is_some() || closed == Some(s.next_offset()));
+        let opened = opened.filter(|segment| is_flushed || is_closed(segment.next_offset()));
         let segment = match opened {
             Some(segment) => {
                 if segment.next_offset() > producers_from {
@@ -98,9 +112,7 @@ pub fn open(folder: &Path) -> io::Result<Opened> {
                 segment
             }
             None => {
-                let previous_end = segments.last().map_or(0, |s| s.next_offset());
-                let expected = base.max(previous_end);
-                let (segment, cut) = check(folder, base, expected, producers_from, &mut producers)?;
+                let (segment, cut) = check(folder, base, producers_from, &mut producers)?;
                 if cut > 0 {
                     cut_bytes += cut;
                     // Damage in what is known to be on disk does not cost the segments behind it.
@@ -122,6 +134,7 @@ pub fn open(folder: &Path) -> io::Result<Opened> {
             replay(segment, producers_from, &mut producers)?;
         }
     }
+    let is_new = segments.is_empty();
     match segments.last() {
         Some(last) => last.unseal()?,
         None => segments.push(Arc::new(Segment::create(folder, end)?)),
@@ -135,6 +148,7 @@ pub fn open(folder: &Path) -> io::Result<Opened> {
         log_start,
         recovery_point,
         cut_bytes,
+        is_new,
     })
 }
 
@@ -155,9 +169,34 @@ fn segment_bases(folder: &Path) -> io::Result<Vec<i64>> {
     Ok(bases)
 }
 
+/// Removes empty segments behind others, and leaves their bases out. Such a one is what a kill leaves in the middle of a
+/// roll, or a roll that failed: then the segment before it went on growing, and to take the empty one for the end of the log
+/// would lose what it grew by. If the segment before it did not, it is as good an end as the empty one.
+fn without_strays(folder: &Path, bases: Vec<i64>) -> io::Result<Vec<i64>> {
+    let mut kept = Vec::with_capacity(bases.len());
+    for base in bases {
+        if !kept.is_empty() && std::fs::metadata(log_path(folder, base))?.len() == 0 {
+            remove_segment(folder, base);
+        } else {
+            kept.push(base);
+        }
+    }
+    Ok(kept)
+}
+
+/// Takes a segment out of the log whose offsets the one before it has already, and keeps its records for whoever wants
+/// to look at them. No broker of today leaves one.
+fn set_aside(folder: &Path, base: i64, previous_end: i64) -> io::Result<()> {
+    let path = log_path(folder, base);
+    tracing::error!(path = %path.display(), previous_end, "a segment begins within the one before it: set aside");
+    std::fs::rename(&path, path.with_extension("overlapping"))?;
+    remove_segment(folder, base);
+    Ok(())
+}
+
 fn remove_segment(folder: &Path, base: i64) {
     let path = log_path(folder, base);
-    for extension in ["log", "index", "timeindex"] {
+    for extension in EXTENSIONS {
         let path = path.with_extension(extension);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -187,16 +226,17 @@ fn replay(segment: &Segment, from: i64, producers: &mut Producers) -> io::Result
 fn check(
     folder: &Path,
     base: i64,
-    mut expected: i64,
     producers_from: i64,
     producers: &mut Producers,
 ) -> io::Result<(Segment, u64)> {
     let segment = Segment::open_unread(folder, base)?;
+    // The checksum does not cover a batch's offset, but offsets leave no gaps within a segment.
+    let mut expected = base;
     let length = segment.file().metadata()?.len();
     let mut buffer = vec![0; 256 * 1024];
     let mut position = 0;
     while let Some(header) = sound_batch(&segment, position, length, &mut buffer)? {
-        if header.base_offset < expected || header.base_offset - base > i64::from(u32::MAX) {
+        if header.base_offset != expected || expected - base > i64::from(u32::MAX) {
             break;
         }
         segment.adopt(&header, position)?;

@@ -2,6 +2,7 @@
 //!
 //! Appends come from one thread at a time (the partition sees to that); reads come from any number, by positioned
 //! reads of what is already published. `len` and `next_offset` are published after the bytes are in the file.
+//! What is where in it is found by [`super::lookup`].
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,22 +10,26 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::batch::{BatchHeader, HEADER_BYTES};
+use super::batch::BatchHeader;
 use super::index::{IndexFile, OffsetEntry, TimeEntry};
+use super::lookup::Walk;
+use crate::files::{Operation, faults, is_full};
 
 /// A batch gets an index entry when so many bytes were written since the last that got one.
 const INDEX_INTERVAL: u64 = 4096;
 /// No timestamp.
 pub const NO_TIMESTAMP: i64 = -1;
+/// The files of a segment.
+pub(super) const EXTENSIONS: [&str; 3] = ["log", "index", "timeindex"];
 
 /// A segment file with its indexes.
 #[derive(Debug)]
 pub struct Segment {
     base_offset: i64,
-    path: PathBuf,
-    file: File,
-    offsets: IndexFile<OffsetEntry>,
-    times: IndexFile<TimeEntry>,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) offsets: IndexFile<OffsetEntry>,
+    pub(super) times: IndexFile<TimeEntry>,
     len: AtomicU64,
     next_offset: AtomicI64,
     max_timestamp: AtomicI64,
@@ -36,22 +41,41 @@ pub fn log_path(folder: &Path, base_offset: i64) -> PathBuf {
     folder.join(format!("{base_offset:020}.log"))
 }
 
+fn unless_full(outcome: io::Result<()>) -> io::Result<()> {
+    match outcome {
+        Err(error) if is_full(&error) => Ok(()),
+        outcome => outcome,
+    }
+}
+
 impl Segment {
-    /// Makes an empty segment that begins at `base_offset`.
+    /// Makes an empty segment that begins at `base_offset`, or leaves none of its files behind: an empty file by that name
+    /// would be taken for the end of the log when the segment before it has grown beyond.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn create(folder: &Path, base_offset: i64) -> io::Result<Self> {
         let path = log_path(folder, base_offset);
+        let created = Self::create_files(&path);
+        let (file, offsets, times) = created.inspect_err(|_| {
+            for extension in EXTENSIONS {
+                let _ = std::fs::remove_file(path.with_extension(extension));
+            }
+        })?;
+        Ok(Self::new(base_offset, path, file, offsets, times))
+    }
+
+    fn create_files(path: &Path) -> io::Result<(File, IndexFile<OffsetEntry>, IndexFile<TimeEntry>)> {
+        faults::check(path, Operation::Create)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
-            .open(&path)?;
+            .open(path)?;
         let offsets = IndexFile::create(&path.with_extension("index"))?;
         let times = IndexFile::create(&path.with_extension("timeindex"))?;
-        Ok(Self::new(base_offset, path, file, offsets, times))
+        Ok((file, offsets, times))
     }
 
     /// Opens the log file of a segment with empty indexes and nothing published: [`super::recovery`] walks it.
@@ -120,7 +144,7 @@ impl Segment {
                 return Ok(false);
             };
             let expected = next_offset.unwrap_or(self.base_offset + i64::from(entry.relative_offset));
-            if header.base_offset < expected || (next_offset.is_none() && header.base_offset != expected) {
+            if header.base_offset != expected {
                 return Ok(false);
             }
             next_offset = Some(header.next_offset());
@@ -191,9 +215,11 @@ impl Segment {
     /// Those of the file system, such as a full disk.
     pub fn append(&self, prefix: &[u8; 16], batch: &[u8], header: &BatchHeader) -> io::Result<()> {
         let position = self.len();
-        let written = self
-            .file
-            .write_all_at(&batch[prefix.len()..], position + prefix.len() as u64)
+        let written = faults::check(&self.path, Operation::Write)
+            .and_then(|()| {
+                self.file
+                    .write_all_at(&batch[prefix.len()..], position + prefix.len() as u64)
+            })
             .and_then(|()| self.file.write_all_at(prefix, position))
             .and_then(|()| self.index(header, position));
         if let Err(error) = written {
@@ -204,12 +230,13 @@ impl Segment {
         Ok(())
     }
 
-    /// Takes note of a batch that is in the file at `position`: [`super::recovery`] found it sound.
+    /// Takes note of a batch that is in the file at `position`: [`super::recovery`] found it sound. A disk without room
+    /// for the index is no reason not to open the log: looking things up only takes longer.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system, except that it is full.
     pub fn adopt(&self, header: &BatchHeader, position: u64) -> io::Result<()> {
-        self.index(header, position)?;
+        unless_full(self.index(header, position))?;
         self.publish(header, position);
         Ok(())
     }
@@ -243,123 +270,23 @@ impl Segment {
         Ok(())
     }
 
-    /// Position and header of the batch that holds `offset`, or of the next one after it. `None` behind the end.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when the log is damaged there.
-    pub fn locate(&self, offset: i64) -> io::Result<Option<(u64, BatchHeader)>> {
-        let relative = u32::try_from((offset - self.base_offset).max(0)).unwrap_or(u32::MAX);
-        let entry = self
-            .offsets
-            .last_where(|entry| entry.relative_offset <= relative)?;
-        self.walk_until(entry.map_or(0, |entry| u64::from(entry.position)), |header| {
-            header.next_offset() > offset
-        })
-    }
-
-    fn walk_until(
-        &self,
-        from: u64,
-        found: impl Fn(&BatchHeader) -> bool,
-    ) -> io::Result<Option<(u64, BatchHeader)>> {
-        let length = self.len();
-        let mut position = from;
-        let mut walk = Walk::new(self);
-        while position < length {
-            let header = walk.header(position)?;
-            if found(&header) {
-                return Ok(Some((position, header)));
-            }
-            position += header.size;
-        }
-        Ok(None)
-    }
-
-    /// End of the last whole batch that begins at or after `start` and ends at or before `limit`, with the offset
-    /// after it. `None` if not even the first one fits.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when the log is damaged there.
-    pub fn whole_batches(&self, start: u64, limit: u64) -> io::Result<Option<(u64, i64)>> {
-        let length = self.len();
-        if limit >= length {
-            return Ok((start < length).then(|| (length, self.next_offset())));
-        }
-        let limit_32 = u32::try_from(limit).unwrap_or(u32::MAX);
-        let entry = self.offsets.last_where(|entry| entry.position <= limit_32)?;
-        let mut position = entry.map_or(start, |entry| u64::from(entry.position).max(start));
-        let mut walk = Walk::new(self);
-        // An index entry at `position` says that a batch ends there, but not with which offset: its own base will do.
-        let mut found = (position > start).then_some(position);
-        while position < limit {
-            let header = walk.header(position)?;
-            if position + header.size > limit {
-                break;
-            }
-            position += header.size;
-            found = Some(position);
-        }
-        let Some(end) = found else { return Ok(None) };
-        Ok(Some((end, walk.header(end)?.base_offset)))
-    }
-
-    /// First offset at or after `timestamp` with its timestamp, or `None` when all are earlier. Exact for batches
-    /// that are not compressed; of a compressed one it is the first record's.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when the log is damaged there.
-    pub fn find_timestamp(&self, timestamp: i64, from_offset: i64) -> io::Result<Option<(i64, i64)>> {
-        if self.max_timestamp() < timestamp {
-            return Ok(None);
-        }
-        let before = self.times.last_where(|entry| entry.timestamp < timestamp)?;
-        let start = before.map_or(self.base_offset, |e| {
-            self.base_offset + i64::from(e.relative_offset)
-        });
-        let Some((position, _)) = self.locate(start.max(from_offset))? else {
-            return Ok(None);
-        };
-        let found = self.walk_until(position, |header| header.max_timestamp >= timestamp)?;
-        let Some((position, header)) = found else {
-            return Ok(None);
-        };
-        if header.compression() == 0 {
-            super::records::find_in_batch(&self.file, position, &header, timestamp, from_offset)
-        } else {
-            Ok(Some((
-                header.base_offset.max(from_offset),
-                header.base_timestamp.max(timestamp),
-            )))
-        }
-    }
-
-    /// Offset and timestamp of the record with the latest timestamp; of the batch that holds it, its last offset.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when the log is damaged there.
-    pub fn latest_timestamp(&self) -> io::Result<Option<(i64, i64)>> {
-        let latest = self.max_timestamp();
-        if latest == NO_TIMESTAMP {
-            return Ok(None);
-        }
-        self.find_timestamp(latest, self.base_offset)
-    }
-
     /// Gives everything to the disk.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn sync(&self) -> io::Result<()> {
+        faults::check(&self.path, Operation::Sync)?;
         self.file.sync_data()
     }
 
-    /// Closes the indexes with their checksums.
+    /// Closes the indexes with their checksums. Where the disk has no room for them they stay open, which costs time at
+    /// the next start.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system, except that it is full.
     pub fn seal(&self) -> io::Result<()> {
-        self.offsets.seal()?;
-        self.times.seal()
+        unless_full(self.offsets.seal())?;
+        unless_full(self.times.seal())
     }
 
     /// Makes ready for appending again after [`Self::seal`].
@@ -381,63 +308,11 @@ impl Segment {
 
     /// Deletes the files. Whoever still reads goes on reading.
     pub fn delete_files(&self) {
-        for extension in ["log", "index", "timeindex"] {
+        for extension in EXTENSIONS {
             let path = self.path.with_extension(extension);
             if let Err(error) = std::fs::remove_file(&path) {
                 tracing::warn!(path = %path.display(), %error, "cannot delete a file of an old segment");
             }
         }
-    }
-}
-
-/// Reads headers one after the other with few system calls.
-pub struct Walk<'a> {
-    segment: &'a Segment,
-    buffer: [u8; 2048],
-    start: u64,
-    filled: usize,
-}
-
-impl<'a> Walk<'a> {
-    /// Over what `segment` has published.
-    pub fn new(segment: &'a Segment) -> Self {
-        Self {
-            segment,
-            buffer: [0; 2048],
-            start: 0,
-            filled: 0,
-        }
-    }
-
-    /// The header at `position`.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when there is no whole batch.
-    pub fn header(&mut self, position: u64) -> io::Result<BatchHeader> {
-        let end = self.segment.len();
-        let inside = position
-            .checked_sub(self.start)
-            .and_then(|at| usize::try_from(at).ok());
-        let at = match inside.filter(|at| at + HEADER_BYTES <= self.filled) {
-            Some(at) => at,
-            None => {
-                let room = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
-                self.filled = room.min(self.buffer.len());
-                self.start = position;
-                self.segment
-                    .file
-                    .read_exact_at(&mut self.buffer[..self.filled], position)?;
-                0
-            }
-        };
-        BatchHeader::read(&self.buffer[at..self.filled])
-            .filter(|header| header.is_plausible() && position + header.size <= end)
-            .ok_or_else(|| {
-                let path = self.segment.path.display();
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{path}: no batch at {position}"),
-                )
-            })
     }
 }

@@ -8,19 +8,19 @@ use super::batch::{BatchHeader, HEADER_BYTES};
 use super::partition::{AppendError, LogSettings, Partition, ReadError};
 use crate::config::FsyncPolicy;
 
-fn settings(segment_bytes: u64) -> Arc<LogSettings> {
+pub(super) fn settings(segment_bytes: u64) -> Arc<LogSettings> {
     Arc::new(LogSettings {
         segment_bytes,
         ..LogSettings::default()
     })
 }
 
-fn open(folder: &Path) -> Partition {
+pub(super) fn open(folder: &Path) -> Partition {
     Partition::open(folder, settings(5000), FsyncPolicy::System).unwrap()
 }
 
 /// A copy of a log as a kill would leave it: whatever is in its files.
-fn crashed(folder: &Path) -> tempfile::TempDir {
+pub(super) fn crashed(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -29,7 +29,7 @@ fn crashed(folder: &Path) -> tempfile::TempDir {
     copy
 }
 
-fn fill(partition: &Partition, batches: i64) {
+pub(super) fn fill(partition: &Partition, batches: i64) {
     for n in 0..batches {
         let batch = sample(2, 100, Some((7, 0, (n * 2) as i32)), 1000 + n);
         assert_eq!(partition.append(&batch, 1000 + n).unwrap(), n * 2);
@@ -37,7 +37,7 @@ fn fill(partition: &Partition, batches: i64) {
 }
 
 /// Reads everything from `offset` on as a consumer would, and checks each batch.
-fn read_all(partition: &Partition, mut offset: i64) -> Vec<i64> {
+pub(super) fn read_all(partition: &Partition, mut offset: i64) -> Vec<i64> {
     let mut bases = Vec::new();
     while let Some(range) = partition.read(offset, 1000, true).unwrap() {
         let mut bytes = vec![0; range.length];
@@ -55,11 +55,11 @@ fn read_all(partition: &Partition, mut offset: i64) -> Vec<i64> {
     bases
 }
 
-fn evens(batches: i64) -> Vec<i64> {
+pub(super) fn evens(batches: i64) -> Vec<i64> {
     (0..batches).map(|n| n * 2).collect()
 }
 
-fn segment_files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
+pub(super) fn segment_files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -371,4 +371,53 @@ fn writers_and_readers_and_maintenance_do_not_get_in_each_others_way() {
         });
     });
     assert_eq!(partition.log_end(), 4000);
+}
+
+/// A batch of two records at these times.
+fn at_times(first: i64, second: i64) -> Vec<u8> {
+    let mut batch = sample(2, 10, None, first);
+    // The second record's delta: behind the first record, a length and the attributes.
+    let first_record = HEADER_BYTES;
+    let length = usize::from(batch[first_record] >> 1);
+    let delta = first_record + 1 + length + 2;
+    assert_eq!(batch[delta], 0);
+    batch[delta] = u8::try_from((second - first) << 1).unwrap();
+    batch[35..43].copy_from_slice(&first.max(second).to_be_bytes());
+    super::batch::tests::seal(&mut batch);
+    batch
+}
+
+#[test]
+fn a_late_record_before_the_start_of_the_log_does_not_hide_those_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let partition = open(folder.path());
+    partition.append(&at_times(500, 500), 0).unwrap();
+    partition.append(&at_times(300, 310), 0).unwrap();
+    partition.append(&at_times(320, 350), 0).unwrap();
+    partition.append(&at_times(330, 340), 0).unwrap();
+    assert_eq!(partition.latest_timestamp().unwrap(), Some((0, 500)));
+    assert_eq!(partition.delete_records(2).unwrap(), 2);
+    assert_eq!(partition.latest_timestamp().unwrap(), Some((5, 350)));
+    assert_eq!(partition.offset_for_timestamp(305).unwrap(), Some((3, 310)));
+    assert_eq!(partition.delete_records(6).unwrap(), 6);
+    assert_eq!(partition.latest_timestamp().unwrap(), Some((7, 340)));
+    // The batch of offset 3 holds a record late enough, but it is not to be read any more.
+    assert_eq!(partition.offset_for_timestamp(335).unwrap(), Some((7, 340)));
+    partition.delete_records(8).unwrap();
+    assert_eq!(partition.latest_timestamp().unwrap(), None);
+}
+
+#[test]
+fn a_header_that_promises_what_no_record_has_ends_no_search() {
+    let folder = tempfile::tempdir().unwrap();
+    let partition = open(folder.path());
+    let mut boastful = sample(1, 10, None, 100);
+    boastful[35..43].copy_from_slice(&900_i64.to_be_bytes());
+    super::batch::tests::seal(&mut boastful);
+    partition.append(&boastful, 0).unwrap();
+    partition.append(&sample(1, 10, None, 400), 0).unwrap();
+    assert_eq!(partition.offset_for_timestamp(300).unwrap(), Some((1, 400)));
+    partition.append(&at_times(410, 420), 0).unwrap();
+    partition.delete_records(3).unwrap();
+    assert_eq!(partition.offset_for_timestamp(405).unwrap(), Some((3, 420)));
 }

@@ -8,13 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use uuid::Uuid;
 
 use super::settings::{self, TopicSettings};
+use super::topic::{Description, Topic, TopicError, is_valid_name};
 use crate::config::FsyncPolicy;
-use crate::log::checkpoint::{read_json, write_json};
+use crate::files::{read_json, sync_folder, write_json};
 use crate::log::partition::Partition;
 
 /// Most partitions of a topic.
@@ -22,71 +21,6 @@ pub const MAX_PARTITIONS: i32 = 4096;
 /// Most partitions of all topics together: each keeps a few files open.
 const MAX_PARTITIONS_IN_ALL: usize = 20_000;
 const DESCRIPTION: &str = "topic.json";
-
-/// Why a topic was not made or changed.
-#[derive(Debug, Error)]
-pub enum TopicError {
-    /// There is one of that name.
-    #[error("the topic '{0}' exists already")]
-    Exists(String),
-    /// There is none of that name.
-    #[error("there is no topic '{0}'")]
-    Unknown(String),
-    /// Not a name that a topic can have.
-    #[error("'{0}' is not a topic name: 1 to 249 letters, digits, '.', '_' and '-'")]
-    InvalidName(String),
-    /// Not a number of partitions that it can have.
-    #[error("{0}")]
-    InvalidPartitions(String),
-    /// Not settings that it can have.
-    #[error("{0}")]
-    InvalidConfig(String),
-    /// The disk did not take it.
-    #[error("cannot write to the data folder: {0}")]
-    Storage(#[from] io::Error),
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Description {
-    id: Uuid,
-    partitions: i32,
-    #[serde(default)]
-    settings: BTreeMap<String, String>,
-}
-
-/// A topic.
-pub struct Topic {
-    /// Its name.
-    pub name: String,
-    /// Its id: another topic of the same name, made later, has another.
-    pub id: Uuid,
-    overrides: RwLock<BTreeMap<String, String>>,
-    partitions: RwLock<Vec<Arc<Partition>>>,
-}
-
-impl Topic {
-    /// Its partitions, in order.
-    pub fn partitions(&self) -> Vec<Arc<Partition>> {
-        self.partitions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Partition `index`, if there is one.
-    pub fn partition(&self, index: i32) -> Option<Arc<Partition>> {
-        let partitions = self.partitions.read().unwrap_or_else(PoisonError::into_inner);
-        partitions.get(usize::try_from(index).ok()?).cloned()
-    }
-
-    /// The settings that it has of its own.
-    pub fn overrides(&self) -> BTreeMap<String, String> {
-        self.overrides
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
 
 /// All topics.
 pub struct Registry {
@@ -98,12 +32,6 @@ pub struct Registry {
     names: RwLock<HashMap<Uuid, String>>,
     /// Held while a topic is made, changed or deleted.
     changing: Mutex<()>,
-}
-
-/// Whether Kafka allows `name` for a topic. Such a name is also a safe name of a folder.
-pub fn is_valid_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(allowed)
 }
 
 impl Registry {
@@ -150,10 +78,13 @@ impl Registry {
 
     fn open_topic(&self, name: &str) -> io::Result<Topic> {
         let path = self.folder.join(name).join(DESCRIPTION);
-        let description: Description = read_json(&path).ok_or_else(|| {
+        let description: Description = read_json(&path)?.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("{} is unreadable", path.display()),
+                format!(
+                    "{} is missing: remove the folder if the topic is not wanted",
+                    path.display()
+                ),
             )
         })?;
         let count = description.partitions.clamp(1, MAX_PARTITIONS);
@@ -304,6 +235,9 @@ impl Registry {
                 return Err(error.into());
             }
         };
+        if self.fsync.outlasts_power() {
+            sync_folder(&self.folder)?;
+        }
         tracing::info!(topic = name, partitions, "made a topic");
         Ok(self.insert(topic))
     }
@@ -390,10 +324,12 @@ impl Registry {
         let topic = self
             .get(name)
             .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        // If the folder cannot be moved, the topic is as it was. Once it is, whoever is about to touch a file in it finds
+        // nothing; and another topic of that name, which can only come after this, is safe from those that are marked.
+        self.discard(name)?;
         for partition in topic.partitions() {
             partition.mark_deleted();
         }
-        self.discard(name)?;
         self.topics
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -410,6 +346,11 @@ impl Registry {
     fn discard(&self, name: &str) -> io::Result<()> {
         let grave = self.deleted.join(Uuid::new_v4().simple().to_string());
         std::fs::rename(self.folder.join(name), &grave)?;
+        if self.fsync.outlasts_power() {
+            // A topic that a power failure brings back is better than a delete that says it failed.
+            let synced = sync_folder(&self.folder);
+            let _ = synced.inspect_err(|error| tracing::warn!(%error, "cannot give a deletion to the disk"));
+        }
         std::thread::spawn(move || {
             if let Err(error) = std::fs::remove_dir_all(&grave) {
                 tracing::warn!(path = %grave.display(), %error, "cannot remove a deleted topic; the next start will");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::batch::MAX_BATCH_BYTES;
 use crate::log::partition::LogSettings;
+use crate::wire::splice::MAX_PLACEHOLDER;
 
 /// Settings of one topic, or the defaults of all.
 pub type TopicSettings = LogSettings;
@@ -57,7 +57,8 @@ pub const SETTINGS: [Setting; 9] = [
         kind: Kind::Int,
         documentation: "Largest batch of records accepted, in bytes, after compression.",
         get: |s| s.max_message_bytes.to_string(),
-        set: |s, v| number(v, 0, MAX_BATCH_BYTES as i64).map(|v| s.max_message_bytes = v as u64),
+        // What an answer to Fetch cannot carry must not be stored.
+        set: |s, v| number(v, 0, MAX_PLACEHOLDER as i64).map(|v| s.max_message_bytes = v as u64),
     },
     Setting {
         name: "retention.ms",
@@ -197,5 +198,12 @@ mod tests {
     fn an_override_shows() {
         assert_eq!(with("max.message.bytes", "5000").unwrap().max_message_bytes, 5000);
         assert_eq!(with("retention.ms", "-1").unwrap().retention_ms, -1);
+    }
+
+    #[test]
+    fn no_batch_may_be_larger_than_what_a_fetch_can_carry() {
+        let most = MAX_PLACEHOLDER.to_string();
+        assert!(with("max.message.bytes", &most).is_ok());
+        assert!(with("max.message.bytes", &format!("{most}0")).is_err());
     }
 }

@@ -10,6 +10,9 @@ use super::request::Request;
 use super::splice::SpliceBuf;
 use crate::log::segment::Segment;
 
+/// Largest answer without records, bytes. No sensible one comes near.
+const MAX_IN_MEMORY: usize = 32 << 20;
+
 /// A run of stored batches. Holding it keeps the file open even if retention deletes it meanwhile.
 #[derive(Debug, Clone)]
 pub struct FileRange {
@@ -51,13 +54,22 @@ pub fn encode<T: Encodable + HeaderVersion>(
     message: &T,
     ranges: Vec<FileRange>,
 ) -> Result<Reply, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{:?} version {version}: {error}", request.key);
+    if ranges.is_empty() {
+        let size = message.compute_size(version).map_err(|error| failed(&error))?;
+        if size > MAX_IN_MEMORY {
+            return Err(failed(&format!(
+                "an answer of {size} bytes: ask for less at a time"
+            )));
+        }
+    }
     let mut buffer = SpliceBuf::new();
     buffer.put_i32(0);
     let header = ResponseHeader::default().with_correlation_id(request.correlation);
     let encoded = header
         .encode(&mut buffer, T::header_version(version))
         .and_then(|()| message.encode(&mut buffer, version));
-    encoded.map_err(|error| format!("{:?} version {version}: {error}", request.key))?;
+    encoded.map_err(|error| failed(&error))?;
     let (mut bytes, splices) = buffer.into_parts();
     debug_assert_eq!(splices.len(), ranges.len());
     let spliced: usize = ranges.iter().map(|range| range.length).sum();
