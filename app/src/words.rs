@@ -26,6 +26,14 @@ pub fn bytes(count: u64) -> String {
     format!("{} {}", figures(value), UNITS[unit])
 }
 
+/// Whether browsers show a file of that name: all that Azulejo reads and writes but TIFF.
+pub fn browsers_show(filename: &str) -> bool {
+    let extension = filename.rsplit('.').next().unwrap_or_default();
+    !["tif", "tiff"]
+        .iter()
+        .any(|tiff| extension.eq_ignore_ascii_case(tiff))
+}
+
 /// A number with one decimal below ten, none above: `0.4`, `9.8`, `96`.
 pub fn figures(value: f64) -> String {
     if value < 9.95 {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use azulejo_imaging::file::FileKind;
 use azulejo_protocol::{ApiError, Health, Job, JobId, WorkerInfo};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
@@ -118,7 +119,13 @@ impl Client {
     ///
     /// # Errors
     /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
-    pub async fn process(&self, image: &Path, recipe: &str, bar: &ProgressBar) -> anyhow::Result<Accepted> {
+    pub async fn process(
+        &self,
+        image: &Path,
+        recipe: &str,
+        kind: Option<FileKind>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Accepted> {
         let unreadable = || format!("cannot read {}", image.display());
         let file = tokio::fs::File::open(image).await.with_context(unreadable)?;
         let metadata = file.metadata().await.with_context(unreadable)?;
@@ -136,6 +143,7 @@ impl Client {
         // The recipe first: a wrong one is refused before the file has travelled.
         let form = Form::new()
             .text("transformation", recipe.to_owned())
+            .text("format", kind.map_or("", FileKind::name))
             .part("file", part);
         self.json(self.http.post(self.url("/process")).multipart(form))
             .await

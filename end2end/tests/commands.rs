@@ -75,6 +75,27 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
         "{health}"
     );
 
+    // The name of the result says its format, through the whole system.
+    let input = cluster.path("in.png");
+    std::fs::write(&input, images::png(&images::photo(1024, 1030, 43))?)?;
+    let magics: [(&str, &[u8]); 4] = [
+        ("out.png", b"\x89PNG"),
+        ("out.jpg", b"\xff\xd8\xff"),
+        ("out.tif", b"II*\0"),
+        ("out.webp", b"RIFF"),
+    ];
+    for (name, magic) in magics {
+        let out = cluster.path(name);
+        says(&cluster, &["submit", &input, "-r", "invert", "-o", &out]).await?;
+        let result = std::fs::read(&out)?;
+        ensure!(result.starts_with(magic), "{name}: {:?}", &result[..4]);
+    }
+    let refused = azulejo(&cluster, &["submit", &input, "-r", "invert", "-o", "out.gif"]).await?;
+    ensure!(
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(".gif"),
+        "{refused:?}"
+    );
+
     let figures = cluster.path("figures.json");
     let bench = says(
         &cluster,

@@ -158,6 +158,21 @@ async fn a_recipe_may_come_after_the_file_and_is_refused_all_the_same() {
                 .part("file", file()),
             "unknown_recipe",
         ),
+        (
+            Form::new()
+                .text("transformation", "grayscale")
+                .text("format", "gif")
+                .part("file", file()),
+            "unknown_format",
+        ),
+        // Small at both ends, gigabytes in between.
+        (
+            Form::new().part("file", file()).text(
+                "transformation",
+                "resize:width=90000,filter=nearest|resize:width=1024,filter=nearest",
+            ),
+            "tile_too_large",
+        ),
         (Form::new().part("file", file()), "missing_field"),
         (Form::new().text("transformation", "grayscale"), "missing_field"),
         (Form::new().text("other", "x"), "missing_field"),

@@ -64,16 +64,36 @@ pub fn JobActions(
                 {(status == JobStatus::Completed)
                     .then(|| {
                         let size = job.with_untracked(|job| job.output_bytes.map(words::bytes));
+                        let (comparable, openable) = job
+                            .with_untracked(|job| {
+                                (words::browsers_show(&job.original_filename), words::browsers_show(&job.result_filename))
+                            });
                         view! {
-                            <a
-                                class="button"
-                                href=move || if comparing.get() { format!("/job/{id}") } else { format!("/job/{id}?view=compare") }
-                            >
-                                {move || if comparing.get() { "Show tiles" } else { "Compare" }}
-                            </a>
-                            <a class="button" href=format!("/job/{id}/result") rel="external" target="_blank">
-                                "Open"
-                            </a>
+                            {comparable
+                                .then(|| {
+                                    view! {
+                                        <a
+                                            class="button"
+                                            href=move || {
+                                                if comparing.get() {
+                                                    format!("/job/{id}")
+                                                } else {
+                                                    format!("/job/{id}?view=compare")
+                                                }
+                                            }
+                                        >
+                                            {move || if comparing.get() { "Show tiles" } else { "Compare" }}
+                                        </a>
+                                    }
+                                })}
+                            {openable
+                                .then(|| {
+                                    view! {
+                                        <a class="button" href=format!("/job/{id}/result") rel="external" target="_blank">
+                                            "Open"
+                                        </a>
+                                    }
+                                })}
                             <a class="button go" href=format!("/download/{id}") rel="external" download="">
                                 {size.map_or_else(|| "Download".to_owned(), |size| format!("Download {size}"))}
                             </a>

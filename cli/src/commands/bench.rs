@@ -171,7 +171,7 @@ async fn once(
 ) -> anyhow::Result<Figure> {
     let started = Instant::now();
     let accepted = client
-        .process(image, &recipe.to_string(), &ProgressBar::hidden())
+        .process(image, &recipe.to_string(), None, &ProgressBar::hidden())
         .await?;
     let job = follow(client, accepted.job_id, LOOK, |_| {}).await?;
     let seconds = started.elapsed().as_secs_f64();

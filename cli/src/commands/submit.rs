@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use azulejo_imaging::Recipe;
+use azulejo_imaging::file::FileKind;
 use azulejo_protocol::{Job, JobId, JobStatus};
 use indicatif::ProgressBar;
 
@@ -39,7 +40,7 @@ pub struct Arguments {
     #[arg(long, short, value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
-    /// File for the result, or a folder [default: the server's name for it, in the current folder].
+    /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
 
@@ -66,6 +67,8 @@ impl Arguments {
             }
             if !output.is_dir() {
                 naming::check(output, self.force)?;
+                // A wrong extension is told before anything goes up.
+                FileKind::for_output(output, FileKind::Png)?;
             }
         }
         Ok(())
@@ -100,9 +103,15 @@ enum Outcome {
 
 async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let recipe = arguments.recipe.to_string();
+    // A name for the result says of which kind it is to be; a folder says nothing.
+    let kind = arguments
+        .output
+        .as_deref()
+        .filter(|output| !output.is_dir())
+        .and_then(FileKind::from_path);
     let bar = output::byte_bar("upload", 0);
     let accepted = tokio::select! {
-        accepted = client.process(image, &recipe, &bar) => accepted?,
+        accepted = client.process(image, &recipe, kind, &bar) => accepted?,
         _ = tokio::signal::ctrl_c() => {
             bar.abandon();
             eprintln!("interrupted: the upload was not finished, there is no job");

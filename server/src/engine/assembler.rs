@@ -188,7 +188,7 @@ fn begin(run: &Run, limits: &IntakeLimits) -> Result<Assembly, String> {
         &options,
         spec.row.output_size,
         spec.row.output_format,
-        &info.metadata,
+        &info.metadata.after(&spec.recipe),
     )
     .map_err(|error| explain(&error))?;
     Ok(Assembly {

@@ -68,7 +68,7 @@ impl JobSpec {
         check_tiles(&full, info.stored_size, info.format, limits.tile_size)?;
         let grid = TileGrid::new(output_size, limits.tile_size);
         let id = JobId(uuid::Uuid::now_v7());
-        let result_kind = kind::result_kind(info.kind, output_size, output_format);
+        let result_kind = kind::result_kind(upload.result_kind, info.kind, output_size, output_format)?;
         let row = JobRow {
             id,
             filename: upload.filename.clone(),

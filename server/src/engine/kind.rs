@@ -2,13 +2,26 @@
 
 use azulejo_imaging::file::{FileKind, Limits};
 use azulejo_imaging::{PixelFormat, Size};
+use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
-/// The kind that a result gets: the input's where that can hold it, else PNG.
-pub fn result_kind(input: FileKind, size: Size, format: PixelFormat) -> FileKind {
-    match input {
-        FileKind::Png | FileKind::Jpeg if input.check(size, format).is_ok() => input,
-        _ => FileKind::Png,
+/// The kind that a result gets: the one that was asked for; without a wish the input's where that can hold it, else PNG.
+///
+/// # Errors
+/// 422 when the kind that was asked for cannot hold the result.
+pub fn result_kind(
+    asked: Option<FileKind>,
+    input: FileKind,
+    size: Size,
+    format: PixelFormat,
+) -> Result<FileKind, ApiError> {
+    match asked {
+        Some(kind) => match kind.check(size, format) {
+            Ok(()) => Ok(kind),
+            Err(error) => Err(ApiError::unprocessable("unsuitable_format", error.to_string())),
+        },
+        None if input.check(size, format).is_ok() => Ok(input),
+        None => Ok(FileKind::Png),
     }
 }
 
@@ -69,6 +82,22 @@ pub fn result_filename(filename: &str, recipe: &str, kind: FileKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_is_of_the_kind_asked_for_else_of_the_inputs_where_that_holds_it() {
+        let size = Size::new(2000, 1000);
+        let kind = |asked, input, format| result_kind(asked, input, size, format).map_err(|error| error.code);
+        for input in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::WebP] {
+            assert_eq!(kind(None, input, PixelFormat::RGB8), Ok(input));
+            assert_eq!(
+                kind(Some(FileKind::Tiff), input, PixelFormat::RGBA16),
+                Ok(FileKind::Tiff)
+            );
+        }
+        assert_eq!(kind(None, FileKind::Jpeg, PixelFormat::RGBA8), Ok(FileKind::Png));
+        let error = kind(Some(FileKind::Jpeg), FileKind::Png, PixelFormat::RGB16);
+        assert_eq!(error, Err("unsuitable_format".to_owned()));
+    }
 
     #[test]
     fn result_names_tell_what_was_done() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use azulejo_imaging::file::ImageInfo;
+use azulejo_imaging::file::{FileKind, ImageInfo};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
 use azulejo_protocol::{JobId, Timestamp, Topics};
@@ -44,6 +44,8 @@ pub struct Upload {
     pub info: ImageInfo,
     /// When its first byte came, if that is known.
     pub started_at: Option<Timestamp>,
+    /// The kind of file that the result is to be, where the client has a wish.
+    pub result_kind: Option<FileKind>,
 }
 
 /// A finished result.

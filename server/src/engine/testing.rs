@@ -40,6 +40,7 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
             metadata: Metadata::default(),
         },
         started_at: None,
+        result_kind: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use azulejo_app::backend::Backend;
+use azulejo_imaging::file::FileKind;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
@@ -26,13 +27,23 @@ impl ServerBackend {
     ///
     /// # Errors
     /// Those of the engine; the file is deleted then.
-    pub async fn submit(&self, received: Received, recipe: String) -> Result<Job, ApiError> {
+    pub async fn submit(
+        &self,
+        received: Received,
+        recipe: String,
+        result_kind: Option<FileKind>,
+    ) -> Result<Job, ApiError> {
         let engine = self.engine.clone();
-        in_full(async move { start(&engine, &received, &recipe).await }).await
+        in_full(async move { start(&engine, &received, &recipe, result_kind).await }).await
     }
 }
 
-async fn start(engine: &Engine, received: &Received, recipe: &str) -> Result<Job, ApiError> {
+async fn start(
+    engine: &Engine,
+    received: &Received,
+    recipe: &str,
+    result_kind: Option<FileKind>,
+) -> Result<Job, ApiError> {
     let upload = Upload {
         id: received.id,
         path: received.file.path().to_owned(),
@@ -40,6 +51,7 @@ async fn start(engine: &Engine, received: &Received, recipe: &str) -> Result<Job
         bytes: received.bytes,
         info: received.info.clone(),
         started_at: Some(received.started_at),
+        result_kind,
     };
     engine.submit(upload, recipe).await
 }
@@ -68,7 +80,7 @@ impl Backend for ServerBackend {
         let received = self.intake.take(upload)?;
         let (engine, intake, recipe) = (self.engine.clone(), self.intake.clone(), recipe.to_owned());
         in_full(async move {
-            let result = start(&engine, &received, &recipe).await;
+            let result = start(&engine, &received, &recipe, None).await;
             if result.is_err() && received.file.path().exists() {
                 // The file is good: it waits for another recipe, or for the broker.
                 intake.keep(received)?;

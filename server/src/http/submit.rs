@@ -8,6 +8,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use azulejo_imaging::Recipe;
+use azulejo_imaging::file::FileKind;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::{ApiError, Job};
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use crate::intake::{Received, too_large};
 
 /// What a form may have around its file: boundaries, headers, the recipe.
 const FORM_OVERHEAD: u64 = 1 << 20;
+
+/// Longest name of a file format.
+const MAX_FORMAT_BYTES: usize = 40;
 
 /// What is read and thrown away of a refused body, so that the client gets to read the answer instead of a reset
 /// connection: many clients do not look before they have sent everything.
@@ -69,7 +73,7 @@ async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError>
     }
     let mut form = Form::new(&parts.headers, body)?;
     match read_form(app, &mut form).await {
-        Ok((received, recipe)) => app.backend.submit(received, recipe).await,
+        Ok(Order { file, recipe, kind }) => app.backend.submit(file, recipe, kind).await,
         Err(error) => {
             drain(form.into_rest()).await;
             Err(error)
@@ -77,10 +81,19 @@ async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError>
     }
 }
 
-/// The file, on disk, and the recipe. The fields come in any order; others are passed over.
-async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String), ApiError> {
+/// What a form asks for.
+struct Order {
+    /// On disk.
+    file: Received,
+    recipe: String,
+    /// The kind of file that the result is to be.
+    kind: Option<FileKind>,
+}
+
+/// The fields come in any order; others are passed over.
+async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
     let most = app.intake.limits().max_bytes;
-    let (mut file, mut recipe, mut other_bytes) = (None, None, 0);
+    let (mut file, mut recipe, mut kind, mut other_bytes) = (None, None, None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
         match field.name() {
@@ -94,9 +107,12 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String)
                 check_recipe(&text)?;
                 recipe = Some(text);
             }
-            Some(name @ ("file" | "transformation")) => {
-                let detail =
-                    format!("the form has the field '{name}' twice: send one image and one recipe at a time");
+            Some("format") if kind.is_none() => {
+                let text = app.intake.in_time(short_text(field, MAX_FORMAT_BYTES)).await?;
+                kind = Some(read_kind(&text)?);
+            }
+            Some(name @ ("file" | "transformation" | "format")) => {
+                let detail = format!("the form has the field '{name}' twice: send each field once");
                 return Err(ApiError::new(400, "bad_form", detail));
             }
             _ => {
@@ -120,10 +136,29 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<(Received, String)
         ApiError::unprocessable("missing_field", detail)
     };
     match (file, recipe) {
-        (Some(file), Some(recipe)) => Ok((file, recipe)),
+        (Some(file), Some(recipe)) => Ok(Order {
+            file,
+            recipe,
+            kind: kind.flatten(),
+        }),
         (None, _) => Err(missing("file")),
         (_, None) => Err(missing("transformation")),
     }
+}
+
+/// The kind of file called `text`; nothing at all is no wish.
+fn read_kind(text: &str) -> Result<Option<FileKind>, ApiError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    FileKind::from_name(&text.to_ascii_lowercase())
+        .map(Some)
+        .ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
+            let detail = format!("'{shown}' is no file format to write; there are png, jpeg, tiff and webp");
+            ApiError::unprocessable("unknown_format", detail)
+        })
 }
 
 /// Refuses a recipe that does not parse, before its image is read.

@@ -106,6 +106,7 @@ impl Rig {
             info: probe(&path, &Limits::default()).unwrap(),
             path,
             started_at: None,
+            result_kind: None,
         };
         (upload, raster)
     }
