@@ -1,5 +1,5 @@
 //! Opening a sound log one of whose files holds arbitrary bytes or was changed: the first byte chooses the file and how.
-//! `cargo +nightly fuzz run broker_recovery -- -max_total_time=60 -rss_limit_mb=512`
+//! `cargo xtask nightly broker_recovery`
 #![no_main]
 
 #[path = "../../broker/tests/common/recover.rs"]

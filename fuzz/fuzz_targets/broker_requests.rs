@@ -1,5 +1,5 @@
 //! Every request decoder of the broker takes arbitrary bytes: the first four are the API and version of the frame, as on
-//! the wire. `cargo +nightly fuzz run broker_requests -- -max_total_time=60 -rss_limit_mb=512`
+//! the wire. `cargo xtask nightly broker_requests`
 #![no_main]
 
 #[path = "../../broker/tests/common/decode.rs"]
