@@ -90,6 +90,44 @@ impl<S: Sample> Patch<'static, S> {
     }
 }
 
+/// The samples of a region, written row by row. A row is filled in a buffer that stays in the first-level cache and then
+/// appended, so that the memory of the whole is written once: zeroed first, it would be written twice.
+pub(crate) struct Rows<S> {
+    samples: Vec<S>,
+    row: Vec<S>,
+    /// Whether `row` was handed out and is to be appended.
+    filled: bool,
+}
+
+impl<S: Copy + Default> Rows<S> {
+    /// Room for `region`.
+    pub fn new(region: Region, channels: Channels) -> Self {
+        let length = region.width as usize * channels.count();
+        Self {
+            samples: Vec::with_capacity(length * region.height as usize),
+            row: vec![S::default(); length],
+            filled: false,
+        }
+    }
+
+    /// The next row, from the top on. All of it has to be written: what is in it is the row before.
+    pub fn next(&mut self) -> &mut [S] {
+        if self.filled {
+            self.samples.extend_from_slice(&self.row);
+        }
+        self.filled = true;
+        &mut self.row
+    }
+
+    /// All rows.
+    pub fn finish(mut self) -> Vec<S> {
+        if self.filled {
+            self.samples.extend_from_slice(&self.row);
+        }
+        self.samples
+    }
+}
+
 /// Appends the pixels from column `x` on, `width` of them, of a row of an image that is `image_width` wide; those outside
 /// the image are reflected. `row` holds what is needed of it, from column `row_x` on.
 pub(crate) fn push_reflected<T: Copy>(

@@ -10,7 +10,7 @@
 
 use super::pairs::{self, CORRECTION};
 use crate::Region;
-use crate::patch::{Patch, push_reflected, reflect};
+use crate::patch::{Patch, Rows, push_reflected, reflect};
 use crate::simd::bytes::{self, RowPair};
 use crate::simd::{self, madd};
 
@@ -38,11 +38,10 @@ pub(crate) fn convolve(input: &Patch<'_, u8>, output: Region, weights: &[u32]) -
     let mut sums = vec![0u16; band * length];
     let mut reflected = Vec::new();
     let mut interleaved = Vec::new();
-    let stride = output.width as usize * channels;
-    let mut samples = vec![0u8; stride * output.height as usize];
-    for (at, out) in samples.chunks_mut(band * stride).enumerate() {
-        let top = i64::from(output.y) + (at * band) as i64 - radius;
-        let height = out.len() / stride;
+    let mut written = Rows::new(output, input.channels);
+    for at in (0..output.height as usize).step_by(band) {
+        let top = i64::from(output.y) + at as i64 - radius;
+        let height = band.min(output.height as usize - at);
         let rows = (0..height + weights.len() - 1)
             .map(|row| input.row(reflect(top + row as i64, input.image.height), x, columns));
         let rows: Vec<&[u8]> = rows.collect();
@@ -52,7 +51,7 @@ pub(crate) fn convolve(input: &Patch<'_, u8>, output: Region, weights: &[u32]) -
                 bytes::sum_rows(&rows[y..], &row_pairs, start, &mut sums[start..end]);
             }
         }
-        for (sums, out) in sums.chunks_exact(length).zip(out.chunks_exact_mut(stride)) {
+        for sums in sums.chunks_exact(length).take(height) {
             let sums = if columns == width {
                 sums
             } else {
@@ -60,10 +59,10 @@ pub(crate) fn convolve(input: &Patch<'_, u8>, output: Region, weights: &[u32]) -
                 push_reflected(sums, x, input.image.width, channels, left, width, &mut reflected);
                 &reflected
             };
-            along.convolve(sums, &mut interleaved, out);
+            along.convolve(sums, &mut interleaved, written.next());
         }
     }
-    samples
+    written.finish()
 }
 
 /// The weights as pairs of rows that suit [`bytes::sum_rows`]: a weight that is too large for a byte is spread over

@@ -3,7 +3,7 @@
 use super::grayscale::luma;
 use crate::convolve::window::three_rows;
 use crate::operation::{Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{Channels, PixelFormat, Region, Size};
@@ -40,10 +40,10 @@ impl Operation for EdgeDetection {
         let channels = input.channels.gray();
         let step = channels.count();
         let width = output.width as usize;
-        let mut samples = vec![S::default(); width * step * output.height as usize];
+        let mut written = Rows::new(output, channels);
         let mut edges = vec![S::default(); width];
         three_rows(&luma, output, |index, rows| {
-            let out = &mut samples[index * width * step..][..width * step];
+            let out = written.next();
             if step == 1 {
                 simd::run(SobelRow { rows, out });
             } else {
@@ -60,7 +60,7 @@ impl Operation for EdgeDetection {
                 }
             }
         });
-        Patch::owned(input.image, output, channels, samples)
+        Patch::owned(input.image, output, channels, written.finish())
     }
 }
 
@@ -74,9 +74,11 @@ fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
         Channels::Gray => input.samples.to_vec(),
         Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
         Channels::Rgb => {
-            let mut samples = vec![S::default(); input.samples.len() / 3];
-            S::luma_row(&input.samples, &mut samples);
-            samples
+            let mut rows = Rows::new(input.region, Channels::Gray);
+            for row in input.samples.chunks_exact(3 * input.region.width as usize) {
+                S::luma_row(row, rows.next());
+            }
+            rows.finish()
         }
         Channels::Rgba => input
             .samples

@@ -1,7 +1,7 @@
 //! Luma as OpenCV computes it: 15-bit fixed point, rounded half up.
 
 use crate::operation::{Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{PixelFormat, Region};
@@ -35,9 +35,9 @@ impl Operation for Grayscale {
             return input.cropped(output);
         }
         let image = input.image;
-        let mut samples = vec![S::default(); output.size().pixels() as usize * channels.count()];
-        let stride = output.width as usize * channels.count();
-        for (y, row) in (output.y..).zip(samples.chunks_exact_mut(stride)) {
+        let mut rows = Rows::new(output, channels);
+        for y in output.y..output.y + output.height {
+            let row = rows.next();
             let source = input.row(y, output.x, output.width);
             match input.channels.count() {
                 3 => S::luma_row(source, row),
@@ -49,7 +49,7 @@ impl Operation for Grayscale {
                 }
             }
         }
-        Patch::owned(image, output, channels, samples)
+        Patch::owned(image, output, channels, rows.finish())
     }
 }
 

@@ -128,8 +128,9 @@ fn transpose<S: Sample>(
     Patch::owned(input.image.transposed(), output, input.channels, samples)
 }
 
-/// Side of the blocks in which pixels are moved: what is read and written for one stays in the first-level cache, so
-/// that whole lines of memory are read and written.
+/// Side of the blocks in which pixels are moved. A block is copied into a buffer of its own first: rows of an image whose
+/// width is a power of two push each other out of the first-level cache, rows of the buffer don't. So memory is only read
+/// and written in whole lines.
 const BLOCK: usize = 64;
 
 fn transpose_pixels<S: Sample, const N: usize>(
@@ -140,6 +141,7 @@ fn transpose_pixels<S: Sample, const N: usize>(
 ) -> Vec<S> {
     let mut samples = vec![S::default(); output.size().pixels() as usize * N];
     let (width, height) = (output.width as usize, output.height as usize);
+    let mut block = vec![S::default(); BLOCK * BLOCK * N];
     // Along the rows of the input, which the processor then fetches ahead.
     for left in (0..width).step_by(BLOCK) {
         let columns = BLOCK.min(width - left);
@@ -148,15 +150,14 @@ fn transpose_pixels<S: Sample, const N: usize>(
             // The columns of the input that these output rows come from.
             let first = column(output.y + top as u32);
             let last = column(output.y + (top + rows - 1) as u32);
-            let source: [&[S]; BLOCK] = std::array::from_fn(|x| {
-                if x < columns {
-                    input.row(row(output.x + (left + x) as u32), first.min(last), rows as u32)
-                } else {
-                    &[]
-                }
-            });
+            for (x, line) in block.chunks_exact_mut(BLOCK * N).take(columns).enumerate() {
+                let source = input.row(row(output.x + (left + x) as u32), first.min(last), rows as u32);
+                line[..rows * N].copy_from_slice(source);
+            }
+            let lines = std::array::from_fn(|x| &block[x * BLOCK * N..][..rows * N]);
+            let lines: [&[S]; BLOCK] = lines;
             let out = &mut samples[(top * width + left) * N..];
-            S::transpose_block::<N>(&source[..columns], last < first, out, width * N);
+            S::transpose_block::<N>(&lines[..columns], last < first, out, width * N);
         }
     }
     samples

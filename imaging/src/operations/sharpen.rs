@@ -2,7 +2,7 @@
 
 use crate::convolve::window::{convolve_3x3, three_rows};
 use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
@@ -45,7 +45,7 @@ impl Operation for Sharpen {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let channels = input.channels.count();
         let stride = output.width as usize * channels;
-        let mut samples = vec![S::default(); stride * output.height as usize];
+        let mut written = Rows::new(output, input.channels);
         let opaque = input.is_opaque();
         let around = -self.amount;
         let centre = 256 + 8 * self.amount;
@@ -55,8 +55,8 @@ impl Operation for Sharpen {
             [around, around, around],
         ];
         let mut columns = Vec::new();
-        three_rows(&input, output, |y, rows| {
-            let out = &mut samples[y * stride..][..stride];
+        three_rows(&input, output, |_, rows| {
+            let out = written.next();
             if opaque && self.amount == 256 {
                 columns.resize(stride + 2 * channels, S::Signed::default());
                 simd::run(SharpenRow {
@@ -69,7 +69,7 @@ impl Operation for Sharpen {
                 convolve_3x3(rows, &kernel, channels, !opaque, out);
             }
         });
-        Patch::owned(input.image, output, input.channels, samples)
+        Patch::owned(input.image, output, input.channels, written.finish())
     }
 }
 
