@@ -1,26 +1,16 @@
-//! Any bytes are an image or an error, in every decoder: the first byte says which magic is put in front.
-#![no_main]
+//! What the targets of the decoders share.
 
 use std::io::Write;
 
 use azulejo_imaging::file::{Decoder, Limits};
-use libfuzzer_sys::fuzz_target;
 
-const MAGIC: [&[u8]; 6] = [
-    b"",
-    b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR",
-    b"\xff\xd8\xff\xe0",
-    b"II*\0\x08\0\0\0",
-    b"MM\0*",
-    b"RIFF\x40\0\0\0WEBPVP8",
-];
-
-fuzz_target!(|data: &[u8]| {
+/// Reads one of `magics`, which the first byte of `data` chooses, and the rest of `data` as a file, to its end.
+pub fn read(magics: &[&[u8]], data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else {
         return;
     };
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(MAGIC[usize::from(*choice) % MAGIC.len()])
+    file.write_all(magics[usize::from(*choice) % magics.len()])
         .expect("room for it");
     file.write_all(rest).expect("room for it");
     let limits = Limits {
@@ -32,4 +22,4 @@ fuzz_target!(|data: &[u8]| {
         let mut strip = Vec::new();
         while let Ok(Some(_)) = decoder.next_rows(&mut strip) {}
     }
-});
+}
