@@ -22,11 +22,11 @@ macro_rules! widen {
     };
 }
 
-widen!(u8 => u16, u8 => u32, u16 => u16, u16 => u32, u32 => u32, u64 => u64);
+widen!(u8 => u32, u16 => u32, u32 => u32, u64 => u64);
 
 /// `u8` or `u16`.
 pub(crate) trait Sample:
-    Widen<u16> + Widen<u32> + Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
+    Widen<u32> + Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
 {
     /// The largest value: full intensity, fully opaque.
     const MAX: u32;

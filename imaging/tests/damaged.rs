@@ -4,17 +4,19 @@
 mod common;
 #[path = "common/damage.rs"]
 mod damage;
+#[path = "common/decode.rs"]
+mod decode;
 
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use azulejo_imaging::file::{
-    ApplyOptions, Decoder, EncodeOptions, FileError, FileErrorKind, FileKind, Limits, Metadata, Orientation,
-    apply_file, probe,
+    ApplyOptions, EncodeOptions, FileErrorKind, FileKind, Limits, Metadata, Orientation, apply_file, probe,
 };
 use azulejo_imaging::{PixelFormat, Recipe, Size, apply};
 use damage::{cases, file};
+use decode::decode;
 
 /// Panics in this process, those that a decoder's guard turned into errors included.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -29,18 +31,6 @@ fn count_panics() {
             tell(panic);
         }));
     });
-}
-
-fn decode(bytes: &[u8]) -> Result<Vec<u8>, FileError> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file");
-    std::fs::write(&path, bytes).unwrap();
-    let mut decoder = Decoder::open(&path, &Limits::default())?;
-    let (mut all, mut strip) = (Vec::new(), Vec::new());
-    while decoder.next_rows(&mut strip)?.is_some() {
-        all.extend_from_slice(&strip);
-    }
-    Ok(all)
 }
 
 #[test]

@@ -2,24 +2,13 @@
 #![cfg(feature = "files")]
 
 mod common;
+#[path = "common/decode.rs"]
+mod decode;
 
-use azulejo_imaging::file::{
-    Decoder, EncodeOptions, Encoder, FileError, FileErrorKind, FileKind, Limits, Metadata,
-};
+use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
 use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
+use decode::decode;
 use jpeg_encoder::{ColorType, SamplingFactor};
-
-fn decode(bytes: &[u8]) -> Result<Vec<u8>, FileError> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file.jpg");
-    std::fs::write(&path, bytes).unwrap();
-    let mut decoder = Decoder::open(&path, &Limits::default())?;
-    let (mut all, mut strip) = (Vec::new(), Vec::new());
-    while decoder.next_rows(&mut strip)?.is_some() {
-        all.extend_from_slice(&strip);
-    }
-    Ok(all)
-}
 
 fn write(image: &Raster, quality: u8) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();

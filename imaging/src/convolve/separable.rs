@@ -212,7 +212,6 @@ pub(super) trait Sum:
 {
 }
 
-impl Sum for u16 {}
 impl Sum for u32 {}
 impl Sum for u64 {}
 

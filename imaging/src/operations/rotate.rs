@@ -154,8 +154,7 @@ fn transpose_pixels<S: Sample, const N: usize>(
                 let source = input.row(row(output.x + (left + x) as u32), first.min(last), rows as u32);
                 line[..rows * N].copy_from_slice(source);
             }
-            let lines = std::array::from_fn(|x| &block[x * BLOCK * N..][..rows * N]);
-            let lines: [&[S]; BLOCK] = lines;
+            let lines: [&[S]; BLOCK] = std::array::from_fn(|x| &block[x * BLOCK * N..][..rows * N]);
             let out = &mut samples[(top * width + left) * N..];
             S::transpose_block::<N>(&lines[..columns], last < first, out, width * N);
         }

@@ -152,13 +152,11 @@ fn read_kind(text: &str) -> Result<Option<FileKind>, ApiError> {
     if text.is_empty() {
         return Ok(None);
     }
-    FileKind::from_name(&text.to_ascii_lowercase())
-        .map(Some)
-        .ok_or_else(|| {
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
-            let detail = format!("'{shown}' is no file format to write; there are png, jpeg, tiff and webp");
-            ApiError::unprocessable("unknown_format", detail)
-        })
+    FileKind::from_name(text).map(Some).ok_or_else(|| {
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
+        let detail = format!("'{shown}' is no file format to write; there are png, jpeg, tiff and webp");
+        ApiError::unprocessable("unknown_format", detail)
+    })
 }
 
 /// Refuses a recipe that does not parse, before its image is read.
