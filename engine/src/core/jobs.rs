@@ -1,0 +1,150 @@
+//! A job comes, gets a place, is cancelled, ends.
+
+use azulejo_protocol::{ControlMessage, JobId, TileState};
+
+use super::Core;
+use super::storing::Then;
+use crate::RunId;
+use crate::effect::{Effect, Ending, StoreOp};
+use crate::event::{Accepted, KnownTile};
+use crate::job::{Job, Step};
+
+impl Core {
+    pub(super) fn accept(&mut self, accepted: Accepted) {
+        let id = accepted.plan.job;
+        if let Some(earlier) = self.jobs.get_mut(&id) {
+            // Its ending is stored, or the retry would not have been accepted, but this core has not been told yet.
+            earlier.next = Some(Box::new(accepted));
+            return;
+        }
+        let job = Job::new(accepted);
+        self.lanes.wait(id, job.tiles.total());
+        self.jobs.insert(id, job);
+        self.activate();
+        self.changed(id);
+    }
+
+    /// Gives places to waiting jobs as far as there are any.
+    pub(super) fn activate(&mut self) {
+        while let Some(id) = self.lanes.activate() {
+            let Some(job) = self.jobs.get_mut(&id) else {
+                self.lanes.remove(id);
+                continue;
+            };
+            if job.check {
+                job.step = Step::Checking;
+                let run = job.run;
+                self.emit(Effect::Check { job: id, run });
+            } else {
+                self.begin(id);
+            }
+        }
+    }
+
+    /// What an earlier run left of the job is known.
+    pub(super) fn checked(&mut self, id: JobId, run: RunId, tiles: &[KnownTile]) {
+        let Some(job) = self.running(id, run).filter(|job| job.step == Step::Checking) else {
+            return;
+        };
+        for known in tiles {
+            job.tiles.restore(known.tile, known.state, known.attempt, known.spent);
+            if known.state == TileState::Done {
+                job.count_done(known.worker.as_deref(), known.micros);
+            }
+        }
+        job.mosaic_version = job.mosaic_version.max(u64::from(job.tiles.progress().completed));
+        let dead = tiles.iter().find(|known| known.state == TileState::Dead);
+        if let Some(dead) = dead {
+            let why = dead.error.as_deref().unwrap_or("no reason is known");
+            let reason = format!("tile {} was given up: {why}", dead.tile);
+            return self.end(id, run, Ending::Failed { reason });
+        }
+        self.begin(id);
+    }
+
+    /// The job has its place: its rows are decoded, its tiles sent.
+    fn begin(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.step = Step::Rendering;
+        let run = job.run;
+        if !job.is_decoded() && !job.tiles.is_rendered() {
+            self.emit(Effect::Decode { job: id, run });
+        }
+        self.offer_bands(id, run);
+        self.changed(id);
+    }
+
+    pub(super) fn cancel(&mut self, id: JobId, ticket: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return self.emit(Effect::Reply { ticket, ended: false });
+        };
+        let first = !job.step.is_ending();
+        job.cancels.push((ticket, first));
+        let run = job.run;
+        if first {
+            self.end(id, run, Ending::Cancelled);
+        }
+    }
+
+    /// Begins the end of a job, unless it has begun: nothing more is sent or stored of it, its files are left alone, and then
+    /// the ending is stored.
+    pub(super) fn end(&mut self, id: JobId, run: RunId, ending: Ending) {
+        let Some(job) = self.running(id, run) else { return };
+        let completed = matches!(ending, Ending::Completed { .. });
+        job.step = Step::Stopping(ending);
+        let out: Vec<_> = std::mem::take(&mut job.out).into_values().collect();
+        for id in out {
+            self.release(id);
+        }
+        self.emit(Effect::Stop {
+            job: id,
+            run,
+            completed,
+        });
+    }
+
+    /// Nothing works on the job's files any more.
+    pub(super) fn stopped(&mut self, id: JobId, run: RunId) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.run == run) else {
+            return;
+        };
+        let Step::Stopping(ending) = &job.step else { return };
+        let ending = ending.clone();
+        job.step = Step::Ending(ending.clone());
+        let mosaic_version = job.mosaic_version;
+        let op = StoreOp::End {
+            job: id,
+            ending,
+            mosaic_version,
+        };
+        self.store(vec![op], Then::Left { job: id, run });
+    }
+
+    /// The job's ending is stored: workers hear of it now, for a job that the next start would go on with must not be one that
+    /// they skip.
+    pub(super) fn leave(&mut self, id: JobId, run: RunId) {
+        let Some(job) = self.jobs.get(&id).filter(|job| job.run == run) else {
+            return;
+        };
+        let Step::Ending(ending) = &job.step else { return };
+        let completed = matches!(ending, Ending::Completed { .. });
+        let Some(job) = self.jobs.remove(&id) else { return };
+        self.lanes.remove(id);
+        if !completed {
+            self.emit(Effect::Control(ControlMessage::Cancel { job: id }));
+        }
+        self.emit(Effect::Left {
+            job: id,
+            run,
+            completed,
+        });
+        for (ticket, ended) in job.cancels {
+            self.emit(Effect::Reply { ticket, ended });
+        }
+        self.changed(id);
+        if let Some(next) = job.next {
+            self.accept(*next);
+        }
+        self.activate();
+    }
+}

@@ -1,0 +1,246 @@
+//! The next tile goes out; the broker took it, or not.
+//!
+//! **Where to.** The worker with the most room in its window gets the tile, on the one of its partitions with the fewest
+//! outstanding. Who holds which partition is what the heartbeats say. Nobody live, or nobody with a partition: the tile waits.
+
+use azulejo_protocol::{ControlMessage, JobId};
+
+use super::{Core, Hold, Out};
+use crate::effect::{Effect, Ending, Send, StoreOp};
+use crate::event::DeliveryClass;
+use crate::ledger::Outcome;
+use crate::tiles::Phase;
+use crate::window::Window;
+use crate::workers::{Holder, WorkerKey};
+use crate::{Time, TryId};
+
+use super::storing::Then;
+
+/// Workers hear that a job goes on before its tiles reach them.
+const RESUME_PAUSE: Time = Time::from_millis(500);
+/// Pauses after the broker did not take a tile: the first, and the longest.
+const HOLD: (Time, Time) = (Time::from_millis(200), Time::from_secs(5));
+/// The same where only somebody's doing can help.
+const HOLD_INSTALLATION: (Time, Time) = (Time::from_secs(5), Time::from_secs(60));
+
+impl Core {
+    /// Whether anything may be sent at all.
+    pub(super) fn may_send(&self) -> bool {
+        self.connected
+            && self.caught_up
+            && self.bytes < self.settings.max_outstanding_bytes
+            && self.hold.as_ref().is_none_or(|hold| self.now >= hold.until)
+    }
+
+    /// Sends tiles as long as there are some and workers have room.
+    pub(super) fn fill(&mut self) {
+        self.say_what_goes_on();
+        let now = self.now;
+        while self.may_send() {
+            let Some((worker, partition, outstanding)) = self.room() else { return };
+            // A refusal for the whole installation is tried with one tile, not with all.
+            if self.hold.is_some() && !self.out.is_empty() {
+                return;
+            }
+            let Some((id, tile)) = self.next_tile(now) else { return };
+            self.send(id, tile, worker, partition, outstanding);
+        }
+    }
+
+    /// Workers may remember a cancellation of a job that goes on, because the process that took it back, or ended the job
+    /// without having stored that, died before it said so.
+    fn say_what_goes_on(&mut self) {
+        if !self.connected {
+            return;
+        }
+        let not_before = self.now + RESUME_PAUSE;
+        let mut resumed = Vec::new();
+        for (id, job) in &mut self.jobs {
+            if job.resume && job.step == crate::job::Step::Rendering {
+                job.resume = false;
+                job.not_before = Some(not_before);
+                resumed.push(*id);
+            }
+        }
+        for job in resumed {
+            self.emit(Effect::Control(ControlMessage::Resume { job }));
+        }
+    }
+
+    /// The worker that should get the next tile, the partition, and how many tiles it has outstanding.
+    fn room(&self) -> Option<(WorkerKey, i32, u32)> {
+        let (holder, load, _) = self
+            .holders
+            .iter()
+            .map(|holder| (holder, self.load(holder), self.window(holder.key)))
+            .filter(|(_, load, window)| load < window)
+            .min_by_key(|(_, load, window)| u64::from(*load) * 1_000_000 / u64::from((*window).max(1)))?;
+        let partition = holder
+            .partitions
+            .iter()
+            .copied()
+            .min_by_key(|partition| self.on_partition.get(partition).copied().unwrap_or(0))?;
+        Some((holder.key, partition, load))
+    }
+
+    pub(super) fn load(&self, holder: &Holder) -> u32 {
+        holder
+            .partitions
+            .iter()
+            .map(|partition| self.on_partition.get(partition).copied().unwrap_or(0))
+            .sum()
+    }
+
+    pub(super) fn window(&self, worker: WorkerKey) -> u32 {
+        self.windows
+            .get(&worker)
+            .map_or_else(|| 2 * self.workers.slots(worker) + 2, Window::size)
+    }
+
+    fn next_tile(&mut self, now: Time) -> Option<(JobId, u32)> {
+        for _ in 0..self.lanes.active() {
+            let id = self.lanes.turn()?;
+            if let Some(tile) = self.jobs.get_mut(&id).and_then(|job| job.sendable(now)) {
+                return Some((id, tile));
+            }
+        }
+        None
+    }
+
+    fn send(&mut self, id: JobId, tile: u32, worker: WorkerKey, partition: i32, outstanding: u32) {
+        let now = self.now;
+        let slots = self.workers.slots(worker);
+        let window = self.windows.entry(worker).or_insert_with(|| Window::new(slots, now));
+        let stamp = window.sent(outstanding, now);
+        let name = self.workers.id(worker).to_owned();
+        let holder = self.workers.instance(worker).to_owned();
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some((region, _)) = job.plan.regions(tile) else {
+            let (run, reason) = (job.run, "the recipe does not say what a tile needs; this is a bug".to_owned());
+            return self.end(id, run, Ending::Failed { reason });
+        };
+        let attempt = job.tiles.begin(tile);
+        job.tiles.ledger_mut(tile).begin(attempt, &name, partition, now);
+        let (run, bytes) = (job.run, job.plan.input_bytes(region));
+        let first = !std::mem::replace(&mut job.started, true);
+        self.next_try += 1;
+        let this = self.next_try;
+        job.out.insert(tile, this);
+        let out = Out {
+            job: id,
+            run,
+            tile,
+            attempt,
+            partition,
+            bytes,
+            worker,
+            stamp,
+            sent: now,
+            delivered: None,
+            holder: None,
+            deaths: Vec::new(),
+        };
+        self.out.insert(this, out);
+        *self.on_partition.entry(partition).or_default() += 1;
+        self.bytes += bytes;
+        if first {
+            self.store(vec![StoreOp::TilesStarted(id)], Then::Nothing);
+        }
+        self.emit(Effect::Send(Send {
+            id: this,
+            job: id,
+            run,
+            tile,
+            attempt,
+            partition,
+            holder,
+        }));
+        self.changed(id);
+    }
+
+    /// The try is out no more.
+    pub(super) fn release(&mut self, id: TryId) -> Option<Out> {
+        let out = self.out.remove(&id)?;
+        self.bytes -= out.bytes;
+        if let Some(count) = self.on_partition.get_mut(&out.partition) {
+            *count -= 1;
+            if *count == 0 {
+                self.on_partition.remove(&out.partition);
+            }
+        }
+        if let Some(job) = self.jobs.get_mut(&out.job)
+            && job.out.get(&out.tile) == Some(&id)
+        {
+            job.out.remove(&out.tile);
+        }
+        Some(out)
+    }
+
+    pub(super) fn delivered(&mut self, id: TryId) {
+        if self.hold.take().is_some_and(|hold| hold.reason.is_some()) {
+            self.emit(Effect::HealthChanged);
+        }
+        if let Some(out) = self.out.get_mut(&id) {
+            out.delivered = Some(self.now);
+        }
+    }
+
+    pub(super) fn not_delivered(&mut self, id: TryId, class: DeliveryClass, reason: &str) {
+        let Some(out) = self.out.get(&id) else { return };
+        let (job, run, tile) = (out.job, out.run, out.tile);
+        let out_still = self
+            .running(job, run)
+            .is_some_and(|job| job.tiles.phase(tile) == Some(Phase::Out));
+        if !out_still {
+            return;
+        }
+        self.hold_back(class, reason);
+        let outcome = match class {
+            DeliveryClass::Passing | DeliveryClass::Installation => Outcome::NotDelivered,
+            DeliveryClass::Record => Outcome::NotDeliverable,
+        };
+        self.again(id, outcome, reason);
+    }
+
+    fn hold_back(&mut self, class: DeliveryClass, reason: &str) {
+        let ((first, longest), reason) = match class {
+            DeliveryClass::Passing => (HOLD, None),
+            DeliveryClass::Installation => (HOLD_INSTALLATION, Some(reason.to_owned())),
+            // Only this record is at fault.
+            DeliveryClass::Record => return,
+        };
+        let earlier = self.hold.as_ref();
+        // All that were under way come back at once: they are one failure.
+        let pause = match earlier {
+            Some(hold) if self.now < hold.until => hold.pause,
+            Some(hold) => (hold.pause * 2).clamp(first, longest),
+            None => first,
+        };
+        let told = earlier.and_then(|hold| hold.reason.clone());
+        let until = match earlier {
+            Some(hold) if self.now < hold.until && hold.reason.is_some() == reason.is_some() => hold.until,
+            _ => self.now + pause,
+        };
+        let news = told != reason;
+        self.hold = Some(Hold { until, pause, reason });
+        if news {
+            self.emit(Effect::HealthChanged);
+        }
+    }
+
+    /// The try is over without an answer: the tile is sent again, or given up when its budget is used up.
+    pub(super) fn again(&mut self, id: TryId, outcome: Outcome, reason: &str) {
+        let all = self.budget();
+        let Some(out) = self.release(id) else { return };
+        let Some(job) = self.running(out.job, out.run) else { return };
+        let ledger = job.tiles.ledger_mut(out.tile);
+        ledger.note(outcome, all);
+        if ledger.is_used_up(all) {
+            let worker = ledger.tries().last().map(|last| last.worker.clone()).unwrap_or_default();
+            return self.give_up(out.job, out.run, out.tile, &worker, outcome, reason);
+        }
+        job.tiles.set(out.tile, Phase::Queued);
+        self.keep_spent(out.job, out.tile, reason);
+        self.changed(out.job);
+    }
+}
