@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds;
+
+/// Longest subject of a problem, bytes.
+const MAX_SUBJECT_BYTES: usize = 128;
+
+/// Longest detail of a problem, bytes.
+const MAX_DETAIL_BYTES: usize = 1024;
+
 /// State of the installation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Health {
@@ -29,6 +37,28 @@ pub struct Health {
     pub uptime: f64,
     /// Limits that a client may want to know before it uploads.
     pub limits: IntakeLimits,
+    /// What does not work although the whole does, each with what to do.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+}
+
+/// Something that does not work, for as long as it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What it is about, such as a topic or a worker; at most 128 bytes.
+    pub subject: String,
+    /// What is wrong and what to do; at most 1 KiB.
+    pub detail: String,
+}
+
+impl Problem {
+    /// A problem, its texts cut where they are too long.
+    pub fn new(subject: &str, detail: &str) -> Self {
+        Self {
+            subject: bounds::cut(subject, MAX_SUBJECT_BYTES).to_owned(),
+            detail: bounds::cut(detail, MAX_DETAIL_BYTES).to_owned(),
+        }
+    }
 }
 
 /// What an image must keep to.

@@ -5,12 +5,14 @@
 //! - [`live`]: the events that the server pushes to open pages.
 //! - [`error`]: the one shape of an error that reaches a client.
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
+//! - [`bounds`]: how long and large anything in a record may be.
 //! - [`topics`]: the names of the topics. [`control`]: what the topic `control` carries.
 //! - `kafka` (feature `kafka`): librdkafka's side: client configuration, headers of rdkafka, topic set-up.
 //!
 //! Everything outside `kafka` compiles to WebAssembly.
 #![deny(missing_docs)]
 
+pub mod bounds;
 pub mod control;
 pub mod error;
 pub mod health;
@@ -25,13 +27,13 @@ pub mod worker;
 
 pub use control::ControlMessage;
 pub use error::ApiError;
-pub use health::Health;
+pub use health::{Health, Problem};
 pub use job::{Job, JobId, JobQuery, JobStatus, Progress, Stage, StageName};
 pub use live::LiveEvent;
-pub use record::{RecordError, ResultHeader, TaskHeader};
+pub use record::{Origin, RecordError, ResultHeader, TaskHeader};
 pub use tile::{TileInfo, TileState, TileStates};
 pub use topics::Topics;
-pub use worker::{Heartbeat, WorkerInfo, WorkerState};
+pub use worker::{Heartbeat, HeartbeatError, WorkerInfo, WorkerState};
 
 /// A point in time, UTC, RFC 3339 on the wire.
 pub type Timestamp = time::OffsetDateTime;

@@ -1,5 +1,7 @@
 //! The names of the topics.
 
+use crate::bounds;
+
 /// Consumer group of the workers, before the prefix.
 pub const WORKER_GROUP: &str = "image-workers";
 
@@ -38,6 +40,16 @@ impl Topics {
         }
     }
 
+    /// Whether a task of this installation may ask for its answer in `topic`: `results`, or a name that begins with
+    /// `results-`, after the prefix. A worker that wrote wherever a task says would let anyone who may write tasks write
+    /// into every topic that the workers may.
+    pub fn accepts_results(&self, topic: &str) -> bool {
+        let own = topic
+            .strip_prefix(self.results.as_str())
+            .is_some_and(|rest| rest.is_empty() || (rest.len() > 1 && rest.starts_with('-')));
+        own && bounds::is_topic(topic)
+    }
+
     /// Refuses a prefix that Kafka would not take in a topic name.
     ///
     /// # Errors
@@ -57,5 +69,32 @@ impl Topics {
 impl Default for Topics {
     fn default() -> Self {
         Self::with_prefix("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_go_to_topics_of_results_and_nowhere_else() {
+        let topics = Topics::with_prefix("lab-");
+        for good in ["lab-results", "lab-results-7", "lab-results-a.b_c"] {
+            assert!(topics.accepts_results(good), "{good}");
+        }
+        for bad in [
+            "",
+            "results",
+            "results-7",
+            "lab-results-",
+            "lab-resultsx",
+            "lab-tasks",
+            "lab-results-a/b",
+            "lab-results-ä",
+            "__consumer_offsets",
+        ] {
+            assert!(!topics.accepts_results(bad), "{bad}");
+        }
+        assert!(!topics.accepts_results(&format!("lab-results-{}", "x".repeat(240))));
     }
 }

@@ -3,6 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::bounds::{self, MAX_HEARTBEAT_BYTES, MAX_ID_BYTES, MAX_PARTITIONS, MAX_SLOTS, MAX_TEXT_BYTES};
+
+/// Seconds between heartbeats of a worker that does not say.
+const DEFAULT_INTERVAL: f64 = 5.0;
+
+/// Most versions of the record format that a heartbeat names.
+const MAX_VERSIONS: usize = 32;
 
 /// What a worker is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -86,6 +93,98 @@ pub struct Heartbeat {
     /// Version of the program.
     #[serde(default)]
     pub version: String,
+    /// A UUID made when the process started: tells two processes with one id apart. Empty when it does not say.
+    #[serde(default)]
+    pub instance: String,
+    /// Versions of the record format that it reads. Empty means 1 alone: see [`Heartbeat::reads`].
+    #[serde(default)]
+    pub versions: Vec<u32>,
+    /// `job/tile/attempt` of an inherited tile that it renders, with nothing else in hand: if the worker dies now, this
+    /// is the tile that it died with.
+    #[serde(default)]
+    pub alone: Option<String>,
+    /// What does not work at this worker, such as results that are refused.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}
+
+/// A heartbeat that says nothing usable.
+#[derive(Debug, thiserror::Error)]
+pub enum HeartbeatError {
+    /// Too long to be one.
+    #[error("it has {0} bytes, more than the {MAX_HEARTBEAT_BYTES} of a heartbeat")]
+    TooLarge(usize),
+    /// Not JSON, or a field is missing or of another kind.
+    #[error("it does not parse: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The id of the worker is none.
+    #[error("worker id '{0}': an id has 1 to 128 bytes and no control characters")]
+    Id(String),
+}
+
+impl Heartbeat {
+    /// Reads a heartbeat and brings it within bounds: see [`Heartbeat::bounded`].
+    ///
+    /// # Errors
+    /// When it is too long, no heartbeat, or has no usable id.
+    pub fn from_json(json: &[u8]) -> Result<Self, HeartbeatError> {
+        if json.len() > MAX_HEARTBEAT_BYTES {
+            return Err(HeartbeatError::TooLarge(json.len()));
+        }
+        serde_json::from_slice::<Self>(json)?.bounded()
+    }
+
+    /// The heartbeat with every field within bounds: numbers finite and not negative, counters within `i64`, 1 to 1024
+    /// slots, an interval of 0.1 to 600 s (5 when it is none), at most 10,000 partitions, texts of at most 256 bytes.
+    ///
+    /// # Errors
+    /// When the id is not usable: it cannot be cut without becoming another worker's.
+    pub fn bounded(mut self) -> Result<Self, HeartbeatError> {
+        if !bounds::is_id(&self.worker_id) {
+            let shown = bounds::cut(&self.worker_id, MAX_ID_BYTES).escape_debug();
+            return Err(HeartbeatError::Id(shown.to_string()));
+        }
+        for number in [
+            &mut self.uptime,
+            &mut self.avg_processing_time,
+            &mut self.tasks_per_minute,
+        ] {
+            // NaN, too, becomes 0. A trillion seconds or tiles are more than any worker has seen.
+            *number = if *number > 0.0 { number.min(1e12) } else { 0.0 };
+        }
+        for counter in [
+            &mut self.tasks_processed,
+            &mut self.tasks_failed,
+            &mut self.memory_bytes,
+        ] {
+            *counter = (*counter).min(i64::MAX as u64);
+        }
+        self.interval = if self.interval > 0.0 {
+            self.interval.clamp(0.1, 600.0)
+        } else {
+            DEFAULT_INTERVAL
+        };
+        self.slots = self.slots.clamp(1, MAX_SLOTS);
+        self.busy = self.busy.min(self.slots);
+        self.partitions.retain(|partition| *partition >= 0);
+        self.partitions.truncate(MAX_PARTITIONS);
+        self.versions.truncate(MAX_VERSIONS);
+        let optional = [&mut self.current_task, &mut self.alone, &mut self.trouble];
+        let texts = [&mut self.host, &mut self.version, &mut self.instance];
+        for text in optional.into_iter().flatten().chain(texts) {
+            text.truncate(bounds::cut(text, MAX_TEXT_BYTES).len());
+        }
+        Ok(self)
+    }
+
+    /// Whether the worker reads records of `version`.
+    pub fn reads(&self, version: u32) -> bool {
+        if self.versions.is_empty() {
+            version == 1
+        } else {
+            self.versions.contains(&version)
+        }
+    }
 }
 
 /// A worker as the server sees it. The first five fields are those of the original API's rows.
@@ -124,4 +223,16 @@ pub struct WorkerInfo {
     pub host: String,
     /// Version of the program.
     pub version: String,
+    /// Its process: see [`Heartbeat::instance`].
+    #[serde(default)]
+    pub instance: String,
+    /// Versions of the record format that it reads.
+    #[serde(default)]
+    pub versions: Vec<u32>,
+    /// What is wrong with it, such as "too old: reads record version 1, this server sends 2".
+    #[serde(default)]
+    pub note: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,6 +184,10 @@ impl Monitor {
             interval: self.interval.as_secs_f64(),
             host: self.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance: String::new(),
+            versions: azulejo_protocol::record::READABLE.to_vec(),
+            alone: None,
+            trouble: None,
         }
     }
 }

@@ -85,6 +85,7 @@ impl Publisher {
             ),
         };
         let header = ResultHeader {
+            version: task.version,
             job: task.job,
             tile: task.tile,
             attempt: task.attempt,

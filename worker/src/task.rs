@@ -118,6 +118,7 @@ mod tests {
 
     fn header(recipe: &str, region: Region, output: Region) -> TaskHeader {
         TaskHeader {
+            version: azulejo_protocol::record::VERSION,
             job: JobId(Uuid::from_u128(1)),
             tile: 0,
             attempt: 1,
@@ -126,6 +127,8 @@ mod tests {
             format: PixelFormat::RGB8,
             region,
             output,
+            results: None,
+            holder: None,
             traceparent: None,
         }
     }

@@ -147,6 +147,7 @@ impl JobSpec {
     /// The headers of one try of `tile`.
     pub fn task(&self, tile: u32, attempt: u32, region: Region, output: Region) -> TaskHeader {
         TaskHeader {
+            version: azulejo_protocol::record::VERSION,
             job: self.id(),
             tile,
             attempt,
@@ -155,6 +156,8 @@ impl JobSpec {
             format: self.row.input_format,
             region,
             output,
+            results: None,
+            holder: None,
             // The job is the trace and the tile the span: nothing needs to be remembered to join them up.
             traceparent: Some(format!(
                 "00-{}-{:016x}-01",

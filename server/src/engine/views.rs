@@ -242,6 +242,7 @@ pub fn health(shared: &Shared) -> Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: shared.started.elapsed().as_secs_f64(),
         limits: shared.config.limits,
+        problems: Vec::new(),
     }
 }
 

@@ -259,6 +259,9 @@ impl Workers {
                     memory_bytes: beat.memory_bytes,
                     host: beat.host.clone(),
                     version: beat.version.clone(),
+                    instance: beat.instance.clone(),
+                    versions: beat.versions.clone(),
+                    note: None,
                 }
             })
             .collect();
@@ -292,6 +295,10 @@ pub(super) mod tests {
             interval: 5.0,
             host: String::new(),
             version: String::new(),
+            instance: String::new(),
+            versions: azulejo_protocol::record::READABLE.to_vec(),
+            alone: None,
+            trouble: None,
         }
     }
 

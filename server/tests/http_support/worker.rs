@@ -69,6 +69,7 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
         .unwrap();
         let tile = render(&recipe, task.image, task.region, &pixels, task.output).unwrap();
         let result = ResultHeader {
+            version: task.version,
             job: task.job,
             tile: task.tile,
             attempt: task.attempt,
@@ -121,6 +122,10 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics) {
         interval: 0.3,
         host: "here".into(),
         version: "0".into(),
+        instance: String::new(),
+        versions: azulejo_protocol::record::READABLE.to_vec(),
+        alone: None,
+        trouble: None,
     };
     let value = serde_json::to_string(&heartbeat).unwrap();
     let record = BaseRecord::to(&topics.heartbeats)

@@ -292,6 +292,7 @@ fn answer(
         }
     };
     let header = ResultHeader {
+        version: task.version,
         job: task.job,
         tile: task.tile,
         attempt: task.attempt,
@@ -346,6 +347,10 @@ pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
         interval: 1.0,
         host: "test".into(),
         version: "0".into(),
+        instance: String::new(),
+        versions: azulejo_protocol::record::READABLE.to_vec(),
+        alone: None,
+        trouble: None,
     };
     let value = serde_json::to_vec(&beat).unwrap();
     let topic = Topics::default().heartbeats;

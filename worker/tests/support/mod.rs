@@ -238,6 +238,7 @@ impl Picture {
         let output: Region = self.grid().region(tile).unwrap();
         let region = recipe.input_region(self.image.size(), output).unwrap();
         let header = TaskHeader {
+            version: azulejo_protocol::record::VERSION,
             job: self.job,
             tile,
             attempt: 1,
@@ -246,6 +247,8 @@ impl Picture {
             format: self.image.format(),
             region,
             output,
+            results: None,
+            holder: None,
             traceparent: Some(format!("00-{tile}")),
         };
         (header, self.image.crop(region).unwrap().into_bytes())

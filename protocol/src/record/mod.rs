@@ -1,0 +1,238 @@
+//! The headers of tile records, as text, so that any Kafka tool shows them and a worker in any language is a page of
+//! code. `docs/records.md` describes them for people.
+//!
+//! A header is read strictly: a record with a missing, doubled, non-UTF-8 or contradictory header is refused with
+//! a [`RecordError`] that names it, and its sender's pixels are never touched. Every field has a bound ([`crate::bounds`]).
+
+mod headers;
+
+use azulejo_imaging::{PixelFormat, Region, Size};
+
+use crate::JobId;
+use crate::bounds::{self, MAX_ERROR_BYTES, MAX_MICROS};
+use headers::invalid;
+
+pub use crate::bounds::MAX_RECIPE_BYTES;
+pub use headers::{Headers, Origin, RecordError};
+
+/// Version of the record format that tasks are written in, header `v`. A result has the version of its task.
+pub const VERSION: u32 = 2;
+
+/// Versions of the record format that are read.
+pub const READABLE: &[u32] = &[1, 2];
+
+/// Metadata of a record in `tasks`. Its value is the pixels of `region`, row-major, in `format`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskHeader {
+    /// Version of the format, one of [`READABLE`]; the answer has the same.
+    pub version: u32,
+    /// The job.
+    pub job: JobId,
+    /// Index of the tile in the job's grid, row by row.
+    pub tile: u32,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Recipe text.
+    pub recipe: String,
+    /// Size of the whole input image.
+    pub image: Size,
+    /// Format of the pixels in the value.
+    pub format: PixelFormat,
+    /// Which pixels of the input the value holds.
+    pub region: Region,
+    /// Which pixels of the output are wanted.
+    pub output: Region,
+    /// The topic to answer to; `None`, as in version 1, is the topic `results` of the installation.
+    pub results: Option<String>,
+    /// The worker's instance that the task was meant for when it was sent. Another one that gets it has inherited it,
+    /// perhaps from a worker that died of it. Not in version 1.
+    pub holder: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// Metadata of a record in `results`. Its value is the pixels of `task.output` in `format`, or empty with an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultHeader {
+    /// Version of the format: that of the task.
+    pub version: u32,
+    /// The job.
+    pub job: JobId,
+    /// Index of the tile.
+    pub tile: u32,
+    /// The attempt that this answers.
+    pub attempt: u32,
+    /// Format of the pixels in the value.
+    pub format: PixelFormat,
+    /// Which pixels of the output the value holds.
+    pub output: Region,
+    /// Who rendered it.
+    pub worker: String,
+    /// Rendering time, microseconds.
+    pub micros: u64,
+    /// Why there are no pixels.
+    pub error: Option<String>,
+    /// W3C trace context, copied from the task.
+    pub traceparent: Option<String>,
+}
+
+impl TaskHeader {
+    /// Name and value of each header.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("v", self.version.to_string()),
+            ("job", self.job.to_string()),
+            ("tile", self.tile.to_string()),
+            ("attempt", self.attempt.to_string()),
+            ("recipe", self.recipe.clone()),
+            ("image", self.image.to_string()),
+            ("format", self.format.to_string()),
+            ("region", self.region.to_string()),
+            ("output", self.output.to_string()),
+        ];
+        if let Some(results) = &self.results {
+            pairs.push(("results", results.clone()));
+        }
+        if let Some(holder) = &self.holder {
+            pairs.push(("holder", holder.clone()));
+        }
+        if let Some(traceparent) = &self.traceparent {
+            pairs.push(("traceparent", traceparent.clone()));
+        }
+        pairs
+    }
+
+    /// Reads the headers of a task.
+    ///
+    /// # Errors
+    /// [`RecordError`] when one is missing or wrong, or when `region` is not within `image`.
+    pub fn from_headers(headers: &Headers<'_>) -> Result<Self, RecordError> {
+        let version = headers.version()?;
+        // What version 1 did not know says nothing in it.
+        let (results, holder) = if version == 1 {
+            (None, None)
+        } else {
+            (headers.topic("results")?, headers.id("holder")?)
+        };
+        let recipe = headers.text("recipe")?;
+        if recipe.len() > MAX_RECIPE_BYTES {
+            return Err(invalid("recipe", recipe, "longer than 4096 bytes"));
+        }
+        let task = Self {
+            version,
+            job: headers.parsed("job")?,
+            tile: headers.parsed("tile")?,
+            attempt: headers.attempt()?,
+            recipe: recipe.to_owned(),
+            image: headers.parsed("image")?,
+            format: headers.parsed("format")?,
+            region: headers.parsed("region")?,
+            output: headers.parsed("output")?,
+            results,
+            holder,
+            traceparent: headers.traceparent()?,
+        };
+        if !task.region.is_within(task.image) {
+            return Err(invalid(
+                "region",
+                &task.region.to_string(),
+                "not within the image",
+            ));
+        }
+        if task.output.size().is_empty() {
+            return Err(invalid("output", &task.output.to_string(), "empty"));
+        }
+        Ok(task)
+    }
+
+    /// Checks that `value` has the bytes of `region` in `format`.
+    ///
+    /// # Errors
+    /// [`RecordError::Length`].
+    pub fn check_value(&self, value: &[u8]) -> Result<(), RecordError> {
+        check_length(value, self.region, self.format)
+    }
+}
+
+impl ResultHeader {
+    /// Name and value of each header. An error text beyond 4 KiB is cut.
+    pub fn to_pairs(&self) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![
+            ("v", self.version.to_string()),
+            ("job", self.job.to_string()),
+            ("tile", self.tile.to_string()),
+            ("attempt", self.attempt.to_string()),
+            ("format", self.format.to_string()),
+            ("output", self.output.to_string()),
+            ("worker", self.worker.clone()),
+            ("micros", self.micros.min(MAX_MICROS).to_string()),
+        ];
+        if let Some(error) = &self.error {
+            pairs.push(("error", bounds::cut(error, MAX_ERROR_BYTES).to_owned()));
+        }
+        if let Some(traceparent) = &self.traceparent {
+            pairs.push(("traceparent", traceparent.clone()));
+        }
+        pairs
+    }
+
+    /// Reads the headers of a result.
+    ///
+    /// # Errors
+    /// [`RecordError`] when one is missing or wrong.
+    pub fn from_headers(headers: &Headers<'_>) -> Result<Self, RecordError> {
+        let version = headers.version()?;
+        let micros: u64 = headers.parsed("micros")?;
+        if micros > MAX_MICROS {
+            return Err(invalid("micros", &micros.to_string(), "more than 10000000000000"));
+        }
+        Ok(Self {
+            version,
+            job: headers.parsed("job")?,
+            tile: headers.parsed("tile")?,
+            attempt: headers.attempt()?,
+            format: headers.parsed("format")?,
+            output: headers.parsed("output")?,
+            worker: headers.id("worker")?.ok_or(RecordError::Missing("worker"))?,
+            micros,
+            error: headers.error()?,
+            traceparent: headers.traceparent()?,
+        })
+    }
+
+    /// Checks that `value` has the bytes of `output` in `format`, or none when there is an error.
+    ///
+    /// # Errors
+    /// [`RecordError::Length`].
+    pub fn check_value(&self, value: &[u8]) -> Result<(), RecordError> {
+        if self.error.is_some() {
+            return if value.is_empty() {
+                Ok(())
+            } else {
+                Err(RecordError::Length {
+                    actual: value.len(),
+                    expected: 0,
+                })
+            };
+        }
+        check_length(value, self.output, self.format)
+    }
+}
+
+fn check_length(value: &[u8], region: Region, format: PixelFormat) -> Result<(), RecordError> {
+    let expected = region
+        .size()
+        .pixels()
+        .saturating_mul(format.bytes_per_pixel() as u64);
+    if value.len() as u64 == expected {
+        Ok(())
+    } else {
+        Err(RecordError::Length {
+            actual: value.len(),
+            expected,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
