@@ -18,7 +18,10 @@ pub const PLACES: usize = 4;
 
 /// The lane of a job that has so many tiles to do.
 pub fn lane(tiles: u32) -> usize {
-    LIMITS.iter().position(|limit| tiles <= *limit).unwrap_or(LANES - 1)
+    LIMITS
+        .iter()
+        .position(|limit| tiles <= *limit)
+        .unwrap_or(LANES - 1)
 }
 
 /// Jobs that wait, and jobs that are active.

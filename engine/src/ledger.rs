@@ -180,7 +180,14 @@ mod tests {
     fn three_errors_use_up_three_attempts() {
         assert!(!after(&[Outcome::Failed; 2]).is_used_up(48));
         assert!(after(&[Outcome::Failed; 3]).is_used_up(48));
-        assert!(after(&[Outcome::Failed, Outcome::Refused, Outcome::HolderDied { alone: true }]).is_used_up(48));
+        assert!(
+            after(&[
+                Outcome::Failed,
+                Outcome::Refused,
+                Outcome::HolderDied { alone: true }
+            ])
+            .is_used_up(48)
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ impl Rate {
             Some((at, count)) if now.saturating_sub(*at) < BUCKET => *count = count.saturating_add(events),
             _ => self.buckets.push_back((now, events)),
         }
-        while self.buckets.front().is_some_and(|(at, _)| now.saturating_sub(*at) > SPAN) {
+        while self
+            .buckets
+            .front()
+            .is_some_and(|(at, _)| now.saturating_sub(*at) > SPAN)
+        {
             self.buckets.pop_front();
         }
     }
@@ -55,7 +59,11 @@ mod tests {
             rate.add(2, Time::from_millis(step * 100));
         }
         let now = Time::from_secs(10);
-        assert!((rate.per_second(now) - 20.0).abs() < 1.0, "{}", rate.per_second(now));
+        assert!(
+            (rate.per_second(now) - 20.0).abs() < 1.0,
+            "{}",
+            rate.per_second(now)
+        );
         assert_eq!(rate.per_second(now + Time::from_secs(6)), 0.0);
         assert!(rate.buckets.len() <= 51);
     }

@@ -87,7 +87,9 @@ impl Tiles {
 
     /// How often `tile` was sent, at most 255.
     pub fn attempt(&self, tile: u32) -> u32 {
-        self.cells.get(tile as usize).map_or(0, |cell| u32::from(cell.attempt))
+        self.cells
+            .get(tile as usize)
+            .map_or(0, |cell| u32::from(cell.attempt))
     }
 
     /// All phases, in order.
@@ -113,7 +115,9 @@ impl Tiles {
 
     /// Moves `tile` to `phase`.
     pub fn set(&mut self, tile: u32, phase: Phase) {
-        let Some(cell) = self.cells.get_mut(tile as usize) else { return };
+        let Some(cell) = self.cells.get_mut(tile as usize) else {
+            return;
+        };
         let before = std::mem::replace(&mut cell.phase, phase);
         if before == phase {
             return;
@@ -142,7 +146,9 @@ impl Tiles {
 
     /// What the store knows of `tile`, which nothing was known of.
     pub fn restore(&mut self, tile: u32, state: TileState, attempt: u32, spent: u32) {
-        let Some(cell) = self.cells.get_mut(tile as usize) else { return };
+        let Some(cell) = self.cells.get_mut(tile as usize) else {
+            return;
+        };
         cell.attempt = attempt.min(255) as u8;
         match state {
             TileState::Done => self.set(tile, Phase::Done),
@@ -172,7 +178,9 @@ impl Tiles {
     /// Sends `tile`: gives which try this is.
     pub fn begin(&mut self, tile: u32) -> u32 {
         self.set(tile, Phase::Out);
-        let Some(cell) = self.cells.get_mut(tile as usize) else { return 0 };
+        let Some(cell) = self.cells.get_mut(tile as usize) else {
+            return 0;
+        };
         cell.attempt = cell.attempt.saturating_add(1);
         u32::from(cell.attempt)
     }

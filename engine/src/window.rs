@@ -135,7 +135,10 @@ impl Window {
             self.rates.push_back((now, rate));
             let age = RATE_AGE.max(total * 8);
             while self.rates.len() > 1
-                && self.rates.front().is_some_and(|(at, _)| now.saturating_sub(*at) > age)
+                && self
+                    .rates
+                    .front()
+                    .is_some_and(|(at, _)| now.saturating_sub(*at) > age)
             {
                 self.rates.pop_front();
             }
@@ -191,7 +194,10 @@ mod tests {
             for way in [200u64, 2_000, 50_000, 500_000] {
                 for work in [1_000u64, 5_000, 100_000, 10_000_000] {
                     let (share, largest) = busy(slots, Time::from_micros(way), Time::from_micros(work), 60);
-                    assert!(share > 0.93, "{slots} slots, way {way}, work {work}: {share} of the time");
+                    assert!(
+                        share > 0.93,
+                        "{slots} slots, way {way}, work {work}: {share} of the time"
+                    );
                     let needed = f64::from(slots) * (1.0 + way as f64 / work as f64);
                     assert!(
                         f64::from(largest) <= 2.0 * needed + 3.0 * f64::from(slots) + 4.0,

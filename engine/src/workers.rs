@@ -150,7 +150,9 @@ impl Workers {
         if beat.tasks_processed < count {
             known.counted = (beat.tasks_processed, heard);
         } else if span >= 1.0 {
-            known.history.push_back((beat.tasks_processed - count) as f32 / span);
+            known
+                .history
+                .push_back((beat.tasks_processed - count) as f32 / span);
             if known.history.len() > HISTORY {
                 known.history.pop_front();
             }
@@ -205,7 +207,9 @@ impl Workers {
     }
 
     fn live(&self, now: Time) -> impl Iterator<Item = (&WorkerKey, &Known)> {
-        self.known.iter().filter(move |(_, known)| known.state(now).is_live())
+        self.known
+            .iter()
+            .filter(move |(_, known)| known.state(now).is_live())
     }
 
     /// The live worker that holds each partition, and since when.
@@ -285,10 +289,9 @@ impl Workers {
             ));
         }
         let doubled = known.doubled
-            || self
-                .known
-                .values()
-                .any(|other| other.doubled && !other.replaced && other.beat.worker_id == known.beat.worker_id);
+            || self.known.values().any(|other| {
+                other.doubled && !other.replaced && other.beat.worker_id == known.beat.worker_id
+            });
         if doubled {
             return Some(
                 "two processes have this id: give each a WORKER_ID of its own, or leave it out".to_owned(),

@@ -41,8 +41,14 @@ fn a_silent_worker_is_lost_then_forgotten_and_a_sign_of_life_brings_it_back() {
     assert!(workers.holders(at(16)).is_empty());
     assert_eq!(workers.sweep(NONE, at(16)).0, [Fate::Died(1)]);
     assert_eq!(workers.sweep(NONE, at(17)).0, []);
-    assert_eq!(workers.list(at(16), Timestamp::UNIX_EPOCH)[0].status, WorkerState::Lost);
-    assert_eq!(workers.hear(beat("a", "1", &[0]), NONE, at(20)), [Fate::Returned(1)]);
+    assert_eq!(
+        workers.list(at(16), Timestamp::UNIX_EPOCH)[0].status,
+        WorkerState::Lost
+    );
+    assert_eq!(
+        workers.hear(beat("a", "1", &[0]), NONE, at(20)),
+        [Fate::Returned(1)]
+    );
     assert_eq!(workers.holders(at(20)).len(), 1);
     workers.sweep(NONE, at(321));
     assert!(workers.list(at(321), Timestamp::UNIX_EPOCH).is_empty());
@@ -77,8 +83,18 @@ fn a_new_instance_is_the_death_of_the_earlier_one() {
     assert_eq!(workers.list(at(1), Timestamp::UNIX_EPOCH).len(), 1);
     assert_eq!(workers.owners(at(1))[&0], (at(1), 2));
     // Without an instance, a process that is younger than it was is a new one.
-    workers.hear(Heartbeat { uptime: 50.0, ..beat("b", "", &[1]) }, NONE, at(2));
-    let young = Heartbeat { uptime: 1.0, ..beat("b", "", &[1]) };
+    workers.hear(
+        Heartbeat {
+            uptime: 50.0,
+            ..beat("b", "", &[1])
+        },
+        NONE,
+        at(2),
+    );
+    let young = Heartbeat {
+        uptime: 1.0,
+        ..beat("b", "", &[1])
+    };
     assert_eq!(workers.hear(young, NONE, at(3)), [Fate::Died(3)]);
 }
 
@@ -87,7 +103,10 @@ fn two_processes_with_one_id_are_told_apart_and_said() {
     let mut workers = Workers::default();
     workers.hear(beat("a", "one", &[0]), NONE, at(0));
     workers.hear(beat("a", "two", &[1]), NONE, at(1));
-    assert_eq!(workers.hear(beat("a", "one", &[0]), NONE, at(2)), [Fate::Returned(1)]);
+    assert_eq!(
+        workers.hear(beat("a", "one", &[0]), NONE, at(2)),
+        [Fate::Returned(1)]
+    );
     workers.hear(beat("a", "two", &[1]), NONE, at(3));
     assert_eq!(workers.holders(at(3)).len(), 2);
     let list = workers.list(at(3), Timestamp::UNIX_EPOCH);
@@ -112,19 +131,29 @@ fn a_partition_claimed_twice_belongs_to_the_later_claim() {
 #[test]
 fn a_worker_that_cannot_read_our_records_gets_no_tiles_and_is_named() {
     let mut workers = Workers::default();
-    let old = Heartbeat { versions: vec![], ..beat("old", "", &[0, 1]) };
+    let old = Heartbeat {
+        versions: vec![],
+        ..beat("old", "", &[0, 1])
+    };
     workers.hear(old, NONE, at(0));
     assert!(workers.holders(at(0)).is_empty());
     assert_eq!(workers.count(at(0)), (0, 0));
     let problems = workers.problems(at(0));
-    assert!(problems[0].0.contains("old") && problems[0].1.contains("too old"), "{problems:?}");
+    assert!(
+        problems[0].0.contains("old") && problems[0].1.contains("too old"),
+        "{problems:?}"
+    );
 }
 
 #[test]
 fn the_history_has_one_rate_a_heartbeat() {
     let mut workers = Workers::default();
     for step in 0..100u64 {
-        let beat = Heartbeat { tasks_processed: step * 10, uptime: step as f64, ..beat("a", "1", &[]) };
+        let beat = Heartbeat {
+            tasks_processed: step * 10,
+            uptime: step as f64,
+            ..beat("a", "1", &[])
+        };
         workers.hear(beat, NONE, at(step * 5));
     }
     let list = workers.list(at(500), Timestamp::UNIX_EPOCH);

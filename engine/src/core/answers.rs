@@ -125,7 +125,9 @@ impl Core {
     }
 
     pub(super) fn written(&mut self, batch: u64, written: Vec<Written>) {
-        let Some(batch) = self.batches.remove(&batch) else { return };
+        let Some(batch) = self.batches.remove(&batch) else {
+            return;
+        };
         let mut ops = Vec::with_capacity(batch.positions.len() + batch.wanted.len() + batch.failed.len());
         let mut done = Vec::with_capacity(batch.wanted.len());
         let mut written = written.into_iter();
@@ -153,7 +155,11 @@ impl Core {
                 .filter(|job| job.run == settled.run)
                 .and_then(|job| job.tiles.ledger(settled.tile))
                 .is_some_and(|ledger| ledger.is_used_up(all));
-            let state = if used_up { TileState::Dead } else { TileState::Queued };
+            let state = if used_up {
+                TileState::Dead
+            } else {
+                TileState::Queued
+            };
             let record = self.record(settled, state, None);
             ops.push(StoreOp::Tile {
                 job: settled.job,
@@ -175,13 +181,19 @@ impl Core {
     /// The pixels came and could not be written for the moment.
     fn render_again(&mut self, settled: &Settled) {
         let pause = self.now + Time::from_secs(1);
-        let Some(job) = self.running(settled.job, settled.run) else { return };
+        let Some(job) = self.running(settled.job, settled.run) else {
+            return;
+        };
         job.not_before = Some(job.not_before.unwrap_or_default().max(pause));
         let out = job.out.get(&settled.tile).copied();
         match out {
             Some(id) => {
                 job.tiles.set(settled.tile, Phase::Out);
-                self.again(id, Outcome::NotDelivered, "the server could not write a file for a moment");
+                self.again(
+                    id,
+                    Outcome::NotDelivered,
+                    "the server could not write a file for a moment",
+                );
             }
             None => job.tiles.set(settled.tile, Phase::Queued),
         }
@@ -219,7 +231,9 @@ impl Core {
         let now = self.now;
         let all = self.budget();
         for tile in settled {
-            let Some(job) = self.running(tile.job, tile.run) else { continue };
+            let Some(job) = self.running(tile.job, tile.run) else {
+                continue;
+            };
             let out = job.out.get(&tile.tile).copied();
             if let Some(error) = &tile.error {
                 let dead = job
@@ -227,7 +241,8 @@ impl Core {
                     .ledger(tile.tile)
                     .is_some_and(|ledger| ledger.is_used_up(all));
                 let attempts = job.tiles.ledger(tile.tile).map_or(0, |ledger| ledger.failures());
-                job.tiles.set(tile.tile, if dead { Phase::Dead } else { Phase::Queued });
+                job.tiles
+                    .set(tile.tile, if dead { Phase::Dead } else { Phase::Queued });
                 if let Some(id) = out {
                     self.release(id);
                 }
@@ -262,7 +277,15 @@ impl Core {
     }
 
     /// A tile is dead, and that is stored: its task goes to the dead letters and the job fails with the reason.
-    pub(super) fn bury(&mut self, job: JobId, run: RunId, tile: u32, worker: &str, error: &str, reason: String) {
+    pub(super) fn bury(
+        &mut self,
+        job: JobId,
+        run: RunId,
+        tile: u32,
+        worker: &str,
+        error: &str,
+        reason: String,
+    ) {
         let attempt = self.jobs.get(&job).map_or(0, |job| job.tiles.attempt(tile));
         self.emit(Effect::DeadLetter {
             job,

@@ -130,7 +130,9 @@ impl Core {
         out.deaths.push((worker, alone));
         let (job_id, run, tile) = (out.job, out.run, out.tile);
         let name = self.workers.id(worker).to_owned();
-        let Some(job) = self.running(job_id, run) else { return };
+        let Some(job) = self.running(job_id, run) else {
+            return;
+        };
         if job.tiles.phase(tile) != Some(Phase::Out) {
             return;
         }
@@ -199,7 +201,11 @@ impl Core {
             }
         }
         for id in unheard {
-            self.again(id, Outcome::NotDelivered, "the producer did not say what became of it");
+            self.again(
+                id,
+                Outcome::NotDelivered,
+                "the producer did not say what became of it",
+            );
         }
         let mut jobs: BTreeSet<JobId> = BTreeSet::new();
         for (id, job) in overdue {

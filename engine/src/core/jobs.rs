@@ -47,7 +47,8 @@ impl Core {
             return;
         };
         for known in tiles {
-            job.tiles.restore(known.tile, known.state, known.attempt, known.spent);
+            job.tiles
+                .restore(known.tile, known.state, known.attempt, known.spent);
             if known.state == TileState::Done {
                 job.count_done(known.worker.as_deref(), known.micros);
             }

@@ -231,20 +231,30 @@ impl Core {
     pub fn loads(&self) -> Vec<(&str, u32, u32)> {
         self.holders
             .iter()
-            .map(|holder| (self.workers.id(holder.key), self.load(holder), self.window(holder.key)))
+            .map(|holder| {
+                (
+                    self.workers.id(holder.key),
+                    self.load(holder),
+                    self.window(holder.key),
+                )
+            })
             .collect()
     }
 
     /// Whether a tile could be sent if there were room at a worker: something waits, and nothing is held back.
     pub fn has_sendable(&mut self) -> bool {
-        if !self.may_send() {
+        if !self.may_send() || self.hold.is_some() {
             return false;
         }
         let now = self.now;
-        let active: Vec<JobId> = (0..self.lanes.active()).filter_map(|_| self.lanes.turn()).collect();
-        active
-            .into_iter()
-            .any(|id| self.jobs.get_mut(&id).is_some_and(|job| job.sendable(now).is_some()))
+        let active: Vec<JobId> = (0..self.lanes.active())
+            .filter_map(|_| self.lanes.turn())
+            .collect();
+        active.into_iter().any(|id| {
+            self.jobs
+                .get_mut(&id)
+                .is_some_and(|job| job.sendable(now).is_some())
+        })
     }
 
     /// The job, if this run of it is under way and its ending has not begun.

@@ -37,12 +37,16 @@ impl Core {
         self.say_what_goes_on();
         let now = self.now;
         while self.may_send() {
-            let Some((worker, partition, outstanding)) = self.room() else { return };
-            // A refusal for the whole installation is tried with one tile, not with all.
-            if self.hold.is_some() && !self.out.is_empty() {
+            let Some((worker, partition, outstanding)) = self.room() else {
+                return;
+            };
+            // After a failure one tile goes first, and the others when the broker has taken it.
+            if self.hold.is_some() && self.out.values().any(|out| out.delivered.is_none()) {
                 return;
             }
-            let Some((id, tile)) = self.next_tile(now) else { return };
+            let Some((id, tile)) = self.next_tile(now) else {
+                return;
+            };
             self.send(id, tile, worker, partition, outstanding);
         }
     }
@@ -110,13 +114,19 @@ impl Core {
     fn send(&mut self, id: JobId, tile: u32, worker: WorkerKey, partition: i32, outstanding: u32) {
         let now = self.now;
         let slots = self.workers.slots(worker);
-        let window = self.windows.entry(worker).or_insert_with(|| Window::new(slots, now));
+        let window = self
+            .windows
+            .entry(worker)
+            .or_insert_with(|| Window::new(slots, now));
         let stamp = window.sent(outstanding, now);
         let name = self.workers.id(worker).to_owned();
         let holder = self.workers.instance(worker).to_owned();
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some((region, _)) = job.plan.regions(tile) else {
-            let (run, reason) = (job.run, "the recipe does not say what a tile needs; this is a bug".to_owned());
+            let (run, reason) = (
+                job.run,
+                "the recipe does not say what a tile needs; this is a bug".to_owned(),
+            );
             return self.end(id, run, Ending::Failed { reason });
         };
         let attempt = job.tiles.begin(tile);
@@ -232,11 +242,17 @@ impl Core {
     pub(super) fn again(&mut self, id: TryId, outcome: Outcome, reason: &str) {
         let all = self.budget();
         let Some(out) = self.release(id) else { return };
-        let Some(job) = self.running(out.job, out.run) else { return };
+        let Some(job) = self.running(out.job, out.run) else {
+            return;
+        };
         let ledger = job.tiles.ledger_mut(out.tile);
         ledger.note(outcome, all);
         if ledger.is_used_up(all) {
-            let worker = ledger.tries().last().map(|last| last.worker.clone()).unwrap_or_default();
+            let worker = ledger
+                .tries()
+                .last()
+                .map(|last| last.worker.clone())
+                .unwrap_or_default();
             return self.give_up(out.job, out.run, out.tile, &worker, outcome, reason);
         }
         job.tiles.set(out.tile, Phase::Queued);

@@ -6,8 +6,8 @@
 
 use azulejo_protocol::{JobId, TileState};
 
-use super::answers::Settled;
 use super::Core;
+use super::answers::Settled;
 use crate::effect::{Effect, Ending, StoreOp, TileRecord};
 use crate::event::StoreClass;
 use crate::ledger::Outcome;
@@ -43,7 +43,10 @@ pub(super) enum Then {
         reason: String,
     },
     /// A job has ended.
-    Left { job: JobId, run: RunId },
+    Left {
+        job: JobId,
+        run: RunId,
+    },
 }
 
 impl Core {
@@ -61,7 +64,9 @@ impl Core {
     }
 
     pub(super) fn stored(&mut self, transaction: Transaction) {
-        let Some(pending) = self.transactions.remove(&transaction) else { return };
+        let Some(pending) = self.transactions.remove(&transaction) else {
+            return;
+        };
         match pending.then {
             Then::Nothing => {}
             Then::Settled(settled) => self.settle(settled),
@@ -131,7 +136,9 @@ impl Core {
             }
             Some(StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_)) | None => {}
             Some(StoreOp::Position { .. } | StoreOp::End { .. }) => {
-                self.emit(Effect::Fatal(format!("the database does not take what has to be stored: {reason}")));
+                self.emit(Effect::Fatal(format!(
+                    "the database does not take what has to be stored: {reason}"
+                )));
             }
         }
     }
@@ -185,7 +192,9 @@ impl Core {
         outcome: Outcome,
         error: &str,
     ) {
-        let Some(under_way) = self.running(job, run) else { return };
+        let Some(under_way) = self.running(job, run) else {
+            return;
+        };
         under_way.tiles.set(tile, Phase::Settling);
         let failures = under_way.tiles.ledger(tile).map_or(0, |ledger| ledger.failures());
         let attempts = under_way.tiles.attempt(tile);
