@@ -74,6 +74,15 @@ impl Assignment {
         held.offsets.finish(ticket.offset)
     }
 
+    /// A record and what was taken after it in its partition are left as if they had never been taken.
+    pub fn put_back(&mut self, ticket: Ticket) {
+        if let Some(held) = self.held.get_mut(&ticket.partition)
+            && held.generation == ticket.generation
+        {
+            held.offsets.forget_from(ticket.offset);
+        }
+    }
+
     /// Records under way in `partitions`.
     pub fn unfinished_in(&self, partitions: &[i32]) -> usize {
         partitions

@@ -91,6 +91,8 @@ pub struct Settings {
     pub topics: Topics,
     /// The worker's id.
     pub id: String,
+    /// A UUID of this process, which tells it from another one with the same id.
+    pub instance: String,
     /// Where the status page listens.
     pub listen: SocketAddr,
     /// Whether a free port may be taken when `listen` is in use.
@@ -110,6 +112,7 @@ impl Settings {
             kafka,
             topics: Topics::default(),
             id: default_id(),
+            instance: Uuid::new_v4().to_string(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             listen_fallback: false,
             slots: cores(),
@@ -149,6 +152,7 @@ impl Arguments {
             kafka,
             topics: Topics::with_prefix(&self.topic_prefix),
             id: self.id.unwrap_or_else(default_id),
+            instance: Uuid::new_v4().to_string(),
             listen,
             listen_fallback: self.listen.is_none() && self.port.is_none(),
             slots: self.slots.map_or_else(cores, usize::from),

@@ -22,13 +22,15 @@
 //! At most one task per slot is in hand, and one more so that a slot that becomes free need not wait for this thread.
 //! With no slot free nothing is polled; what librdkafka fetches ahead is bounded by its configuration. Only when all
 //! slots stay busy for longer (huge tiles) are the partitions paused, so that polling, and with it the answer to a
-//! rebalance, can go on. Pausing throws away what was fetched ahead, so it is not the everyday way.
+//! rebalance, can go on. An inherited task waits until it has all slots for itself ([`crate::turns`]), and nothing is
+//! polled in the meantime either. Pausing throws away what was fetched ahead, so it is not the everyday way.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azulejo_protocol::TaskHeader;
 use azulejo_protocol::kafka::from_message;
+use azulejo_protocol::record::Headers;
 use crossbeam_channel::Sender;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
@@ -126,7 +128,8 @@ impl Intake {
             if let Some(reason) = self.ledger.fatal() {
                 return Err(reason);
             }
-            let room = self.ledger.in_slots() < capacity;
+            self.hand_out(capacity);
+            let room = self.ledger.has_room(capacity);
             full.adjust(&consumer, &self.ledger, &topics.tasks, room);
             if !room {
                 self.ledger.wait(&consumer, POLL);
@@ -153,29 +156,57 @@ impl Intake {
             return;
         };
         let value = record.payload().unwrap_or_default();
-        let header = TaskHeader::from_headers(&from_message(record.headers()))
-            .and_then(|header| header.check_value(value).map(|()| header));
-        match header {
+        let headers = from_message(record.headers());
+        match self.read(&headers, value) {
             Ok(header) => {
-                let task = Task {
+                let holder = header.holder.as_deref();
+                self.ledger.wait_for_slot(Task {
+                    inherited: holder.is_some_and(|holder| holder != self.settings.instance),
                     header,
                     pixels: self.buffers.copy(value),
                     ticket,
-                };
-                self.ledger.enter_slot();
-                // The slots live until this sender is gone.
-                let _ = self.tasks.send(task);
+                });
             }
             Err(error) => {
                 warn!(
                     partition = record.partition(),
                     offset = record.offset(),
-                    "a record of '{}' does not parse and goes to '{}': {error}",
+                    "a record of '{}' cannot be read and goes to '{}': {error}",
                     self.settings.topics.tasks,
                     self.settings.topics.dead_letters
                 );
-                self.publisher.dead_letter(record, &error.to_string(), ticket);
+                if let Some(origin) = headers.origin() {
+                    self.publisher.dead_letter(record, &error, None);
+                    self.publisher.refusal(&origin, &error, ticket);
+                } else {
+                    self.publisher.dead_letter(record, &error, Some(ticket));
+                }
             }
+        }
+    }
+
+    /// Reads a task and checks what can be checked without its pixels.
+    fn read(&self, headers: &Headers<'_>, value: &[u8]) -> Result<TaskHeader, String> {
+        let header = TaskHeader::from_headers(headers).map_err(|error| error.to_string())?;
+        header.check_value(value).map_err(|error| error.to_string())?;
+        let topics = &self.settings.topics;
+        if let Some(wanted) = &header.results
+            && !topics.accepts_results(wanted)
+        {
+            return Err(format!(
+                "header 'results' has the value '{wanted}': answers go to '{results}' or a topic whose name begins with \
+                 '{results}-'",
+                results = topics.results
+            ));
+        }
+        Ok(header)
+    }
+
+    /// Hands the tasks to the slots whose turn it is.
+    fn hand_out(&self, capacity: usize) {
+        while let Some(task) = self.ledger.next_for_slot(capacity) {
+            // The slots live until this sender is gone.
+            let _ = self.tasks.send(task);
         }
     }
 
@@ -184,6 +215,7 @@ impl Intake {
         let deadline = Instant::now() + self.settings.drain_timeout;
         let (partitions, _) = self.ledger.partitions();
         pause(&consumer, &self.settings.topics.tasks, &partitions);
+        self.ledger.put_back(None);
         info!(tiles = self.ledger.unanswered(), "draining");
         while self.ledger.unanswered() > 0 && self.ledger.fatal().is_none() {
             if Instant::now() >= deadline {

@@ -88,18 +88,20 @@ pub async fn follow(settings: Settings, cancelled: Arc<Cancelled>) {
     let trouble = Occasionally::default();
     loop {
         match consumer.recv().await {
-            Ok(record) => {
-                match serde_json::from_slice::<ControlMessage>(record.payload().unwrap_or_default()) {
-                    Ok(message) => {
-                        info!(?message, "control");
-                        cancelled.apply(&message);
-                    }
-                    Err(error) => warn!(
-                        offset = record.offset(),
-                        "a record of '{topic}' does not parse: {error}"
-                    ),
+            Ok(record) => match ControlMessage::from_json(record.payload().unwrap_or_default()) {
+                Ok(None) => debug!(
+                    offset = record.offset(),
+                    "a word of '{topic}' that is not known here"
+                ),
+                Ok(Some(message)) => {
+                    info!(?message, "control");
+                    cancelled.apply(&message);
                 }
-            }
+                Err(error) => warn!(
+                    offset = record.offset(),
+                    "a record of '{topic}' does not parse: {error}"
+                ),
+            },
             Err(error) if trouble.now() => warn!("Kafka, topic '{topic}': {error}; trying again"),
             Err(error) => debug!("Kafka, topic '{topic}': {error}"),
         }

@@ -3,6 +3,8 @@
 //! Everything that must react to the end of the worker watches one [`Lifecycle`]: the consumer stops taking tiles
 //! when it says draining, heartbeats and status page tell others, and `main` waits for `stopped`.
 
+use std::time::{Duration, Instant};
+
 use tokio::sync::watch;
 
 /// Where the worker is in its life. Ordered: it only ever moves forward.
@@ -54,23 +56,71 @@ impl Lifecycle {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// When the handlers cannot be installed.
-pub async fn signal() -> std::io::Result<&'static str> {
-    #[cfg(unix)]
-    {
+/// SIGTERM and SIGINT, of which none is missed once this is made.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one and returns its name.
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = terminate.recv() => Ok("SIGTERM"),
-            result = tokio::signal::ctrl_c() => result.map(|()| "SIGINT"),
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
         }
     }
-    #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits for the next one and returns its name.
+    pub async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}
+
+impl Signals {
+    /// Waits for a signal that comes after `grace` from now; those that come sooner repeat the one before.
+    pub async fn insisted(&mut self, grace: Duration) {
+        let first = Instant::now();
+        loop {
+            self.next().await;
+            if first.elapsed() >= grace {
+                return;
+            }
+        }
     }
 }
 

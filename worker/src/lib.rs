@@ -6,10 +6,13 @@
 //!
 //! - [`config`]: flags and environment variables, checked.
 //! - [`consumer`]: the consumer's thread: the group's protocol, backpressure, taking records. It keeps its books in the
-//!   [`ledger`], which builds on [`assignment`] (which partitions, what is under way) and [`offsets`] (what may be committed).
+//!   [`ledger`], which builds on [`assignment`] (which partitions, what is under way), [`offsets`] (what may be committed)
+//!   and [`turns`] (which task goes to a slot next).
 //! - [`slots`] render: [`task`] checks one tile and renders it, [`publisher`] sends what came of it.
-//! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`].
+//! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`]
+//!   and its [`trouble`].
 //! - [`drain`]: the worker's life, from starting to stopped. [`topics`]: waiting for Kafka. [`kafka_log`]: its log.
+//!   [`failure`]: what a failed delivery means. [`limits`]: open files.
 //!
 //! A task's offset is stored only after its answer is acknowledged, and only as part of the finished prefix of its
 //! partition, so a worker can be killed at any instant: what it had not answered is delivered again. What it had
@@ -21,9 +24,11 @@ pub mod config;
 pub mod consumer;
 pub mod control;
 pub mod drain;
+pub mod failure;
 pub mod heartbeat;
 pub mod kafka_log;
 pub mod ledger;
+pub mod limits;
 pub mod monitor;
 pub mod offsets;
 pub mod publisher;
@@ -31,6 +36,8 @@ pub mod slots;
 pub mod status;
 pub mod task;
 pub mod topics;
+pub mod trouble;
+pub mod turns;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -94,7 +101,7 @@ impl Worker {
         let connected = Arc::new(Notify::new());
         let (event_sender, events) = crossbeam_channel::unbounded();
         let (task_sender, tasks) = crossbeam_channel::unbounded();
-        let publisher = Publisher::new(&settings, event_sender.clone())?;
+        let publisher = Publisher::new(&settings, event_sender.clone(), Arc::clone(monitor.troubles()))?;
         let workshop = Workshop {
             tasks,
             publisher: publisher.clone(),
@@ -107,7 +114,12 @@ impl Worker {
         slots::spawn(settings.slots, &workshop)?;
         let intake = Intake {
             settings: settings.clone(),
-            ledger: Arc::new(Ledger::new(&settings.topics.tasks, events, publisher.clone())),
+            ledger: Arc::new(Ledger::new(
+                &settings.topics,
+                events,
+                publisher.clone(),
+                Arc::clone(monitor.troubles()),
+            )),
             tasks: task_sender,
             publisher: publisher.clone(),
             buffers,

@@ -6,13 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use azulejo_worker::Worker;
 use azulejo_worker::config::{Arguments, Settings};
-use azulejo_worker::drain::{Stage, signal};
+use azulejo_worker::drain::{Signals, Stage};
 use clap::Parser as _;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 /// Beyond the drain's own time-out: committing, leaving the group and the last heartbeat.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// A stop is often told twice at once, such as by systemd to all processes of a unit and by their supervisor: a second
+/// signal so soon after the first is no impatience.
+const PATIENCE_OF_SENDERS: Duration = Duration::from_secs(2);
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -25,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    azulejo_worker::limits::raise_file_limit();
     let environment =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let settings = arguments.settings(environment).unwrap_or_else(|error| {
@@ -73,14 +78,12 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     });
     let asked = worker.drain_handle();
+    let mut signals = Signals::new().context("cannot wait for signals")?;
     tokio::spawn(async move {
-        match signal().await {
-            Ok(name) => info!("{name}: draining"),
-            Err(error) => return tracing::error!("cannot wait for signals: {error}"),
-        }
+        info!("{}: draining", signals.next().await);
         asked.drain();
         tokio::select! {
-            _ = signal() => tracing::warn!("second signal: ending at once"),
+            () = signals.insisted(PATIENCE_OF_SENDERS) => tracing::warn!("second signal: ending at once"),
             () = tokio::time::sleep(patience) => tracing::error!("the drain did not end, giving up"),
         }
         std::process::exit(1);

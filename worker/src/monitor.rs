@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use azulejo_protocol::record::READABLE;
 use azulejo_protocol::{Heartbeat, JobId, WorkerState};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::config::{Settings, host};
 use crate::drain::{Lifecycle, Stage};
+use crate::trouble::Troubles;
 
 /// Seconds that `tasks_per_minute` looks back.
 const WINDOW: usize = 60;
@@ -18,6 +20,7 @@ const WINDOW: usize = 60;
 #[derive(Debug)]
 pub struct Monitor {
     id: String,
+    instance: String,
     host: String,
     interval: Duration,
     started: Instant,
@@ -32,6 +35,10 @@ pub struct Monitor {
     changed: Notify,
     urgent: AtomicBool,
     announced: AtomicBool,
+    alone: Mutex<Option<String>>,
+    troubles: Arc<Troubles>,
+    /// Held from the moment a heartbeat is written until it is with the producer, so that they arrive in that order.
+    speaking: Mutex<()>,
 }
 
 /// Tiles finished in each of the last seconds.
@@ -61,6 +68,7 @@ impl Monitor {
     pub fn new(settings: &Settings, life: Arc<Lifecycle>) -> Self {
         Self {
             id: settings.id.clone(),
+            instance: settings.instance.clone(),
             host: host(),
             interval: settings.heartbeat_interval,
             started: Instant::now(),
@@ -78,6 +86,9 @@ impl Monitor {
             changed: Notify::new(),
             urgent: AtomicBool::new(false),
             announced: AtomicBool::new(false),
+            alone: Mutex::new(None),
+            troubles: Arc::default(),
+            speaking: Mutex::new(()),
         }
     }
 
@@ -109,6 +120,22 @@ impl Monitor {
     pub fn set_partitions(&self, partitions: Vec<i32>) {
         *lock(&self.partitions) = partitions;
         self.announce();
+    }
+
+    /// The inherited tile `job/tile/attempt` is rendered with nothing else in hand, or no such tile any more.
+    pub fn set_alone(&self, tile: Option<String>) {
+        *lock(&self.alone) = tile;
+    }
+
+    /// What does not work.
+    pub fn troubles(&self) -> &Arc<Troubles> {
+        &self.troubles
+    }
+
+    /// Runs `say`, which writes a heartbeat and hands it over, while nobody else does.
+    pub fn in_turn<T>(&self, say: impl FnOnce() -> T) -> T {
+        let _turn = lock(&self.speaking);
+        say()
     }
 
     /// Something changed that others should hear of at once.
@@ -184,10 +211,10 @@ impl Monitor {
             interval: self.interval.as_secs_f64(),
             host: self.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance: String::new(),
-            versions: azulejo_protocol::record::READABLE.to_vec(),
-            alone: None,
-            trouble: None,
+            instance: self.instance.clone(),
+            versions: READABLE.to_vec(),
+            alone: lock(&self.alone).clone(),
+            trouble: self.troubles.text(),
         }
     }
 }

@@ -18,6 +18,13 @@ impl PartitionOffsets {
     /// A record was taken. Kafka hands records out in order; an offset that is not beyond the last one means that the
     /// position was moved back, so what was known of the records from there on is forgotten: they come again.
     pub fn start(&mut self, offset: i64) {
+        self.forget_from(offset);
+        self.taken.push_back((offset, false));
+        self.unfinished += 1;
+    }
+
+    /// Forgets the records from `offset` on, as if they had not been taken: whoever holds the partition next reads them.
+    pub fn forget_from(&mut self, offset: i64) {
         while let Some(&(last, finished)) = self.taken.back() {
             if last < offset {
                 break;
@@ -25,8 +32,6 @@ impl PartitionOffsets {
             self.unfinished -= usize::from(!finished);
             self.taken.pop_back();
         }
-        self.taken.push_back((offset, false));
-        self.unfinished += 1;
     }
 
     /// The record at `offset` is done with. Returns the offset to commit (the next record to read) when the finished
@@ -96,6 +101,16 @@ mod tests {
         assert_eq!(offsets.unfinished(), 2);
         assert_eq!(offsets.finish(10), Some(11));
         assert_eq!(offsets.finish(11), Some(12));
+    }
+
+    #[test]
+    fn records_that_are_put_back_hold_the_offset_where_they_are() {
+        let mut offsets = PartitionOffsets::default();
+        (10..13).for_each(|offset| offsets.start(offset));
+        offsets.forget_from(11);
+        assert_eq!(offsets.unfinished(), 1);
+        assert_eq!(offsets.finish(12), None);
+        assert_eq!(offsets.finish(10), Some(11));
     }
 
     proptest! {

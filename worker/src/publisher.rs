@@ -3,30 +3,34 @@
 //! librdkafka tells when a record is acknowledged, or that it will not be, on its own thread; for records that
 //! answer a task that becomes an [`Event`] for the consumer's thread, which alone moves offsets.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use azulejo_protocol::kafka::to_owned_headers;
-use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Topics};
+use azulejo_protocol::{Heartbeat, Origin, ResultHeader, TaskHeader, Topics};
 use crossbeam_channel::Sender;
-use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use tracing::{debug, warn};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
+use rdkafka::{ClientConfig, ClientContext};
+use tracing::warn;
 
 use crate::WorkerError;
 use crate::assignment::Ticket;
 use crate::config::Settings;
 use crate::kafka_log::{self, Occasionally};
-use crate::task::Rendered;
+use crate::task::{Rendered, VERSION};
+use crate::trouble::Troubles;
 
 /// Longest error text in a record, characters.
 const MAX_ERROR_CHARS: usize = 1000;
 
 /// Pause before a record is offered again to a producer whose queue is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Time for the reports of a producer that is replaced: everything in it is given up, so they are only to be taken.
+const REPLACEMENT: Duration = Duration::from_secs(5);
 
 /// What happens to a task after it was handed to a slot.
 #[derive(Debug)]
@@ -46,32 +50,82 @@ pub enum Event {
     },
 }
 
+/// What a record was for, handed back with its delivery report.
+#[derive(Debug, Clone)]
+pub enum Purpose {
+    /// The answer to a task, or what stands for it: its offset waits for the acknowledgement.
+    Answer(Ticket),
+    /// A dead letter beside an answer.
+    Letter,
+    /// A heartbeat, and who waits for its acknowledgement.
+    Heartbeat(Option<Sender<()>>),
+}
+
 /// Makes records and hands them to librdkafka. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    producer: Arc<BaseProducer<Deliveries>>,
+    /// Replaced when it has failed for good.
+    producer: Arc<RwLock<Arc<BaseProducer<Deliveries>>>>,
+    config: Arc<ClientConfig>,
+    reports: Reports,
     topics: Arc<Topics>,
     worker: Arc<str>,
 }
 
 impl Publisher {
-    /// A producer for `settings`; what becomes of answers goes to `events`.
+    /// A producer for `settings`; what becomes of answers goes to `events`, what is not delivered otherwise to
+    /// `troubles`.
     ///
     /// # Errors
     /// When librdkafka does not take the configuration, or the system gives no thread.
-    pub fn new(settings: &Settings, events: Sender<Event>) -> Result<Self, WorkerError> {
-        let config = settings.kafka.producer(&settings.id);
-        let context = Deliveries {
-            events,
-            quiet: Occasionally::default(),
-        };
-        let producer = Arc::new(BaseProducer::from_config_and_context(&config, context)?);
-        take_reports(&producer)?;
+    pub fn new(
+        settings: &Settings,
+        events: Sender<Event>,
+        troubles: Arc<Troubles>,
+    ) -> Result<Self, WorkerError> {
+        let config = Arc::new(settings.kafka.producer(&settings.id));
+        let reports = Reports { events, troubles };
+        let producer = connect(&config, &reports)?;
         Ok(Self {
-            producer,
+            producer: Arc::new(RwLock::new(producer)),
+            config,
+            reports,
             topics: Arc::new(settings.topics.clone()),
             worker: settings.id.as_str().into(),
         })
+    }
+
+    /// Makes a new producer when the one in use has failed for good, as idempotent producers do after a broker lost
+    /// records. What was under way comes back as undelivered and goes out through the new one; a record that had arrived
+    /// before is then there twice, which does no harm to tiles.
+    ///
+    /// # Errors
+    /// When the new one cannot be made.
+    pub fn renew_if_failed(&self) -> Result<(), WorkerError> {
+        match self.current().client().fatal_error() {
+            Some((code, reason)) => {
+                warn!("the producer failed for good, making a new one: {code}: {reason}");
+                self.renew()
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn renew(&self) -> Result<(), WorkerError> {
+        let new = connect(&self.config, &self.reports)?;
+        let old = {
+            let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *producer, new)
+        };
+        old.purge(PurgeConfig::default().queue().inflight());
+        if let Err(error) = old.flush(REPLACEMENT) {
+            warn!("the former producer keeps some records: {error}");
+        }
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<BaseProducer<Deliveries>> {
+        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a task.
@@ -99,16 +153,37 @@ impl Publisher {
         let headers = to_owned_headers(&header.to_pairs());
         let key = task.job.to_string();
         self.send(
-            &self.topics.results,
+            self.answers_to(task.results.as_deref()),
             Some(key.as_bytes()),
             Some(pixels),
             headers,
-            Some(ticket),
+            Purpose::Answer(ticket),
         );
     }
 
-    /// Puts a record that does not parse aside, with its headers, why, and who says so.
-    pub fn dead_letter(&self, record: &impl Message, error: &str, ticket: Ticket) {
+    /// The topic for an answer to a task that names `wanted`: that one when tasks may name it, else `results`.
+    fn answers_to<'a>(&'a self, wanted: Option<&'a str>) -> &'a str {
+        wanted
+            .filter(|topic| self.topics.accepts_results(topic))
+            .unwrap_or(&self.topics.results)
+    }
+
+    /// Answers a task that cannot be read, so that its server need not wait for it.
+    pub fn refusal(&self, origin: &Origin, error: &str, ticket: Ticket) {
+        let error = format!("worker version {VERSION} cannot read this task: {error}");
+        let header = origin.refusal(&self.worker, error);
+        self.send(
+            self.answers_to(origin.results.as_deref()),
+            Some(header.job.to_string().as_bytes()),
+            Some(&[]),
+            to_owned_headers(&header.to_pairs()),
+            Purpose::Answer(ticket),
+        );
+    }
+
+    /// Puts a record that cannot be read aside, with its headers, why, and who says so. With a ticket this is all that
+    /// comes of the task; without, it is answered, too.
+    pub fn dead_letter(&self, record: &impl Message, error: &str, ticket: Option<Ticket>) {
         let own = ["error", "worker"];
         let mut headers = OwnedHeaders::new();
         if let Some(given) = record.headers() {
@@ -131,7 +206,7 @@ impl Publisher {
             record.key(),
             record.payload(),
             headers,
-            Some(ticket),
+            ticket.map_or(Purpose::Letter, Purpose::Answer),
         );
     }
 
@@ -143,7 +218,7 @@ impl Publisher {
             record.key(),
             record.payload(),
             headers,
-            Some(ticket),
+            Purpose::Answer(ticket),
         );
     }
 
@@ -156,11 +231,12 @@ impl Publisher {
                 value: Some(reason.as_bytes()),
             });
         }
-        self.send(record.topic(), record.key(), Some(&[]), headers, Some(ticket));
+        let purpose = Purpose::Answer(ticket);
+        self.send(record.topic(), record.key(), Some(&[]), headers, purpose);
     }
 
-    /// Tells everyone how this worker is.
-    pub fn heartbeat(&self, heartbeat: &Heartbeat) {
+    /// Tells everyone how this worker is, and `heard` once that is acknowledged; `heard` is dropped when it is not.
+    pub fn heartbeat(&self, heartbeat: &Heartbeat, heard: Option<Sender<()>>) {
         let json = match serde_json::to_vec(heartbeat) {
             Ok(json) => json,
             Err(error) => return warn!("cannot write a heartbeat: {error}"),
@@ -171,13 +247,13 @@ impl Publisher {
             Some(key),
             Some(&json),
             OwnedHeaders::new(),
-            None,
+            Purpose::Heartbeat(heard),
         );
     }
 
     /// Waits until everything sent is acknowledged or given up.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.producer.flush(timeout)
+        self.current().flush(timeout)
     }
 
     /// Hands a record over. Blocks while the producer's queue is full: that is the memory bound of results, and a slot
@@ -188,25 +264,26 @@ impl Publisher {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         headers: OwnedHeaders,
-        ticket: Option<Ticket>,
+        purpose: Purpose,
     ) {
-        let mut record = BaseRecord::with_opaque_to(topic, Box::new(ticket)).headers(headers);
+        let mut record = BaseRecord::with_opaque_to(topic, Box::new(purpose)).headers(headers);
         record.key = key;
         record.payload = value;
         loop {
-            match self.producer.send(record) {
+            match self.current().send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     // A heartbeat that waits would tell of the past; the next one tells of the present.
-                    if ticket.is_none() {
+                    if !matches!(*back.delivery_opaque, Purpose::Answer(_)) {
                         return;
                     }
                     record = back;
                     std::thread::sleep(QUEUE_FULL_PAUSE);
                 }
                 Err((error, back)) => {
-                    let Some(ticket) = ticket else {
-                        return debug!("cannot send a heartbeat: {error}");
+                    let Purpose::Answer(ticket) = *back.delivery_opaque else {
+                        self.reports.troubles.report(topic, &error.to_string());
+                        return;
                     };
                     let record = OwnedMessage::new(
                         value.map(<[u8]>::to_vec),
@@ -222,11 +299,22 @@ impl Publisher {
                         record: Box::new(record),
                         error,
                     };
-                    return self.producer.context().report(undelivered);
+                    return self.reports.event(undelivered);
                 }
             }
         }
     }
+}
+
+/// A producer whose delivery reports are taken.
+fn connect(config: &ClientConfig, reports: &Reports) -> Result<Arc<BaseProducer<Deliveries>>, WorkerError> {
+    let context = Deliveries {
+        reports: reports.clone(),
+        quiet: Occasionally::default(),
+    };
+    let producer = Arc::new(BaseProducer::from_config_and_context(config, context)?);
+    take_reports(&producer)?;
+    Ok(producer)
 }
 
 /// Takes delivery reports on a thread of its own until the last [`Publisher`] is gone. Each wait ends with up to a
@@ -245,17 +333,24 @@ fn take_reports(producer: &Arc<BaseProducer<Deliveries>>) -> std::io::Result<()>
         .map(drop)
 }
 
-/// Turns delivery reports into events.
-struct Deliveries {
+/// Where delivery reports go.
+#[derive(Clone)]
+struct Reports {
     events: Sender<Event>,
-    quiet: Occasionally,
+    troubles: Arc<Troubles>,
 }
 
-impl Deliveries {
-    fn report(&self, event: Event) {
+impl Reports {
+    fn event(&self, event: Event) {
         // Nobody listens any more once the consumer's thread has ended: the worker stops and its offsets are settled.
         let _ = self.events.send(event);
     }
+}
+
+/// Turns delivery reports into events and troubles.
+struct Deliveries {
+    reports: Reports,
+    quiet: Occasionally,
 }
 
 impl ClientContext for Deliveries {
@@ -269,18 +364,76 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Option<Ticket>>;
+    type DeliveryOpaque = Box<Purpose>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {
-        match (result, *ticket) {
-            (Ok(_), Some(ticket)) => self.report(Event::Answered(ticket)),
-            (Err((error, record)), Some(ticket)) => self.report(Event::Undelivered {
+    fn delivery(&self, result: &DeliveryResult<'_>, purpose: Self::DeliveryOpaque) {
+        let reports = &self.reports;
+        match (result, *purpose) {
+            (Ok(record), purpose) => {
+                reports.troubles.clear(record.topic());
+                match purpose {
+                    Purpose::Answer(ticket) => reports.event(Event::Answered(ticket)),
+                    // Whoever waited may have given up.
+                    Purpose::Heartbeat(Some(heard)) => drop(heard.send(())),
+                    Purpose::Heartbeat(None) | Purpose::Letter => {}
+                }
+            }
+            (Err((error, record)), Purpose::Answer(ticket)) => reports.event(Event::Undelivered {
                 ticket,
                 record: Box::new(record.detach()),
                 error: error.clone(),
             }),
-            (Ok(_), None) => {}
-            (Err((error, _)), None) => debug!("a heartbeat was not delivered: {error}"),
+            (Err((error, record)), Purpose::Heartbeat(_) | Purpose::Letter) => {
+                reports.troubles.report(record.topic(), &error.to_string());
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use azulejo_imaging::Region;
+    use azulejo_protocol::kafka::KafkaSettings;
+
+    use super::*;
+    use crate::assignment::Assignment;
+    use crate::failure::{Class, class};
+    use crate::task::tests::header;
+
+    #[test]
+    fn what_a_replaced_producer_had_in_hand_comes_back_to_be_sent_again() {
+        // Nothing listens on port 1.
+        let settings = Settings::new(KafkaSettings::new("127.0.0.1:1"));
+        let (sender, events) = crossbeam_channel::unbounded();
+        let publisher = Publisher::new(&settings, sender, Arc::default()).unwrap();
+        publisher.renew_if_failed().unwrap();
+        let mut assignment = Assignment::default();
+        assignment.assign([0]);
+        let tile = Region::new(0, 0, 8, 8);
+        let rendered = Rendered {
+            outcome: Err("no".into()),
+            micros: 1,
+            spare: None,
+        };
+        for offset in 0..3 {
+            let ticket = assignment.start(0, offset).unwrap();
+            publisher.result(&header("grayscale", tile, tile), &rendered, ticket);
+        }
+        assert!(events.try_recv().is_err(), "a sound producer is not replaced");
+        publisher.renew().unwrap();
+        for offset in 0..3 {
+            let Ok(Event::Undelivered {
+                ticket,
+                record,
+                error,
+            }) = events.recv_timeout(Duration::from_secs(30))
+            else {
+                panic!("record {offset} is lost")
+            };
+            assert_eq!(ticket.offset, offset);
+            assert_eq!(class(&error), Class::Passing, "{error}");
+            publisher.again(*record, ticket);
+        }
+        assert!(events.try_recv().is_err(), "the new one takes records");
     }
 }

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::control::Cancelled;
+use crate::heartbeat;
 use crate::monitor::Monitor;
 use crate::publisher::{Event, Publisher};
 use crate::task::{self, Task};
@@ -83,6 +84,7 @@ impl Workshop {
             header,
             pixels,
             ticket,
+            inherited,
         } = task;
         if self.cancelled.contains(header.job) {
             self.buffers.give_back(pixels, count + 1);
@@ -90,12 +92,20 @@ impl Workshop {
             return;
         }
         self.monitor.begin(slot, header.job, header.tile);
+        if inherited {
+            let tile = format!("{}/{}/{}", header.job, header.tile, header.attempt);
+            heartbeat::say_alone(&self.monitor, &self.publisher, tile);
+        }
         let mut rendered = task::run(&header, pixels);
         if let Err(error) = &rendered.outcome {
             tracing::warn!(job = %header.job, tile = header.tile, attempt = header.attempt, "tile failed: {error}");
         }
         self.publisher.result(&header, &rendered, ticket);
         self.monitor.end(slot, rendered.micros, rendered.outcome.is_err());
+        if inherited {
+            self.monitor.set_alone(None);
+            self.monitor.announce();
+        }
         if let Some(spare) = rendered.spare.take() {
             self.buffers.give_back(spare, count + 1);
         }

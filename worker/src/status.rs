@@ -104,6 +104,10 @@ fn render(heartbeat: &Heartbeat) -> String {
             format!("{:.0} MiB", heartbeat.memory_bytes as f64 / (1024.0 * 1024.0)),
         ),
         ("Up for", format!("{:.0} s", heartbeat.uptime)),
+        (
+            "Trouble",
+            heartbeat.trouble.clone().unwrap_or_else(|| "none".into()),
+        ),
         ("Machine", heartbeat.host.clone()),
         ("Version", heartbeat.version.clone()),
     ];

@@ -13,6 +13,9 @@ use azulejo_protocol::topics::MAX_RECORD_BYTES;
 
 use crate::assignment::Ticket;
 
+/// Version of this program, named where a task asks for something that it does not know.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A task that was taken from Kafka: its headers parse and its value has the length that they say.
 #[derive(Debug)]
 pub struct Task {
@@ -22,6 +25,8 @@ pub struct Task {
     pub pixels: Vec<u8>,
     /// Comes back when the result is acknowledged.
     pub ticket: Ticket,
+    /// Whether it was meant for another process, which perhaps died of it: it is rendered alone.
+    pub inherited: bool,
 }
 
 /// A rendered tile.
@@ -40,10 +45,12 @@ pub struct Rendered {
 /// # Errors
 /// A sentence that names what is wrong.
 pub fn check(header: &TaskHeader) -> Result<Recipe, String> {
-    let recipe: Recipe = header
-        .recipe
-        .parse()
-        .map_err(|error| format!("recipe '{}': {error}", header.recipe))?;
+    let recipe: Recipe = header.recipe.parse().map_err(|error| {
+        format!(
+            "recipe '{}' is none for this worker of version {VERSION}: {error}",
+            header.recipe
+        )
+    })?;
     let size = recipe
         .output_size(header.image)
         .map_err(|error| error.to_string())?;
@@ -109,14 +116,14 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use azulejo_imaging::{Region, Size};
     use azulejo_protocol::JobId;
     use uuid::Uuid;
 
     use super::*;
 
-    fn header(recipe: &str, region: Region, output: Region) -> TaskHeader {
+    pub fn header(recipe: &str, region: Region, output: Region) -> TaskHeader {
         TaskHeader {
             version: azulejo_protocol::record::VERSION,
             job: JobId(Uuid::from_u128(1)),

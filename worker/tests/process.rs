@@ -107,6 +107,64 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
     assert_eq!(rest, "", "one line on standard output and no more");
 }
 
+/// systemd tells every process of a unit to end, and the supervisor tells its workers: twice, within milliseconds.
+#[test]
+fn a_stop_that_is_told_twice_at_once_is_one_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = start_on_free_port(BrokerConfig::new(folder.path())).unwrap();
+    let kafka = broker.address().to_string();
+    let settings = TopicSettings {
+        task_partitions: 2,
+        result_partitions: 1,
+        replication: 1,
+    };
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(ensure_topics(
+            &KafkaSettings::new(&kafka),
+            &Topics::default(),
+            &settings,
+        ))
+        .unwrap();
+    let arguments = ["--kafka", &kafka, "--listen", "127.0.0.1:0"];
+    let mut child = Guard(worker(&arguments).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    let mut out = BufReader::new(child.0.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("is ready"), "{line}");
+    for _ in 0..3 {
+        child.terminate();
+        std::thread::sleep(std::time::Duration::from_millis(3));
+    }
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -S -n 40 && exec \"$0\" --kafka 127.0.0.1:1 --listen 127.0.0.1:0",
+        ])
+        .arg(env!("CARGO_BIN_EXE_azulejo-worker"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = Guard(command.spawn().unwrap());
+    let mut log = BufReader::new(child.0.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("starting") {
+        assert_ne!(log.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.0.id())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let mut numbers = line.split_ascii_whitespace().skip(3);
+    assert_eq!(numbers.next(), numbers.next(), "{line}");
+}
+
 #[test]
 fn without_kafka_it_waits_and_still_ends_well() {
     // Nothing listens on port 1.

@@ -1,13 +1,11 @@
 //! A worker at a real broker: tiles in, results out, and nothing lost on the way.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{Lab, PARTITIONS, PATIENCE, Picture};
 use azulejo_imaging::Size;
 use azulejo_protocol::{ControlMessage, Heartbeat, WorkerState};
 use rdkafka::message::{Headers as _, Message, OwnedHeaders};
-use support::{Lab, PARTITIONS, PATIENCE, Picture};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tiles_come_back_with_the_pixels_of_the_whole() {
@@ -89,7 +87,8 @@ async fn a_record_that_does_not_parse_goes_to_dead_letters_and_the_partition_mov
     pairs.iter_mut().find(|(name, _)| *name == "region").unwrap().1 = "1,2,3".into();
     lab.send(0, &pairs, &pixels);
     lab.send(0, &header.to_pairs(), &pixels[1..]);
-    lab.send(0, &header.to_pairs(), &pixels);
+    let (good, good_pixels) = picture.task(1);
+    lab.send(0, &good.to_pairs(), &good_pixels);
 
     let letters = lab.read(&lab.topics.dead_letters, |records| records.len() == 3);
     let text = |index: usize, name: &str| {
@@ -114,7 +113,12 @@ async fn a_record_that_does_not_parse_goes_to_dead_letters_and_the_partition_mov
     );
     assert_eq!(text(1, "worker").as_deref(), Some(worker.id()));
     assert!(text(2, "error").unwrap().contains("bytes"));
-    assert_eq!(lab.results(picture.job, 1)[&0].0.error, None);
+    let results = lab.results(picture.job, 2);
+    assert_eq!(results[&1].0.error, None);
+    assert!(
+        results[&0].0.error.is_some(),
+        "whoever waits for the tile hears of it"
+    );
     lab.stop(worker).await.unwrap();
     assert_eq!(lab.committed()[0], (Some(4), 4));
 }

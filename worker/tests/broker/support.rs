@@ -43,26 +43,23 @@ pub struct Picture {
 
 impl Lab {
     pub async fn new() -> Self {
-        Self::start(None).await
+        Self::start(&[]).await
     }
 
     /// With a topic of results that takes records of at most `bytes`, as someone else may have made it.
     pub async fn with_small_results(bytes: usize) -> Self {
-        Self::start(Some(bytes)).await
+        Self::start(&[("results", bytes)]).await
     }
 
-    async fn start(results: Option<usize>) -> Self {
+    /// With topics that take records of at most so many bytes, each by its name.
+    pub async fn start(limits: &[(&str, usize)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Self::config(&folder);
         let broker = outside(|| start_on_free_port(config).unwrap());
         let kafka = KafkaSettings::new(broker.address().to_string());
         let topics = Topics::default();
-        if let Some(bytes) = results.map(|bytes| bytes.to_string()) {
-            let admin: AdminClient<_> = kafka.client("test").create().unwrap();
-            let topic = NewTopic::new(&topics.results, 1, TopicReplication::Fixed(1))
-                .set("max.message.bytes", &bytes);
-            let made = admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap();
-            assert!(made.iter().all(Result::is_ok), "{made:?}");
+        for (topic, bytes) in limits {
+            make_topic(&kafka, topic, Some(*bytes)).await;
         }
         let settings = TopicSettings {
             task_partitions: PARTITIONS,
@@ -83,6 +80,7 @@ impl Lab {
     fn config(folder: &TempDir) -> BrokerConfig {
         let mut config = BrokerConfig::new(folder.path());
         config.initial_rebalance_delay = Duration::from_millis(50);
+        config.auto_create_topics = false;
         config
     }
 
@@ -99,7 +97,11 @@ impl Lab {
     }
 
     pub async fn worker(&self, slots: usize) -> Worker {
-        let mut settings = Settings::new(self.kafka.clone());
+        self.worker_with(self.kafka.clone(), slots).await
+    }
+
+    pub async fn worker_with(&self, kafka: KafkaSettings, slots: usize) -> Worker {
+        let mut settings = Settings::new(kafka);
         settings.slots = slots;
         settings.heartbeat_interval = Duration::from_millis(200);
         let worker = Worker::start(settings).await.unwrap();
@@ -157,7 +159,17 @@ impl Lab {
 
     /// Results by tile, waiting until `count` different tiles are there.
     pub fn results(&self, job: JobId, count: usize) -> BTreeMap<u32, (ResultHeader, Vec<u8>)> {
-        let records = self.read(&self.topics.results, |records| {
+        self.results_in(&self.topics.results, job, count)
+    }
+
+    /// The same from another topic of results.
+    pub fn results_in(
+        &self,
+        topic: &str,
+        job: JobId,
+        count: usize,
+    ) -> BTreeMap<u32, (ResultHeader, Vec<u8>)> {
+        let records = self.read(topic, |records| {
             let tiles: std::collections::BTreeSet<u32> = records
                 .iter()
                 .map(header)
@@ -202,6 +214,18 @@ impl Lab {
             })
             .collect()
     }
+}
+
+/// Makes a topic of one partition, with records of at most `bytes`.
+pub async fn make_topic(kafka: &KafkaSettings, name: &str, bytes: Option<usize>) {
+    let admin: AdminClient<_> = kafka.client("test").create().unwrap();
+    let bytes = bytes.map(|bytes| bytes.to_string());
+    let mut topic = NewTopic::new(name, 1, TopicReplication::Fixed(1));
+    if let Some(bytes) = &bytes {
+        topic = topic.set("max.message.bytes", bytes);
+    }
+    let made = admin.create_topics(&[topic], &AdminOptions::new()).await.unwrap();
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
 
 /// The broker brings a runtime of its own, which cannot be started from within the test's.

@@ -1,0 +1,5 @@
+//! Workers at a real broker, the embedded one.
+
+mod answers;
+mod road;
+mod support;
