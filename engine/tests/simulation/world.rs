@@ -104,6 +104,8 @@ pub struct World {
     submitted: u64,
     control: Vec<ControlMessage>,
     heard: BTreeMap<usize, (Time, azulejo_protocol::Heartbeat)>,
+    /// When the last heartbeat of each worker arrives.
+    arrivals: BTreeMap<usize, Time>,
     sends: BTreeMap<(JobId, u32, u32), u32>,
     tickets: u64,
     is_connected: bool,
@@ -150,6 +152,7 @@ impl World {
             submitted: 0,
             control: Vec::new(),
             heard: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
             sends: BTreeMap::new(),
             tickets: 0,
             is_connected: false,
@@ -1024,7 +1027,10 @@ impl World {
         let beat = self.workers[worker].beat(now);
         self.heard.insert(worker, (now, beat.clone()));
         let life = self.life;
-        let way = self.way();
+        // They have the same key, so they come in the order in which they were sent.
+        let last = self.arrivals.get(&worker).copied().unwrap_or_default();
+        let way = self.way().max((last + Time::from_micros(1)).saturating_sub(now));
+        self.arrivals.insert(worker, now + way);
         self.later(
             way,
             Action::Server(
