@@ -10,6 +10,8 @@ use crate::{Plan, RunId, Time, Transaction, TryId};
 pub enum Event {
     /// A job is in the database and its file in its folder: it is new, was retried, or an earlier process left it.
     Accepted(Box<Accepted>),
+    /// These jobs ended without a result in an earlier process, which may have died before it told the workers.
+    Over(Vec<JobId>),
     /// Somebody asks for the end of a job. Answered by [`crate::Effect::Reply`] with this `ticket`.
     Cancel {
         /// The job.

@@ -259,6 +259,13 @@ impl Workers {
         self.known.contains_key(&key)
     }
 
+    /// Whether it held `partition` as of its last heartbeat.
+    pub fn claims(&self, key: WorkerKey, partition: i32) -> bool {
+        self.known
+            .get(&key)
+            .is_some_and(|known| known.claims.contains_key(&partition))
+    }
+
     /// The task `job/tile/attempt` that it said it renders with nothing else in hand.
     pub fn alone(&self, key: WorkerKey) -> Option<&str> {
         self.known.get(&key)?.beat.alone.as_deref()

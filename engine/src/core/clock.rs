@@ -16,10 +16,11 @@ use azulejo_protocol::{ControlMessage, Heartbeat, JobId};
 
 use super::Core;
 use crate::effect::Effect;
+use crate::job::Step;
 use crate::ledger::Outcome;
 use crate::tiles::Phase;
 use crate::workers::{Fate, WorkerKey};
-use crate::{Time, TryId};
+use crate::{RunId, Time, TryId};
 
 const MAX_DOUBLINGS: u32 = 6;
 /// A try of which nothing at all was heard from the producer after this time is taken for not delivered.
@@ -83,15 +84,6 @@ impl Core {
         }
         let workers = &self.workers;
         self.windows.retain(|key, _| workers.knows(*key));
-        if !self.connected {
-            return;
-        }
-        let owners = self.workers.owners(now);
-        for out in self.out.values_mut().filter(|out| out.delivered.is_some()) {
-            if let Some((since, key)) = owners.get(&out.partition) {
-                out.holder = Some((*key, *since));
-            }
-        }
     }
 
     fn follow(&mut self, fates: &[Fate]) {
@@ -103,47 +95,65 @@ impl Core {
         }
     }
 
-    /// A process is lost: the tiles that it held are suspect, or the one of which it said that it was alone in hand.
+    /// A process is lost: the tile of which it said that it was alone in hand is to blame, or else any that it can have held. Who
+    /// holds its partitions by now says nothing: the next holder may be there before the death is known.
     fn note_death(&mut self, worker: WorkerKey) {
-        let alone = self.workers.alone(worker).map(str::to_owned);
+        if let Some(alone) = self.workers.alone(worker) {
+            if let Some((job, tile)) = named(alone) {
+                self.blame_alone(job, tile, worker);
+            }
+            return;
+        }
         let held: Vec<TryId> = self
             .out
             .iter()
-            .filter(|(_, out)| out.holder.is_some_and(|(key, _)| key == worker))
+            .filter(|(_, out)| out.delivered.is_some() && self.workers.claims(worker, out.partition))
             .map(|(id, _)| *id)
             .collect();
         for id in held {
-            self.blame(id, worker, alone.as_deref());
+            let Some(out) = self.out.get(&id) else { continue };
+            self.blame(out.job, out.run, out.tile, worker, false);
         }
     }
 
-    fn blame(&mut self, id: TryId, worker: WorkerKey, in_hand: Option<&str>) {
+    /// The task may be one of an earlier run of the job, or of a job that is over: whatever it is, workers die of it.
+    fn blame_alone(&mut self, id: JobId, tile: u32, worker: WorkerKey) {
+        match self.jobs.get(&id) {
+            Some(job) if job.step == Step::Rendering => {
+                let run = job.run;
+                self.blame(id, run, tile, worker, true);
+            }
+            Some(_) => {}
+            // They have not heard that it is over. The job of another server is none of our business.
+            None if self.over.contains(&id) => {
+                self.unsaid.insert(id);
+            }
+            None => {}
+        }
+    }
+
+    fn blame(&mut self, id: JobId, run: RunId, tile: u32, worker: WorkerKey, alone: bool) {
         let all = self.budget();
-        let Some(out) = self.out.get_mut(&id) else { return };
-        let task = format!("{}/{}/{}", out.job, out.tile, out.attempt);
-        let alone = match in_hand {
-            Some(in_hand) if in_hand == task => true,
-            // It had begun nothing else.
-            Some(_) => return,
-            None => false,
-        };
-        out.deaths.push((worker, alone));
-        let (job_id, run, tile) = (out.job, out.run, out.tile);
         let name = self.workers.id(worker).to_owned();
-        let Some(job) = self.running(job_id, run) else {
-            return;
-        };
-        if job.tiles.phase(tile) != Some(Phase::Out) {
+        let Some(job) = self.running(id, run) else { return };
+        if !matches!(job.tiles.phase(tile), Some(Phase::Out | Phase::Queued)) {
             return;
         }
         let outcome = Outcome::HolderDied { alone };
         let ledger = job.tiles.ledger_mut(tile);
         ledger.note(outcome, all);
-        if ledger.is_used_up(all) {
-            self.release(id);
-            return self.give_up(job_id, run, tile, &name, outcome, KILLER);
+        let used_up = ledger.is_used_up(all);
+        let out = job.out.get(&tile).copied();
+        if used_up {
+            if let Some(out) = out {
+                self.release(out);
+            }
+            return self.give_up(id, run, tile, &name, outcome, KILLER);
         }
-        self.keep_spent(job_id, tile, KILLER);
+        if let Some(out) = out.and_then(|out| self.out.get_mut(&out)) {
+            out.deaths.push((worker, alone));
+        }
+        self.keep_spent(id, tile, KILLER);
     }
 
     /// A process that was taken for lost is heard of again: nobody died of anything.
@@ -225,4 +235,10 @@ impl Core {
             }
         }
     }
+}
+
+/// The job and the tile of a task `job/tile/attempt`.
+fn named(task: &str) -> Option<(JobId, u32)> {
+    let mut parts = task.split('/');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

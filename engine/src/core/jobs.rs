@@ -1,6 +1,6 @@
 //! A job comes, gets a place, is cancelled, ends.
 
-use azulejo_protocol::{ControlMessage, JobId, TileState};
+use azulejo_protocol::{JobId, TileState};
 
 use super::Core;
 use super::storing::Then;
@@ -9,9 +9,14 @@ use crate::effect::{Effect, Ending, StoreOp};
 use crate::event::{Accepted, KnownTile};
 use crate::job::{Job, Step};
 
+/// Jobs without a result that are remembered after their end.
+const MAX_OVER: usize = 1000;
+
 impl Core {
     pub(super) fn accept(&mut self, accepted: Accepted) {
         let id = accepted.plan.job;
+        self.unsaid.remove(&id);
+        self.over.retain(|other| *other != id);
         if let Some(earlier) = self.jobs.get_mut(&id) {
             // Its ending is stored, or the retry would not have been accepted, but this core has not been told yet.
             earlier.next = Some(Box::new(accepted));
@@ -88,7 +93,8 @@ impl Core {
     }
 
     /// Begins the end of a job, unless it has begun: nothing more is sent or stored of it, its files are left alone, and then
-    /// the ending is stored.
+    /// the ending is stored. Workers hear of it before it is stored: a task that kills its worker must not stay behind
+    /// because the process died in between. Should it die then, the next start goes on with the job and takes it back.
     pub(super) fn end(&mut self, id: JobId, run: RunId, ending: Ending) {
         let Some(job) = self.running(id, run) else { return };
         let completed = matches!(ending, Ending::Completed { .. });
@@ -97,11 +103,23 @@ impl Core {
         for id in out {
             self.release(id);
         }
+        if !completed {
+            self.is_over(id);
+        }
         self.emit(Effect::Stop {
             job: id,
             run,
             completed,
         });
+    }
+
+    /// Tiles of the job are not wanted any more, and workers are to hear of it.
+    pub(super) fn is_over(&mut self, id: JobId) {
+        if self.over.len() == MAX_OVER {
+            self.over.pop_front();
+        }
+        self.over.push_back(id);
+        self.unsaid.insert(id);
     }
 
     /// Nothing works on the job's files any more.
@@ -121,8 +139,7 @@ impl Core {
         self.store(vec![op], Then::Left { job: id, run });
     }
 
-    /// The job's ending is stored: workers hear of it now, for a job that the next start would go on with must not be one that
-    /// they skip.
+    /// The job's ending is stored.
     pub(super) fn leave(&mut self, id: JobId, run: RunId) {
         let Some(job) = self.jobs.get(&id).filter(|job| job.run == run) else {
             return;
@@ -131,9 +148,6 @@ impl Core {
         let completed = matches!(ending, Ending::Completed { .. });
         let Some(job) = self.jobs.remove(&id) else { return };
         self.lanes.remove(id);
-        if !completed {
-            self.emit(Effect::Control(ControlMessage::Cancel { job: id }));
-        }
         self.emit(Effect::Left {
             job: id,
             run,

@@ -12,7 +12,7 @@ mod jobs;
 mod sending;
 mod storing;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azulejo_protocol::JobId;
 
@@ -61,8 +61,6 @@ struct Out {
     sent: Time,
     /// When the broker acknowledged it.
     delivered: Option<Time>,
-    /// Who holds its partition, and since when.
-    holder: Option<(WorkerKey, Time)>,
     /// Deaths that were noted of it, with whether it was alone in hand.
     deaths: Vec<(WorkerKey, bool)>,
 }
@@ -99,6 +97,10 @@ pub struct Core {
     connected_since: Time,
     caught_up: bool,
     hold: Option<Hold>,
+    /// Jobs that are over, of which the workers have not been told because the cluster is away.
+    unsaid: BTreeSet<JobId>,
+    /// Jobs that ended without a result lately.
+    over: VecDeque<JobId>,
     rate: Rate,
     effects: VecDeque<Effect>,
 }
@@ -126,6 +128,8 @@ impl Core {
             connected_since: Time::ZERO,
             caught_up: false,
             hold: None,
+            unsaid: BTreeSet::new(),
+            over: VecDeque::new(),
             rate: Rate::default(),
             effects: VecDeque::new(),
         }
@@ -136,6 +140,7 @@ impl Core {
         self.now = self.now.max(now);
         match event {
             Event::Accepted(accepted) => self.accept(*accepted),
+            Event::Over(jobs) => jobs.into_iter().for_each(|job| self.is_over(job)),
             Event::Cancel { job, ticket } => self.cancel(job, ticket),
             Event::Checked { job, run, tiles } => self.checked(job, run, &tiles),
             Event::RowsDecoded { job, run, rows } => self.rows_decoded(job, run, rows),

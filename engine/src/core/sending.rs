@@ -34,7 +34,7 @@ impl Core {
 
     /// Sends tiles as long as there are some and workers have room.
     pub(super) fn fill(&mut self) {
-        self.say_what_goes_on();
+        self.tell_workers();
         let now = self.now;
         while self.may_send() {
             let Some((worker, partition, outstanding)) = self.room() else {
@@ -51,11 +51,14 @@ impl Core {
         }
     }
 
-    /// Workers may remember a cancellation of a job that goes on, because the process that took it back, or ended the job
-    /// without having stored that, died before it said so.
-    fn say_what_goes_on(&mut self) {
+    /// Tells the workers which jobs are over, and which go on: they may remember a cancellation of one, because the process that
+    /// took it back, or ended the job without having stored that, died before it said so.
+    fn tell_workers(&mut self) {
         if !self.connected {
             return;
+        }
+        for job in std::mem::take(&mut self.unsaid) {
+            self.emit(Effect::Control(ControlMessage::Cancel { job }));
         }
         let not_before = self.now + RESUME_PAUSE;
         let mut resumed = Vec::new();
@@ -147,7 +150,6 @@ impl Core {
             stamp,
             sent: now,
             delivered: None,
-            holder: None,
             deaths: Vec::new(),
         };
         self.out.insert(this, out);

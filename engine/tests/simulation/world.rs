@@ -350,6 +350,17 @@ impl World {
             .map(|(id, stored)| (*id, stored.plan.clone()))
             .collect();
         self.later(Time::from_millis(1), Action::Tick(life));
+        let over = self
+            .store
+            .jobs
+            .iter()
+            .filter(|(_, stored)| matches!(stored.ending, Some(Ending::Failed { .. } | Ending::Cancelled)))
+            .map(|(id, _)| *id)
+            .collect();
+        self.tell(Event::Over(over))?;
+        if self.core.is_none() {
+            return Ok(());
+        }
         for (id, plan) in unfinished {
             self.take_up(id, plan, true, true)?;
             if self.core.is_none() {
