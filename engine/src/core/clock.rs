@@ -25,7 +25,9 @@ use crate::{RunId, Time, TryId};
 const MAX_DOUBLINGS: u32 = 6;
 /// A try of which nothing at all was heard from the producer after this time is taken for not delivered.
 const NO_REPORT: Time = Time::from_secs(5 * 60);
-/// A tile whose workers die while it is the only one in hand.
+/// Said of a tile that was in hand when its worker was lost, together with others.
+const LOST: &str = "the worker was lost before it answered";
+/// Said of a tile whose workers are lost while it is the only one in hand.
 const KILLER: &str = "the worker was lost with it: perhaps it needs more memory than a worker has";
 
 impl Core {
@@ -143,17 +145,18 @@ impl Core {
         let ledger = job.tiles.ledger_mut(tile);
         ledger.note(outcome, all);
         let used_up = ledger.is_used_up(all);
+        let error = if alone { KILLER } else { LOST };
         let out = job.out.get(&tile).copied();
         if used_up {
             if let Some(out) = out {
                 self.release(out);
             }
-            return self.give_up(id, run, tile, &name, outcome, KILLER);
+            return self.give_up(id, run, tile, &name, outcome, error);
         }
         if let Some(out) = out.and_then(|out| self.out.get_mut(&out)) {
             out.deaths.push((worker, alone));
         }
-        self.keep_spent(id, tile, KILLER);
+        self.keep_spent(id, tile, error);
     }
 
     /// A process that was taken for lost is heard of again: nobody died of anything.

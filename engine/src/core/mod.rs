@@ -53,7 +53,6 @@ struct Out {
     job: JobId,
     run: RunId,
     tile: u32,
-    attempt: u32,
     partition: i32,
     bytes: u64,
     worker: WorkerKey,

@@ -143,7 +143,6 @@ impl Core {
             job: id,
             run,
             tile,
-            attempt,
             partition,
             bytes,
             worker,

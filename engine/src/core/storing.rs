@@ -199,7 +199,7 @@ impl Core {
         let failures = under_way.tiles.ledger(tile).map_or(0, |ledger| ledger.failures());
         let attempts = under_way.tiles.attempt(tile);
         let reason = match outcome {
-            Outcome::HolderDied { .. } => format!(
+            Outcome::HolderDied { alone: true } => format!(
                 "tile {tile} was never answered: {failures} workers were lost with it, last {worker}; perhaps it needs more \
                  memory than a worker has. Give the workers more, or the server smaller tiles (TILE_SIZE), and retry the job"
             ),
