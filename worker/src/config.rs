@@ -17,7 +17,7 @@ Every other environment variable KAFKA_SOME_NAME is handed to librdkafka as the 
 KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_USERNAME, KAFKA_SSL_CA_LOCATION. RUST_LOG sets what is logged (default: info).
 
 SIGTERM or SIGINT drains: the worker takes no new tile, finishes those it has, commits its offsets, leaves the group \
-and ends with 0. A second signal ends it at once; its unfinished tiles go to other workers.
+and ends with 0. A second signal two seconds or more after the first ends it at once; its unfinished tiles go to other workers.
 
 Exit codes: 0 ended on request, 1 could not start or lost Kafka for good, 2 a wrong setting.";
 

@@ -35,6 +35,22 @@ pub fn class(error: &KafkaError) -> Class {
     }
 }
 
+/// Why records are not delivered, and what to do where that is known.
+pub fn reason(error: &KafkaError) -> String {
+    let advice = match error.rdkafka_error_code() {
+        Some(Code::MessageSizeTooLarge) => "raise the topic's max.message.bytes",
+        Some(Code::InvalidTimestamp) => "set this machine's clock, or the topic's message.timestamp limits",
+        Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
+            "give this worker's user the right Write on the topic"
+        }
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+            "the topic is not there: its server makes it"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}: {advice}")
+}
+
 /// Why a result comes without its pixels.
 pub fn refused(record: &OwnedMessage) -> String {
     let bytes = record.payload().map_or(0, <[u8]>::len);

@@ -266,7 +266,7 @@ impl Ledger {
                 true
             }
             Class::Record | Class::Installation => {
-                self.troubles.report(record.topic(), &error.to_string());
+                self.troubles.report(record.topic(), &failure::reason(error));
                 self.refused(ticket, record)
             }
         }

@@ -19,6 +19,7 @@ use tracing::warn;
 use crate::WorkerError;
 use crate::assignment::Ticket;
 use crate::config::Settings;
+use crate::failure;
 use crate::kafka_log::{self, Occasionally};
 use crate::task::{Rendered, VERSION};
 use crate::trouble::Troubles;
@@ -282,7 +283,7 @@ impl Publisher {
                 }
                 Err((error, back)) => {
                     let Purpose::Answer(ticket) = *back.delivery_opaque else {
-                        self.reports.troubles.report(topic, &error.to_string());
+                        self.reports.troubles.report(topic, &failure::reason(&error));
                         return;
                     };
                     let record = OwnedMessage::new(
@@ -384,7 +385,7 @@ impl ProducerContext for Deliveries {
                 error: error.clone(),
             }),
             (Err((error, record)), Purpose::Heartbeat(_) | Purpose::Letter) => {
-                reports.troubles.report(record.topic(), &error.to_string());
+                reports.troubles.report(record.topic(), &failure::reason(error));
             }
         }
     }

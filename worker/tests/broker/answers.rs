@@ -196,7 +196,7 @@ async fn heartbeats_that_are_refused_are_no_secret() {
     let lab = Lab::start(&[("heartbeats", 100)]).await;
     let worker = lab.worker(1).await;
     trouble(&worker, |text| {
-        text.is_some_and(|text| text.starts_with("heartbeats: "))
+        text.is_some_and(|text| text.starts_with("heartbeats: ") && text.contains("max.message.bytes"))
     })
     .await;
     let picture = Picture::new(1, Size::new(64, 64), 32, "grayscale");
