@@ -148,6 +148,8 @@ pub enum StoreOp {
     Tile {
         /// Its job.
         job: JobId,
+        /// The run of the job.
+        run: RunId,
         /// What is known.
         record: TileRecord,
     },

@@ -137,6 +137,7 @@ impl Core {
                     let record = self.record(&settled, TileState::Done, Some(checksum));
                     ops.push(StoreOp::Tile {
                         job: settled.job,
+                        run: settled.run,
                         record,
                     });
                     done.push(settled);
@@ -163,6 +164,7 @@ impl Core {
             let record = self.record(settled, state, None);
             ops.push(StoreOp::Tile {
                 job: settled.job,
+                run: settled.run,
                 record,
             });
         }

@@ -114,7 +114,7 @@ impl Core {
             };
             for op in ops {
                 let then = match &op {
-                    StoreOp::Tile { job, record } => {
+                    StoreOp::Tile { job, record, .. } => {
                         let mine = settled
                             .iter()
                             .position(|one| one.job == *job && one.tile == record.tile)
@@ -128,11 +128,9 @@ impl Core {
             return;
         }
         match ops.into_iter().next() {
-            Some(StoreOp::Tile { job, record }) => {
+            Some(StoreOp::Tile { job, run, record }) => {
                 let reason = format!("what is known of tile {} cannot be stored: {reason}", record.tile);
-                if let Some(run) = self.jobs.get(&job).map(|job| job.run) {
-                    self.end(job, run, Ending::Failed { reason });
-                }
+                self.end(job, run, Ending::Failed { reason });
             }
             Some(StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_)) | None => {}
             Some(StoreOp::Position { .. } | StoreOp::End { .. }) => {
@@ -146,9 +144,15 @@ impl Core {
     pub(super) fn retry_transactions(&mut self) {
         let now = self.now;
         let mut due = Vec::new();
+        let jobs = &self.jobs;
         for (transaction, pending) in &mut self.transactions {
             if pending.retry.is_some_and(|at| at <= now) {
                 pending.retry = None;
+                // What is known of an earlier run must not be stored over what a later one found out.
+                pending.ops.retain(|op| match op {
+                    StoreOp::Tile { job, run, .. } => jobs.get(job).is_some_and(|job| job.run == *run),
+                    _ => true,
+                });
                 due.push((*transaction, pending.ops.clone()));
             }
         }
@@ -159,10 +163,13 @@ impl Core {
 
     /// Keeps how much of a tile's budget is used up, so that a restart does not give it back.
     pub(super) fn keep_spent(&mut self, job: JobId, tile: u32, error: &str) {
+        let Some(run) = self.jobs.get(&job).map(|job| job.run) else {
+            return;
+        };
         let Some(record) = self.spent(job, tile, TileState::Queued, error) else {
             return;
         };
-        self.store(vec![StoreOp::Tile { job, record }], Then::Nothing);
+        self.store(vec![StoreOp::Tile { job, run, record }], Then::Nothing);
     }
 
     fn spent(&self, job: JobId, tile: u32, state: TileState, error: &str) -> Option<TileRecord> {
@@ -223,6 +230,6 @@ impl Core {
             error: error.to_owned(),
             reason,
         };
-        self.store(vec![StoreOp::Tile { job, record }], then);
+        self.store(vec![StoreOp::Tile { job, run, record }], then);
     }
 }

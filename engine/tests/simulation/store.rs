@@ -33,7 +33,7 @@ impl Store {
                 StoreOp::Position { partition, offset } => {
                     self.positions.insert(*partition, *offset);
                 }
-                StoreOp::Tile { job, record } => {
+                StoreOp::Tile { job, record, .. } => {
                     let Some(stored) = self.jobs.get_mut(job) else {
                         continue;
                     };
