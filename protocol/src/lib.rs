@@ -7,9 +7,8 @@
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
 //! - [`bounds`]: how long and large anything in a record may be.
 //! - [`topics`]: the names of the topics. [`control`]: what the topic `control` carries.
-//! - `kafka` (feature `kafka`): librdkafka's side: client configuration, headers of rdkafka, topic set-up.
 //!
-//! Everything outside `kafka` compiles to WebAssembly.
+//! Types only: it compiles to WebAssembly, and knows no client of Kafka.
 #![deny(missing_docs)]
 
 pub mod bounds;
@@ -17,8 +16,6 @@ pub mod control;
 pub mod error;
 pub mod health;
 pub mod job;
-#[cfg(feature = "kafka")]
-pub mod kafka;
 pub mod live;
 pub mod record;
 pub mod tile;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use azulejo_protocol::Topics;
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
+use azulejo_transport::{KafkaSettings, TopicSettings};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 

@@ -98,7 +98,7 @@ async fn a_second_engine_on_the_same_folder_is_refused() {
     let config = azulejo_server::engine::EngineConfig {
         kafka: rig.kafka(),
         topics: azulejo_protocol::Topics::default(),
-        topic_settings: azulejo_protocol::kafka::TopicSettings::default(),
+        topic_settings: azulejo_transport::TopicSettings::default(),
         data_dir: rig.folder.path().join("data"),
         limits: engine.health().limits,
         tile_timeout: Duration::from_secs(2),

@@ -4,8 +4,8 @@ mod http_support;
 
 use std::time::Duration;
 
-use azulejo_protocol::kafka::KafkaSettings;
 use azulejo_protocol::{JobStatus, LiveEvent, Topics};
+use azulejo_transport::KafkaSettings;
 use futures::StreamExt;
 use http_support::images::png;
 use http_support::{Running, error_of, start};

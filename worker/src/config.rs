@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use azulejo_protocol::Topics;
-use azulejo_protocol::kafka::KafkaSettings;
+use azulejo_transport::KafkaSettings;
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use uuid::Uuid;

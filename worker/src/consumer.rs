@@ -29,8 +29,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azulejo_protocol::TaskHeader;
-use azulejo_protocol::kafka::from_message;
 use azulejo_protocol::record::Headers;
+use azulejo_transport::from_message;
 use crossbeam_channel::Sender;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
@@ -42,13 +42,13 @@ use tracing::{debug, info, warn};
 
 use crate::config::Settings;
 use crate::drain::{Lifecycle, Stage};
-use crate::kafka_log::{self, Occasionally};
 use crate::ledger::Ledger;
 use crate::monitor::Monitor;
 use crate::publisher::Publisher;
 use crate::slots::Buffers;
 use crate::task::Task;
 use crate::topics;
+use azulejo_transport::client::{self as kafka_log, Occasionally};
 
 const SESSION: Duration = Duration::from_secs(6);
 

@@ -3,21 +3,17 @@
 //! Every worker reads all of it, with a consumer of its own that is in no group. It begins a little before the end,
 //! so that a worker that was started after a cancellation knows of it, too.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use azulejo_protocol::{ControlMessage, JobId};
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{Consumer, ConsumerContext, StreamConsumer};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::Message;
-use rdkafka::topic_partition_list::Offset;
-use rdkafka::{ClientContext, TopicPartitionList};
+use azulejo_transport::reader::{Event, Look};
+use azulejo_transport::{Occasionally, Reader, Start, Trouble};
+use rdkafka::message::{BorrowedMessage, Message};
 use tracing::{debug, info, warn};
 
 use crate::config::Settings;
-use crate::kafka_log::{self, Occasionally};
 
 /// Cancelled jobs that are remembered. One that is forgotten costs the rendering of tiles that nobody reads.
 const MAX_CANCELLED: usize = 10_000;
@@ -27,6 +23,11 @@ const LOOK_BACK: i64 = 1000;
 
 /// Pause before the topic is looked up again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the topic is as it was.
+const LOOK: Duration = Duration::from_secs(5);
+
+const POLL: Duration = Duration::from_millis(200);
 
 /// The jobs cancelled last.
 #[derive(Debug, Default)]
@@ -71,76 +72,81 @@ impl Cancelled {
     }
 }
 
-/// Reads `control` for ever.
-pub async fn follow(settings: Settings, cancelled: Arc<Cancelled>) {
-    let settings = Arc::new(settings);
-    let consumer = loop {
-        let settings = Arc::clone(&settings);
-        // Looking the topic up blocks.
-        match tokio::task::spawn_blocking(move || connect(&settings)).await {
-            Ok(Ok(consumer)) => break consumer,
-            Ok(Err(error)) => warn!("cannot read cancellations yet: {error}"),
-            Err(_) => return,
-        }
-        tokio::time::sleep(RETRY).await;
-    };
-    let topic = &settings.topics.control;
-    let trouble = Occasionally::default();
-    loop {
-        match consumer.recv().await {
-            Ok(record) => match ControlMessage::from_json(record.payload().unwrap_or_default()) {
-                Ok(None) => debug!(
-                    offset = record.offset(),
-                    "a word of '{topic}' that is not known here"
-                ),
-                Ok(Some(message)) => {
-                    info!(?message, "control");
-                    cancelled.apply(&message);
+/// Reads `control` on a thread of its own, for as long as somebody else has `cancelled`.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn follow(settings: &Settings, cancelled: &Arc<Cancelled>) -> std::io::Result<()> {
+    let settings = settings.clone();
+    let cancelled = Arc::downgrade(cancelled);
+    std::thread::Builder::new()
+        .name("control".into())
+        .spawn(move || {
+            while cancelled.strong_count() > 0 {
+                if let Err(trouble) = read(&settings, &cancelled) {
+                    warn!("cannot read cancellations yet: {trouble}");
                 }
-                Err(error) => warn!(
-                    offset = record.offset(),
-                    "a record of '{topic}' does not parse: {error}"
-                ),
-            },
-            Err(error) if trouble.now() => warn!("Kafka, topic '{topic}': {error}; trying again"),
-            Err(error) => debug!("Kafka, topic '{topic}': {error}"),
+                std::thread::sleep(RETRY);
+            }
+        })
+        .map(drop)
+}
+
+/// Reads until the topic is gone, or nobody wants to know any more.
+fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble> {
+    let topic = &settings.topics.control;
+    // The group is never joined; under a prefix rights may be given by it all the same.
+    let group = format!("{}-control", settings.topics.worker_group);
+    let mut reader = Reader::open(
+        &settings.kafka,
+        &settings.id,
+        &group,
+        topic,
+        &Start::Tail(LOOK_BACK),
+    )?;
+    let mut read = BTreeMap::new();
+    let mut looked = Instant::now();
+    let quiet = Occasionally::default();
+    loop {
+        match reader.poll(POLL) {
+            Some(Event::Record(record)) => {
+                let Some(cancelled) = cancelled.upgrade() else {
+                    return Ok(());
+                };
+                read.insert(record.partition(), record.offset() + 1);
+                follow_record(&record, topic, &cancelled);
+            }
+            Some(Event::Trouble(trouble)) if quiet.now() => warn!("Kafka: {trouble}; trying again"),
+            Some(Event::Trouble(trouble)) => debug!("Kafka: {trouble}"),
+            Some(Event::End(_)) | None if cancelled.strong_count() == 0 => return Ok(()),
+            Some(Event::End(_)) | None => {}
+        }
+        if looked.elapsed() > LOOK {
+            looked = Instant::now();
+            if reader.look(&read) == Look::Gone {
+                warn!("the topic '{topic}' is gone; waiting until the server has made it again");
+                return Ok(());
+            }
         }
     }
 }
 
-/// A consumer that reads every partition of `control` from a little before its end.
-fn connect(settings: &Settings) -> KafkaResult<StreamConsumer<Quiet>> {
-    let mut config = settings.kafka.consumer(&settings.id);
-    // librdkafka wants a group's name even where no group is joined; nothing is ever committed under it.
-    config
-        .set("group.id", format!("{}-control", settings.id))
-        .set("enable.auto.commit", "false")
-        .set("queued.max.messages.kbytes", "1024");
-    let consumer: StreamConsumer<Quiet> = StreamConsumer::from_config_and_context(&config, Quiet::default())?;
-    let topic = &settings.topics.control;
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
-    let mut assignment = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        assignment.add_partition_offset(topic, partition.id(), Offset::OffsetTail(LOOK_BACK))?;
-    }
-    consumer.assign(&assignment)?;
-    Ok(consumer)
-}
-
-#[derive(Default)]
-struct Quiet(Occasionally);
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_log::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        kafka_log::error(&self.0, &error, reason);
+fn follow_record(record: &BorrowedMessage<'_>, topic: &str, cancelled: &Cancelled) {
+    match ControlMessage::from_json(record.payload().unwrap_or_default()) {
+        Ok(None) => debug!(
+            offset = record.offset(),
+            "a word of '{topic}' that is not known here"
+        ),
+        Ok(Some(message)) => {
+            info!(?message, "control");
+            cancelled.apply(&message);
+        }
+        Err(error) => warn!(
+            offset = record.offset(),
+            "a record of '{topic}' does not parse: {error}"
+        ),
     }
 }
-
-impl ConsumerContext for Quiet {}
 
 #[cfg(test)]
 mod tests {

@@ -17,12 +17,11 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, warn};
 
 use crate::assignment::{Assignment, Ticket};
-use crate::failure::{self, Class};
-use crate::kafka_log::Occasionally;
 use crate::publisher::{Event, Publisher};
 use crate::task::Task;
 use crate::trouble::Troubles;
 use crate::turns::Turns;
+use azulejo_transport::{Class, Occasionally, Trouble, trouble};
 
 /// Pauses before a refused answer is offered again, doubled with each refusal in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -242,15 +241,16 @@ impl Ledger {
     /// false when it is given up.
     fn undelivered(&self, ticket: Ticket, record: OwnedMessage, error: &KafkaError) -> bool {
         let has_value = record.payload().is_some_and(|value| !value.is_empty());
-        match failure::class(error) {
+        let bytes = record.payload().map(<[u8]>::len);
+        let trouble = Trouble::of(error, record.topic(), bytes);
+        match trouble.class {
             Class::Record if has_value => {
                 // The topic takes less than Azulejo's records may have: trying again cannot help, saying so can.
-                let reason = failure::refused(&record);
-                self.publisher.without_value(record, &reason, ticket);
+                self.publisher.without_value(record, &trouble.reason, ticket);
                 true
             }
             // The broker is away, which may take as long as it takes, or the producer was replaced.
-            Class::Passing => {
+            Class::Passing if !trouble::is_missing(error) => {
                 if self.quiet.now() {
                     warn!("a result was not delivered, sending it again: {error}");
                 }
@@ -265,8 +265,9 @@ impl Ledger {
                 self.later(ticket, record, FIRST_PAUSE);
                 true
             }
-            Class::Record | Class::Installation => {
-                self.troubles.report(record.topic(), &failure::reason(error));
+            // A topic that is not there may be that of a server that is gone.
+            Class::Record | Class::Installation | Class::Passing => {
+                self.troubles.report(record.topic(), &trouble.reason);
                 self.refused(ticket, record)
             }
         }

@@ -11,7 +11,7 @@
 //! - [`slots`] render: [`task`] checks one tile and renders it, [`publisher`] sends what came of it.
 //! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`]
 //!   and its [`trouble`].
-//! - [`drain`]: the worker's life, from starting to stopped. [`topics`]: waiting for Kafka. [`kafka_log`]: its log.
+//! - [`drain`]: the worker's life, from starting to stopped. [`topics`]: waiting for Kafka.
 //!   [`failure`]: what a failed delivery means. [`limits`]: open files.
 //!
 //! A task's offset is stored only after its answer is acknowledged, and only as part of the finished prefix of its
@@ -24,11 +24,8 @@ pub mod config;
 pub mod consumer;
 pub mod control;
 pub mod drain;
-pub mod failure;
 pub mod heartbeat;
-pub mod kafka_log;
 pub mod ledger;
-pub mod limits;
 pub mod monitor;
 pub mod offsets;
 pub mod publisher;
@@ -152,7 +149,10 @@ impl Worker {
                     life.reached(Stage::Running).await;
                     heartbeat::beat(&monitor, &publisher).await;
                 };
-                tokio::join!(control::follow(control_settings, cancelled), beats);
+                if let Err(error) = control::follow(&control_settings, &cancelled) {
+                    tracing::error!("cancellations are not followed: {error}");
+                }
+                beats.await;
             });
         }
         Ok(Self {

@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    azulejo_worker::limits::raise_file_limit();
+    azulejo_transport::limits::raise_file_limit();
     let environment =
         std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let settings = arguments.settings(environment).unwrap_or_else(|error| {

@@ -230,7 +230,7 @@ fn resident_bytes() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use azulejo_protocol::kafka::KafkaSettings;
+    use azulejo_transport::KafkaSettings;
     use uuid::Uuid;
 
     use super::*;

@@ -6,8 +6,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use azulejo_protocol::kafka::to_owned_headers;
 use azulejo_protocol::{Heartbeat, Origin, ResultHeader, TaskHeader, Topics};
+use azulejo_transport::to_owned_headers;
 use crossbeam_channel::Sender;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -19,10 +19,10 @@ use tracing::warn;
 use crate::WorkerError;
 use crate::assignment::Ticket;
 use crate::config::Settings;
-use crate::failure;
-use crate::kafka_log::{self, Occasionally};
 use crate::task::{Rendered, VERSION};
 use crate::trouble::Troubles;
+use azulejo_transport::Trouble;
+use azulejo_transport::client::{self as kafka_log, Occasionally};
 
 /// Longest error text in a record, characters.
 const MAX_ERROR_CHARS: usize = 1000;
@@ -283,7 +283,9 @@ impl Publisher {
                 }
                 Err((error, back)) => {
                     let Purpose::Answer(ticket) = *back.delivery_opaque else {
-                        self.reports.troubles.report(topic, &failure::reason(&error));
+                        self.reports
+                            .troubles
+                            .report(topic, &Trouble::of(&error, topic, None).reason);
                         return;
                     };
                     let record = OwnedMessage::new(
@@ -385,7 +387,8 @@ impl ProducerContext for Deliveries {
                 error: error.clone(),
             }),
             (Err((error, record)), Purpose::Heartbeat(_) | Purpose::Letter) => {
-                reports.troubles.report(record.topic(), &failure::reason(error));
+                let trouble = Trouble::of(error, record.topic(), record.payload().map(<[u8]>::len));
+                reports.troubles.report(record.topic(), &trouble.reason);
             }
         }
     }
@@ -394,11 +397,11 @@ impl ProducerContext for Deliveries {
 #[cfg(test)]
 mod tests {
     use azulejo_imaging::Region;
-    use azulejo_protocol::kafka::KafkaSettings;
+    use azulejo_transport::KafkaSettings;
+    use azulejo_transport::trouble::{Class, class};
 
     use super::*;
     use crate::assignment::Assignment;
-    use crate::failure::{Class, class};
     use crate::task::tests::header;
 
     #[test]

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use tracing::{info, warn};
 
 use crate::drain::{Lifecycle, Stage};
-use crate::kafka_log::Occasionally;
+use azulejo_transport::Occasionally;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -55,7 +55,6 @@ fn missing<'a, C: ConsumerContext>(
     };
     let wanted = [
         &topics.tasks,
-        &topics.results,
         &topics.heartbeats,
         &topics.dead_letters,
         &topics.control,

@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use azulejo_broker::{BrokerConfig, start_on_free_port};
-use azulejo_protocol::kafka::{KafkaSettings, TopicSettings, ensure_topics};
 use azulejo_protocol::{Heartbeat, Topics, WorkerState};
+use azulejo_transport::{KafkaSettings, TopicSettings, WantedTopic, ensure_topics};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -66,7 +66,7 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
     let kafka_settings = KafkaSettings::new(&kafka);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime
-        .block_on(ensure_topics(&kafka_settings, &Topics::default(), &settings))
+        .block_on(ensure_topics(&kafka_settings, &wanted(&settings), &settings))
         .unwrap();
 
     let arguments = [
@@ -122,7 +122,7 @@ fn a_stop_that_is_told_twice_at_once_is_one_stop() {
         .unwrap()
         .block_on(ensure_topics(
             &KafkaSettings::new(&kafka),
-            &Topics::default(),
+            &wanted(&TopicSettings::default()),
             &settings,
         ))
         .unwrap();
@@ -227,4 +227,9 @@ fn a_variable_of_kubernetes_or_of_apache_kafkas_scripts_stops_nothing() {
         text.contains("WARN") && text.contains("KAFKA_SERVICE_HOST"),
         "that a variable is left alone is said: {text}"
     );
+}
+
+fn wanted(settings: &TopicSettings) -> Vec<WantedTopic> {
+    let topics = Topics::default();
+    WantedTopic::all(&topics, &topics.results, settings)
 }

@@ -72,8 +72,6 @@ pub fn run(options: &Options) -> Result<()> {
         "azulejo-end2end",
         "--exclude",
         "xtask",
-        "--features",
-        "azulejo-protocol/kafka",
     ];
     suite("programs: unit, property and doc tests", &rest)?;
     // One at a time: each starts whole installations, and there may be only two cores.
@@ -118,7 +116,6 @@ fn lint() -> Result<()> {
     shell::run(
         shell::cargo()
             .args(["clippy", "--locked", "--workspace", "--all-targets"])
-            .args(["--features", "azulejo-protocol/kafka"])
             .args(deny),
     )?;
     shell::run(

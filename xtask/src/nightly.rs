@@ -66,11 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
             "--exclude",
             "xtask",
         ]);
-        measure.args([
-            "--features",
-            "azulejo-protocol/kafka,azulejo-imaging/files",
-            "--no-fail-fast",
-        ]);
+        measure.args(["--features", "azulejo-imaging/files", "--no-fail-fast"]);
         measure.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
         if let Err(error) = shell::run(&mut measure) {
             failures.push(format!("{error:#}"));

@@ -1130,7 +1130,9 @@ impl World {
             return self.kill(worker);
         }
         self.workers[worker].hand.remove(&hand);
-        self.workers[worker].alone = None;
+        if self.workers[worker].alone.take().is_some() {
+            let _ = self.announce(worker);
+        }
         if !skips {
             self.workers[worker].done += 1;
             let impossible = kind.is_some_and(|kind| kind.impossible == Some(task.tile));

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use azulejo_protocol::JobId;
-use azulejo_protocol::kafka::ensure_topics;
+use azulejo_transport::{WantedTopic, ensure_topics};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::quiet::Quiet;
@@ -138,12 +138,9 @@ fn probe(shared: &Arc<Shared>) {
         let _ = client.poll(Duration::ZERO);
         let wanted = shared.topics_wanted.swap(false, Ordering::AcqRel);
         let connected = (!wanted && has_topics(&client, shared)) || {
-            match runtime.block_on(ensure_topics(
-                &config.kafka,
-                &config.topics,
-                &config.topic_settings,
-            )) {
-                Ok(()) => has_topics(&client, shared),
+            let wanted = WantedTopic::all(&config.topics, &config.topics.results, &config.topic_settings);
+            match runtime.block_on(ensure_topics(&config.kafka, &wanted, &config.topic_settings)) {
+                Ok(_) => has_topics(&client, shared),
                 Err(error) => {
                     shared.topics_wanted.store(true, Ordering::Release);
                     if error != told {

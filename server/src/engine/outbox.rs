@@ -10,8 +10,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azulejo_protocol::kafka::{KafkaSettings, to_owned_headers};
 use azulejo_protocol::{ControlMessage, JobId, TaskHeader, Topics};
+use azulejo_transport::{KafkaSettings, to_owned_headers};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

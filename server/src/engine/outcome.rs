@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use azulejo_protocol::kafka::to_owned_headers;
 use azulejo_protocol::{JobId, TileState, Timestamp};
+use azulejo_transport::to_owned_headers;
 use rdkafka::message::Header;
 
 use super::collector::Batch;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use azulejo_imaging::file::{FileKind, ImageInfo};
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::kafka::{KafkaSettings, TopicSettings};
 use azulejo_protocol::{JobId, Timestamp, Topics};
+use azulejo_transport::{KafkaSettings, TopicSettings};
 use bytes::Bytes;
 use uuid::Uuid;
 

@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use azulejo_imaging::{Raster, Recipe, render};
-use azulejo_protocol::kafka::{KafkaSettings, from_message, to_owned_headers};
 use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Timestamp, Topics, WorkerState};
+use azulejo_transport::{KafkaSettings, from_message, to_owned_headers};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};

@@ -14,12 +14,12 @@ use azulejo_broker::{BrokerConfig, RunningBroker};
 use azulejo_imaging::file::{Decoder, Limits, probe};
 use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply, render};
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::kafka::{KafkaSettings, TopicSettings, from_message, to_owned_headers};
 use azulejo_protocol::{
     ControlMessage, Heartbeat, Job, JobId, JobStatus, ResultHeader, TaskHeader, Timestamp, Topics,
     WorkerState,
 };
 use azulejo_server::engine::{Engine, EngineConfig, Upload};
+use azulejo_transport::{KafkaSettings, TopicSettings, from_message, to_owned_headers};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use azulejo_broker::{BrokerConfig, RunningBroker, start_on_free_port};
 use azulejo_imaging::{PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply};
-use azulejo_protocol::kafka::{KafkaSettings, TopicSettings, ensure_topics, from_message, to_owned_headers};
 use azulejo_protocol::{JobId, ResultHeader, TaskHeader, Topics};
+use azulejo_transport::{
+    KafkaSettings, TopicSettings, WantedTopic, ensure_topics, from_message, to_owned_headers,
+};
 use azulejo_worker::config::Settings;
 use azulejo_worker::drain::Stage;
 use azulejo_worker::{Worker, WorkerError};
@@ -66,7 +68,8 @@ impl Lab {
             result_partitions: 2,
             replication: 1,
         };
-        ensure_topics(&kafka, &topics, &settings).await.unwrap();
+        let wanted = WantedTopic::all(&topics, &topics.results, &settings);
+        ensure_topics(&kafka, &wanted, &settings).await.unwrap();
         let producer = kafka.producer("test").create().unwrap();
         Self {
             broker: Some(broker),

@@ -8,7 +8,7 @@
 
 use rdkafka::ClientConfig;
 
-use crate::topics::MAX_RECORD_BYTES;
+use azulejo_protocol::topics::MAX_RECORD_BYTES;
 
 /// Variables that begin with `KAFKA_` but are Azulejo's own.
 const OWN: [&str; 3] = ["KAFKA_BROKER", "KAFKA_TOPIC_PREFIX", "KAFKA_PARTITIONS"];
@@ -51,12 +51,33 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
 const ENVELOPE_BYTES: usize = 64 * 1024;
 
 /// Where Kafka is and how to talk to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     /// `host:port`, several separated by commas.
     pub brokers: String,
     /// Settings of librdkafka from the environment, name and value.
     pub overrides: Vec<(String, String)>,
+}
+
+/// Without the values of settings that are secret.
+impl std::fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let secret = |name: &str| {
+            ["password", "secret", "key", "token", "jaas"]
+                .iter()
+                .any(|word| name.contains(word))
+        };
+        let shown = self.overrides.iter().map(|(name, value)| {
+            (
+                name.as_str(),
+                if secret(name) { "(secret)" } else { value.as_str() },
+            )
+        });
+        f.debug_struct("KafkaSettings")
+            .field("brokers", &self.brokers)
+            .field("overrides", &shown.collect::<Vec<_>>())
+            .finish()
+    }
 }
 
 impl KafkaSettings {
@@ -202,6 +223,13 @@ mod tests {
         assert_eq!(config.get("bootstrap.servers"), Some("127.0.0.1:9092"));
         assert_eq!(config.get("broker"), None);
         assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let settings = from(&[("KAFKA_SASL_PASSWORD", "hunter2"), ("KAFKA_SASL_USERNAME", "me")]);
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("me"), "{shown}");
     }
 
     #[test]

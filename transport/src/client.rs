@@ -1,9 +1,12 @@
-//! What librdkafka says, in this program's log: each trouble once every few seconds instead of at every retry.
+//! What librdkafka says, in this program's log: each trouble once every few seconds instead of at every retry. [`Logged`] is
+//! the context of clients that need nothing else; those with callbacks of their own call [`line`] and [`error`].
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use tracing::{debug, info, warn};
 
@@ -45,3 +48,19 @@ pub fn error(occasionally: &Occasionally, error: &KafkaError, reason: &str) {
         debug!(%error, "Kafka: {reason}");
     }
 }
+
+/// A client's context that does nothing but log.
+#[derive(Debug, Default)]
+pub struct Logged(Occasionally);
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        line(level, facility, message);
+    }
+
+    fn error(&self, what: KafkaError, reason: &str) {
+        error(&self.0, &what, reason);
+    }
+}
+
+impl ConsumerContext for Logged {}

@@ -1,8 +1,8 @@
-//! Headers of rdkafka from and to those of [`crate::record`].
+//! Headers of rdkafka from and to those of `azulejo_protocol::record`.
 
 use rdkafka::message::{BorrowedHeaders, Header, Headers as _, OwnedHeaders};
 
-use crate::record::Headers;
+use azulejo_protocol::record::Headers;
 
 /// Pairs as `TaskHeader::to_pairs` and `ResultHeader::to_pairs` give them, for a record to produce.
 pub fn to_owned_headers(pairs: &[(&'static str, String)]) -> OwnedHeaders {

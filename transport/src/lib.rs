@@ -1,0 +1,28 @@
+//! Everything that knows librdkafka, once, for server and worker alike.
+//!
+//! # Tour
+//! - [`config`]: how every program of Azulejo connects: the broker's address and every `KAFKA_*` setting.
+//! - [`client`]: the context of every client: where librdkafka's log and errors go.
+//! - [`trouble`]: what an error means: does it pass, is it this record's, this installation's, or this client's end.
+//! - [`topics`]: the topics, made when they are not there, and looked at when they are.
+//! - [`reader`]: reads one topic from a known position, without a consumer group.
+//! - [`probe`]: whether the cluster is there, what is missing, who is in the workers' group.
+//! - [`headers`]: headers of rdkafka from and to those of `azulejo_protocol::record`.
+//! - [`limits`]: the limit on open files, which every client's connections count against.
+#![deny(missing_docs)]
+
+pub mod client;
+pub mod config;
+pub mod headers;
+pub mod limits;
+pub mod probe;
+pub mod reader;
+pub mod topics;
+pub mod trouble;
+
+pub use client::{Logged, Occasionally};
+pub use config::KafkaSettings;
+pub use headers::{from_message, to_owned_headers};
+pub use reader::{Reader, Start};
+pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics};
+pub use trouble::{Class, Trouble};

@@ -1,0 +1,248 @@
+//! The topics: made when they are not there, and looked at when somebody else made them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use azulejo_protocol::Topics;
+use azulejo_protocol::topics::MAX_RECORD_BYTES;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::client::Logged;
+use crate::config::KafkaSettings;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Largest record with its headers and its batch.
+const RECORD_BYTES: u64 = MAX_RECORD_BYTES as u64 + 64 * 1024;
+/// Most bytes of dead letters.
+const DEAD_LETTER_BYTES: u64 = 1 << 30;
+
+/// Most bytes of each partition of `tasks` and `results`, beside the segment that is being written.
+///
+/// The server lets at most 512 MiB of tasks be outstanding over all partitions; with as much again for copies that are
+/// overdue and sent anew, all of it fits a single partition. Results of a job share a partition: 1 GiB holds a hundred of the
+/// largest (10 MiB) and a thousand usual ones, more than a worker's credits. The server also deletes what it has done
+/// with, so a healthy installation stays far below. Should a record go too early all the same, its tile is overdue and sent
+/// again. Twelve and four partitions: 16 GiB at the very most, where time alone would allow a day of full speed.
+const TILE_TOPIC_BYTES: u64 = 1 << 30;
+/// Whole segments are deleted, so this is what a partition keeps beyond what is of use.
+const TILE_SEGMENT_BYTES: u64 = 64 << 20;
+
+/// How the topics are made. Topics that exist are left as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Partitions of `tasks`: the most worker processes that can share the work.
+    pub task_partitions: i32,
+    /// Partitions of `results`.
+    pub result_partitions: i32,
+    /// Copies of each partition. -1 takes the cluster's default.
+    pub replication: i32,
+}
+
+impl Default for TopicSettings {
+    fn default() -> Self {
+        Self {
+            task_partitions: 12,
+            result_partitions: 4,
+            replication: -1,
+        }
+    }
+}
+
+/// What a topic is for: how it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicKind {
+    /// Pixels of tiles: large records, bounded in bytes.
+    Tiles,
+    /// What workers say of themselves.
+    Heartbeats,
+    /// Tiles given up, and records that do not parse.
+    DeadLetters,
+    /// Words to the workers.
+    Control,
+}
+
+/// A topic that has to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedTopic {
+    /// Its name.
+    pub name: String,
+    /// Its partitions where it has to be made.
+    pub partitions: i32,
+    /// What it is for.
+    pub kind: TopicKind,
+}
+
+impl WantedTopic {
+    /// The topics of an installation whose server reads `results`.
+    pub fn all(topics: &Topics, results: &str, settings: &TopicSettings) -> Vec<Self> {
+        let wanted = |name: &str, partitions, kind| Self {
+            name: name.to_owned(),
+            partitions,
+            kind,
+        };
+        vec![
+            wanted(&topics.tasks, settings.task_partitions, TopicKind::Tiles),
+            wanted(results, settings.result_partitions, TopicKind::Tiles),
+            wanted(&topics.heartbeats, 1, TopicKind::Heartbeats),
+            wanted(&topics.dead_letters, 1, TopicKind::DeadLetters),
+            wanted(&topics.control, 1, TopicKind::Control),
+        ]
+    }
+
+    fn to_new(&self, replication: i32) -> NewTopicSettings {
+        let set = |name: &'static str, value: u64| (name, value.to_string());
+        let hour = 60 * 60 * 1000;
+        let settings = match self.kind {
+            // The server sends a lost tile again, so tiles need not be kept longer than a long outage.
+            TopicKind::Tiles => vec![
+                set("max.message.bytes", RECORD_BYTES),
+                set("retention.ms", 24 * hour),
+                set("retention.bytes", TILE_TOPIC_BYTES),
+                set("segment.bytes", TILE_SEGMENT_BYTES),
+            ],
+            TopicKind::Heartbeats => vec![set("retention.ms", hour)],
+            // Kept for people to look at, but a worker that refuses everything must not fill the disk.
+            TopicKind::DeadLetters => vec![
+                set("max.message.bytes", RECORD_BYTES),
+                ("retention.ms", "-1".to_owned()),
+                set("retention.bytes", DEAD_LETTER_BYTES),
+                set("segment.bytes", TILE_SEGMENT_BYTES),
+            ],
+            TopicKind::Control => vec![set("retention.ms", 24 * hour)],
+        };
+        NewTopicSettings {
+            name: self.name.clone(),
+            partitions: self.partitions,
+            replication,
+            settings,
+        }
+    }
+}
+
+struct NewTopicSettings {
+    name: String,
+    partitions: i32,
+    replication: i32,
+    settings: Vec<(&'static str, String)>,
+}
+
+/// What is wrong with a topic and does not pass by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicProblem {
+    /// Its name.
+    pub topic: String,
+    /// What is wrong, and what to do.
+    pub sentence: String,
+}
+
+/// Makes the topics that are missing, and only those: a user without the right Create can work with topics that were made
+/// beforehand. Then looks whether the topics of tiles take records of the size that this installation sends.
+///
+/// # Errors
+/// A sentence, when the cluster does not answer.
+pub async fn ensure_topics(
+    kafka: &KafkaSettings,
+    wanted: &[WantedTopic],
+    settings: &TopicSettings,
+) -> Result<Vec<TopicProblem>, String> {
+    let admin: AdminClient<Logged> =
+        AdminClient::from_config_and_context(&kafka.client("azulejo-admin"), Logged::default())
+            .map_err(|error| format!("cannot make a Kafka client for {}: {error}", kafka.brokers))?;
+    let away =
+        |error: &dyn std::fmt::Display| format!("the broker at {} does not answer: {error}", kafka.brokers);
+    let there = existing(&admin).map_err(|error| away(&error))?;
+    let options = AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE));
+    let missing: Vec<NewTopicSettings> = wanted
+        .iter()
+        .filter(|topic| !there.contains(&topic.name))
+        .map(|topic| topic.to_new(settings.replication))
+        .collect();
+    let mut problems = Vec::new();
+    if !missing.is_empty() {
+        let new: Vec<NewTopic<'_>> = missing
+            .iter()
+            .map(|topic| {
+                let new = NewTopic::new(
+                    &topic.name,
+                    topic.partitions,
+                    TopicReplication::Fixed(topic.replication),
+                );
+                topic
+                    .settings
+                    .iter()
+                    .fold(new, |new, (name, value)| new.set(name, value))
+            })
+            .collect();
+        let results = admin
+            .create_topics(&new, &options)
+            .await
+            .map_err(|error| away(&error))?;
+        for result in results {
+            if let Err((topic, code)) = result
+                && code != RDKafkaErrorCode::TopicAlreadyExists
+            {
+                let sentence = format!(
+                    "the topic '{topic}' is not there and cannot be made ({code}): make it, or give this program's user the \
+                     right Create on it"
+                );
+                problems.push(TopicProblem { topic, sentence });
+            }
+        }
+    }
+    problems.extend(too_small(&admin, wanted, &there, &options).await);
+    Ok(problems)
+}
+
+fn existing(admin: &AdminClient<Logged>) -> KafkaResult<BTreeSet<String>> {
+    let metadata = admin.inner().fetch_metadata(None, PATIENCE)?;
+    Ok(metadata
+        .topics()
+        .iter()
+        .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+        .map(|topic| topic.name().to_owned())
+        .collect())
+}
+
+/// Topics that were made by somebody else and take smaller records than tiles need. Not being allowed to look is no problem:
+/// then the first record that is too large says so.
+async fn too_small(
+    admin: &AdminClient<Logged>,
+    wanted: &[WantedTopic],
+    there: &BTreeSet<String>,
+    options: &AdminOptions,
+) -> Vec<TopicProblem> {
+    let tiles = || {
+        wanted
+            .iter()
+            .filter(|topic| topic.kind == TopicKind::Tiles && there.contains(&topic.name))
+    };
+    let specifiers: Vec<ResourceSpecifier<'_>> = tiles()
+        .map(|topic| ResourceSpecifier::Topic(&topic.name))
+        .collect();
+    if specifiers.is_empty() {
+        return Vec::new();
+    }
+    let Ok(described) = admin.describe_configs(&specifiers, options).await else {
+        return Vec::new();
+    };
+    tiles()
+        .zip(described)
+        .filter_map(|(topic, described)| {
+            let described = described.ok()?;
+            let value: u64 = described.get("max.message.bytes")?.value.as_ref()?.parse().ok()?;
+            (value < RECORD_BYTES).then(|| TopicProblem {
+                topic: topic.name.clone(),
+                sentence: format!(
+                    "the topic '{}' takes records of at most {value} bytes (max.message.bytes), and tiles can need {RECORD_BYTES}: \
+                     jobs with larger tiles fail until it is raised",
+                    topic.name
+                ),
+            })
+        })
+        .collect()
+}

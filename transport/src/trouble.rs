@@ -1,0 +1,145 @@
+//! What an error of librdkafka means, decided once: does it pass, is it this record's, this installation's, or this client's
+//! end. Decided by codes; no text is matched.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+/// Kinds of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// It may pass: the broker is away or busy, a topic is missing that will be made again.
+    Passing,
+    /// This record is never taken.
+    Record,
+    /// Nothing is taken until somebody changes a right, a setting or a clock.
+    Installation,
+    /// The client has failed for good and has to be made anew.
+    Fatal,
+}
+
+/// An error with its class and a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Trouble {
+    /// What kind it is.
+    pub class: Class,
+    /// What happened to which topic, and the remedy.
+    pub reason: String,
+}
+
+/// The class of `error`.
+pub fn class(error: &KafkaError) -> Class {
+    match error.rdkafka_error_code() {
+        Some(
+            Code::Fatal
+            | Code::OutOfOrderSequenceNumber
+            | Code::UnknownProducerId
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::Fenced,
+        ) => Class::Fatal,
+        Some(
+            Code::MessageSizeTooLarge
+            | Code::InvalidMessageSize
+            | Code::MessageBatchTooLarge
+            | Code::InvalidRecord,
+        ) => Class::Record,
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+            | Code::UnsupportedSASLMechanism
+            | Code::SecurityDisabled
+            | Code::UnsupportedVersion
+            | Code::UnsupportedForMessageFormat
+            | Code::UnsupportedCompressionType
+            | Code::InvalidTimestamp
+            | Code::InvalidTopic
+            | Code::InvalidConfig
+            | Code::PolicyViolation,
+        ) => Class::Installation,
+        _ => Class::Passing,
+    }
+}
+
+/// Whether `error` says that the topic, or the partition, is not there.
+pub fn is_missing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)
+    )
+}
+
+impl Trouble {
+    /// What `error` means for a record of `bytes` bytes, where that is known, and the topic `topic`.
+    pub fn of(error: &KafkaError, topic: &str, bytes: Option<usize>) -> Self {
+        let class = class(error);
+        let code = error.rdkafka_error_code();
+        let reason = match code {
+            Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge) => {
+                let size = bytes.map_or_else(|| "this size".to_owned(), |bytes| format!("{bytes} bytes"));
+                format!("the topic '{topic}' refuses a record of {size}: raise its max.message.bytes")
+            }
+            Some(Code::InvalidTimestamp) => format!(
+                "the topic '{topic}' refuses the time of the record ({error}): set this machine's clock, or the topic's \
+                 message.timestamp.after.max.ms and message.timestamp.before.max.ms"
+            ),
+            Some(Code::TopicAuthorizationFailed) => format!(
+                "this program's user has not the right to use the topic '{topic}' ({error}): give it Read, Write and \
+                 Describe on it as docs/records.md says"
+            ),
+            Some(Code::GroupAuthorizationFailed) => {
+                format!("this program's user has not the right Read on its consumer group ({error})")
+            }
+            Some(Code::ClusterAuthorizationFailed) => format!(
+                "this program's user has not the right IdempotentWrite on the cluster, or Create ({error})"
+            ),
+            _ if is_missing(error) => {
+                format!("the topic '{topic}' is not there: its server makes it again ({error})")
+            }
+            _ => format!("topic '{topic}': {error}"),
+        };
+        Self { class, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_class_and_names_the_topic_and_the_remedy() {
+        for (code, class, words) in [
+            (Code::MessageSizeTooLarge, Class::Record, "max.message.bytes"),
+            (Code::MessageBatchTooLarge, Class::Record, "max.message.bytes"),
+            (Code::InvalidTimestamp, Class::Installation, "clock"),
+            (Code::TopicAuthorizationFailed, Class::Installation, "right"),
+            (Code::ClusterAuthorizationFailed, Class::Installation, "right"),
+            (Code::PolicyViolation, Class::Installation, "tasks"),
+            (Code::UnknownTopicOrPartition, Class::Passing, "is not there"),
+            (Code::MessageTimedOut, Class::Passing, "tasks"),
+            (Code::NotEnoughReplicas, Class::Passing, "tasks"),
+            (Code::NotLeaderForPartition, Class::Passing, "tasks"),
+            (Code::QueueFull, Class::Passing, "tasks"),
+            (Code::AllBrokersDown, Class::Passing, "tasks"),
+            (Code::Fatal, Class::Fatal, "tasks"),
+            (Code::OutOfOrderSequenceNumber, Class::Fatal, "tasks"),
+            (Code::UnknownProducerId, Class::Fatal, "tasks"),
+        ] {
+            let trouble = Trouble::of(&KafkaError::MessageProduction(code), "tasks", Some(7_000_000));
+            assert_eq!(trouble.class, class, "{code:?}");
+            assert!(trouble.reason.contains(words), "{code:?}: {}", trouble.reason);
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_is_named_with_its_size() {
+        let error = KafkaError::MessageProduction(Code::MessageSizeTooLarge);
+        let reason = Trouble::of(&error, "lab-tasks", Some(7_000_000)).reason;
+        assert!(
+            reason.contains("lab-tasks") && reason.contains("7000000"),
+            "{reason}"
+        );
+    }
+}
