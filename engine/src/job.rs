@@ -105,6 +105,11 @@ impl Job {
         }
     }
 
+    /// Whether it is known which of its tiles are done: not before what an earlier run left was read back.
+    pub fn is_known(&self) -> bool {
+        !self.check || !matches!(self.step, Step::Waiting | Step::Checking)
+    }
+
     /// Whether all rows of the input are decoded.
     pub fn is_decoded(&self) -> bool {
         self.decoded_rows >= self.plan.stored_size.height
@@ -120,7 +125,7 @@ impl Job {
         if self.step != Step::Rendering || self.not_before.is_some_and(|at| now < at) {
             return None;
         }
-        let tile = self.tiles.next()?;
+        let tile = self.tiles.next_queued()?;
         if !self.is_decoded() {
             let (region, _) = self.plan.regions(tile)?;
             if region.bottom() > u64::from(self.decoded_rows) {

@@ -162,7 +162,7 @@ impl Tiles {
     }
 
     /// The next tile to send; `None` when none waits.
-    pub fn next(&mut self) -> Option<u32> {
+    pub fn next_queued(&mut self) -> Option<u32> {
         if let Some(tile) = self.again.first() {
             return Some(*tile);
         }
@@ -218,21 +218,21 @@ mod tests {
     #[test]
     fn tiles_that_come_back_go_first_and_bands_complete_from_the_top() {
         let mut tiles = Tiles::new(2, 2);
-        assert_eq!(tiles.next(), Some(0));
+        assert_eq!(tiles.next_queued(), Some(0));
         for tile in 0..3 {
             assert_eq!(tiles.begin(tile), 1);
         }
         tiles.set(1, Phase::Queued);
-        assert_eq!(tiles.next(), Some(1));
+        assert_eq!(tiles.next_queued(), Some(1));
         assert_eq!(tiles.begin(1), 2);
-        assert_eq!(tiles.next(), Some(3));
+        assert_eq!(tiles.next_queued(), Some(3));
         tiles.set(2, Phase::Done);
         tiles.begin(3);
         tiles.set(3, Phase::Done);
         assert_eq!(tiles.complete_bands(), 0);
         tiles.set(0, Phase::Done);
         tiles.set(1, Phase::Settling);
-        assert_eq!(tiles.next(), None);
+        assert_eq!(tiles.next_queued(), None);
         tiles.set(1, Phase::Done);
         assert_eq!(tiles.complete_bands(), 2);
         assert!(tiles.is_rendered());
@@ -244,7 +244,7 @@ mod tests {
         tiles.restore(0, TileState::Done, 1, 0);
         tiles.restore(1, TileState::Queued, 2, 20);
         tiles.restore(9, TileState::Done, 1, 0);
-        assert_eq!(tiles.next(), Some(1));
+        assert_eq!(tiles.next_queued(), Some(1));
         assert_eq!(tiles.ledger(1).map(Ledger::spent), Some(20));
         assert_eq!(tiles.begin(1), 3);
         assert_eq!(tiles.progress().completed, 1);

@@ -8,7 +8,7 @@
 //!
 //! While the cluster is away nobody can be heard, and that is nobody's death.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azulejo_protocol::{Heartbeat, Timestamp, WorkerInfo, WorkerState, record};
 
@@ -236,6 +236,14 @@ impl Workers {
         holders
             .into_iter()
             .map(|(key, partitions)| Holder { key, partitions })
+            .collect()
+    }
+
+    /// The ids of all.
+    pub fn ids(&self) -> BTreeSet<String> {
+        self.known
+            .values()
+            .map(|known| known.beat.worker_id.clone())
             .collect()
     }
 

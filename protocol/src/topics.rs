@@ -40,6 +40,12 @@ impl Topics {
         }
     }
 
+    /// The topic of results of the server with this id, which it names in its tasks, so that servers share the workers and
+    /// not their results.
+    pub fn results_of(&self, server: &str) -> String {
+        format!("{}-{server}", self.results)
+    }
+
     /// Whether a task of this installation may ask for its answer in `topic`: `results`, or a name that begins with
     /// `results-`, after the prefix. A worker that wrote wherever a task says would let anyone who may write tasks write
     /// into every topic that the workers may.

@@ -70,7 +70,7 @@ async fn pixels_that_a_power_cut_lost_are_rendered_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_whose_upload_is_gone_fails_with_the_reason_and_strange_folders_go() {
+async fn a_job_whose_upload_is_gone_fails_with_the_reason_and_strange_folders_are_kept() {
     let rig = Rig::new();
     let engine = rig.engine();
     let (id, _) = begin(&rig, &engine).await;
@@ -87,7 +87,14 @@ async fn a_job_whose_upload_is_gone_fails_with_the_reason_and_strange_folders_go
     assert_eq!(job.status, JobStatus::Failed);
     assert!(job.error.unwrap().contains("submit the image again"));
     assert!(engine.retry(id).await.is_err_and(|error| error.status == 410));
+    // The database may be the one that is wrong, so nothing is deleted.
     assert!(!stray.exists());
+    let orphan = rig
+        .folder
+        .path()
+        .join("data/orphans")
+        .join(stray.file_name().unwrap());
+    assert!(orphan.join("original").is_file());
     engine.shutdown().await;
 }
 
@@ -103,6 +110,7 @@ async fn a_second_engine_on_the_same_folder_is_refused() {
         limits: engine.health().limits,
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
+        max_record_bytes: 10 << 20,
     };
     let error = Engine::start(config).unwrap_err().to_string();
     assert!(error.contains("another server uses"), "{error}");
@@ -143,7 +151,7 @@ async fn a_partition_that_the_results_get_meanwhile_is_read() {
     let rig = Rig::new();
     let engine = rig.engine();
     let (id, image) = begin(&rig, &engine).await;
-    let topic = azulejo_protocol::Topics::default().results;
+    let topic = engine.results_topic().to_owned();
     let admin: AdminClient<DefaultClientContext> = rig.kafka().client("test").create().unwrap();
     let grown = admin
         .create_partitions(&[NewPartitions::new(&topic, 6)], &AdminOptions::new())

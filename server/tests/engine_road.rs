@@ -175,7 +175,7 @@ async fn records_that_are_no_results_go_to_the_dead_letters_and_nothing_stops() 
             .collect();
         rig::headers(&pairs)
     };
-    let results = Topics::default().results;
+    let results = engine.results_topic().to_owned();
     let pixels = vec![7u8; 64 * 64];
     let stranger = uuid::Uuid::now_v7().to_string();
     let of_stranger: Vec<_> = good
@@ -262,13 +262,29 @@ async fn a_recipe_that_does_not_suit_is_refused_and_the_upload_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_region_that_no_record_holds_is_refused_with_the_tile_size_that_fits() {
+async fn a_recipe_that_needs_much_of_the_image_gets_smaller_tiles_and_the_same_bytes() {
     let rig = Rig::new();
-    let engine = rig.engine_with(|config| config.limits.tile_size = 2048);
-    let (upload, _) = rig.upload(Size::new(2500, 2500), PixelFormat::RGB8);
-    let error = engine.submit(upload, "blur:sigma=20").await.unwrap_err();
+    // A record holds a picture of 110 by 110 pixels in RGBA with 16 bit.
+    let engine = rig.engine_with(|config| config.max_record_bytes = 100_000);
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    for (size, format, recipe) in [
+        (
+            Size::new(900, 700),
+            PixelFormat::RGB8,
+            "resize:width=40,height=40",
+        ),
+        (Size::new(400, 300), PixelFormat::RGBA8, "blur:sigma=18"),
+    ] {
+        let (upload, image) = rig.upload(size, format);
+        let job = engine.submit(upload, recipe).await.unwrap();
+        assert!(job.tile_size < 64, "{}", job.tile_size);
+        assert_result(&engine, job.job_id, &image, recipe).await;
+    }
+    // Not even a single pixel.
+    let (upload, _) = rig.upload(Size::new(900, 900), PixelFormat::RGBA8);
+    let error = engine.submit(upload, "blur:sigma=40").await.unwrap_err();
     assert_eq!((error.status, &*error.code), (422, "tile_too_large"));
-    assert!(error.detail.contains("at most 1536"), "{}", error.detail);
+    assert!(error.detail.contains("a single pixel needs"), "{}", error.detail);
     engine.shutdown().await;
 }
 
@@ -309,6 +325,9 @@ async fn a_tile_that_workers_die_of_is_given_up_and_can_be_retried() {
         rig::say(&producer, worker, WorkerState::Busy);
         producer.flush(Duration::from_secs(10)).unwrap();
         wait_for(&engine, id, |job| job.in_flight > 0).await;
+        // What Kafka gave to it after the death of the one before, a worker renders alone, and says so.
+        rig::say_alone(&producer, worker, WorkerState::Busy, Some(format!("{id}/0/1")));
+        producer.flush(Duration::from_secs(10)).unwrap();
         wait_for(&engine, id, |_| {
             let workers = engine.workers();
             workers

@@ -323,12 +323,13 @@ async fn records_that_are_done_with_are_deleted() {
     let job = server.finished(accepted["job_id"].as_str().unwrap()).await;
     assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error);
     let kafka = KafkaSettings::new(server.kafka.clone());
+    let results = server.results.clone();
     let left = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = kafka.client("test").create().unwrap();
-        let topics = Topics::default();
+        let tasks = Topics::default().tasks;
         let begin = std::time::Instant::now();
         loop {
-            let left: i64 = [(&topics.tasks, 12), (&topics.results, 4)]
+            let left: i64 = [(&tasks, 12), (&results, 4)]
                 .iter()
                 .flat_map(|(topic, partitions)| (0..*partitions).map(move |partition| (topic, partition)))
                 .map(|(topic, partition)| {

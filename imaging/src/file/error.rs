@@ -23,6 +23,8 @@ pub enum FileErrorKind {
     Unsupported,
     /// No room to write.
     DiskFull,
+    /// Descriptors or memory are short for the moment: the same may succeed later.
+    Shortage,
     /// The file cannot be opened, read or written.
     Io,
 }
@@ -31,6 +33,24 @@ impl FileError {
     /// What to do about it.
     pub fn kind(&self) -> FileErrorKind {
         self.kind
+    }
+
+    /// Whether an error of the system is a shortage of the whole machine that can pass by itself: too many open files, no
+    /// memory, an interrupted or postponed call.
+    pub fn is_shortage(error: &io::Error) -> bool {
+        // EMFILE and ENFILE have no kind of their own. The numbers are those of Linux, macOS and the BSDs.
+        matches!(error.raw_os_error(), Some(23 | 24))
+            || matches!(
+                error.kind(),
+                io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+            )
+    }
+
+    fn shortage(error: &io::Error) -> Self {
+        Self {
+            kind: FileErrorKind::Shortage,
+            message: format!("the system is short of something for the moment: {error}"),
+        }
     }
 
     pub(crate) fn not_an_image() -> Self {
@@ -68,6 +88,9 @@ impl FileError {
 
     /// An error while reading: an end that comes too early is the file's fault, not the disk's.
     pub(crate) fn reading(error: &io::Error) -> Self {
+        if Self::is_shortage(error) {
+            return Self::shortage(error);
+        }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::damaged("it ends in the middle; send the whole file"),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Self::damaged(error),
@@ -82,6 +105,9 @@ impl FileError {
 impl From<io::Error> for FileError {
     /// An error while opening or writing.
     fn from(error: io::Error) -> Self {
+        if Self::is_shortage(&error) {
+            return Self::shortage(&error);
+        }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self {
                 kind: FileErrorKind::DiskFull,

@@ -61,22 +61,49 @@ impl TileBytes {
     }
 }
 
-/// Tile sizes that are tried, largest first.
-const TILES: [u32; 16] = [
-    4096, 3072, 2048, 1536, 1024, 768, 512, 384, 320, 256, 192, 128, 96, 64, 32, 16,
-];
-
-/// The largest of the usual tile sizes that [fits](TileBytes::fit) records of `max_record` bytes; `None` when not even
-/// tiles of 16 pixels do or the recipe has no result.
-pub fn largest_fitting_tile(
+/// The side of the tiles that a job gets: `wanted`, or the largest smaller one that [fits](TileBytes::fit) records of
+/// `max_record` bytes, down to a single pixel; `None` when not even that fits.
+///
+/// Tiles are square. A smaller tile repeats more of its neighbours' input where a recipe has a halo, so the largest that
+/// fits is also the one that repeats least; bands would repeat less of a wide halo, but cost more than they save in the
+/// assembly and in the number of ways to cut.
+///
+/// # Errors
+/// When the recipe has no result for an image of that size.
+pub fn fitting_tile(
     recipe: &Recipe,
     image: Size,
     format: PixelFormat,
+    wanted: u32,
     max_record: u64,
-) -> Option<u32> {
-    TILES.into_iter().find(|&tile| {
-        TileBytes::largest(recipe, image, format, tile).is_ok_and(|bytes| bytes.fit(max_record))
-    })
+) -> Result<Option<u32>, RecipeError> {
+    let fits = |tile: u32| -> Result<bool, RecipeError> {
+        Ok(TileBytes::largest(recipe, image, format, tile)?.fit(max_record))
+    };
+    let size = recipe.output_size(image)?;
+    let wanted = wanted.max(1);
+    if fits(wanted)? {
+        return Ok(Some(wanted));
+    }
+    // A tile larger than the result is the result.
+    let (mut low, mut high) = (0, wanted.min(size.width.max(size.height)).max(1));
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if fits(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    // What a tile needs grows with its side but for the places where the grid happens to lie, so what was found is
+    // looked at again, and a side that divides well is preferred.
+    let even = low - low % 16;
+    for tile in [even, low, low / 2, low / 4, 1] {
+        if tile > 0 && fits(tile)? {
+            return Ok(Some(tile));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -101,11 +128,18 @@ mod tests {
     fn a_fitting_tile_is_found_or_there_is_none() {
         let image = Size::new(10_000, 10_000);
         let blur = Recipe::parse("blur:sigma=100").unwrap();
-        let tile = largest_fitting_tile(&blur, image, PixelFormat::RGBA16, 10 << 20).unwrap();
+        let fitting = |most| fitting_tile(&blur, image, PixelFormat::RGBA16, 512, most).unwrap();
+        let tile = fitting(10 << 20).unwrap();
         assert!(record(&blur, image, PixelFormat::RGBA16, tile) <= 10 << 20);
+        // A tile of one pixel has the halo around it.
+        let least = record(&blur, image, PixelFormat::RGBA16, 1);
+        assert_eq!(fitting(least), Some(1));
+        assert_eq!(fitting(least - 1), None);
+        let gray = Recipe::parse("grayscale").unwrap();
         assert_eq!(
-            largest_fitting_tile(&blur, image, PixelFormat::RGBA16, 1000),
-            None
+            fitting_tile(&gray, image, PixelFormat::RGBA16, 512, 10 << 20),
+            Ok(Some(512)),
+            "what fits is left as it was wanted"
         );
     }
 
@@ -129,7 +163,9 @@ mod tests {
         assert!(bytes.step > 44_900 * 44_900 * 3, "{bytes:?}");
         assert!(bytes.record < 1 << 20, "{bytes:?}");
         assert!(!bytes.fit(10 << 20));
-        let tile = largest_fitting_tile(&recipe, image, PixelFormat::GRAY8, 10 << 20).unwrap();
-        assert!(tile < 128, "{tile}");
+        let tile = fitting_tile(&recipe, image, PixelFormat::GRAY8, 512, 10 << 20)
+            .unwrap()
+            .unwrap();
+        assert!((16..188).contains(&tile), "{tile}");
     }
 }

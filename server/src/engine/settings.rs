@@ -25,8 +25,10 @@ pub struct EngineConfig {
     pub limits: IntakeLimits,
     /// An outstanding tile is sent again after this time at the earliest.
     pub tile_timeout: Duration,
-    /// Error results after which a tile is dead and its job fails.
+    /// Attempts of a tile before it is given up and its job fails.
     pub max_attempts: u32,
+    /// Largest value of a record: tiles are cut so that they fit.
+    pub max_record_bytes: u64,
 }
 
 /// A file that is on disk, whole, with its header checked.

@@ -1,7 +1,6 @@
 //! Jobs and rows for the engine's unit tests.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use azulejo_imaging::file::{FileKind, ImageInfo, Metadata, Orientation};
 use azulejo_imaging::{PixelFormat, Size};
@@ -9,9 +8,7 @@ use azulejo_protocol::Timestamp;
 use azulejo_protocol::health::IntakeLimits;
 use uuid::Uuid;
 
-use super::job::JobSpec;
-use super::live::LiveJob;
-use super::run::Run;
+use super::files::job::JobSpec;
 use super::settings::Upload;
 
 /// Limits for small images and tiles of `tile_size`.
@@ -47,15 +44,13 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
 /// The plan of a gray image of `columns` by `rows` tiles of 16 pixels, in `jobs`.
 pub fn plan(jobs: &Path, columns: u32, rows: u32) -> JobSpec {
     let upload = upload(Size::new(columns * 16, rows * 16), PixelFormat::GRAY8);
-    JobSpec::plan(&upload, "sharpen", &limits(16), jobs, Timestamp::UNIX_EPOCH).expect("a plan")
-}
-
-/// A decoded job with that many tiles in a row, none of them sent.
-pub fn job(tiles: u32) -> LiveJob {
-    let mut job = LiveJob::new(
-        Arc::new(Run::new(plan(Path::new("/nowhere"), tiles, 1), None)),
-        &[],
-    );
-    job.decoded_rows = 16;
-    job
+    JobSpec::plan(
+        &upload,
+        "sharpen",
+        &limits(16),
+        10 << 20,
+        jobs,
+        Timestamp::UNIX_EPOCH,
+    )
+    .expect("a plan")
 }

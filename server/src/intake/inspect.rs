@@ -46,7 +46,7 @@ fn from_file(error: &FileError) -> ApiError {
         FileErrorKind::Damaged => (422, "image_damaged"),
         FileErrorKind::TooLarge => (413, "image_too_large"),
         FileErrorKind::DiskFull => (507, "disk_full"),
-        FileErrorKind::Io => (503, "storage_unavailable"),
+        FileErrorKind::Shortage | FileErrorKind::Io => (503, "storage_unavailable"),
     };
     ApiError::new(status, code, error.to_string())
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
 use super::{Intake, PartFile, Received, filename, inspect};
-use crate::engine::disk;
+use crate::engine::files::disk;
 
 /// Bytes gathered before they go to the file: one hop to the blocking pool for each.
 const BUFFER_BYTES: usize = 512 * 1024;

@@ -27,6 +27,7 @@ pub struct Running {
     pub address: std::net::SocketAddr,
     pub client: Client,
     pub kafka: String,
+    pub results: String,
     pub folder: TempDir,
     shutdown: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -62,6 +63,7 @@ pub async fn start(flags: &[&str]) -> Running {
     let shutdown = CancellationToken::new();
     let server = Server::start(config, shutdown.clone()).await.unwrap();
     let address = server.address();
+    let results = server.engine().results_topic().to_owned();
     let serving = tokio::spawn(server.run());
     let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -72,6 +74,7 @@ pub async fn start(flags: &[&str]) -> Running {
         address,
         client,
         kafka,
+        results,
         folder,
         shutdown,
         serving,

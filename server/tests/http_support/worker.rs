@@ -81,7 +81,7 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
             traceparent: None,
         };
         let key = task.job.to_string();
-        let record = BaseRecord::to(&topics.results)
+        let record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
             .key(&key)
             .payload(tile.bytes())
             .headers(to_owned_headers(&result.to_pairs()));

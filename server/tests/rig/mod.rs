@@ -166,6 +166,7 @@ fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
         },
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
+        max_record_bytes: 10 << 20,
     }
 }
 
@@ -306,7 +307,7 @@ fn answer(
     for _ in 0..if act == Act::RenderTwice { 2 } else { 1 } {
         send(
             producer,
-            &topics.results,
+            task.results.as_deref().unwrap_or(&topics.results),
             &task.job.to_string(),
             &pixels,
             to_owned_headers(&header.to_pairs()),
@@ -330,6 +331,11 @@ pub fn headers(pairs: &[(&str, &str)]) -> OwnedHeaders {
 
 /// One heartbeat of a worker that holds every partition.
 pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
+    say_alone(producer, worker, status, None);
+}
+
+/// As `say`, of a worker that renders the inherited task `alone`, named `job/tile/attempt`, with nothing else in hand.
+pub fn say_alone(producer: &BaseProducer, worker: &str, status: WorkerState, alone: Option<String>) {
     let beat = Heartbeat {
         worker_id: worker.into(),
         status,
@@ -349,7 +355,7 @@ pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
         version: "0".into(),
         instance: String::new(),
         versions: azulejo_protocol::record::READABLE.to_vec(),
-        alone: None,
+        alone,
         trouble: None,
     };
     let value = serde_json::to_vec(&beat).unwrap();

@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use azulejo_engine::Ending;
 use azulejo_imaging::{PixelFormat, Size};
 use azulejo_protocol::{JobId, JobQuery, JobStatus, StageName, Timestamp};
 use rusqlite::types::Type;
@@ -238,29 +239,22 @@ pub fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<JobRow>> {
         .collect()
 }
 
+/// Ids of the jobs that ended without a result most recently, at most `most`.
+pub fn over(connection: &Connection, most: u32) -> rusqlite::Result<Vec<JobId>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM jobs WHERE status IN ('failed', 'cancelled') ORDER BY ended_at DESC LIMIT ?1",
+        )?
+        .query_map([most], |row| parsed(row, "id"))?
+        .collect()
+}
+
 /// Ids of all jobs with whether they have ended.
 pub fn ids(connection: &Connection) -> rusqlite::Result<Vec<(JobId, JobStatus)>> {
     connection
         .prepare_cached("SELECT id, status FROM jobs")?
         .query_map([], |row| Ok((parsed(row, "id")?, parsed(row, "status")?)))?
         .collect()
-}
-
-/// How a job ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The result lies there.
-    Completed {
-        /// Its length.
-        output_bytes: u64,
-    },
-    /// It cannot go on.
-    Failed {
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// By request.
-    Cancelled,
 }
 
 /// Ends a job that is under way; false when it was not.

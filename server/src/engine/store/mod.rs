@@ -6,8 +6,11 @@
 //! long list never holds up a result. Neither blocks the async runtime.
 //!
 //! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
+//! - [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
 
+pub mod installation;
 pub mod jobs;
+pub mod ops;
 pub mod schema;
 pub mod tiles;
 
@@ -18,6 +21,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+pub use azulejo_engine::StoreClass;
 use rusqlite::{Connection, OpenFlags, Savepoint};
 use tokio::sync::oneshot;
 
@@ -31,16 +35,70 @@ pub enum StoreError {
     #[error("the database refused: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The transaction could not be committed; nothing of it is stored.
-    #[error("the database could not commit: {0}")]
-    Commit(String),
+    #[error("the database could not commit: {reason}")]
+    Commit {
+        /// SQLite's code, if it has one.
+        code: Option<rusqlite::ErrorCode>,
+        /// Its word.
+        reason: String,
+    },
     /// The engine is shutting down.
     #[error("the database is closed")]
     Closed,
 }
 
+impl StoreError {
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => Some(failure.code),
+            Self::Commit { code, .. } => *code,
+            Self::Sqlite(_) | Self::Closed => None,
+        }
+    }
+
+    /// Whether the same can succeed later: the disk is full, the file is busy or cannot be read for the moment.
+    pub fn class(&self) -> StoreClass {
+        use rusqlite::ErrorCode as Code;
+        match self.code() {
+            Some(
+                Code::DatabaseBusy
+                | Code::DatabaseLocked
+                | Code::OutOfMemory
+                | Code::OperationInterrupted
+                | Code::SystemIoFailure
+                | Code::DiskFull
+                | Code::CannotOpen
+                | Code::FileLockingProtocolFailed,
+            ) => StoreClass::Passing,
+            _ => StoreClass::Never,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        self.code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}
+
+/// Why a transaction failed as a whole.
+#[derive(Debug, Clone)]
+struct CommitError {
+    code: Option<rusqlite::ErrorCode>,
+    reason: String,
+}
+
+impl From<&rusqlite::Error> for CommitError {
+    fn from(error: &rusqlite::Error) -> Self {
+        Self {
+            code: error.sqlite_error_code(),
+            reason: error.to_string(),
+        }
+    }
+}
+
 type Work = Box<dyn FnOnce(&mut Savepoint<'_>) -> Reply + Send>;
 /// Tells the caller how it went, once the outcome of the commit is known.
-type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Reply = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 
 struct Request {
     work: Work,
@@ -133,6 +191,18 @@ impl Store {
         ask_blocking(&self.inner.writer, work)
     }
 
+    /// Runs `work` in a transaction and calls `then` after the commit, on the database's own thread. Does not wait. Transactions
+    /// that are asked for one after the other are committed in this order. A closed database answers at once.
+    pub fn write_then<T, F, R>(&self, work: F, then: R)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        R: FnOnce(Result<T, StoreError>) + Send + 'static,
+    {
+        // A closed database drops the question: whoever closed it wants no answer.
+        drop(send(&self.inner.writer, false, work, then));
+    }
+
     /// Runs `work`, which only reads. It sees every write that was answered before.
     ///
     /// # Errors
@@ -174,7 +244,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn lost<T>() -> Result<T, StoreError> {
-    Err(StoreError::Commit("the transaction did not begin".into()))
+    Err(StoreError::Commit {
+        code: None,
+        reason: "the transaction did not begin".into(),
+    })
 }
 
 fn send<T, F, R>(
@@ -198,7 +271,10 @@ where
         Box::new(move |committed| {
             reply(match (committed, result) {
                 (_, Err(error)) => Err(StoreError::Sqlite(error)),
-                (Err(error), Ok(_)) => Err(StoreError::Commit(error)),
+                (Err(error), Ok(_)) => Err(StoreError::Commit {
+                    code: error.code,
+                    reason: error.reason,
+                }),
                 (Ok(()), Ok(value)) => Ok(value),
             });
         })
@@ -249,7 +325,7 @@ fn serve(mut connection: Connection, requests: &Receiver<Request>) {
             tracing::error!(%error, "the database could not commit");
         }
         for reply in replies {
-            reply(committed.as_ref().copied().map_err(ToString::to_string));
+            reply(committed.as_ref().copied().map_err(CommitError::from));
         }
     }
 }

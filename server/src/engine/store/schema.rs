@@ -3,8 +3,9 @@
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-const MIGRATIONS: &[M<'_>] = &[M::up(
-    "CREATE TABLE jobs (
+const MIGRATIONS: &[M<'_>] = &[
+    M::up(
+        "CREATE TABLE jobs (
         id TEXT PRIMARY KEY NOT NULL,
         filename TEXT NOT NULL,
         -- What the client asked for, in canonical text.
@@ -68,7 +69,18 @@ const MIGRATIONS: &[M<'_>] = &[M::up(
         offset INTEGER NOT NULL,
         PRIMARY KEY (topic, partition)
     ) STRICT, WITHOUT ROWID;",
-)];
+    ),
+    M::up(
+        "-- Points of the tile's budget that are used up: see the crate `engine`, ledger.
+    ALTER TABLE tiles ADD COLUMN spent INTEGER NOT NULL DEFAULT 0;
+    UPDATE tiles SET spent = failures * 16 WHERE state = 'queued';
+
+    CREATE TABLE installation (
+        key TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    ),
+];
 
 /// Brings the tables of `connection` to the newest version.
 ///

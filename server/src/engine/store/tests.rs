@@ -1,9 +1,10 @@
 use azulejo_protocol::{JobQuery, JobStatus, TileState, Timestamp};
 
-use super::jobs::{self, Ending};
+use super::jobs;
 use super::tiles::{self, TileRow};
 use super::*;
 use crate::engine::testing;
+use azulejo_engine::Ending;
 
 fn done(tile: u32) -> TileRow {
     TileRow {
@@ -11,6 +12,7 @@ fn done(tile: u32) -> TileRow {
         state: TileState::Done,
         attempt: 1,
         failures: 0,
+        spent: 0,
         worker: Some("w".into()),
         micros: Some(4000),
         transit_micros: Some(9000),

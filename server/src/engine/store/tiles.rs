@@ -14,8 +14,10 @@ pub struct TileRow {
     pub state: TileState,
     /// How often it was sent.
     pub attempt: u32,
-    /// Error results so far.
+    /// Tries that ended with an error, a refusal or a death.
     pub failures: u32,
+    /// Points of its budget that are used up.
+    pub spent: u32,
     /// Who finished it, or failed it last.
     pub worker: Option<String>,
     /// Rendering time, microseconds.
@@ -48,6 +50,7 @@ impl TileRow {
             },
             attempt: row.get("attempt")?,
             failures: row.get("failures")?,
+            spent: row.get("spent")?,
             worker: row.get("worker")?,
             micros: row.get("micros")?,
             transit_micros: row.get("transit_micros")?,
@@ -66,10 +69,11 @@ pub fn put(connection: &Connection, job: JobId, row: &TileRow) -> rusqlite::Resu
     };
     connection
         .prepare_cached(
-            "INSERT INTO tiles (job, tile, state, attempt, failures, worker, micros, transit_micros, error, checksum)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1)
+            "INSERT INTO tiles (job, tile, state, attempt, failures, spent, worker, micros, transit_micros, error,
+                checksum)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1)
              ON CONFLICT (job, tile) DO UPDATE SET state = excluded.state, attempt = excluded.attempt,
-                failures = excluded.failures, worker = excluded.worker, micros = excluded.micros,
+                failures = excluded.failures, spent = excluded.spent, worker = excluded.worker, micros = excluded.micros,
                 transit_micros = excluded.transit_micros, error = excluded.error, checksum = excluded.checksum
              WHERE tiles.state <> 'done'",
         )?
@@ -79,6 +83,7 @@ pub fn put(connection: &Connection, job: JobId, row: &TileRow) -> rusqlite::Resu
             state,
             row.attempt,
             row.failures,
+            row.spent,
             row.worker,
             row.micros,
             row.transit_micros,

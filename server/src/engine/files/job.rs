@@ -3,17 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use azulejo_imaging::{
-    MAX_STEP_BYTES, PixelFormat, Recipe, Region, Size, TileBytes, TileGrid, largest_fitting_tile,
-};
+use azulejo_imaging::{MAX_STEP_BYTES, PixelFormat, Recipe, Region, Size, TileBytes, TileGrid, fitting_tile};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
-use azulejo_protocol::topics::MAX_RECORD_BYTES;
-use azulejo_protocol::{ApiError, JobId, JobStatus, Timestamp};
+use azulejo_protocol::{ApiError, JobId, JobStatus, TileStates, Timestamp};
 
 use super::kind;
-use super::settings::Upload;
-use super::store::jobs::{JobRow, StageTimes};
+use crate::engine::settings::Upload;
+use crate::engine::store::jobs::{JobRow, StageTimes};
 
 /// What is fixed about a job from its first moment.
 #[derive(Debug, Clone)]
@@ -32,11 +29,13 @@ impl JobSpec {
     /// Checks `recipe` against an upload and plans the job.
     ///
     /// # Errors
-    /// 422 when the recipe does not parse or does not suit the image.
+    /// 422 when the recipe does not parse or does not suit the image, or when not even a tile of one pixel fits a record of
+    /// `max_record` bytes.
     pub fn plan(
         upload: &Upload,
         recipe: &str,
         limits: &IntakeLimits,
+        max_record: u64,
         jobs: &Path,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
@@ -65,8 +64,19 @@ impl JobSpec {
         Recipe::parse(&tile_recipe).map_err(|error| unsuitable(&error))?;
         let output_format = full.output_format(info.format);
         check_output(output_size, limits)?;
-        check_tiles(&full, info.stored_size, info.format, limits.tile_size)?;
-        let grid = TileGrid::new(output_size, limits.tile_size);
+        let tile_size = choose_tile(&full, info.stored_size, info.format, limits.tile_size, max_record)?;
+        let grid = TileGrid::new(output_size, tile_size);
+        if grid.len() as usize > TileStates::MAX_TILES {
+            return Err(ApiError::unprocessable(
+                "too_many_tiles",
+                format!(
+                    "with this recipe a tile can have {tile_size} pixels a side, and that makes {} tiles; a job has at most {}: ask \
+                     for a smaller radius or size",
+                    grid.len(),
+                    TileStates::MAX_TILES
+                ),
+            ));
+        }
         let id = JobId(uuid::Uuid::now_v7());
         let result_kind = kind::result_kind(upload.result_kind, info.kind, output_size, output_format)?;
         let row = JobRow {
@@ -85,7 +95,7 @@ impl JobSpec {
             output_size,
             input_format: info.format,
             output_format,
-            tile_size: limits.tile_size,
+            tile_size,
             total_tiles: grid.len(),
             input_bytes: upload.bytes,
             output_bytes: None,
@@ -215,34 +225,34 @@ fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A tile travels as one record each way, and a worker holds each of its steps: all have to fit.
-fn check_tiles(recipe: &Recipe, image: Size, input: PixelFormat, tile: u32) -> Result<(), ApiError> {
-    let most = MAX_RECORD_BYTES as u64;
-    let bytes = TileBytes::largest(recipe, image, input, tile)
-        .map_err(|error| ApiError::unprocessable("unsuitable_recipe", error.to_string()))?;
-    if bytes.fit(most) {
-        return Ok(());
+/// The side of the job's tiles. A tile travels as one record each way, and a worker holds each of its steps: all have to fit, so
+/// a recipe that needs much of the image for a tile gets smaller ones.
+fn choose_tile(
+    recipe: &Recipe,
+    image: Size,
+    input: PixelFormat,
+    wanted: u32,
+    max_record: u64,
+) -> Result<u32, ApiError> {
+    let unsuitable = |error| ApiError::unprocessable("unsuitable_recipe", format!("{error}"));
+    if let Some(tile) = fitting_tile(recipe, image, input, wanted, max_record).map_err(unsuitable)? {
+        return Ok(tile);
     }
-    let problem = if bytes.record > most {
+    let bytes = TileBytes::largest(recipe, image, input, 1).map_err(unsuitable)?;
+    let problem = if bytes.record > max_record {
         format!(
-            "a tile of {tile} pixels needs {} bytes of the image with this recipe, and a record takes at most {most}",
+            "a single pixel needs {} bytes of the image with this recipe, and a record takes at most {max_record}",
             bytes.record
         )
     } else {
         format!(
-            "a tile of {tile} pixels needs {} bytes in the middle of this recipe, and a worker gives it at most {MAX_STEP_BYTES}",
+            "a single pixel needs {} bytes in the middle of this recipe, and a worker gives it at most {MAX_STEP_BYTES}",
             bytes.step
         )
     };
-    let remedy = match largest_fitting_tile(recipe, image, input, most) {
-        Some(side) => format!(
-            "start the server with a tile size of at most {side} (TILE_SIZE), or ask for a smaller radius or size"
-        ),
-        None => "no tile size is small enough: ask for a smaller radius or size".to_owned(),
-    };
     Err(ApiError::unprocessable(
         "tile_too_large",
-        format!("{problem}; {remedy}"),
+        format!("{problem}; ask for a smaller radius or size"),
     ))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast};
 
-use super::settings::Change;
+use crate::engine::settings::Change;
 
 /// Time between two tellings of the same subject.
 pub const BEAT: Duration = Duration::from_millis(250);

@@ -3,23 +3,25 @@
 //! Commands about the same job take turns, so that a retry that still checks files cannot be overtaken by a cancellation.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use azulejo_protocol::{ApiError, ControlMessage, Job, JobId, JobStatus, TileState, Timestamp};
+use azulejo_engine::{Accepted, Event, Job as UnderWay};
+use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use tokio::sync::MutexGuard;
 
-use super::Engine;
-use super::disk;
-use super::job::JobSpec;
-use super::live::{LiveJob, RESUME_PAUSE};
-use super::recovery::{self, Verified};
-use super::run::Run;
-use super::settings::{Change, Upload};
-use super::store::StoreError;
-use super::store::jobs::{self, Ending, JobRow};
-use super::store::tiles::{self, TileRow};
 use super::views;
+use crate::engine::Engine;
+use crate::engine::files::disk;
+use crate::engine::files::job::{JobFolder, JobSpec};
+use crate::engine::files::sweep;
+use crate::engine::settings::{Change, Upload};
+use crate::engine::store::StoreError;
+use crate::engine::store::jobs::{self, JobRow};
+use crate::engine::store::tiles;
+
+/// How often it is looked whether an earlier run has left.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Engine {
     /// Makes a job of an upload: when this returns, the job is in the database, the file in its folder, and the work begins.
@@ -33,21 +35,29 @@ impl Engine {
     }
 
     async fn submit_now(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
-        let shared = &self.shared;
         let now = Timestamp::now_utc();
-        let spec = JobSpec::plan(&upload, recipe, &shared.config.limits, &shared.jobs_dir, now)?;
-        let promised = shared.core().jobs().map(LiveJob::bytes_to_come).sum();
+        let config = &self.config;
+        let spec = JobSpec::plan(
+            &upload,
+            recipe,
+            &config.limits,
+            config.max_record_bytes,
+            &self.jobs_dir,
+            now,
+        )?;
+        let promised = self.promised();
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
         let (id, row) = (spec.id(), spec.row.clone());
         let folder = spec.folder.clone();
         let from = upload.path.clone();
-        let data_dir = shared.config.data_dir.clone();
+        let data_dir = config.data_dir.clone();
         blocking(move || {
             disk::check_room(&data_dir, "the job", needed, promised)?;
             adopt(&from, folder.path(), &folder.original())
         })
         .await??;
-        if let Err(error) = shared.store.write_durably(move |db| jobs::insert(db, &row)).await {
+        let store = &self.driver.drivers().store;
+        if let Err(error) = store.write_durably(move |db| jobs::insert(db, &row)).await {
             let (folder, back) = (spec.folder.clone(), upload.path);
             // The upload is given back: the client may try again with another recipe.
             drop(
@@ -61,12 +71,29 @@ impl Engine {
         }
         tracing::info!(job = %id, file = spec.row.filename, size = %spec.row.input_size, recipe = spec.row.recipe,
             tiles = spec.row.total_tiles, "a job is accepted");
-        shared
-            .core()
-            .add(LiveJob::new(Arc::new(Run::new(spec, None)), &[]));
-        shared.activate();
-        shared.changed(id);
+        self.take_up(spec, false);
         self.job(id).await
+    }
+
+    /// Tells the core of a job that is stored.
+    fn take_up(&self, spec: JobSpec, again: bool) {
+        let run = self.driver.drivers().files.open(spec);
+        self.driver.tell(Event::Accepted(Box::new(Accepted {
+            plan: run.plan(),
+            run: run.id,
+            decoded: false,
+            check: again,
+            resume: again,
+        })));
+    }
+
+    /// Bytes of disk that jobs under way will still take up.
+    fn promised(&self) -> u64 {
+        self.driver
+            .core()
+            .jobs()
+            .map(|(_, job)| UnderWay::bytes_to_come(job))
+            .sum()
     }
 
     /// Ends a job that is under way.
@@ -80,15 +107,12 @@ impl Engine {
 
     async fn cancel_now(&self, id: JobId) -> Result<Job, ApiError> {
         let _turn = self.turn(id).await;
-        let run = self.shared.core().job(id).map(|job| job.run.clone());
-        let Some(run) = run else {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let reply = self.driver.reply(ticket);
+        self.driver.tell(Event::Cancel { job: id, ticket });
+        if !reply.await.unwrap_or(false) {
             let row = self.row(id).await?;
             return Err(already(row.status, "it cannot be cancelled"));
-        };
-        let shared = self.shared.clone();
-        if !blocking(move || shared.end(&run, Ending::Cancelled)).await? {
-            let status = self.row(id).await?.status;
-            return Err(already(status, "it cannot be cancelled"));
         }
         tracing::info!(job = %id, "a job is cancelled");
         self.job(id).await
@@ -117,29 +141,30 @@ impl Engine {
                 decoded: false,
                 ..row
             },
-            &self.shared.jobs_dir,
+            &self.jobs_dir,
         )
         .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let promised = self.shared.core().jobs().map(LiveJob::bytes_to_come).sum();
+        let promised = self.promised();
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
-        let (shared, checked) = (self.shared.clone(), spec.clone());
-        let Verified { canvas, rows, lost } = blocking(move || {
-            if !checked.folder.original().is_file() {
+        let (data_dir, original) = (self.config.data_dir.clone(), spec.folder.original());
+        blocking(move || {
+            if !original.is_file() {
                 let detail = "the uploaded file is gone from the server's disk: submit the image again";
                 return Err(ApiError::new(410, "upload_gone", detail));
             }
-            disk::check_room(&shared.config.data_dir, "the job", needed, promised)?;
-            shared.wait_until_left(id);
-            // Before the job is under way again: a database that fails here leaves it as it was.
-            recovery::verified(&shared.store, &checked).map_err(|error| unavailable(&error))
+            disk::check_room(&data_dir, "the job", needed, promised)
         })
         .await??;
+        // Its end is stored, and the core may not have been told yet.
+        while self.driver.core().job(id).is_some() {
+            tokio::time::sleep(LOOK).await;
+        }
         let revived = self
-            .shared
+            .driver
+            .drivers()
             .store
             .write_durably(move |db| {
                 tiles::forget_failures(db, id)?;
-                tiles::forget(db, id, &lost)?;
                 Ok(jobs::revive(db, id)?
                     .then(|| jobs::get(db, id))
                     .transpose()?
@@ -151,23 +176,9 @@ impl Engine {
             let status = self.row(id).await?.status;
             return Err(already(status, "only a failed or cancelled one can be retried"));
         };
-        let shared = self.shared.clone();
-        blocking(move || {
-            let spec = JobSpec { row, ..spec };
-            // Should the process die here, the next start says it.
-            shared.outbox.control(&ControlMessage::Resume { job: id });
-            let done: Vec<TileRow> = rows
-                .into_iter()
-                .filter(|row| row.state == TileState::Done)
-                .collect();
-            let mut job = LiveJob::new(Arc::new(Run::new(spec, canvas)), &done);
-            job.not_before = Some(Instant::now() + RESUME_PAUSE);
-            shared.core().add(job);
-            shared.activate();
-        })
-        .await?;
+        // Should the process die here, the next start takes it up.
+        self.take_up(JobSpec { row, ..spec }, true);
         tracing::info!(job = %id, "a job is retried");
-        self.shared.changed(id);
         self.job(id).await
     }
 
@@ -182,24 +193,28 @@ impl Engine {
 
     async fn delete_now(&self, id: JobId) -> Result<(), ApiError> {
         let _turn = self.turn(id).await;
-        let shared = &self.shared;
-        let deleted = shared.store.write(move |db| jobs::delete(db, id)).await;
+        let row = self.row(id).await?;
+        if !row.status.is_final() {
+            return Err(already(row.status, "cancel it before it can be deleted"));
+        }
+        // The files first: on a full disk they make the room that forgetting the row needs. A row without files is deleted
+        // by the same command again, and files without a row would look like those of a database that lacks them.
+        let (data_dir, folder) = (self.config.data_dir.clone(), JobFolder::new(&self.jobs_dir, id));
+        blocking(move || {
+            if let Err(error) = sweep::throw_away(&data_dir, &folder) {
+                tracing::warn!(job = %id, %error, "cannot move a job's files to the trash");
+            }
+            sweep::empty_trash(&data_dir);
+        })
+        .await?;
+        let store = &self.driver.drivers().store;
+        let deleted = store.write(move |db| jobs::delete(db, id)).await;
         if !deleted.map_err(|error| unavailable(&error))? {
             let row = self.row(id).await?;
             return Err(already(row.status, "cancel it before it can be deleted"));
         }
-        let folder = super::job::JobFolder::new(&shared.jobs_dir, id);
-        blocking(move || {
-            // What cannot be deleted now is deleted at the next start: the job is not known any more.
-            if let Err(error) = std::fs::remove_dir_all(folder.path())
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(job = %id, %error, "cannot delete a job's files");
-            }
-        })
-        .await?;
         tracing::info!(job = %id, "a job is deleted");
-        shared.events.mark(Change::JobGone(id));
+        self.driver.drivers().events.mark(Change::JobGone(id));
         Ok(())
     }
 
@@ -211,7 +226,12 @@ impl Engine {
 
     /// The stored row of a job.
     pub(super) async fn row(&self, id: JobId) -> Result<JobRow, ApiError> {
-        let row = self.shared.store.read(move |db| jobs::get(db, id)).await;
+        let row = self
+            .driver
+            .drivers()
+            .store
+            .read(move |db| jobs::get(db, id))
+            .await;
         row.map_err(|error| unavailable(&error))?
             .ok_or_else(|| views::no_such_job(id))
     }
@@ -269,11 +289,7 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
 
 /// What a client hears when the database does not answer.
 pub(super) fn unavailable(error: &StoreError) -> ApiError {
-    let full = matches!(
-        error,
-        StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _)) if cause.code == rusqlite::ErrorCode::DiskFull
-    );
-    if full {
+    if error.is_disk_full() {
         return ApiError::new(
             507,
             "disk_full",

@@ -1,16 +1,18 @@
 //! Jobs, tiles and the installation as the API shows them: what is stored, with what is in memory on top.
 
-use std::time::Instant;
-
+use azulejo_engine::{Job as UnderWay, Phase, Time};
 use azulejo_protocol::{
-    Health, Job, JobId, JobStatus, Progress, Stage, StageName, TileInfo, TileState, TileStates,
+    Health, Job, JobId, JobStatus, Problem, Progress, Stage, StageName, TileInfo, TileState, TileStates,
 };
 use rusqlite::Connection;
 
-use super::live::{Cell, LiveJob};
-use super::shared::Shared;
-use super::store::jobs::{JobRow, StageTimes};
-use super::store::tiles::{self, TileRow};
+use crate::engine::Engine;
+use crate::engine::files::run::Run;
+use crate::engine::store::jobs::{JobRow, StageTimes};
+use crate::engine::store::tiles::{self, TileRow};
+
+/// Most problems that are told at once.
+const MAX_PROBLEMS: usize = 20;
 
 /// How much of a job is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +24,9 @@ pub enum Detail {
 }
 
 /// A job under way.
-pub fn live(job: &LiveJob, detail: Detail, now: Instant) -> Job {
-    let row = &job.run.spec.row;
-    let progress = job.progress();
+pub fn live(run: &Run, job: &UnderWay, detail: Detail, now: Time) -> Job {
+    let row = &run.spec.row;
+    let progress = job.tiles.progress();
     Job {
         status: JobStatus::Processing,
         progress,
@@ -33,11 +35,11 @@ pub fn live(job: &LiveJob, detail: Detail, now: Instant) -> Job {
         seconds_left: job.seconds_left(now),
         mosaic_version: job.mosaic_version,
         stages: if detail == Detail::Whole {
-            live_stages(job)
+            live_stages(run, job)
         } else {
             Vec::new()
         },
-        tiles: TileStates::encode(job.states()),
+        tiles: TileStates::encode(job.tiles.phases().map(Phase::state)),
         workers: if detail == Detail::Whole {
             job.shares()
         } else {
@@ -115,14 +117,15 @@ pub fn bare(row: &JobRow) -> Job {
     }
 }
 
-fn live_stages(job: &LiveJob) -> Vec<Stage> {
-    let spec = &job.run.spec;
+fn live_stages(run: &Run, job: &UnderWay) -> Vec<Stage> {
+    let spec = &run.spec;
+    let times = *run.times();
     let live = Live {
         decoded_rows: job.decoded_rows,
         bands: job.encoded_bands,
         all_bands: spec.grid.rows(),
     };
-    stages(&spec.row, &job.times, job.progress(), Some(live))
+    stages(&spec.row, &times, job.tiles.progress(), Some(live))
 }
 
 struct Live {
@@ -190,16 +193,21 @@ fn show_bytes(bytes: u64) -> String {
     }
 }
 
-/// One tile: `cell` from memory if its job is under way, `stored` from the database if there is a row.
-pub fn tile(row: &JobRow, tile: u32, cell: Option<Cell>, stored: Option<TileRow>) -> Option<TileInfo> {
+/// One tile: `live` is its phase and how often it was sent if its job is under way, `stored` what the database has of it.
+pub fn tile(
+    row: &JobRow,
+    tile: u32,
+    live: Option<(Phase, u32)>,
+    stored: Option<TileRow>,
+) -> Option<TileInfo> {
     let grid = azulejo_imaging::TileGrid::new(row.output_size, row.tile_size);
     let region = grid.region(tile)?;
-    let state = cell
-        .map(|cell| cell.state)
+    let state = live
+        .map(|(phase, _)| phase.state())
         .or(stored.as_ref().map(|row| row.state))
         .unwrap_or_default();
-    let attempt = cell
-        .map_or(0, |cell| u32::from(cell.attempt))
+    let attempt = live
+        .map_or(0, |(_, attempt)| attempt)
         .max(stored.as_ref().map_or(0, |row| row.attempt));
     Some(TileInfo {
         tile,
@@ -219,30 +227,41 @@ pub fn tile(row: &JobRow, tile: u32, cell: Option<Cell>, stored: Option<TileRow>
 }
 
 /// The installation.
-pub fn health(shared: &Shared) -> Health {
-    let now = Instant::now();
-    let core = shared.core();
-    let (workers, slots) = core.workers.live(now);
+pub fn health(engine: &Engine) -> Health {
+    let now = engine.driver.now();
+    let core = engine.driver.core();
+    let (workers, slots) = core.live();
     let (tiles_in_flight, age) = core.lag(now);
-    let status = match (core.connected, workers) {
+    let problems: Vec<Problem> = engine
+        .driver
+        .problems()
+        .list()
+        .into_iter()
+        .chain(core.problems())
+        .take(MAX_PROBLEMS)
+        .map(|(subject, detail)| Problem::new(&subject, &detail))
+        .collect();
+    let connected = core.is_connected();
+    let status = match (connected, workers) {
         (false, _) => "degraded",
+        (true, _) if !problems.is_empty() => "degraded",
         (true, 0) => "waiting",
         (true, _) => "healthy",
     };
     Health {
         status: status.to_owned(),
-        kafka_connected: core.connected,
-        kafka_broker: shared.config.kafka.brokers.clone(),
+        kafka_connected: connected,
+        kafka_broker: engine.config.kafka.brokers.clone(),
         workers,
         slots,
         jobs_processing: core.jobs().count() as u32,
         tiles_in_flight,
         lag_seconds: age.as_secs_f32(),
-        tiles_per_second: core.rate.per_second(now),
+        tiles_per_second: core.tiles_per_second(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime: shared.started.elapsed().as_secs_f64(),
-        limits: shared.config.limits,
-        problems: Vec::new(),
+        uptime: engine.started.elapsed().as_secs_f64(),
+        limits: engine.config.limits,
+        problems,
     }
 }
 

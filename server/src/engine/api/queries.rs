@@ -1,22 +1,19 @@
 //! What clients ask the engine: jobs, tiles, pictures, results, workers, health.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use azulejo_protocol::{
     ApiError, Health, Job, JobId, JobQuery, JobStatus, Progress, TileInfo, Timestamp, WorkerInfo,
 };
 use bytes::Bytes;
 
-use super::Engine;
 use super::commands::{blocking, unavailable};
-use super::job::{JobFolder, JobSpec};
-use super::kind;
-use super::mosaic;
-use super::recovery;
-use super::settings::{Mosaic, ResultFile};
-use super::store::{jobs, tiles};
 use super::views::{self, Detail};
+use crate::engine::Engine;
+use crate::engine::files::job::{JobFolder, JobSpec};
+use crate::engine::files::{check, kind, mosaic};
+use crate::engine::settings::{Mosaic, ResultFile};
+use crate::engine::store::{Store, jobs, tiles};
 
 impl Engine {
     /// Jobs, newest first, without steps and workers; those under way with the states of their tiles.
@@ -24,10 +21,9 @@ impl Engine {
     /// # Errors
     /// 503 when the database does not answer.
     pub async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError> {
-        let live: HashSet<JobId> = self.shared.core().jobs().map(|job| job.run.spec.id()).collect();
+        let live: HashSet<JobId> = self.driver.core().jobs().map(|(id, _)| *id).collect();
         let found = self
-            .shared
-            .store
+            .store()
             .read(move |db| {
                 let rows = jobs::list(db, &query)?;
                 rows.into_iter()
@@ -46,18 +42,13 @@ impl Engine {
             .map_err(|error| unavailable(&error))?;
         let mut list = Vec::with_capacity(found.len());
         let mut late = Vec::new();
-        {
-            let core = self.shared.core();
-            let now = Instant::now();
-            for (id, stored, row) in found {
-                match (stored, core.job(id)) {
-                    (Some(job), _) => list.push(job),
-                    (None, Some(job)) => list.push(views::live(job, Detail::Summary, now)),
-                    // It ended between the two looks.
-                    (None, None) => {
-                        late.push(list.len());
-                        list.push(views::bare(&row));
-                    }
+        for (id, stored, row) in found {
+            match stored.or_else(|| self.live(id, Detail::Summary)) {
+                Some(job) => list.push(job),
+                // It ended between the two looks.
+                None => {
+                    late.push(list.len());
+                    list.push(views::bare(&row));
                 }
             }
         }
@@ -78,11 +69,10 @@ impl Engine {
     /// # Errors
     /// 404 when there is none.
     pub async fn job(&self, id: JobId) -> Result<Job, ApiError> {
-        if let Some(job) = self.shared.core().job(id) {
-            return Ok(views::live(job, Detail::Whole, Instant::now()));
+        if let Some(job) = self.live(id, Detail::Whole) {
+            return Ok(job);
         }
-        self.shared
-            .store
+        self.store()
             .read(move |db| {
                 let row = jobs::get(db, id)?;
                 row.map(|row| views::stored(db, &row, Detail::Whole)).transpose()
@@ -92,13 +82,25 @@ impl Engine {
             .ok_or_else(|| views::no_such_job(id))
     }
 
+    fn store(&self) -> &Store {
+        &self.driver.drivers().store
+    }
+
+    /// A job that is under way and whose tiles are known.
+    fn live(&self, id: JobId, detail: Detail) -> Option<Job> {
+        let run = self.driver.drivers().files.run(id)?;
+        let core = self.driver.core();
+        let job = core.job(id).filter(|job| job.is_known())?;
+        Some(views::live(&run, job, detail, self.driver.now()))
+    }
+
     /// A job's tiles by state.
     ///
     /// # Errors
     /// 404 when there is no such job.
     pub async fn progress(&self, id: JobId) -> Result<Progress, ApiError> {
-        if let Some(job) = self.shared.core().job(id) {
-            return Ok(job.progress());
+        if let Some(job) = self.driver.core().job(id).filter(|job| job.is_known()) {
+            return Ok(job.tiles.progress());
         }
         Ok(self.job(id).await?.progress)
     }
@@ -108,15 +110,19 @@ impl Engine {
     /// # Errors
     /// 404 when there is no such job or tile.
     pub async fn tile(&self, id: JobId, tile: u32) -> Result<TileInfo, ApiError> {
-        let cell = self.shared.core().job(id).and_then(|job| job.cell(tile));
+        let live = self
+            .driver
+            .core()
+            .job(id)
+            .filter(|job| job.is_known())
+            .and_then(|job| Some((job.tiles.phase(tile)?, job.tiles.attempt(tile))));
         let (row, stored) = self
-            .shared
-            .store
+            .store()
             .read(move |db| Ok((jobs::get(db, id)?, tiles::get(db, id, tile)?)))
             .await
             .map_err(|error| unavailable(&error))?;
         let row = row.ok_or_else(|| views::no_such_job(id))?;
-        views::tile(&row, tile, cell, stored).ok_or_else(|| {
+        views::tile(&row, tile, live, stored).ok_or_else(|| {
             let detail = format!(
                 "the job has {} tiles, 0 to {}",
                 row.total_tiles,
@@ -138,7 +144,7 @@ impl Engine {
         }
         let kind =
             kind::of_name(&row.result_kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let path = JobFolder::new(&self.shared.jobs_dir, id).result(kind.extension());
+        let path = JobFolder::new(&self.jobs_dir, id).result(kind.extension());
         let bytes = tokio::fs::metadata(&path)
             .await
             .map_err(|error| {
@@ -165,7 +171,7 @@ impl Engine {
     pub async fn original_file(&self, id: JobId) -> Result<ResultFile, ApiError> {
         let row = self.row(id).await?;
         let kind = kind::of_name(&row.kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let path = JobFolder::new(&self.shared.jobs_dir, id).original();
+        let path = JobFolder::new(&self.jobs_dir, id).original();
         let bytes = tokio::fs::metadata(&path)
             .await
             .map_err(|_| {
@@ -189,12 +195,8 @@ impl Engine {
     /// # Errors
     /// 404 when there is no such job.
     pub async fn mosaic(&self, id: JobId) -> Result<Mosaic, ApiError> {
-        let live = self
-            .shared
-            .core()
-            .job(id)
-            .map(|job| (job.run.clone(), job.mosaic_version));
-        if let Some((run, version)) = live {
+        let version = self.driver.core().job(id).map(|job| job.mosaic_version);
+        if let (Some(run), Some(version)) = (self.driver.drivers().files.run(id), version) {
             let png = blocking(move || {
                 let mut snapshot = {
                     let canvas = run.canvas();
@@ -221,22 +223,21 @@ impl Engine {
         }
         let row = self.row(id).await?;
         let version = row.mosaic_version;
-        let path = JobFolder::new(&self.shared.jobs_dir, id).mosaic();
+        let path = JobFolder::new(&self.jobs_dir, id).mosaic();
         if let Ok(bytes) = tokio::fs::read(&path).await {
             return Ok(Mosaic {
                 version,
                 png: Bytes::from(bytes),
             });
         }
-        let spec = JobSpec::from_row(row, &self.shared.jobs_dir)
+        let spec = JobSpec::from_row(row, &self.jobs_dir)
             .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let rows = self
-            .shared
-            .store
+            .store()
             .read(move |db| tiles::of_job(db, id))
             .await
             .map_err(|error| unavailable(&error))?;
-        let png = blocking(move || match recovery::verify(&spec, &rows).0 {
+        let png = blocking(move || match check::mosaic_of(&spec, &rows) {
             Some(mut canvas) => canvas.png(),
             None => mosaic::empty(spec.row.output_size, spec.row.output_format),
         })
@@ -249,15 +250,15 @@ impl Engine {
 
     /// Workers known, live ones first.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.shared
+        self.driver
             .core()
-            .workers
-            .list(Instant::now(), Timestamp::now_utc())
+            .workers()
+            .list(self.driver.now(), Timestamp::now_utc())
     }
 
     /// State of the installation and its limits.
     pub fn health(&self) -> Health {
-        views::health(&self.shared)
+        views::health(self)
     }
 }
 

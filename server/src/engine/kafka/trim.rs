@@ -9,35 +9,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use azulejo_transport::Logged;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::monitor::nap;
-use super::quiet::Quiet;
-use super::shared::Shared;
-use super::store::tiles;
+use super::Line;
+use crate::engine::store::{Store, tiles};
 
 /// How often. At full speed a few hundred megabytes come together in between.
 const PAUSE: Duration = Duration::from_secs(5);
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Deletes records now and then until the engine stops.
-pub fn run(shared: &Arc<Shared>) {
-    let mut trimmer = match Trimmer::new(shared) {
+pub fn run(line: &Arc<Line>, store: &Store) {
+    let mut trimmer = match Trimmer::new(line) {
         Ok(trimmer) => trimmer,
         Err(error) => {
             return tracing::error!(error = format!("{error:#}"), "cannot delete old records");
         }
     };
     let mut told = false;
-    while !shared.is_stopping() {
-        nap(shared, PAUSE);
-        if shared.is_stopping() || !shared.core().connected {
+    while !line.is_stopping() {
+        line.nap(PAUSE);
+        if line.is_stopping() || !line.is_connected() {
             continue;
         }
-        match trimmer.trim(shared) {
+        match trimmer.trim(line, store) {
             Ok(()) => told = false,
             Err(error) if !told => {
                 told = true;
@@ -53,41 +52,38 @@ pub fn run(shared: &Arc<Shared>) {
 
 struct Trimmer {
     runtime: tokio::runtime::Runtime,
-    admin: AdminClient<Quiet>,
+    admin: AdminClient<Logged>,
     /// Only asks for what the group has committed; it never joins.
-    group: BaseConsumer<Quiet>,
+    group: BaseConsumer<Logged>,
     /// Up to where was deleted, so that an idle installation asks for nothing.
     deleted: HashMap<(String, i32), i64>,
 }
 
 impl Trimmer {
-    fn new(shared: &Shared) -> anyhow::Result<Self> {
-        let kafka = &shared.config.kafka;
+    fn new(line: &Line) -> anyhow::Result<Self> {
+        let kafka = &line.kafka;
         let mut config = kafka.client("azulejo-server-trim");
-        let admin = AdminClient::from_config_and_context(&config, Quiet)?;
+        let admin = AdminClient::from_config_and_context(&config, Logged::default())?;
         config
-            .set("group.id", &shared.config.topics.worker_group)
+            .set("group.id", &line.topics.worker_group)
             .set("enable.auto.commit", "false");
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?,
             admin,
-            group: config.create_with_context(Quiet)?,
+            group: config.create_with_context(Logged::default())?,
             deleted: HashMap::new(),
         })
     }
 
-    fn trim(&mut self, shared: &Shared) -> anyhow::Result<()> {
-        let topics = &shared.config.topics;
-        let name = topics.results.clone();
-        let read = shared
-            .store
-            .read_blocking(move |db| tiles::positions(db, &name))?;
-        let results = self.delete(&topics.results, &read);
+    fn trim(&mut self, line: &Line, store: &Store) -> anyhow::Result<()> {
+        let name = line.results.clone();
+        let read = store.read_blocking(move |db| tiles::positions(db, &name))?;
+        let results = self.delete(&line.results, &read);
         let tasks = self
-            .committed(&topics.tasks)
-            .and_then(|done| self.delete(&topics.tasks, &done));
+            .committed(&line.topics.tasks)
+            .and_then(|done| self.delete(&line.topics.tasks, &done));
         results.and(tasks)
     }
 

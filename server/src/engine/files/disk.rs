@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use azulejo_imaging::file::FileError;
 use azulejo_protocol::ApiError;
 
 /// Kept free for the database and logs, bytes. A broker on the same disk bounds itself: see `ensure_topics`.
@@ -12,6 +13,16 @@ pub const RESERVE: u64 = 256 << 20;
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// The length of a file that is there.
+pub fn length(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|file| file.len())
+}
+
+/// Whether an error is a shortage of the whole machine that can pass by itself: of descriptors, memory, or patience.
+pub fn is_shortage(error: &io::Error) -> bool {
+    FileError::is_shortage(error)
 }
 
 /// Refuses what needs `needed` bytes, named `what`, when `promised` are still to be written by others.
@@ -34,7 +45,8 @@ pub fn check_room(path: &Path, what: &str, needed: u64, promised: u64) -> Result
         "delete old jobs, or give the server a larger disk"
     };
     let detail = format!(
-        "{what} needs up to {} on the server's disk, which has {} free; jobs under way will take up to {} of it and {} are          kept in reserve: {remedy}",
+        "{what} needs up to {} on the server's disk, which has {} free; jobs under way will take up to {} of it and {} are \
+         kept in reserve: {remedy}",
         show(needed),
         show(free),
         show(promised),

@@ -1,0 +1,8 @@
+//! What HTTP, pages and the command line may ask of the engine.
+//!
+//! [`commands`] change something, [`queries`] look, [`views`] is how what is known is shown, [`events`] tells whoever watches.
+
+pub mod commands;
+pub mod events;
+pub mod queries;
+pub mod views;

@@ -1,0 +1,173 @@
+//! Everything that touches a job's files: decoding, scratch, mosaic, assembly, what an earlier run left.
+//!
+//! [`Files`] carries out what the core wants done with files and tells it what became of it. Work is done in steps on the
+//! threads of a [`pool`]: [`decode`], [`check`], [`assemble`], [`stop`]. What a run of a job shares is its [`run::Run`], where its
+//! pixels lie is behind the trait [`pixels::PixelStore`].
+
+pub mod assemble;
+pub mod check;
+pub mod decode;
+pub mod disk;
+pub mod job;
+pub mod kind;
+pub mod mosaic;
+pub mod pixels;
+pub mod pool;
+pub mod run;
+pub mod stop;
+pub mod sweep;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use azulejo_engine::{Event, RunId};
+use azulejo_imaging::file::Limits;
+use azulejo_protocol::JobId;
+use rusqlite::Connection;
+
+use super::store::Store;
+use super::tell::Tell;
+use assemble::Assemble;
+use check::Check;
+use decode::Decode;
+use job::JobSpec;
+use pool::Pool;
+use run::Run;
+use stop::Stop;
+
+/// Threads for decoding and checking, and for encoding.
+const THREADS: usize = 2;
+/// Said of a job whose work ended in a panic.
+const BUG: &str = "the server met a bug while it worked on this image's file; its log says where";
+
+/// Where work with files reports to.
+#[derive(Clone)]
+pub struct Desk {
+    tell: Tell,
+    store: Store,
+}
+
+impl Desk {
+    /// Tells the core.
+    fn tell(&self, event: Event) {
+        (self.tell)(event);
+    }
+
+    /// Stores something that is only told to people: it may get lost.
+    fn note<F>(&self, work: F)
+    where
+        F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    {
+        self.store.write_then(work, |result| {
+            if let Err(error) = result {
+                tracing::warn!(%error, "cannot note when a step of a job was");
+            }
+        });
+    }
+}
+
+/// The files of the jobs under way.
+pub struct Files {
+    desk: Desk,
+    limits: Limits,
+    decoders: Pool,
+    encoders: Pool,
+    runs: Mutex<HashMap<JobId, Arc<Run>>>,
+    next_run: AtomicU64,
+}
+
+impl Files {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn start(tell: Tell, store: Store, limits: Limits) -> anyhow::Result<Self> {
+        Ok(Self {
+            desk: Desk { tell, store },
+            limits,
+            decoders: Pool::start("decode", THREADS)?,
+            encoders: Pool::start("encode", THREADS)?,
+            runs: Mutex::default(),
+            next_run: AtomicU64::new(1),
+        })
+    }
+
+    /// A new run of a job that the core is about to take up.
+    pub fn open(&self, spec: JobSpec) -> Arc<Run> {
+        let run = Arc::new(Run::new(spec, self.next_run.fetch_add(1, Ordering::Relaxed)));
+        self.runs().insert(run.spec.id(), run.clone());
+        run
+    }
+
+    /// The run of a job, if it is under way.
+    pub fn run(&self, job: JobId) -> Option<Arc<Run>> {
+        self.runs().get(&job).cloned()
+    }
+
+    /// This run of a job, if it is under way.
+    pub fn this_run(&self, job: JobId, run: RunId) -> Option<Arc<Run>> {
+        self.run(job).filter(|found| found.id == run)
+    }
+
+    fn runs(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Arc<Run>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads back what an earlier run left.
+    pub fn check(&self, job: JobId, run: RunId) {
+        if let Some(run) = self.this_run(job, run) {
+            self.decoders.submit(Box::new(Check::new(run, self.desk.clone())));
+        }
+    }
+
+    /// Decodes a job's file.
+    pub fn decode(&self, job: JobId, run: RunId) {
+        if let Some(run) = self.this_run(job, run) {
+            self.decoders
+                .submit(Box::new(Decode::new(run, self.desk.clone(), self.limits.clone())));
+        }
+    }
+
+    /// Encodes rows of tiles up to `bands`.
+    pub fn assemble(&self, job: JobId, run: RunId, bands: u32) {
+        if let Some(run) = self.this_run(job, run)
+            && run.offer_bands(bands)
+        {
+            self.encoders.submit(Box::new(Assemble::new(
+                run,
+                self.desk.clone(),
+                self.limits.clone(),
+            )));
+        }
+    }
+
+    /// Has everything that works on a job's files leave off.
+    pub fn stop(&self, job: JobId, run: RunId, completed: bool) {
+        if let Some(run) = self.this_run(job, run) {
+            run.stop();
+            self.encoders
+                .submit(Box::new(Stop::new(run, self.desk.clone(), completed)));
+        }
+    }
+
+    /// The job has left the core.
+    pub fn leave(&self, job: JobId, run: RunId, completed: bool) {
+        let mut runs = self.runs();
+        if runs.get(&job).is_some_and(|found| found.id == run)
+            && let Some(run) = runs.remove(&job)
+            && completed
+        {
+            run.spec.folder.remove_scratch(true);
+        }
+    }
+
+    /// Ends the threads after the steps that are under way. What was left off is taken up by the next start.
+    pub fn close(&self) {
+        for run in self.runs().values() {
+            run.stop();
+        }
+        self.decoders.close();
+        self.encoders.close();
+    }
+}

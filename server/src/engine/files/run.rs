@@ -1,0 +1,151 @@
+//! One run of a job: what everything that works on its files shares. A retried job gets a new run, so that whatever an old
+//! one still does late is recognised and ignored.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use azulejo_engine::{Plan, RunId};
+use azulejo_imaging::Region;
+
+use super::assemble::Assembly;
+use super::job::JobSpec;
+use super::mosaic::Canvas;
+use super::pixels::{PixelStore, ScratchFiles};
+use crate::engine::store::jobs::StageTimes;
+
+/// A job under way, as those who work on its files see it.
+pub struct Run {
+    /// The job.
+    pub spec: JobSpec,
+    /// Tells runs apart.
+    pub id: RunId,
+    /// Where its pixels lie.
+    pub pixels: Box<dyn PixelStore>,
+    stopped: AtomicBool,
+    /// Steps of work under way.
+    steps: AtomicU32,
+    /// Rows of tiles that are complete.
+    bands: AtomicU32,
+    /// Whether the encoder is at work, or queued for it.
+    assembling: AtomicBool,
+    canvas: Mutex<Option<Canvas>>,
+    assembly: Mutex<Option<Assembly>>,
+    times: Mutex<StageTimes>,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "run {} of job {}", self.id, self.spec.id())
+    }
+}
+
+/// A step of work with a run's files, for as long as this lives.
+pub struct Working<'a>(&'a Run);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.steps.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Run {
+    /// A new run of `spec`, with its pixels in scratch files.
+    pub fn new(spec: JobSpec, id: RunId) -> Self {
+        Self {
+            pixels: Box::new(ScratchFiles::new(spec.clone())),
+            times: Mutex::new(spec.row.times),
+            spec,
+            id,
+            stopped: AtomicBool::new(false),
+            steps: AtomicU32::new(0),
+            bands: AtomicU32::new(0),
+            assembling: AtomicBool::new(false),
+            canvas: Mutex::new(None),
+            assembly: Mutex::new(None),
+        }
+    }
+
+    /// What the core has to know of it.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            job: self.spec.id(),
+            recipe: self.spec.recipe.clone(),
+            grid: self.spec.grid,
+            stored_size: self.spec.row.stored_size,
+            input_format: self.spec.row.input_format,
+            output_format: self.spec.row.output_format,
+        }
+    }
+
+    /// Tells everybody who works on it to leave off.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// Whether it has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Begins a step of work; `None` when the run has ended.
+    pub fn work(&self) -> Option<Working<'_>> {
+        self.steps.fetch_add(1, Ordering::AcqRel);
+        let working = Working(self);
+        (!self.is_stopped()).then_some(working)
+    }
+
+    /// Whether a step of work is under way.
+    pub fn is_worked_on(&self) -> bool {
+        self.steps.load(Ordering::Acquire) > 0
+    }
+
+    /// Rows of tiles up to `bands` are complete. Says whether somebody has to be sent to encode them.
+    pub fn offer_bands(&self, bands: u32) -> bool {
+        self.bands.fetch_max(bands, Ordering::AcqRel);
+        !self.assembling.swap(true, Ordering::AcqRel)
+    }
+
+    /// Rows of tiles that are complete.
+    pub fn complete_bands(&self) -> u32 {
+        self.bands.load(Ordering::Acquire)
+    }
+
+    /// The encoder has done `bands` rows and leaves off, unless there are more by now.
+    pub fn leave_assembly(&self, bands: u32) -> bool {
+        self.assembling.store(false, Ordering::Release);
+        // Whoever offered more before this saw somebody at work.
+        self.complete_bands() <= bands || self.assembling.swap(true, Ordering::AcqRel)
+    }
+
+    /// Stores the pixels of a finished tile and draws them into the mosaic.
+    ///
+    /// # Errors
+    /// They cannot be stored.
+    pub fn write_tile(&self, output: Region, pixels: &[u8]) -> std::io::Result<()> {
+        self.pixels.write_tile(output, pixels)?;
+        self.draw(output, pixels);
+        Ok(())
+    }
+
+    /// Draws a tile into the mosaic.
+    pub fn draw(&self, output: Region, pixels: &[u8]) {
+        self.canvas()
+            .get_or_insert_with(|| Canvas::new(self.spec.row.output_size, self.spec.row.output_format))
+            .draw(output, pixels);
+    }
+
+    /// The encoder; `None` before the first row of tiles is complete.
+    pub fn assembly(&self) -> MutexGuard<'_, Option<Assembly>> {
+        self.assembly.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mosaic; `None` before the first tile.
+    pub fn canvas(&self) -> MutexGuard<'_, Option<Canvas>> {
+        self.canvas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When its steps were.
+    pub fn times(&self) -> MutexGuard<'_, StageTimes> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

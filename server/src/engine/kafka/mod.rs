@@ -1,0 +1,128 @@
+//! The engine's side of Kafka: what is sent, what is read, whether the cluster is there.
+//!
+//! [`outbox`] sends tiles, words and dead letters. [`collector`] reads the results, [`heartbeats`] what workers say of themselves.
+//! [`probe`] looks whether the cluster and the topics are there, [`trim`] deletes records that are done with. [`Line`] is what they
+//! share.
+
+pub mod collector;
+pub mod heartbeats;
+pub mod outbox;
+pub mod probe;
+pub mod trim;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use azulejo_protocol::Topics;
+use azulejo_transport::{KafkaSettings, TopicSettings};
+
+use super::problems::Problems;
+use super::tell::Tell;
+
+/// What everything that talks to Kafka shares.
+pub struct Line {
+    /// How to reach the cluster.
+    pub kafka: KafkaSettings,
+    /// Names of the topics that all servers of an installation share.
+    pub topics: Topics,
+    /// This server's own topic of results.
+    pub results: String,
+    /// How topics that are missing are made.
+    pub topic_settings: TopicSettings,
+    /// Tells the core.
+    pub tell: Tell,
+    /// What does not work.
+    pub problems: Problems,
+    stopping: Mutex<bool>,
+    bell: Condvar,
+    connected: AtomicBool,
+    /// Counts how often topics were made: readers begin anew then.
+    made: AtomicU64,
+}
+
+impl Line {
+    /// A line to the cluster that `kafka` names.
+    pub fn new(
+        kafka: KafkaSettings,
+        topics: Topics,
+        results: String,
+        topic_settings: TopicSettings,
+        tell: Tell,
+        problems: Problems,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            kafka,
+            topics,
+            results,
+            topic_settings,
+            tell,
+            problems,
+            stopping: Mutex::new(false),
+            bell: Condvar::new(),
+            connected: AtomicBool::new(false),
+            made: AtomicU64::new(0),
+        })
+    }
+
+    /// Ends everything that reads or looks.
+    pub fn stop(&self) {
+        *self.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bell.notify_all();
+    }
+
+    /// Whether the engine is ending.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pauses for `most`, or until the engine ends.
+    pub fn nap(&self, most: Duration) {
+        let until = Instant::now() + most;
+        let mut stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*stopping {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            stopping = self
+                .bell
+                .wait_timeout(stopping, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Whether the cluster answers, as of the last look.
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// How often topics were made.
+    fn made(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
+    }
+
+    /// Name of a group that is never joined: librdkafka wants one of every consumer.
+    fn group(&self) -> String {
+        format!("{}-server", self.topics.worker_group)
+    }
+
+    /// Runs `reader` again and again while the cluster is there, until the engine ends.
+    fn keep_reading(&self, topic: &str, mut reader: impl FnMut() -> Result<(), azulejo_transport::Trouble>) {
+        while !self.is_stopping() {
+            if !self.is_connected() {
+                self.nap(Duration::from_millis(50));
+                continue;
+            }
+            match reader() {
+                Ok(()) => {}
+                Err(trouble) => {
+                    self.problems
+                        .set(topic, &format!("the topic '{topic}' cannot be read: {trouble}"));
+                    self.nap(Duration::from_secs(1));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The start: the data folder is locked and put in order, unfinished jobs are taken up, the threads begin.
+
+use std::fs::File;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use azulejo_engine::{Accepted, Core, Ending, Event, Settings};
+use azulejo_protocol::Timestamp;
+
+use super::api::events::Events;
+use super::driver::{Driver, Drivers};
+use super::files::job::JobSpec;
+use super::files::{Files, check, kind, sweep};
+use super::kafka::collector::Collector;
+use super::kafka::outbox::Outbox;
+use super::kafka::{Line, heartbeats, probe, trim};
+use super::problems::Problems;
+use super::store::jobs::JobRow;
+use super::store::{Store, installation, jobs};
+use super::tell::Tell;
+use super::{COMMAND_LOCKS, Engine, EngineConfig};
+
+/// Jobs that ended without a result and are said again to the workers.
+const MAX_OVER: u32 = 500;
+
+impl Engine {
+    /// Opens the data folder, takes up unfinished jobs and starts the threads. Kafka need not be there: jobs wait for it.
+    /// Needs the async runtime.
+    ///
+    /// # Errors
+    /// The folder or the database cannot be used, another server uses it, or librdkafka refuses the settings.
+    pub fn start(config: EngineConfig) -> anyhow::Result<Self> {
+        let jobs_dir = config.data_dir.join("jobs");
+        std::fs::create_dir_all(&jobs_dir)
+            .with_context(|| format!("cannot make the data folder {}", jobs_dir.display()))?;
+        let lock = lock(&config)?;
+        let store = Store::open(&config.data_dir.join("azulejo.sqlite"))?;
+        sweep::sweep(&store, &config.data_dir)?;
+        let id = store.write_blocking(installation::server_id)?;
+        let results = config.topics.results_of(&id);
+
+        let place: Arc<OnceLock<Weak<Driver>>> = Arc::default();
+        let tell = teller(&place);
+        let problems = Problems::default();
+        let line = Line::new(
+            config.kafka.clone(),
+            config.topics.clone(),
+            results.clone(),
+            config.topic_settings.clone(),
+            tell.clone(),
+            problems.clone(),
+        );
+        let files = Arc::new(Files::start(
+            tell.clone(),
+            store.clone(),
+            kind::limits(&config.limits),
+        )?);
+        let outbox = Outbox::new(line.clone())?;
+        let (judged, verdicts) = mpsc::channel();
+        let core = Core::new(Settings {
+            max_attempts: config.max_attempts,
+            tile_timeout: config.tile_timeout,
+            ..Settings::default()
+        });
+        let drivers = Drivers {
+            files: files.clone(),
+            outbox: outbox.clone(),
+            judged,
+            store: store.clone(),
+            results,
+            events: Events::start(),
+        };
+        let driver = Arc::new(Driver::new(core, drivers, tell, problems));
+        drop(place.set(Arc::downgrade(&driver)));
+        take_up(&driver, &store, &config)?;
+
+        let collector = Collector {
+            line: line.clone(),
+            outbox: outbox.clone(),
+            files: files.clone(),
+            store: store.clone(),
+            judged: verdicts,
+        };
+        let over = |line: &Arc<Line>| {
+            let line = line.clone();
+            move || line.is_stopping()
+        };
+        let mut threads = outbox.start(&files)?;
+        threads.push(driver.thread("collect", over(&line), move || collector.run())?);
+        let of = line.clone();
+        threads.push(driver.thread("heartbeats", over(&line), move || heartbeats::run(&of))?);
+        let (of, asked) = (line.clone(), driver.clone());
+        threads.push(driver.thread("probe", over(&line), move || probe::run(&of, &|| asked.heard()))?);
+        let of = line.clone();
+        threads.push(driver.thread("trim", over(&line), move || trim::run(&of, &store))?);
+        let (of, clock) = (line.clone(), driver.clone());
+        threads.push(driver.thread("clock", over(&line), move || {
+            clock.tick(|most| of.nap(most), || of.is_stopping());
+        })?);
+        Ok(Self {
+            driver,
+            line,
+            config: Arc::new(config),
+            jobs_dir,
+            threads: Arc::new(Mutex::new(threads)),
+            commands: Arc::new((0..COMMAND_LOCKS).map(|_| tokio::sync::Mutex::new(())).collect()),
+            tickets: Arc::new(AtomicU64::new(1)),
+            started: Instant::now(),
+            _lock: Arc::new(lock),
+        })
+    }
+}
+
+/// Reaches the driver that will be in `place`, for as long as it lives.
+fn teller(place: &Arc<OnceLock<Weak<Driver>>>) -> Tell {
+    let place = place.clone();
+    Arc::new(move |event| {
+        if let Some(driver) = place.get().and_then(Weak::upgrade) {
+            driver.tell(event);
+        }
+    })
+}
+
+/// Tells the core of every unfinished job, as the database knows it. What is done of each is looked at when its turn comes.
+/// Jobs that cannot go on are failed.
+fn take_up(driver: &Driver, store: &Store, config: &EngineConfig) -> anyhow::Result<()> {
+    driver.tell(Event::Over(store.read_blocking(|db| jobs::over(db, MAX_OVER))?));
+    for row in store.read_blocking(jobs::unfinished)? {
+        let id = row.id;
+        match usable(row, config) {
+            Ok(spec) => {
+                let decoded = check::is_decoded(&spec);
+                let run = driver.drivers().files.open(spec);
+                tracing::info!(job = %id, "a job goes on");
+                driver.tell(Event::Accepted(Box::new(Accepted {
+                    plan: run.plan(),
+                    run: run.id,
+                    decoded,
+                    check: true,
+                    resume: true,
+                })));
+            }
+            Err(reason) => {
+                tracing::warn!(job = %id, reason, "a job cannot go on");
+                let ending = Ending::Failed { reason };
+                let at = Timestamp::now_utc();
+                store.write_blocking(move |db| jobs::end(db, id, &ending, at, 0))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn usable(row: JobRow, config: &EngineConfig) -> Result<JobSpec, String> {
+    let spec = JobSpec::from_row(row, &config.data_dir.join("jobs"))?;
+    if !check::is_decoded(&spec) && !spec.folder.original().is_file() {
+        return Err("the uploaded file is gone from the server's disk: submit the image again".to_owned());
+    }
+    Ok(spec)
+}
+
+/// Keeps a second server off the folder. The lock goes with the process, however it ends.
+fn lock(config: &EngineConfig) -> anyhow::Result<File> {
+    let path = config.data_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another server uses the data folder {}: stop it, or give this one a folder of its own \
+             (--data-dir, AZULEJO_DATA_DIR)",
+            config.data_dir.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}

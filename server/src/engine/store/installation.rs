@@ -1,0 +1,24 @@
+//! What the server knows of itself and keeps for good.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The server's name among those that share a pool of workers: eight hexadecimal digits, drawn when the database was made. Its
+/// own topic of results is called after it.
+pub fn server_id(connection: &Connection) -> rusqlite::Result<String> {
+    let known: Option<String> = connection
+        .query_row(
+            "SELECT value FROM installation WHERE key = 'server_id'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let drawn = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
+    connection.execute(
+        "INSERT INTO installation (key, value) VALUES ('server_id', ?1)",
+        params![drawn],
+    )?;
+    Ok(drawn)
+}
