@@ -14,6 +14,8 @@ pub struct Faults {
     pub task_partitions: i32,
     pub result_partitions: i32,
     pub jobs: u64,
+    /// Tiles of a job: the fewest, and the most.
+    pub smallest_job: u64,
     pub largest_job: u64,
     /// Faults occur before this time and not after it.
     pub until: Time,
@@ -74,6 +76,58 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Nothing ever goes wrong: one job of `tiles` tiles, two workers, and so many microseconds on the way of a record in both
+    /// directions together and at work on a tile.
+    pub fn none(tiles: u64, way: u64, work: u64) -> Self {
+        let mut random = Random::new(0);
+        let mut none = Self::of(&mut random);
+        for odds in none.odds() {
+            *odds = 0;
+        }
+        Self {
+            workers: 2,
+            task_partitions: 8,
+            result_partitions: 4,
+            jobs: 1,
+            smallest_job: tiles,
+            largest_job: tiles,
+            until: Time::ZERO,
+            way,
+            work,
+            old_worker: false,
+            same_id: false,
+            ..none
+        }
+    }
+
+    fn odds(&mut self) -> [&mut Odds; 23] {
+        [
+            &mut self.crash,
+            &mut self.store_busy,
+            &mut self.store_refuses,
+            &mut self.send_fails,
+            &mut self.send_lost,
+            &mut self.doubled,
+            &mut self.result_lost,
+            &mut self.result_unusable,
+            &mut self.tile_fails,
+            &mut self.worker_dies,
+            &mut self.worker_freezes,
+            &mut self.slow,
+            &mut self.commit_lost,
+            &mut self.write_fails,
+            &mut self.away,
+            &mut self.topic_lost,
+            &mut self.retention,
+            &mut self.forbidden,
+            &mut self.too_large,
+            &mut self.poison,
+            &mut self.impossible,
+            &mut self.cancel,
+            &mut self.retry,
+        ]
+    }
+
     pub fn of(random: &mut Random) -> Self {
         let mut odds = |likely: u64, of: &[Odds]| if random.one_in(likely) { random.pick(of) } else { 0 };
         let faults = [
@@ -106,6 +160,7 @@ impl Faults {
             task_partitions: random.between(1, 8) as i32,
             result_partitions: random.between(1, 4) as i32,
             jobs: random.between(1, 6),
+            smallest_job: 1,
             largest_job: random.pick(&[1, 4, 20, 60]),
             until: Time::from_secs(random.between(5, 90)),
             way: random.pick(&[200, 2_000, 20_000, 100_000]),

@@ -13,6 +13,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use azulejo_engine::Time;
 use world::{Mutation, World};
 
 const SEEDS: u64 = 10_000;
@@ -109,6 +110,43 @@ fn a_driver_that_breaks_its_word_is_found() {
         println!("{mutation:?}: {found:?}");
         assert!(found.is_some(), "{mutation:?} is not found");
     }
+}
+
+#[test]
+fn no_worker_idles_while_tiles_wait_whatever_the_way_and_the_work() {
+    for way in [200, 2_000, 20_000, 100_000, 500_000] {
+        for work in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+            let mut world = World::steady(Time::from_micros(way), Time::from_micros(work), 2);
+            let busy = world.live().and_then(|()| world.busy());
+            println!("{way} us on the way, {work} us at work: {busy:?}");
+            assert!(
+                busy.as_ref().is_ok_and(|busy| *busy > 0.9),
+                "{way} us on the way, {work} us at work: {busy:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_small_job_behind_forty_large_ones_ends_within_seconds() {
+    let mut world = World::crowded();
+    world.live().expect("all jobs end");
+    let mut spans: Vec<Time> = world
+        .lives
+        .values()
+        .map(|(from, to)| to.expect("an end") - *from)
+        .collect();
+    let small = spans.split_off(40);
+    println!(
+        "large: {:?} to {:?}, small: {small:?}",
+        spans.iter().min(),
+        spans.iter().max()
+    );
+    assert!(
+        spans.iter().max() > Some(&Time::from_secs(60)),
+        "nothing was crowded"
+    );
+    assert!(small.iter().all(|span| *span < Time::from_secs(2)), "{small:?}");
 }
 
 #[test]

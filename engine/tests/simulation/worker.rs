@@ -15,6 +15,8 @@ pub struct InHand {
     pub offset: i64,
     /// Which assignment it was taken under.
     pub generation: u64,
+    /// Microseconds of work that it takes.
+    pub micros: u64,
 }
 
 #[derive(Debug)]
