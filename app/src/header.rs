@@ -1,6 +1,8 @@
 //! What the first bytes of an image file say of it, so that the Studio can tell size and format and refuse what the
 //! server would refuse before anything is uploaded. The server decides; this only saves a person's time.
 
+use azulejo_imaging::PixelFormat;
+
 /// What is known of a file before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -29,14 +31,18 @@ impl Header {
         format!("{channels} {} bit", self.depth)
     }
 
-    /// Bytes in a pixel as the pipeline carries it.
-    pub fn bytes_per_pixel(self) -> u64 {
-        let channels = if self.format == "JPEG" && self.channels == 4 {
-            3
-        } else {
-            self.channels
-        };
-        u64::from(channels) * if self.depth > 8 { 2 } else { 1 }
+    /// The pixels as the pipeline carries them.
+    pub fn carried(self) -> PixelFormat {
+        match (self.format, self.channels, self.depth > 8) {
+            (_, 1, false) => PixelFormat::GRAY8,
+            (_, 1, true) => PixelFormat::GRAY16,
+            (_, 3, true) => PixelFormat::RGB16,
+            ("JPEG", _, _) | (_, 3, false) => PixelFormat::RGB8,
+            (_, 2, false) => PixelFormat::GRAYA8,
+            (_, 2, true) => PixelFormat::GRAYA16,
+            (_, _, false) => PixelFormat::RGBA8,
+            (_, _, true) => PixelFormat::RGBA16,
+        }
     }
 }
 
@@ -127,7 +133,7 @@ mod tests {
             (header.width, header.height, header.pixels()),
             (12288, 8192, "RGBA 16 bit".to_owned())
         );
-        assert_eq!(header.bytes_per_pixel(), 8);
+        assert_eq!(header.carried(), PixelFormat::RGBA16);
         assert_eq!(read(&png_bytes(2, 2, 1, 3)).unwrap().pixels(), "RGB 8 bit");
     }
 

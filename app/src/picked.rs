@@ -108,6 +108,7 @@ mod tests {
         max_pixels: 1_000_000_000,
         max_bytes: 1_000_000,
         tile_size: 512,
+        max_record_bytes: 10 << 20,
     };
 
     fn picked(width: u32, height: u32, bytes: u64) -> Picked {

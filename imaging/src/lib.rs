@@ -48,7 +48,8 @@ pub use operation::{OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
 pub use recipe::{
-    MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, fitting_tile,
+    MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, TileError,
+    fitting_tile,
 };
 pub use render::{RenderError, apply, render};
 pub use simd::{set_portable_only, uses_avx2};

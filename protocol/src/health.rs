@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
+use crate::topics::MAX_RECORD_BYTES;
 
 /// Longest subject of a problem, bytes.
 const MAX_SUBJECT_BYTES: usize = 128;
@@ -43,7 +44,7 @@ pub struct Health {
 }
 
 /// Something that does not work, for as long as it does not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Problem {
     /// What it is about, such as a topic or a worker; at most 128 bytes.
     pub subject: String,
@@ -72,6 +73,13 @@ pub struct IntakeLimits {
     pub max_pixels: u64,
     /// Most bytes of a file.
     pub max_bytes: u64,
-    /// Side of a tile, pixels.
+    /// Side of a tile, pixels. A job gets smaller tiles when its recipe needs more of the image for one than a record holds.
     pub tile_size: u32,
+    /// Most bytes of pixels in a record of a tile.
+    #[serde(default = "max_record_bytes")]
+    pub max_record_bytes: u64,
+}
+
+const fn max_record_bytes() -> u64 {
+    MAX_RECORD_BYTES as u64
 }

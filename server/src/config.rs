@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use azulejo_protocol::Topics;
 use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use azulejo_transport::{KafkaSettings, TopicSettings};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
@@ -218,6 +219,7 @@ impl Arguments {
                 max_pixels: self.max_pixels,
                 max_bytes: self.max_upload_bytes,
                 tile_size: self.tile_size,
+                max_record_bytes: MAX_RECORD_BYTES as u64,
             },
             tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
             max_attempts: self.max_attempts,

@@ -56,7 +56,6 @@ impl Server {
             limits: config.limits,
             tile_timeout: config.tile_timeout,
             max_attempts: config.max_attempts,
-            max_record_bytes: azulejo_protocol::topics::MAX_RECORD_BYTES as u64,
         })?;
         let intake = Intake::open(IntakeConfig::new(config.data_dir.join("uploads"), config.limits))?;
         let http = HttpConfig {

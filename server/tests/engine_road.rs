@@ -265,7 +265,7 @@ async fn a_recipe_that_does_not_suit_is_refused_and_the_upload_stays() {
 async fn a_recipe_that_needs_much_of_the_image_gets_smaller_tiles_and_the_same_bytes() {
     let rig = Rig::new();
     // A record holds a picture of 110 by 110 pixels in RGBA with 16 bit.
-    let engine = rig.engine_with(|config| config.max_record_bytes = 100_000);
+    let engine = rig.engine_with(|config| config.limits.max_record_bytes = 100_000);
     let _worker = TestWorker::start(&rig, |_| Act::Render);
     for (size, format, recipe) in [
         (

@@ -22,7 +22,8 @@ pub fn FailureNotice(
     .into_any()
 }
 
-/// Says so when nothing can be done at the moment: no worker, no broker.
+/// Says so when nothing can be done at the moment, for there is no worker or no broker, and names what does not work although
+/// the whole does.
 #[component]
 pub fn InstallationNotice() -> impl IntoView {
     let live = expect_context::<Live>();
@@ -33,6 +34,7 @@ pub fn InstallationNotice() -> impl IntoView {
                 let first = shared.health.await;
                 let unreachable = first.as_ref().err().map(|failure| words::sentence(&failure.to_string()));
                 let first = first.ok();
+                let second = first.clone();
                 let text = Memo::new(move |_| {
                     live.health
                         .with(|health| {
@@ -54,16 +56,34 @@ pub fn InstallationNotice() -> impl IntoView {
                             }
                         })
                 });
-                move || {
-                    text.get()
-                        .map(|text| {
-                            view! {
-                                <p class="notice" role="status">
-                                    <span class="key flight"></span>
-                                    {text}
-                                </p>
-                            }
+                let problems = Memo::new(move |_| {
+                    live.health
+                        .with(|health| {
+                            health.as_ref().or(second.as_ref()).map(|health| health.problems.clone()).unwrap_or_default()
                         })
+                });
+                view! {
+                    {move || {
+                        text.get()
+                            .map(|text| {
+                                view! {
+                                    <p class="notice" role="status">
+                                        <span class="key flight"></span>
+                                        {text}
+                                    </p>
+                                }
+                            })
+                    }}
+                    <For each=move || problems.get() key=Clone::clone let:problem>
+                        <p class="notice" role="status">
+                            <span class="key dead"></span>
+                            <span>
+                                <b>{problem.subject.clone()}</b>
+                                ": "
+                                {problem.detail.clone()}
+                            </span>
+                        </p>
+                    </For>
                 }
             })}
         </Suspense>

@@ -32,6 +32,15 @@ impl Phase {
     }
 }
 
+/// Why tiles are smaller than usual.
+const SMALLER: &str =
+    "With this recipe a tile needs much of the picture, and what it needs has to fit one record.";
+
+fn tiles(count: u32, smaller: Option<u32>) -> String {
+    let noun = if count == 1 { "tile" } else { "tiles" };
+    smaller.map_or_else(|| noun.to_owned(), |side| format!("{noun} of {side} px"))
+}
+
 /// Estimate, button, progress.
 #[component]
 pub fn SubmitPanel(
@@ -76,7 +85,9 @@ pub fn SubmitPanel(
                         view! {
                             <dl class="estimate">
                                 <div>
-                                    <dt>{if estimate.tiles == 1 { "tile" } else { "tiles" }}</dt>
+                                    <dt title=estimate.smaller.map(|_| SMALLER)>
+                                        {tiles(estimate.tiles, estimate.smaller)}
+                                    </dt>
                                     <dd>{estimate.tiles}</dd>
                                 </div>
                                 <div>

@@ -70,15 +70,10 @@ fn Studio(
     let cost = Memo::new(move |_| {
         let header = picked.with(|picked| picked.as_ref()?.header)?;
         let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
-        let (tile, rate) = health.with(|health| {
-            let tile = health.as_ref().map_or(512, |health| health.limits.tile_size);
-            (
-                tile,
-                workers.with(|workers| expected_rate(health.as_ref(), workers)),
-            )
-        });
+        let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
+        let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
         let size = azulejo_imaging::Size::new(header.width, header.height);
-        Some(estimate(&recipe, size, header.bytes_per_pixel(), tile, rate))
+        Some(estimate(&recipe, size, header.carried(), &limits, rate))
     });
     let size = Memo::new(move |_| {
         picked.with(|picked| {

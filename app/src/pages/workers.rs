@@ -141,6 +141,10 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
                                 </div>
                             }
                         })}
+                    {worker
+                        .note
+                        .clone()
+                        .map(|note| view! { <p class="note" role="status">{words::sentence(&note)}</p> })}
                     <dl>
                         <div>
                             <dt>"Slots"</dt>

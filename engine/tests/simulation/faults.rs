@@ -65,6 +65,12 @@ pub struct Faults {
     pub poison: Odds,
     /// A job with a tile that cannot be rendered: one in so many jobs.
     pub impossible: Odds,
+    /// A job with a tile whose answers can never be used: one in so many jobs.
+    pub unusable: Odds,
+    /// A job with a tile that every worker takes and nobody answers: one in so many jobs.
+    pub unanswered: Odds,
+    /// A job with a tile of which the store refuses every row: one in so many jobs.
+    pub unstorable: Odds,
     /// A job is cancelled: one in so many.
     pub cancel: Odds,
     /// An ended job is retried: one in so many.
@@ -100,7 +106,7 @@ impl Faults {
         }
     }
 
-    fn odds(&mut self) -> [&mut Odds; 23] {
+    fn odds(&mut self) -> [&mut Odds; 26] {
         [
             &mut self.crash,
             &mut self.store_busy,
@@ -123,6 +129,9 @@ impl Faults {
             &mut self.too_large,
             &mut self.poison,
             &mut self.impossible,
+            &mut self.unusable,
+            &mut self.unanswered,
+            &mut self.unstorable,
             &mut self.cancel,
             &mut self.retry,
         ]
@@ -152,6 +161,9 @@ impl Faults {
             odds(6, &[4]),             // too_large
             odds(4, &[3]),             // poison
             odds(4, &[3]),             // impossible
+            odds(5, &[3]),             // unusable
+            odds(8, &[4]),             // unanswered
+            odds(8, &[4]),             // unstorable
             odds(3, &[4]),             // cancel
             odds(3, &[2]),             // retry
         ];
@@ -186,8 +198,11 @@ impl Faults {
             too_large: faults[18],
             poison: faults[19],
             impossible: faults[20],
-            cancel: faults[21],
-            retry: faults[22],
+            unusable: faults[21],
+            unanswered: faults[22],
+            unstorable: faults[23],
+            cancel: faults[24],
+            retry: faults[25],
             old_worker: random.one_in(6),
             same_id: random.one_in(6),
         }

@@ -1,6 +1,8 @@
 //! How much the largest tile of a job takes: on its way in and out, which decides whether it fits into one record, and in
 //! the middle of its recipe, which decides how much memory a worker needs for it.
 
+use thiserror::Error;
+
 use super::{Recipe, RecipeError};
 use crate::{PixelFormat, Region, Size, TileGrid};
 
@@ -61,29 +63,57 @@ impl TileBytes {
     }
 }
 
+/// Why a job has no tile that fits.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum TileError {
+    /// The recipe has no result for the image.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// A tile of one pixel needs more of the image than a record holds.
+    #[error(
+        "a single pixel of the result needs {needed} bytes of the image with this recipe, and a record holds at most {most}: \
+         ask for a smaller radius or size"
+    )]
+    Record {
+        /// Bytes that it needs.
+        needed: u64,
+        /// Bytes that a record holds.
+        most: u64,
+    },
+    /// A tile of one pixel needs more memory in the middle of the recipe than a worker gives it.
+    #[error(
+        "a single pixel of the result needs {needed} bytes in the middle of this recipe, and a worker gives it at most \
+         {MAX_STEP_BYTES}: ask for a smaller radius or size"
+    )]
+    Step {
+        /// Bytes that it needs.
+        needed: u64,
+    },
+}
+
 /// The side of the tiles that a job gets: `wanted`, or the largest smaller one that [fits](TileBytes::fit) records of
-/// `max_record` bytes, down to a single pixel; `None` when not even that fits.
+/// `max_record` bytes, down to a single pixel.
 ///
 /// Tiles are square. A smaller tile repeats more of its neighbours' input where a recipe has a halo, so the largest that
 /// fits is also the one that repeats least; bands would repeat less of a wide halo, but cost more than they save in the
 /// assembly and in the number of ways to cut.
 ///
 /// # Errors
-/// When the recipe has no result for an image of that size.
+/// The recipe has no result for an image of that size, or not even a tile of one pixel fits.
 pub fn fitting_tile(
     recipe: &Recipe,
     image: Size,
     format: PixelFormat,
     wanted: u32,
     max_record: u64,
-) -> Result<Option<u32>, RecipeError> {
+) -> Result<u32, TileError> {
     let fits = |tile: u32| -> Result<bool, RecipeError> {
         Ok(TileBytes::largest(recipe, image, format, tile)?.fit(max_record))
     };
     let size = recipe.output_size(image)?;
     let wanted = wanted.max(1);
     if fits(wanted)? {
-        return Ok(Some(wanted));
+        return Ok(wanted);
     }
     // A tile larger than the result is the result.
     let (mut low, mut high) = (0, wanted.min(size.width.max(size.height)).max(1));
@@ -100,10 +130,18 @@ pub fn fitting_tile(
     let even = low - low % 16;
     for tile in [even, low, low / 2, low / 4, 1] {
         if tile > 0 && fits(tile)? {
-            return Ok(Some(tile));
+            return Ok(tile);
         }
     }
-    Ok(None)
+    let least = TileBytes::largest(recipe, image, format, 1)?;
+    Err(if least.record > max_record {
+        TileError::Record {
+            needed: least.record,
+            most: max_record,
+        }
+    } else {
+        TileError::Step { needed: least.step }
+    })
 }
 
 #[cfg(test)]
@@ -128,17 +166,23 @@ mod tests {
     fn a_fitting_tile_is_found_or_there_is_none() {
         let image = Size::new(10_000, 10_000);
         let blur = Recipe::parse("blur:sigma=100").unwrap();
-        let fitting = |most| fitting_tile(&blur, image, PixelFormat::RGBA16, 512, most).unwrap();
+        let fitting = |most| fitting_tile(&blur, image, PixelFormat::RGBA16, 512, most);
         let tile = fitting(10 << 20).unwrap();
         assert!(record(&blur, image, PixelFormat::RGBA16, tile) <= 10 << 20);
         // A tile of one pixel has the halo around it.
         let least = record(&blur, image, PixelFormat::RGBA16, 1);
-        assert_eq!(fitting(least), Some(1));
-        assert_eq!(fitting(least - 1), None);
+        assert_eq!(fitting(least), Ok(1));
+        assert_eq!(
+            fitting(least - 1),
+            Err(TileError::Record {
+                needed: least,
+                most: least - 1
+            })
+        );
         let gray = Recipe::parse("grayscale").unwrap();
         assert_eq!(
             fitting_tile(&gray, image, PixelFormat::RGBA16, 512, 10 << 20),
-            Ok(Some(512)),
+            Ok(512),
             "what fits is left as it was wanted"
         );
     }
@@ -163,9 +207,7 @@ mod tests {
         assert!(bytes.step > 44_900 * 44_900 * 3, "{bytes:?}");
         assert!(bytes.record < 1 << 20, "{bytes:?}");
         assert!(!bytes.fit(10 << 20));
-        let tile = fitting_tile(&recipe, image, PixelFormat::GRAY8, 512, 10 << 20)
-            .unwrap()
-            .unwrap();
+        let tile = fitting_tile(&recipe, image, PixelFormat::GRAY8, 512, 10 << 20).unwrap();
         assert!((16..188).contains(&tile), "{tile}");
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub use budget::{MAX_STEP_BYTES, TileBytes, fitting_tile};
+pub use budget::{MAX_STEP_BYTES, TileBytes, TileError, fitting_tile};
 pub use error::RecipeError;
 
 use crate::operation::{AnyOperation, OperationInfo, Value};

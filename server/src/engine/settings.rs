@@ -27,8 +27,6 @@ pub struct EngineConfig {
     pub tile_timeout: Duration,
     /// Attempts of a tile before it is given up and its job fails.
     pub max_attempts: u32,
-    /// Largest value of a record: tiles are cut so that they fit.
-    pub max_record_bytes: u64,
 }
 
 /// A file that is on disk, whole, with its header checked.

@@ -19,6 +19,7 @@ pub fn limits(tile_size: u32) -> IntakeLimits {
         max_pixels: 1 << 30,
         max_bytes: 1 << 30,
         tile_size,
+        max_record_bytes: 10 << 20,
     }
 }
 
@@ -44,13 +45,5 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
 /// The plan of a gray image of `columns` by `rows` tiles of 16 pixels, in `jobs`.
 pub fn plan(jobs: &Path, columns: u32, rows: u32) -> JobSpec {
     let upload = upload(Size::new(columns * 16, rows * 16), PixelFormat::GRAY8);
-    JobSpec::plan(
-        &upload,
-        "sharpen",
-        &limits(16),
-        10 << 20,
-        jobs,
-        Timestamp::UNIX_EPOCH,
-    )
-    .expect("a plan")
+    JobSpec::plan(&upload, "sharpen", &limits(16), jobs, Timestamp::UNIX_EPOCH).expect("a plan")
 }

@@ -14,6 +14,7 @@ const LIMITS: IntakeLimits = IntakeLimits {
     max_pixels: 20_000,
     max_bytes: 100_000,
     tile_size: 16,
+    max_record_bytes: 10 << 20,
 };
 
 fn png(width: u32, height: u32) -> Vec<u8> {

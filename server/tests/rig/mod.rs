@@ -163,10 +163,10 @@ fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
             max_pixels: 1 << 26,
             max_bytes: 1 << 28,
             tile_size: 64,
+            max_record_bytes: 10 << 20,
         },
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
-        max_record_bytes: 10 << 20,
     }
 }
 

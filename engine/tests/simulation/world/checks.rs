@@ -66,7 +66,16 @@ impl World {
         };
         let kind = &self.kinds[&job];
         let faults = &self.faults;
-        let own = kind.poison.is_some() || kind.impossible.is_some() || kind.too_large;
+        let own = kind.too_large
+            || [
+                kind.poison,
+                kind.impossible,
+                kind.unusable,
+                kind.unanswered,
+                kind.unstorable,
+            ]
+            .iter()
+            .any(Option::is_some);
         let given = [
             faults.store_refuses,
             faults.send_fails,

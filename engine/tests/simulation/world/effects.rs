@@ -143,6 +143,16 @@ impl World {
                 send.tile, send.job
             ));
         }
+        if let Some(old) = self
+            .workers
+            .iter()
+            .find(|worker| worker.old && worker.alive && worker.instance() == send.holder)
+        {
+            return Err(format!(
+                "tile {} of {} is sent to {}, which cannot read it",
+                send.tile, send.job, old.id
+            ));
+        }
         let too_large = self.kinds.get(&send.job).is_some_and(|kind| kind.too_large);
         let failure = if self.kafka.is_away(self.now) {
             Some((Time::from_secs(5), DeliveryClass::Passing))
@@ -223,11 +233,19 @@ impl World {
         if life != self.life {
             return Ok(());
         }
-        let refused = self.faults.store_refuses > 0
-            && ops
-                .iter()
-                .any(|op| matches!(op, azulejo_engine::StoreOp::Tile { .. }))
-            && self.strikes(self.faults.store_refuses);
+        let tiles: Vec<(JobId, u32)> = ops
+            .iter()
+            .filter_map(|op| match op {
+                azulejo_engine::StoreOp::Tile { job, record, .. } => Some((*job, record.tile)),
+                _ => None,
+            })
+            .collect();
+        let refused = tiles
+            .iter()
+            .any(|(job, tile)| self.kinds[job].unstorable == Some(*tile))
+            || (self.faults.store_refuses > 0
+                && !tiles.is_empty()
+                && self.strikes(self.faults.store_refuses));
         let event = if refused {
             Event::NotStored {
                 transaction,

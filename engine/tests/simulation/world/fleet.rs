@@ -185,12 +185,14 @@ impl World {
         if self.workers[worker].alone.take().is_some() {
             let _ = self.announce(worker);
         }
-        if !skips {
+        let is = |tile: Option<u32>| tile == Some(task.tile);
+        if !skips && !kind.as_ref().is_some_and(|kind| is(kind.unanswered)) {
             self.workers[worker].done += 1;
-            let impossible = kind.is_some_and(|kind| kind.impossible == Some(task.tile));
+            let impossible = kind.as_ref().is_some_and(|kind| is(kind.impossible));
+            let unusable = kind.as_ref().is_some_and(|kind| is(kind.unusable));
             let body = if impossible || self.strikes(self.faults.tile_fails) {
                 Body::Error("it cannot be rendered".to_owned())
-            } else if self.strikes(self.faults.result_unusable) {
+            } else if unusable || self.strikes(self.faults.result_unusable) {
                 Body::Unusable("no format".to_owned())
             } else {
                 let output = self.store.jobs[&task.job]

@@ -83,6 +83,9 @@ pub enum Mutation {
 struct Kind {
     poison: Option<u32>,
     impossible: Option<u32>,
+    unusable: Option<u32>,
+    unanswered: Option<u32>,
+    unstorable: Option<u32>,
     too_large: bool,
 }
 
@@ -91,8 +94,9 @@ struct Kind {
 struct Pace {
     tile_timeout: Time,
     max_outstanding_bytes: u64,
-    /// Milliseconds between two reads of results, from and to.
+    /// Milliseconds between two reads of results, from and to; so many times that when there are none for long.
     collect: (u64, u64),
+    rest: u64,
     /// Results in a read.
     read: usize,
     /// Microseconds of a transaction, from and to.
@@ -105,6 +109,7 @@ const PACE: Pace = Pace {
     tile_timeout: Time::from_secs(10),
     max_outstanding_bytes: 64 << 10,
     collect: (2, 10),
+    rest: 20,
     read: 16,
     store: (100, 3000),
     events: 3_000_000,
@@ -141,6 +146,8 @@ pub struct World {
     results_made: u32,
     is_caught_up: bool,
     collecting: bool,
+    /// Reads in a row that gave no results.
+    quiet_reads: u64,
     store_free: Time,
     pub store: Store,
     pub kafka: Kafka,
@@ -201,6 +208,7 @@ impl World {
             results_made: 0,
             is_caught_up: false,
             collecting: false,
+            quiet_reads: 0,
             store_free: Time::ZERO,
             store: Store::default(),
             kinds: BTreeMap::new(),

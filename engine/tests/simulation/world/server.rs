@@ -106,7 +106,8 @@ impl World {
     pub(super) fn collect(&mut self) -> Checked {
         let life = self.life;
         let (least, most) = self.pace.collect;
-        self.later(self.ms(least, most), Action::Collect(life));
+        let rest = (self.quiet_reads / 16 + 1).min(self.pace.rest);
+        self.later(self.ms(least * rest, most * rest), Action::Collect(life));
         if self.kafka.is_away(self.now) {
             return Ok(());
         }
@@ -125,7 +126,9 @@ impl World {
                 moved.insert(*partition, *position);
             }
         }
+        self.quiet_reads += 1;
         if !moved.is_empty() {
+            self.quiet_reads = 0;
             self.next_batch += 1;
             let wanted = answers.iter().map(|answer| (answer.job, answer.tile)).collect();
             self.verdicts.insert(self.next_batch, wanted);

@@ -23,6 +23,7 @@ impl World {
             tile_timeout: Time::from_secs(600),
             max_outstanding_bytes: 64 << 20,
             collect: (1, 1),
+            rest: 1,
             read: 4096,
             store: (50, 100),
             events: 30_000_000,

@@ -34,6 +34,9 @@ impl World {
         let kind = Kind {
             poison: of(self.faults.poison, &mut self.random),
             impossible: of(self.faults.impossible, &mut self.random),
+            unusable: of(self.faults.unusable, &mut self.random),
+            unstorable: of(self.faults.unstorable, &mut self.random),
+            unanswered: of(self.faults.unanswered, &mut self.random),
             too_large: self.random.one_in(self.faults.too_large),
         };
         self.say(|| format!("submit {id}, {total} tiles, {kind:?}"));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use azulejo_imaging::{MAX_STEP_BYTES, PixelFormat, Recipe, Region, Size, TileBytes, TileGrid, fitting_tile};
+use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileError, TileGrid, fitting_tile};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
 use azulejo_protocol::{ApiError, JobId, JobStatus, TileStates, Timestamp};
@@ -29,13 +29,11 @@ impl JobSpec {
     /// Checks `recipe` against an upload and plans the job.
     ///
     /// # Errors
-    /// 422 when the recipe does not parse or does not suit the image, or when not even a tile of one pixel fits a record of
-    /// `max_record` bytes.
+    /// 422 when the recipe does not parse or does not suit the image, or when not even a tile of one pixel fits a record.
     pub fn plan(
         upload: &Upload,
         recipe: &str,
         limits: &IntakeLimits,
-        max_record: u64,
         jobs: &Path,
         now: Timestamp,
     ) -> Result<Self, ApiError> {
@@ -64,7 +62,7 @@ impl JobSpec {
         Recipe::parse(&tile_recipe).map_err(|error| unsuitable(&error))?;
         let output_format = full.output_format(info.format);
         check_output(output_size, limits)?;
-        let tile_size = choose_tile(&full, info.stored_size, info.format, limits.tile_size, max_record)?;
+        let tile_size = choose_tile(&full, info.stored_size, info.format, limits)?;
         let grid = TileGrid::new(output_size, tile_size);
         if grid.len() as usize > TileStates::MAX_TILES {
             return Err(ApiError::unprocessable(
@@ -231,29 +229,15 @@ fn choose_tile(
     recipe: &Recipe,
     image: Size,
     input: PixelFormat,
-    wanted: u32,
-    max_record: u64,
+    limits: &IntakeLimits,
 ) -> Result<u32, ApiError> {
-    let unsuitable = |error| ApiError::unprocessable("unsuitable_recipe", format!("{error}"));
-    if let Some(tile) = fitting_tile(recipe, image, input, wanted, max_record).map_err(unsuitable)? {
-        return Ok(tile);
-    }
-    let bytes = TileBytes::largest(recipe, image, input, 1).map_err(unsuitable)?;
-    let problem = if bytes.record > max_record {
-        format!(
-            "a single pixel needs {} bytes of the image with this recipe, and a record takes at most {max_record}",
-            bytes.record
-        )
-    } else {
-        format!(
-            "a single pixel needs {} bytes in the middle of this recipe, and a worker gives it at most {MAX_STEP_BYTES}",
-            bytes.step
-        )
-    };
-    Err(ApiError::unprocessable(
-        "tile_too_large",
-        format!("{problem}; ask for a smaller radius or size"),
-    ))
+    fitting_tile(recipe, image, input, limits.tile_size, limits.max_record_bytes).map_err(|error| {
+        let code = match error {
+            TileError::Recipe(_) => "unsuitable_recipe",
+            TileError::Record { .. } | TileError::Step { .. } => "tile_too_large",
+        };
+        ApiError::unprocessable(code, error.to_string())
+    })
 }
 
 /// Where a job's files are.
