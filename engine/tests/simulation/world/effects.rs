@@ -277,7 +277,13 @@ impl World {
                     };
                     *self.endings.entry(name).or_default() += 1;
                     if self.strikes(self.faults.retry) {
-                        self.later(self.ms(10, 5000), Action::Retry);
+                        // Whoever reads the database may retry before the core has heard that the ending is stored.
+                        let after = if self.random.one_in(3) {
+                            Time::ZERO
+                        } else {
+                            self.ms(10, 5000)
+                        };
+                        self.later(after, Action::Retry);
                     }
                 }
             }
@@ -291,6 +297,7 @@ impl World {
         if self.mutation == Mutation::TellBeforeStoring {
             return Ok(());
         }
-        self.tell(event)
+        self.later(Time::from_micros(50), Action::Server(life, event));
+        Ok(())
     }
 }

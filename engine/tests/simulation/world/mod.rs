@@ -229,6 +229,10 @@ impl World {
             sizes: VecDeque::new(),
             lives: BTreeMap::new(),
         };
+        if world.random.one_in(4) {
+            // Sixteen tiles.
+            world.pace.max_outstanding_bytes = 1 << 10;
+        }
         world.begin();
         world
     }
