@@ -24,5 +24,5 @@ pub use client::{Logged, Occasionally};
 pub use config::KafkaSettings;
 pub use headers::{from_message, to_owned_headers};
 pub use reader::{Reader, Start};
-pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics};
+pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics, inspect_topics, make_topics};
 pub use trouble::{Class, Trouble};

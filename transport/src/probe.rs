@@ -1,16 +1,27 @@
 //! Whether the cluster is there, which topics are missing, who is in the workers' group.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
-use crate::trouble::Trouble;
+use crate::trouble::{Class, Trouble, class, is_missing};
 
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How it stands with a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there.
+    There,
+    /// It is not there.
+    Missing,
+    /// The cluster does not say, and somebody has to do something about it.
+    Refused(Trouble),
+}
 
 /// Asks the cluster. A consumer's client: asking with a producer's would make a missing topic, with settings that nobody chose.
 pub struct Probe {
@@ -28,27 +39,41 @@ impl Probe {
         })
     }
 
-    /// Which of `topics` are missing. All are listed rather than asked for by name, which could make them.
+    /// How it stands with each of `topics`. They are asked for by name, so that a user who may see no other topic can ask; a
+    /// consumer's client, unlike a producer's, does not make what it asks for.
     ///
     /// # Errors
     /// The cluster does not answer.
-    pub fn missing(&self, topics: &[&str]) -> Result<Vec<String>, Trouble> {
+    pub fn topics(&self, topics: &[&str]) -> Result<Vec<Standing>, Trouble> {
         let _ = self.client.poll(Duration::ZERO);
-        let metadata = self
-            .client
-            .fetch_metadata(None, PATIENCE)
-            .map_err(|error| Trouble::of(&error, "", None))?;
-        let there: BTreeSet<&str> = metadata
-            .topics()
-            .iter()
-            .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-            .map(|topic| topic.name())
-            .collect();
-        Ok(topics
-            .iter()
-            .filter(|topic| !there.contains(**topic))
-            .map(|topic| (*topic).to_owned())
-            .collect())
+        topics.iter().map(|topic| self.topic(topic)).collect()
+    }
+
+    fn topic(&self, topic: &str) -> Result<Standing, Trouble> {
+        let trouble = |error: &KafkaError| Trouble::of(error, topic, None);
+        let metadata = match self.client.fetch_metadata(Some(topic), PATIENCE) {
+            Ok(metadata) => metadata,
+            Err(error) if is_missing(&error) => return Ok(Standing::Missing),
+            Err(error) => return Err(trouble(&error)),
+        };
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(Standing::Missing);
+        };
+        Ok(match found.error().map(RDKafkaErrorCode::from) {
+            None if found.partitions().is_empty() => Standing::Missing,
+            None => Standing::There,
+            Some(code) => {
+                let error = KafkaError::MetadataFetch(code);
+                if is_missing(&error) {
+                    Standing::Missing
+                } else if class(&error) == Class::Passing {
+                    // A partition without a leader, for the moment.
+                    Standing::There
+                } else {
+                    Standing::Refused(trouble(&error))
+                }
+            }
+        })
     }
 
     /// The client ids of the members of consumer group `group`; `None` when the cluster does not say.

@@ -2,7 +2,7 @@
 //!
 //! The reader assigns itself the partitions. A position that the broker does not have (its log was trimmed, or it lost its
 //! data) starts over at the earliest record, with a warning. [`Reader::look`], called every few seconds, finds out that the
-//! topic has more partitions than are read, or is gone, or was made anew.
+//! topic has more partitions than are read, which are read from their beginning from then on, or is gone, or was made anew.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub enum Look {
     Grown,
     /// It is not there.
     Gone,
+    /// It is another one of the same name: it was deleted and made again.
+    Anew,
 }
 
 /// A reader of one topic.
@@ -97,7 +99,8 @@ impl Reader {
             let error = KafkaError::MetadataFetch(rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition);
             return Err(trouble(error));
         }
-        reader.assign(&partitions, start).map_err(trouble)?;
+        let list = reader.places(&partitions, start).map_err(trouble)?;
+        reader.consumer.assign(&list).map_err(trouble)?;
         Ok(reader)
     }
 
@@ -111,7 +114,8 @@ impl Reader {
             .collect())
     }
 
-    fn assign(&mut self, partitions: &[i32], start: &Start) -> KafkaResult<()> {
+    /// Where reading of each of these partitions begins.
+    fn places(&mut self, partitions: &[i32], start: &Start) -> KafkaResult<TopicPartitionList> {
         let since = match start {
             Start::Since(time) => self.offsets_since(partitions, *time),
             Start::Positions(_) | Start::Tail(_) => BTreeMap::new(),
@@ -145,7 +149,7 @@ impl Reader {
             self.starts.insert(*partition, position);
             self.ends.insert(*partition, high);
         }
-        self.consumer.assign(&list)
+        Ok(list)
     }
 
     /// The offset of the first record since `time` of each partition that has one; the end of those that have none.
@@ -200,30 +204,62 @@ impl Reader {
         &self.ends
     }
 
-    /// Looks whether the topic is as it was. `read` is the next offset of each partition that something was read of: from there
-    /// it goes on where the assignment changes.
-    pub fn look(&mut self, read: &BTreeMap<i32, i64>) -> Look {
+    /// Looks whether the topic is as it was. After [`Look::Gone`] and [`Look::Anew`] a new reader has to be opened, and positions
+    /// in the topic mean nothing any more.
+    pub fn look(&mut self) -> Look {
         let Ok(partitions) = self.partitions() else {
             return Look::Same;
         };
         if partitions.is_empty() {
             return Look::Gone;
         }
-        if partitions
-            .iter()
-            .all(|partition| self.starts.contains_key(partition))
-        {
+        if self.is_anew(&partitions) {
+            return Look::Anew;
+        }
+        let new: Vec<i32> = partitions
+            .into_iter()
+            .filter(|partition| !self.starts.contains_key(partition))
+            .collect();
+        if new.is_empty() {
             return Look::Same;
         }
-        let mut positions = self.starts.clone();
-        positions.extend(read.iter().map(|(partition, offset)| (*partition, *offset)));
-        match self.assign(&partitions, &Start::Positions(positions)) {
+        match self.grow(&new) {
             Ok(()) => Look::Grown,
             Err(error) => {
                 tracing::debug!(topic = self.topic, %error, "cannot read the new partitions yet");
                 Look::Same
             }
         }
+    }
+
+    /// Whether the topic was deleted and made again since it was read: then it has fewer partitions, or one of them ends before
+    /// what was read of it.
+    fn is_anew(&self, partitions: &[i32]) -> bool {
+        if self
+            .starts
+            .keys()
+            .any(|partition| !partitions.contains(partition))
+        {
+            return true;
+        }
+        let mut read = self.starts.clone();
+        if let Ok(positions) = self.consumer.position() {
+            for element in positions.elements() {
+                if let Offset::Offset(offset) = element.offset() {
+                    read.insert(element.partition(), offset);
+                }
+            }
+        }
+        read.iter().any(|(partition, offset)| {
+            self.consumer
+                .fetch_watermarks(&self.topic, *partition, PATIENCE)
+                .is_ok_and(|(_, high)| high < *offset)
+        })
+    }
+
+    fn grow(&mut self, new: &[i32]) -> KafkaResult<()> {
+        let list = self.places(new, &Start::Positions(BTreeMap::new()))?;
+        self.consumer.incremental_assign(&list)
     }
 
     /// The topic.

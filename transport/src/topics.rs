@@ -1,17 +1,16 @@
 //! The topics: made when they are not there, and looked at when somebody else made them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use azulejo_protocol::Topics;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
+use crate::probe::{Probe, Standing};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest record with its headers and its batch.
@@ -138,8 +137,55 @@ pub struct TopicProblem {
     pub sentence: String,
 }
 
-/// Makes the topics that are missing, and only those: a user without the right Create can work with topics that were made
-/// beforehand. Then looks whether the topics of tiles take records of the size that this installation sends.
+/// Makes the topics that are not there. A user without the right Create can work with topics that were made beforehand: then
+/// this is not called.
+///
+/// # Errors
+/// A sentence, when the cluster does not answer.
+pub async fn make_topics(
+    kafka: &KafkaSettings,
+    missing: &[&WantedTopic],
+    settings: &TopicSettings,
+) -> Result<Vec<TopicProblem>, String> {
+    let admin = admin(kafka)?;
+    let new: Vec<NewTopicSettings> = missing
+        .iter()
+        .map(|topic| topic.to_new(settings.replication))
+        .collect();
+    let new: Vec<NewTopic<'_>> = new
+        .iter()
+        .map(|topic| {
+            let new = NewTopic::new(
+                &topic.name,
+                topic.partitions,
+                TopicReplication::Fixed(topic.replication),
+            );
+            topic
+                .settings
+                .iter()
+                .fold(new, |new, (name, value)| new.set(name, value))
+        })
+        .collect();
+    let results = admin
+        .create_topics(&new, &patience())
+        .await
+        .map_err(|error| format!("the broker at {} does not answer: {error}", kafka.brokers))?;
+    Ok(results
+        .into_iter()
+        .filter_map(|result| {
+            let (topic, code) = result.err()?;
+            (code != RDKafkaErrorCode::TopicAlreadyExists).then(|| {
+                let sentence = format!(
+                    "the topic '{topic}' is not there and cannot be made ({code}): make it, or give this program's user the \
+                     right Create on it"
+                );
+                TopicProblem { topic, sentence }
+            })
+        })
+        .collect())
+}
+
+/// Makes the topics that are missing, and looks at those that were there.
 ///
 /// # Errors
 /// A sentence, when the cluster does not answer.
@@ -148,89 +194,54 @@ pub async fn ensure_topics(
     wanted: &[WantedTopic],
     settings: &TopicSettings,
 ) -> Result<Vec<TopicProblem>, String> {
-    let admin: AdminClient<Logged> =
-        AdminClient::from_config_and_context(&kafka.client("azulejo-admin"), Logged::default())
-            .map_err(|error| format!("cannot make a Kafka client for {}: {error}", kafka.brokers))?;
-    let away =
-        |error: &dyn std::fmt::Display| format!("the broker at {} does not answer: {error}", kafka.brokers);
-    let there = existing(&admin).map_err(|error| away(&error))?;
-    let options = AdminOptions::new()
-        .request_timeout(Some(PATIENCE))
-        .operation_timeout(Some(PATIENCE));
-    let missing: Vec<NewTopicSettings> = wanted
+    let probe = Probe::new(kafka, "azulejo-admin").map_err(|error| error.to_string())?;
+    let names: Vec<&str> = wanted.iter().map(|topic| topic.name.as_str()).collect();
+    let standings = probe.topics(&names).map_err(|trouble| trouble.reason)?;
+    let missing: Vec<&WantedTopic> = wanted
         .iter()
-        .filter(|topic| !there.contains(&topic.name))
-        .map(|topic| topic.to_new(settings.replication))
+        .zip(&standings)
+        .filter(|(_, standing)| **standing == Standing::Missing)
+        .map(|(topic, _)| topic)
         .collect();
-    let mut problems = Vec::new();
-    if !missing.is_empty() {
-        let new: Vec<NewTopic<'_>> = missing
-            .iter()
-            .map(|topic| {
-                let new = NewTopic::new(
-                    &topic.name,
-                    topic.partitions,
-                    TopicReplication::Fixed(topic.replication),
-                );
-                topic
-                    .settings
-                    .iter()
-                    .fold(new, |new, (name, value)| new.set(name, value))
-            })
-            .collect();
-        let results = admin
-            .create_topics(&new, &options)
-            .await
-            .map_err(|error| away(&error))?;
-        for result in results {
-            if let Err((topic, code)) = result
-                && code != RDKafkaErrorCode::TopicAlreadyExists
-            {
-                let sentence = format!(
-                    "the topic '{topic}' is not there and cannot be made ({code}): make it, or give this program's user the \
-                     right Create on it"
-                );
-                problems.push(TopicProblem { topic, sentence });
-            }
-        }
-    }
-    problems.extend(too_small(&admin, wanted, &there, &options).await);
+    let mut problems = if missing.is_empty() {
+        Vec::new()
+    } else {
+        make_topics(kafka, &missing, settings).await?
+    };
+    problems.extend(inspect_topics(kafka, wanted).await);
     Ok(problems)
 }
 
-fn existing(admin: &AdminClient<Logged>) -> KafkaResult<BTreeSet<String>> {
-    let metadata = admin.inner().fetch_metadata(None, PATIENCE)?;
-    Ok(metadata
-        .topics()
-        .iter()
-        .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
-        .map(|topic| topic.name().to_owned())
-        .collect())
+fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Logged>, String> {
+    AdminClient::from_config_and_context(&kafka.client("azulejo-admin"), Logged::default())
+        .map_err(|error| format!("cannot make a Kafka client for {}: {error}", kafka.brokers))
 }
 
-/// Topics that were made by somebody else and take smaller records than tiles need. Not being allowed to look is no problem:
-/// then the first record that is too large says so.
-async fn too_small(
-    admin: &AdminClient<Logged>,
-    wanted: &[WantedTopic],
-    there: &BTreeSet<String>,
-    options: &AdminOptions,
-) -> Vec<TopicProblem> {
-    let tiles = || {
-        wanted
-            .iter()
-            .filter(|topic| topic.kind == TopicKind::Tiles && there.contains(&topic.name))
-    };
-    let specifiers: Vec<ResourceSpecifier<'_>> = tiles()
+fn patience() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE))
+}
+
+/// Looks whether the topics of tiles take records of the size that this installation sends: somebody else may have made them.
+/// Not being allowed to look is no problem: then the first record that is too large says so.
+pub async fn inspect_topics(kafka: &KafkaSettings, wanted: &[WantedTopic]) -> Vec<TopicProblem> {
+    let tiles: Vec<&WantedTopic> = wanted
+        .iter()
+        .filter(|topic| topic.kind == TopicKind::Tiles)
+        .collect();
+    let specifiers: Vec<ResourceSpecifier<'_>> = tiles
+        .iter()
         .map(|topic| ResourceSpecifier::Topic(&topic.name))
         .collect();
-    if specifiers.is_empty() {
-        return Vec::new();
-    }
-    let Ok(described) = admin.describe_configs(&specifiers, options).await else {
+    let Ok(admin) = admin(kafka) else {
         return Vec::new();
     };
-    tiles()
+    let Ok(described) = admin.describe_configs(&specifiers, &patience()).await else {
+        return Vec::new();
+    };
+    tiles
+        .into_iter()
         .zip(described)
         .filter_map(|(topic, described)| {
             let described = described.ok()?;

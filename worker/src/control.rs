@@ -3,7 +3,7 @@
 //! Every worker reads all of it, with a consumer of its own that is in no group. It begins a little before the end,
 //! so that a worker that was started after a cancellation knows of it, too.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -104,7 +104,6 @@ fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble>
         topic,
         &Start::Tail(LOOK_BACK),
     )?;
-    let mut read = BTreeMap::new();
     let mut looked = Instant::now();
     let quiet = Occasionally::default();
     loop {
@@ -113,7 +112,6 @@ fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble>
                 let Some(cancelled) = cancelled.upgrade() else {
                     return Ok(());
                 };
-                read.insert(record.partition(), record.offset() + 1);
                 follow_record(&record, topic, &cancelled);
             }
             Some(Event::Trouble(trouble)) if quiet.now() => warn!("Kafka: {trouble}; trying again"),
@@ -123,9 +121,16 @@ fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble>
         }
         if looked.elapsed() > LOOK {
             looked = Instant::now();
-            if reader.look(&read) == Look::Gone {
-                warn!("the topic '{topic}' is gone; waiting until the server has made it again");
-                return Ok(());
+            match reader.look() {
+                Look::Gone => {
+                    warn!("the topic '{topic}' is gone; waiting until the server has made it again");
+                    return Ok(());
+                }
+                Look::Anew => {
+                    info!("the topic '{topic}' was made again");
+                    return Ok(());
+                }
+                Look::Same | Look::Grown => {}
             }
         }
     }

@@ -1,37 +1,52 @@
-//! What does not work and does not pass by itself, as the drivers find out: shown by `/health` and the pages, and said on the
-//! console when it begins and when it is over.
+//! What does not work and does not pass by itself, as the drivers find out: shown by `/health` and the pages, and said in the
+//! log when it begins and when it is over.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What of a subject does not work: each has its own beginning and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// A topic is not there, or not as it must be.
+    Topic,
+    /// It cannot be read.
+    Reading,
+    /// It does not take records.
+    Writing,
+    /// A worker is silent.
+    Silence,
+    /// Somebody else uses what belongs to this server.
+    Owner,
+}
+
 /// The problems known, by subject. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Problems(Arc<Mutex<BTreeMap<String, String>>>);
+pub struct Problems(Arc<Mutex<BTreeMap<(String, Aspect), String>>>);
 
 impl Problems {
-    /// `subject` does not work. Says whether that is news.
-    pub fn set(&self, subject: &str, sentence: &str) -> bool {
+    /// Something of `subject` does not work.
+    pub fn set(&self, subject: &str, aspect: Aspect, sentence: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(subject).is_some_and(|told| told == sentence) {
-            return false;
+        let key = (subject.to_owned(), aspect);
+        if known.get(&key).is_some_and(|told| told == sentence) {
+            return;
         }
         tracing::warn!(subject, "{sentence}");
-        known.insert(subject.to_owned(), sentence.to_owned());
-        true
+        known.insert(key, sentence.to_owned());
     }
 
-    /// `subject` works. Says whether that is news.
-    pub fn clear(&self, subject: &str) -> bool {
-        let over = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(subject)
-            .is_some();
-        if over {
+    /// It works.
+    pub fn clear(&self, subject: &str, aspect: Aspect) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.remove(&(subject.to_owned(), aspect)).is_some() {
             tracing::info!(subject, "works again");
         }
-        over
+    }
+
+    /// Whether it is known not to work.
+    pub fn has(&self, subject: &str, aspect: Aspect) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(&(subject.to_owned(), aspect))
     }
 
     /// All problems, as subject and sentence.
@@ -39,7 +54,7 @@ impl Problems {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .iter()
-            .map(|(subject, sentence)| (subject.clone(), sentence.clone()))
+            .map(|((subject, _), sentence)| (subject.clone(), sentence.clone()))
             .collect()
     }
 }

@@ -111,6 +111,19 @@ impl Rig {
         (upload, raster)
     }
 
+    /// How many partitions `topic` has; 0 when it is not there.
+    pub fn partitions(&self, topic: &str) -> usize {
+        let consumer: BaseConsumer = self.kafka().client("test").create().unwrap();
+        let metadata = consumer
+            .fetch_metadata(Some(topic), Duration::from_secs(10))
+            .unwrap();
+        metadata
+            .topics()
+            .iter()
+            .map(|found| found.partitions().len())
+            .sum()
+    }
+
     /// A consumer of all of `topic`, from its beginning.
     pub fn reader(&self, topic: &str, partitions: i32) -> BaseConsumer {
         reader(&self.kafka(), topic, partitions, Offset::Beginning)
@@ -337,8 +350,20 @@ pub fn say(producer: &BaseProducer, worker: &str, status: WorkerState) {
 /// As `say`, of a worker that renders the inherited task `alone`, named `job/tile/attempt`, with nothing else in hand.
 pub fn say_alone(producer: &BaseProducer, worker: &str, status: WorkerState, alone: Option<String>) {
     let beat = Heartbeat {
-        worker_id: worker.into(),
         status,
+        alone,
+        ..beat(worker)
+    };
+    let value = serde_json::to_vec(&beat).unwrap();
+    let topic = Topics::default().heartbeats;
+    send(producer, &topic, worker, &value, OwnedHeaders::new());
+}
+
+/// The heartbeat of an idle worker that holds every partition.
+pub fn beat(worker: &str) -> Heartbeat {
+    Heartbeat {
+        worker_id: worker.into(),
+        status: WorkerState::Idle,
         tasks_processed: 0,
         current_task: None,
         timestamp: Timestamp::now_utc(),
@@ -355,12 +380,9 @@ pub fn say_alone(producer: &BaseProducer, worker: &str, status: WorkerState, alo
         version: "0".into(),
         instance: String::new(),
         versions: azulejo_protocol::record::READABLE.to_vec(),
-        alone,
+        alone: None,
         trouble: None,
-    };
-    let value = serde_json::to_vec(&beat).unwrap();
-    let topic = Topics::default().heartbeats;
-    send(producer, &topic, worker, &value, OwnedHeaders::new());
+    }
 }
 
 /// Waits until the job has ended in some way.

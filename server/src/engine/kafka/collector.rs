@@ -18,13 +18,14 @@ use std::time::{Duration, Instant};
 
 use azulejo_engine::{Answer, Body, Event, Verdict, Written};
 use azulejo_protocol::ResultHeader;
-use azulejo_transport::reader::{self, Look};
+use azulejo_transport::reader;
 use azulejo_transport::{Reader, Start, Trouble, from_message};
 use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 
 use super::Line;
 use super::outbox::Outbox;
 use crate::engine::files::{Files, disk};
+use crate::engine::problems::Aspect;
 use crate::engine::store::{Store, tiles};
 
 /// Most results in one batch.
@@ -81,6 +82,7 @@ impl Collector {
                 class: azulejo_transport::Class::Passing,
                 reason: error.to_string(),
             })?;
+        let stored = if state.void { Vec::new() } else { stored };
         let start = Start::Positions(stored.into_iter().collect());
         let group = self.line.group();
         let mut reader = Reader::open(
@@ -90,7 +92,8 @@ impl Collector {
             &self.line.results,
             &start,
         )?;
-        self.line.problems.clear(&self.line.results);
+        self.line.problems.clear(&self.line.results, Aspect::Reading);
+        state.void = false;
         state.begin(&reader);
         self.tell_caught_up(state);
         let mut looked = Instant::now();
@@ -99,11 +102,9 @@ impl Collector {
             self.tell_caught_up(state);
             if looked.elapsed() > LOOK {
                 looked = Instant::now();
-                if reader.look(&state.positions) == Look::Gone {
-                    self.line.problems.set(
-                        &self.line.results,
-                        &format!("the topic '{}' is gone; it is made again", self.line.results),
-                    );
+                if self.line.is_lost(reader.look(), &self.line.results) {
+                    state.void = true;
+                    return Ok(());
                 }
             }
         }
@@ -267,6 +268,8 @@ struct State {
     /// Partitions that were not read up to where they ended at the start, with that end.
     behind: BTreeMap<i32, i64>,
     told: bool,
+    /// The topic was lost: positions in the one of the same name that is there now mean nothing.
+    void: bool,
 }
 
 impl State {

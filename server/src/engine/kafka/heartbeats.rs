@@ -1,16 +1,16 @@
 //! Reads what the workers say of themselves: one thread, no consumer group, from about a minute before the start on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azulejo_engine::Event;
 use azulejo_protocol::{Heartbeat, Timestamp};
-use azulejo_transport::reader::{self, Look};
+use azulejo_transport::reader;
 use azulejo_transport::{Reader, Start, Trouble};
 use rdkafka::message::{BorrowedMessage, Message};
 
 use super::Line;
+use crate::engine::problems::Aspect;
 
 /// How far back the start looks: longer than any sensible heartbeat interval, so that it knows at once who is there.
 const LOOK_BACK: Duration = Duration::from_secs(60);
@@ -35,15 +35,13 @@ fn read(line: &Line) -> Result<(), Trouble> {
         topic,
         &since,
     )?;
-    line.problems.clear(topic);
+    line.problems.clear(topic, Aspect::Reading);
     let backlog = reader.ends().clone();
-    let mut positions = BTreeMap::new();
     let mut looked = Instant::now();
     while !line.is_stopping() && line.made() == made {
         match reader.poll(POLL) {
             Some(reader::Event::Record(record)) => {
                 let end = backlog.get(&record.partition()).copied().unwrap_or(0);
-                positions.insert(record.partition(), record.offset() + 1);
                 hear(line, &record, record.offset() < end);
             }
             Some(reader::Event::Trouble(trouble)) => tracing::debug!(%trouble, "reading heartbeats"),
@@ -51,9 +49,8 @@ fn read(line: &Line) -> Result<(), Trouble> {
         }
         if looked.elapsed() > LOOK {
             looked = Instant::now();
-            if reader.look(&positions) == Look::Gone {
-                line.problems
-                    .set(topic, &format!("the topic '{topic}' is gone; it is made again"));
+            if line.is_lost(reader.look(), topic) {
+                return Ok(());
             }
         }
     }

@@ -15,9 +15,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use azulejo_protocol::Topics;
+use azulejo_transport::reader::Look;
 use azulejo_transport::{KafkaSettings, TopicSettings};
 
-use super::problems::Problems;
+use super::problems::{Aspect, Problems};
 use super::tell::Tell;
 
 /// What everything that talks to Kafka shares.
@@ -108,6 +109,26 @@ impl Line {
         format!("{}-server", self.topics.worker_group)
     }
 
+    /// Whether a look at `topic` says that it has to be read anew.
+    fn is_lost(&self, look: Look, topic: &str) -> bool {
+        match look {
+            Look::Same => false,
+            Look::Grown => {
+                tracing::info!(topic, "more partitions are read");
+                false
+            }
+            Look::Gone => {
+                let sentence = format!("the topic '{topic}' is gone; it is made again");
+                self.problems.set(topic, Aspect::Reading, &sentence);
+                true
+            }
+            Look::Anew => {
+                tracing::warn!(topic, "the topic was made anew; it is read from its beginning");
+                true
+            }
+        }
+    }
+
     /// Runs `reader` again and again while the cluster is there, until the engine ends.
     fn keep_reading(&self, topic: &str, mut reader: impl FnMut() -> Result<(), azulejo_transport::Trouble>) {
         while !self.is_stopping() {
@@ -118,8 +139,11 @@ impl Line {
             match reader() {
                 Ok(()) => {}
                 Err(trouble) => {
-                    self.problems
-                        .set(topic, &format!("the topic '{topic}' cannot be read: {trouble}"));
+                    // While it is made again that is said already.
+                    if !self.problems.has(topic, Aspect::Topic) {
+                        let sentence = format!("the topic '{topic}' cannot be read: {trouble}");
+                        self.problems.set(topic, Aspect::Reading, &sentence);
+                    }
                     self.nap(Duration::from_secs(1));
                 }
             }

@@ -23,6 +23,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use super::Line;
 use crate::engine::files::{Files, disk};
+use crate::engine::problems::Aspect;
 
 /// Two keep reading while the other copies; more would only share the same cores.
 const SENDERS: usize = 2;
@@ -80,7 +81,7 @@ impl ProducerContext for Receipts {
                 (self.line.tell)(not_delivered(id, error, record.topic(), bytes));
             }
             (Purpose::Other, Ok(record)) => {
-                self.line.problems.clear(record.topic());
+                self.line.problems.clear(record.topic(), Aspect::Writing);
             }
             (Purpose::Other, Err((error, record))) => {
                 refused(
@@ -114,7 +115,7 @@ fn refused(line: &Line, error: &KafkaError, topic: &str, bytes: Option<usize>) {
     if trouble.class == Class::Passing && !trouble::is_missing(error) {
         tracing::warn!(topic, error = trouble.reason, "the broker did not take a record");
     } else {
-        line.problems.set(topic, &trouble.reason);
+        line.problems.set(topic, Aspect::Writing, &trouble.reason);
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use azulejo_engine::Event;
-use azulejo_transport::probe::Probe;
-use azulejo_transport::{WantedTopic, ensure_topics};
+use azulejo_transport::probe::{Probe, Standing};
+use azulejo_transport::topics::TopicProblem;
+use azulejo_transport::{WantedTopic, inspect_topics, make_topics};
 
 use super::Line;
+use crate::engine::problems::Aspect;
 
 /// How often the cluster is asked whether it is there.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -19,6 +21,11 @@ const PAUSE_AWAY: Duration = Duration::from_millis(250);
 const MEMBERS: Duration = Duration::from_secs(10);
 /// A member of the group of which nothing was heard for so long is silent.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// Topics that cannot be made are tried again after this time.
+const MAKE: Duration = Duration::from_secs(15);
+/// How often the settings of the topics are looked at.
+const INSPECT: Duration = Duration::from_secs(60);
 
 /// Looks until the engine ends. `heard` gives the ids of the workers that were heard of.
 pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
@@ -30,33 +37,20 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
         (_, Err(error)) => panic!("cannot look after the broker: {error}"),
     };
     let wanted = WantedTopic::all(&line.topics, &line.results, &line.topic_settings);
-    let names: Vec<&str> = wanted.iter().map(|topic| topic.name.as_str()).collect();
-    let mut inspected = false;
+    let mut topics = Topics {
+        line,
+        runtime,
+        wanted,
+        made: None,
+        inspected: None,
+    };
     let mut told = String::new();
     let mut silent = Silent::default();
     let mut looked = Instant::now();
     while !line.is_stopping() {
-        let missing = probe.missing(&names);
-        let connected = match &missing {
-            Ok(missing) if missing.is_empty() && inspected => Ok(()),
-            Ok(missing) => {
-                let made = runtime.block_on(ensure_topics(&line.kafka, &wanted, &line.topic_settings));
-                made.map(|problems| {
-                    inspected = true;
-                    for name in &names {
-                        match problems.iter().find(|problem| problem.topic == *name) {
-                            Some(problem) => line.problems.set(name, &problem.sentence),
-                            None => line.problems.clear(name),
-                        };
-                    }
-                    if !missing.is_empty() {
-                        tracing::info!(topics = missing.join(", "), "topics were missing");
-                        line.made.fetch_add(1, Ordering::AcqRel);
-                    }
-                })
-            }
-            Err(trouble) => Err(trouble.reason.clone()),
-        };
+        let names: Vec<&str> = topics.wanted.iter().map(|topic| topic.name.as_str()).collect();
+        let answer = probe.topics(&names).map_err(|trouble| trouble.reason);
+        let connected = answer.and_then(|standings| topics.look(&standings));
         if let Err(error) = &connected
             && *error != told
         {
@@ -83,6 +77,81 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
     }
 }
 
+/// The topics of this installation.
+struct Topics<'a> {
+    line: &'a Line,
+    runtime: tokio::runtime::Runtime,
+    wanted: Vec<WantedTopic>,
+    /// When it was last tried to make some.
+    made: Option<Instant>,
+    /// When their settings were last looked at.
+    inspected: Option<Instant>,
+}
+
+impl Topics<'_> {
+    /// Makes those that are missing, and names what is wrong with the others.
+    fn look(&mut self, standings: &[Standing]) -> Result<(), String> {
+        let mut missing = Vec::new();
+        for (topic, standing) in self.wanted.iter().zip(standings) {
+            match standing {
+                Standing::There => {}
+                Standing::Missing => missing.push(topic),
+                Standing::Refused(trouble) => {
+                    self.line
+                        .problems
+                        .set(&topic.name, Aspect::Topic, &trouble.reason);
+                }
+            }
+        }
+        let due = |at: Option<Instant>, pause| at.is_none_or(|at| at.elapsed() > pause);
+        if !missing.is_empty() && (due(self.made, MAKE) || !self.is_known(&missing)) {
+            self.made = Some(Instant::now());
+            let names: Vec<&str> = missing.iter().map(|topic| topic.name.as_str()).collect();
+            tracing::info!(topics = names.join(", "), "topics are not there; making them");
+            let settings = &self.line.topic_settings;
+            let problems = self
+                .runtime
+                .block_on(make_topics(&self.line.kafka, &missing, settings))?;
+            self.tell(&names, &problems);
+            if problems.len() < names.len() {
+                self.line.made.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        if due(self.inspected, INSPECT) {
+            self.inspected = Some(Instant::now());
+            let problems = self
+                .runtime
+                .block_on(inspect_topics(&self.line.kafka, &self.wanted));
+            let there: Vec<&str> = self
+                .wanted
+                .iter()
+                .zip(standings)
+                .filter(|(_, standing)| **standing == Standing::There)
+                .map(|(topic, _)| topic.name.as_str())
+                .collect();
+            self.tell(&there, &problems);
+        }
+        Ok(())
+    }
+
+    /// Whether it is known of each of them that it cannot be made.
+    fn is_known(&self, missing: &[&WantedTopic]) -> bool {
+        let problems = &self.line.problems;
+        missing
+            .iter()
+            .all(|topic| problems.has(&topic.name, Aspect::Topic))
+    }
+
+    fn tell(&self, names: &[&str], problems: &[TopicProblem]) {
+        for name in names {
+            match problems.iter().find(|problem| problem.topic == *name) {
+                Some(problem) => self.line.problems.set(name, Aspect::Topic, &problem.sentence),
+                None => self.line.problems.clear(name, Aspect::Topic),
+            }
+        }
+    }
+}
+
 /// Workers that are members of the group and whose heartbeats do not arrive: they would hold partitions, and get no tiles.
 #[derive(Default)]
 struct Silent {
@@ -95,7 +164,7 @@ impl Silent {
         self.since.retain(|id, _| {
             let still = quiet.contains(id);
             if !still {
-                line.problems.clear(&subject(id));
+                line.problems.clear(&subject(id), Aspect::Silence);
             }
             still
         });
@@ -104,6 +173,7 @@ impl Silent {
             if since.elapsed() > SILENCE {
                 line.problems.set(
                     &subject(id),
+                    Aspect::Silence,
                     &format!(
                         "the worker '{id}' is in the group '{}' and no heartbeat of it arrives, so it gets no tiles: see its log; \
                          perhaps its clock is wrong, or it may not write to the topic '{}'",

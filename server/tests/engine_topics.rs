@@ -1,0 +1,180 @@
+//! Topics that somebody else made, changed or deleted: they are read whole, made again, and what does not work is named.
+
+mod rig;
+
+use std::time::{Duration, Instant};
+
+use azulejo_imaging::{PixelFormat, Size};
+use azulejo_protocol::{Heartbeat, JobStatus, Topics, WorkerState};
+use azulejo_server::engine::Engine;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rig::{Act, Rig, TASK_PARTITIONS, TestWorker, assert_result, ended, wait_for};
+
+fn admin(rig: &Rig) -> AdminClient<DefaultClientContext> {
+    rig.kafka().client("test").create().unwrap()
+}
+
+async fn make(rig: &Rig, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let new = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+    let made = admin(rig)
+        .create_topics(&[new], &AdminOptions::new())
+        .await
+        .unwrap();
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+}
+
+/// Waits until the problem of `subject` contains `words`, or with `None` until there is none.
+async fn problem(engine: &Engine, subject: &str, words: Option<&str>) {
+    let begun = Instant::now();
+    loop {
+        let problems = engine.health().problems;
+        let found = problems.iter().find(|problem| problem.subject == subject);
+        let as_wanted = match (found, words) {
+            (Some(found), Some(words)) => found.detail.contains(words),
+            (found, None) => found.is_none(),
+            (None, Some(_)) => false,
+        };
+        if as_wanted {
+            return;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(90),
+            "{subject}, {words:?}: {problems:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_are_read_from_every_partition() {
+    let rig = Rig::new();
+    let topic = Topics::default().heartbeats;
+    make(&rig, &topic, 3, &[]).await;
+    let engine = rig.engine();
+    let beats: Vec<Heartbeat> = (0..3).map(|n| rig::beat(&format!("worker-{n}"))).collect();
+    let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+    let begun = Instant::now();
+    while engine.workers().len() < 3 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            engine.workers()
+        );
+        for (partition, beat) in beats.iter().enumerate() {
+            let value = serde_json::to_vec(beat).unwrap();
+            let record = BaseRecord::<str, [u8]>::to(&topic)
+                .payload(&value)
+                .partition(partition as i32);
+            assert!(producer.send(record).is_ok());
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_topic_never_takes_fails_its_job_with_the_setting_to_change() {
+    let rig = Rig::new();
+    let tasks = Topics::default().tasks;
+    make(&rig, &tasks, TASK_PARTITIONS, &[("max.message.bytes", "5000")]).await;
+    let engine = rig.engine();
+    // It is said before anybody runs into it.
+    problem(&engine, &tasks, Some("max.message.bytes")).await;
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    let (upload, _) = rig.upload(Size::new(256, 256), PixelFormat::RGB8);
+    let id = engine.submit(upload, "invert").await.unwrap().job_id;
+    let job = ended(&engine, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    let error = job.error.unwrap();
+    assert!(
+        error.contains("max.message.bytes") && error.contains(&tasks),
+        "{error}"
+    );
+    // Smaller tiles go their way all the same.
+    let (upload, image) = rig.upload(Size::new(60, 60), PixelFormat::GRAY8);
+    let id = engine.submit(upload, "invert").await.unwrap().job_id;
+    assert_result(&engine, id, &image, "invert").await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_that_are_not_taken_are_named_and_forgotten_when_they_are() {
+    let rig = Rig::new();
+    let topic = Topics::default().dead_letters;
+    make(&rig, &topic, 1, &[("max.message.bytes", "300")]).await;
+    let engine = rig.engine();
+    let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+    let begun = Instant::now();
+    while !engine.health().kafka_connected {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let strange = || {
+        let record = BaseRecord::<str, [u8]>::to(engine.results_topic()).payload(&[7; 1000]);
+        assert!(producer.send(record).is_ok());
+        producer.flush(Duration::from_secs(10)).unwrap();
+    };
+    strange();
+    problem(&engine, &topic, Some("max.message.bytes")).await;
+    let raised = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "100000");
+    let changed = admin(&rig)
+        .alter_configs(&[raised], &AdminOptions::new())
+        .await
+        .unwrap();
+    assert!(changed.iter().all(Result::is_ok), "{changed:?}");
+    strange();
+    problem(&engine, &topic, None).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_that_are_deleted_are_made_again_and_jobs_end() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    let topics = Topics::default();
+    let names = [
+        topics.tasks.clone(),
+        engine.results_topic().to_owned(),
+        topics.heartbeats.clone(),
+        topics.control.clone(),
+        topics.dead_letters.clone(),
+    ];
+    for name in names {
+        // Half of the answers never come, so that the job is under way when the topic goes.
+        let worker = TestWorker::start(&rig, |task| {
+            if task.tile % 2 == 1 && task.attempt == 1 {
+                Act::Ignore
+            } else {
+                Act::Render
+            }
+        });
+        let (upload, image) = rig.upload(Size::new(300, 300), PixelFormat::GRAY8);
+        let id = engine.submit(upload, "sharpen").await.unwrap().job_id;
+        wait_for(&engine, id, |job| job.progress.completed >= 5).await;
+        let deleted = admin(&rig)
+            .delete_topics(&[&name], &AdminOptions::new())
+            .await
+            .unwrap();
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        // A worker that starts anew finds what it needs.
+        drop(worker);
+        let begun = Instant::now();
+        while rig.partitions(&name) == 0 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "{name} is not made again"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let worker = TestWorker::start(&rig, |_| Act::Render);
+        assert_result(&engine, id, &image, "sharpen").await;
+        let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+        rig::say(&producer, "another", WorkerState::Stopped);
+        drop(worker);
+    }
+    engine.shutdown().await;
+}
