@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use azulejo_imaging::file::FileKind;
-use azulejo_protocol::{ApiError, Health, Job, JobId, WorkerInfo};
+use azulejo_protocol::{ApiError, Health, Job, JobId, JobStatus, Progress, STATUS_HEADER, WorkerInfo};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
 use reqwest::header::ACCEPT;
@@ -160,6 +160,25 @@ impl Client {
                 .timeout(Duration::from_secs(30)),
         )
         .await
+    }
+
+    /// A job's status and its tiles by state: cheap, whatever its size. The status is `None` where a server of an earlier version
+    /// does not say it.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or does not know the job.
+    pub async fn progress(&self, id: JobId) -> anyhow::Result<(Option<JobStatus>, Progress)> {
+        let url = self.url(&format!("/job/{id}/progress"));
+        let response = self
+            .send(self.http.get(url).timeout(Duration::from_secs(30)))
+            .await?;
+        let status = response
+            .headers()
+            .get(STATUS_HEADER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = limited(response).await?;
+        let progress = serde_json::from_slice(&body).context("the server's answer is not understood")?;
+        Ok((status, progress))
     }
 
     /// Jobs, newest first.

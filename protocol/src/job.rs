@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use crate::{TileStates, Timestamp};
 
+/// Header of the answer to `GET /job/ID/progress` that says the job's status, so that a client that looks again and again
+/// need not ask for the whole job.
+pub const STATUS_HEADER: &str = "azulejo-job-status";
+
 /// Identifies a job. A UUID (version 7, so that ids sort by time) made by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

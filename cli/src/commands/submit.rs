@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use azulejo_imaging::Recipe;
 use azulejo_imaging::file::FileKind;
-use azulejo_protocol::{Job, JobId, JobStatus};
+use azulejo_protocol::{Job, JobId, JobStatus, Progress};
 use indicatif::ProgressBar;
 
 use crate::client::{Client, Refused};
@@ -121,7 +121,7 @@ async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow:
     bar.finish();
     let bar = output::tile_bar(u64::from(accepted.total_tiles));
     let job = tokio::select! {
-        job = follow(client, accepted.job_id, LOOK, |job| show(&bar, job)) => job?,
+        job = follow(client, accepted.job_id, LOOK, |progress| show(&bar, progress)) => job?,
         _ = tokio::signal::ctrl_c() => {
             bar.abandon();
             cancel(client, accepted.job_id).await;
@@ -150,9 +150,19 @@ async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow:
     Ok(Outcome::Saved(place))
 }
 
-fn show(bar: &ProgressBar, job: &Job) {
-    bar.set_length(u64::from(job.progress.total));
-    bar.set_position(u64::from(job.progress.completed));
+fn show(bar: &ProgressBar, progress: &Progress) {
+    bar.set_length(u64::from(progress.total));
+    bar.set_position(u64::from(progress.completed));
+}
+
+/// The tiles by state, and the whole job once it has ended.
+async fn look(client: &Client, id: JobId) -> anyhow::Result<(Progress, Option<Job>)> {
+    let (status, progress) = client.progress(id).await?;
+    if status.is_some_and(|status| !status.is_final()) {
+        return Ok((progress, None));
+    }
+    let job = client.job(id).await?;
+    Ok((job.progress, job.status.is_final().then_some(job)))
 }
 
 async fn cancel(client: &Client, job: JobId) {
@@ -170,15 +180,15 @@ pub async fn follow(
     client: &Client,
     id: JobId,
     pause: Duration,
-    mut seen: impl FnMut(&Job),
+    mut seen: impl FnMut(&Progress),
 ) -> anyhow::Result<Job> {
     let mut away: Option<Instant> = None;
     loop {
-        match client.job(id).await {
-            Ok(job) => {
+        match look(client, id).await {
+            Ok((progress, ended)) => {
                 away = None;
-                seen(&job);
-                if job.status.is_final() {
+                seen(&progress);
+                if let Some(job) = ended {
                     return Ok(job);
                 }
             }

@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use azulejo_app::backend::Backend;
-use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, Progress, TileInfo, WorkerInfo};
+use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, STATUS_HEADER, TileInfo, WorkerInfo};
 use serde::Deserialize;
 
 use super::AppState;
@@ -62,9 +62,12 @@ pub async fn one(State(app): State<AppState>, Path(id): Path<String>) -> Answer<
     Ok(Json(app.backend.job(job_id(&id)?).await?))
 }
 
-/// `GET /job/{id}/progress`.
-pub async fn progress(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Json<Progress>> {
-    Ok(Json(app.engine.progress(job_id(&id)?).await?))
+/// `GET /job/{id}/progress`: the tiles by state; the job's status is in the header [`STATUS_HEADER`]. The cheapest way to look
+/// again and again.
+pub async fn progress(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Response> {
+    let (status, progress) = app.engine.progress(job_id(&id)?).await?;
+    let status = [(STATUS_HEADER, status.name())];
+    Ok((status, Json(progress)).into_response())
 }
 
 /// `GET /job/{id}/tile/{n}`.

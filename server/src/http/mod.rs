@@ -1,32 +1,31 @@
 //! The server's HTTP side: the REST API, the live streams, the pages.
 //!
 //! - [`submit`], [`multipart`]: images coming in. [`download`]: results going out.
-//! - [`jobs`], [`recipes`]: JSON. [`events`], [`socket`], [`changes`]: live streams.
+//! - [`jobs`], [`recipes`]: JSON. [`live`]: live streams.
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
 //! - [`guard`]: who may speak to us. [`headers`]: what browsers may do with the answers. [`error`]: errors.
 //! - [`backend`]: what the pages see of the server. [`serve`]: from a listener to a clean end.
 
 pub mod accept;
 pub mod backend;
-pub mod changes;
 pub mod download;
 pub mod error;
-pub mod events;
 pub mod files;
 pub mod guard;
 pub mod headers;
 pub mod jobs;
+pub mod live;
 pub mod multipart;
 pub mod pages;
 pub mod recipes;
 pub mod serve;
-pub mod socket;
 pub mod submit;
 pub mod thumbnail;
 
 use std::any::Any;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -44,6 +43,7 @@ use tower_http::trace::TraceLayer;
 use self::backend::ServerBackend;
 use self::error::Failure;
 use self::guard::Hosts;
+use self::live::hub::Hub;
 use crate::engine::Engine;
 use crate::intake::Intake;
 
@@ -53,6 +53,7 @@ pub struct AppState {
     engine: Engine,
     intake: Intake,
     backend: ServerBackend,
+    hub: Hub,
     site_root: PathBuf,
     leptos: LeptosOptions,
     /// Cancelled when the server stops: live streams end then.
@@ -78,8 +79,15 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .site_pkg_dir("pkg")
         .site_addr(config.address)
         .build();
+    let backend = ServerBackend::new(engine.clone(), intake.clone());
+    let hub = Hub::default();
+    let posting = hub
+        .clone()
+        .run(Arc::new(backend.clone()), engine.subscribe(), shutdown.clone());
+    tokio::spawn(posting);
     let app = AppState {
-        backend: ServerBackend::new(engine.clone(), intake.clone()),
+        backend,
+        hub,
         engine,
         intake,
         site_root: config.site_root,
@@ -100,8 +108,8 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .route("/download/{id}", get(download::attachment))
         .route("/health", get(jobs::health))
         .route("/recipes", get(recipes::list))
-        .route("/events", get(events::events))
-        .route("/ws", get(socket::socket));
+        .route("/events", get(live::events::events))
+        .route("/ws", get(live::socket::socket));
     let shared = vec![
         ("/jobs", get(jobs::list)),
         ("/job/{id}", get(jobs::one).delete(jobs::delete)),

@@ -94,15 +94,23 @@ impl Engine {
         Some(views::live(&run, job, detail, self.driver.now()))
     }
 
-    /// A job's tiles by state.
+    /// A job's status and its tiles by state, without looking at each tile.
     ///
     /// # Errors
     /// 404 when there is no such job.
-    pub async fn progress(&self, id: JobId) -> Result<Progress, ApiError> {
+    pub async fn progress(&self, id: JobId) -> Result<(JobStatus, Progress), ApiError> {
         if let Some(job) = self.driver.core().job(id).filter(|job| job.is_known()) {
-            return Ok(job.tiles.progress());
+            return Ok((JobStatus::Processing, job.tiles.progress()));
         }
-        Ok(self.job(id).await?.progress)
+        self.store()
+            .read(move |db| {
+                let row = jobs::get(db, id)?;
+                row.map(|row| Ok((row.status, views::progress(db, &row)?)))
+                    .transpose()
+            })
+            .await
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(|| views::no_such_job(id))
     }
 
     /// One tile of a job.

@@ -51,17 +51,8 @@ pub fn live(run: &Run, job: &UnderWay, detail: Detail, now: Time) -> Job {
 
 /// A job that has ended (or, between two moments, one that memory does not have yet), from the database.
 pub fn stored(db: &Connection, row: &JobRow, detail: Detail) -> rusqlite::Result<Job> {
-    let (done, dead) = if row.status == JobStatus::Completed {
-        (row.total_tiles, 0)
-    } else {
-        tiles::counts(db, row.id)?
-    };
-    let progress = Progress {
-        total: row.total_tiles,
-        pending: row.total_tiles.saturating_sub(done + dead),
-        completed: done,
-        failed: dead,
-    };
+    let progress = progress(db, row)?;
+    let done = progress.completed;
     let seconds = match (row.times.tiles_started, row.times.tiles_finished.or(row.ended_at)) {
         (Some(from), Some(to)) => (to - from).as_seconds_f32(),
         _ => 0.0,
@@ -85,6 +76,21 @@ pub fn stored(db: &Connection, row: &JobRow, detail: Detail) -> rusqlite::Result
         job.workers = tiles::shares(db, row.id)?;
     }
     Ok(job)
+}
+
+/// The tiles by state of a job that has ended.
+pub fn progress(db: &Connection, row: &JobRow) -> rusqlite::Result<Progress> {
+    let (done, dead) = if row.status == JobStatus::Completed {
+        (row.total_tiles, 0)
+    } else {
+        tiles::counts(db, row.id)?
+    };
+    Ok(Progress {
+        total: row.total_tiles,
+        pending: row.total_tiles.saturating_sub(done + dead),
+        completed: done,
+        failed: dead,
+    })
 }
 
 /// What the row alone says.

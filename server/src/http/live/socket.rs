@@ -1,0 +1,121 @@
+//! `WS /ws`: the messages of the original system, for its clients. The pages use `GET /events`.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::{IntoResponse, Response};
+use azulejo_app::backend::Backend;
+use azulejo_protocol::{ApiError, JobId, JobQuery, JobStatus};
+
+use super::hub::{Watcher, Wish};
+use super::mailbox::Mail;
+use super::snapshot::{self, Original, Snapshot};
+use crate::http::AppState;
+use crate::http::error::Failure;
+
+/// What a client sends is not used, so nothing long is taken from it.
+const MAX_INCOMING: usize = 4096;
+
+/// Jobs under way that a new client is told of.
+const FIRST_JOBS: u32 = 100;
+
+/// `GET /ws` with an upgrade.
+pub async fn socket(
+    State(app): State<AppState>,
+    upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
+) -> Response {
+    match upgrade {
+        Ok(upgrade) => upgrade
+            .max_message_size(MAX_INCOMING)
+            .max_frame_size(MAX_INCOMING)
+            .on_upgrade(|socket| serve(app, socket)),
+        Err(error) => {
+            let detail = format!("this address speaks WebSocket: {}", error.body_text());
+            Failure(ApiError::new(400, "not_a_websocket", detail)).into_response()
+        }
+    }
+}
+
+async fn serve(app: AppState, socket: WebSocket) {
+    let shutdown = app.shutdown.clone();
+    let mut client = Client {
+        watcher: app.hub.watch(Wish::Original),
+        app,
+        socket,
+        told: HashSet::new(),
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {
+            let frame = CloseFrame { code: close_code::AWAY, reason: "the server is shutting down".into() };
+            // The client may be gone already, which is as well.
+            let _ = client.socket.send(Message::Close(Some(frame))).await;
+        }
+        _ = client.run() => {}
+    }
+}
+
+struct Client {
+    app: AppState,
+    socket: WebSocket,
+    watcher: Watcher,
+    /// Jobs whose end was said, so that it is said once.
+    told: HashSet<JobId>,
+}
+
+impl Client {
+    async fn run(&mut self) -> Result<(), axum::Error> {
+        self.send_everything().await?;
+        loop {
+            // Whichever is not ready is given up, and loses nothing: see `Watcher::next`.
+            tokio::select! {
+                incoming = self.socket.recv() => match incoming {
+                    Some(Ok(Message::Close(_))) | None => return Ok(()),
+                    Some(message) => drop(message?),
+                },
+                mail = self.watcher.next() => match mail {
+                    Some(Mail::Snapshot(Snapshot::Text(text))) => {
+                        let text = String::from_utf8_lossy(&text).into_owned();
+                        self.send(text).await?;
+                    }
+                    Some(Mail::Snapshot(Snapshot::Original(job))) => self.send_job(&job).await?,
+                    Some(Mail::Everything) => self.send_everything().await?,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    async fn send_everything(&mut self) -> Result<(), axum::Error> {
+        let workers = match self.app.backend.workers().await {
+            Ok(workers) => snapshot::original_workers(&workers),
+            Err(error) => snapshot::original_error(error.detail),
+        };
+        self.send(workers).await?;
+        let query = JobQuery {
+            status: Some(JobStatus::Processing),
+            limit: Some(FIRST_JOBS),
+            ..JobQuery::default()
+        };
+        for job in self.app.backend.jobs(query).await.unwrap_or_default() {
+            self.send_job(&snapshot::original_job(&job)).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_job(&mut self, job: &Original) -> Result<(), axum::Error> {
+        if !job.is_final {
+            self.told.remove(&job.job);
+        } else if !self.told.insert(job.job) {
+            return Ok(());
+        }
+        for message in &job.messages {
+            self.send(message.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, text: String) -> Result<(), axum::Error> {
+        self.socket.send(Message::text(text)).await
+    }
+}
