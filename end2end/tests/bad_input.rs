@@ -87,7 +87,7 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
             // The region of a tile is clipped at the image, so the image must be larger than a record itself.
             images::png(&images::photo(2048, 2048, 1))?,
             "blur:sigma=100|blur:sigma=100|blur:sigma=100",
-            &["a record takes at most"],
+            &["a record holds at most"],
         ),
     ];
     for (what, file, recipe, words) in cases {

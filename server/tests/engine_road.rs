@@ -284,7 +284,11 @@ async fn a_recipe_that_needs_much_of_the_image_gets_smaller_tiles_and_the_same_b
     let (upload, _) = rig.upload(Size::new(900, 900), PixelFormat::RGBA8);
     let error = engine.submit(upload, "blur:sigma=40").await.unwrap_err();
     assert_eq!((error.status, &*error.code), (422, "tile_too_large"));
-    assert!(error.detail.contains("a single pixel of the result needs"), "{}", error.detail);
+    assert!(
+        error.detail.contains("a single pixel of the result needs"),
+        "{}",
+        error.detail
+    );
     engine.shutdown().await;
 }
 

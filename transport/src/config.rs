@@ -186,7 +186,10 @@ impl KafkaSettings {
             .set("fetch.error.backoff.ms", "50")
             .set("receive.message.max.bytes", "104857600")
             .set("queued.max.messages.kbytes", "16384")
-            .set("queued.min.messages", "8");
+            .set("queued.min.messages", "8")
+            // A queue that was full for a moment is filled again at once, not after a second: with the short queue that tiles need
+            // a worker's slots would be without work.
+            .set("fetch.queue.backoff.ms", "5");
         self.apply(&mut config);
         config
     }

@@ -83,9 +83,7 @@ impl Reader {
             .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
-            .set("enable.partition.eof", "true")
-            // A queue that was full for a moment is filled again at once, not after a second.
-            .set("fetch.queue.backoff.ms", "5");
+            .set("enable.partition.eof", "true");
         let consumer: BaseConsumer<Logged> =
             config.create_with_context(Logged::default()).map_err(trouble)?;
         let mut reader = Self {

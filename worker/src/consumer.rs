@@ -90,9 +90,7 @@ impl Intake {
             .set("group.id", &self.settings.topics.worker_group)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", SESSION.as_millis().to_string())
-            .set("heartbeat.interval.ms", "2000")
-            // With the short queue that tiles need, the default of a second would leave the slots without work.
-            .set("fetch.queue.backoff.ms", "5");
+            .set("heartbeat.interval.ms", "2000");
         for (name, value) in &kafka.overrides {
             config.set(name, value);
         }

@@ -86,7 +86,7 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
             .payload(tile.bytes())
             .headers(to_owned_headers(&result.to_pairs()));
         producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(10)).unwrap();
+        producer.poll(Duration::ZERO);
         consumer.commit_message(&message, CommitMode::Async).unwrap();
     }
 }
