@@ -36,6 +36,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // Each connection, each client of Kafka's and each job under way has open files.
+    azulejo_transport::limits::raise_file_limit();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(LEAST_THREADS))

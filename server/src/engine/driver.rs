@@ -7,7 +7,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use azulejo_engine::{Core, Effect, Event, Send, StoreOp, Time, Transaction};
@@ -234,28 +233,6 @@ impl Driver {
                 None => std::future::pending().await,
             }
         }
-    }
-
-    /// Runs `work` on a thread of its own. Should it end before `is_over` says that the engine ends, or in a panic, the
-    /// process has to end, for nobody else does its work.
-    ///
-    /// # Errors
-    /// The system gives no more threads.
-    pub fn thread(
-        self: &Arc<Self>,
-        name: &str,
-        is_over: impl Fn() -> bool + std::marker::Send + 'static,
-        work: impl FnOnce() + std::marker::Send + 'static,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let (driver, of) = (self.clone(), name.to_owned());
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            if result.is_err() || !is_over() {
-                driver.end_process(&format!(
-                    "the engine's thread '{of}' ended unexpectedly; its log says why: start the server again, it goes on where it was"
-                ));
-            }
-        })
     }
 
     /// Tells the core again and again that time has passed, until `is_over`.

@@ -7,7 +7,8 @@
 //! - [`driver`] holds the core and hands its effects on.
 //! - [`files`] decodes, checks, assembles; [`kafka`] sends and reads; [`store`] keeps what survives the process.
 //! - [`api`] is what HTTP, pages and the command line may ask: commands, queries, what they see, what they are told.
-//! - [`settings`] is what goes in and out; [`problems`] what does not work and why; [`tell`] how drivers tell the core.
+//! - [`settings`] is what goes in and out; [`problems`] what does not work and why; [`tell`] how drivers tell
+//!   the core; [`threads`] what happens when one of them ends before its time.
 //!
 //! Arrows point one way: `api` and this file know `driver`, `driver` knows the drivers, these know `tell` and `problems` and not
 //! each other, except that whoever moves pixels knows `files`.
@@ -28,6 +29,7 @@ pub mod store;
 pub mod tell;
 #[cfg(test)]
 mod testing;
+pub mod threads;
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -21,6 +21,7 @@ use super::problems::Problems;
 use super::store::jobs::JobRow;
 use super::store::{Store, installation, jobs};
 use super::tell::Tell;
+use super::threads::{self, Alarm};
 use super::{COMMAND_LOCKS, Engine, EngineConfig};
 
 /// Jobs that ended without a result and are said again to the workers.
@@ -37,13 +38,13 @@ impl Engine {
         std::fs::create_dir_all(&jobs_dir)
             .with_context(|| format!("cannot make the data folder {}", jobs_dir.display()))?;
         let lock = lock(&config)?;
-        let store = Store::open(&config.data_dir.join("azulejo.sqlite"))?;
+        let place: Arc<OnceLock<Weak<Driver>>> = Arc::default();
+        let (tell, alarm) = (teller(&place), alarm(&place));
+        let store = Store::open(&config.data_dir.join("azulejo.sqlite"), &alarm)?;
         sweep::sweep(&store, &config.data_dir)?;
         let id = store.write_blocking(installation::server_id)?;
         let results = config.topics.results_of(&id);
 
-        let place: Arc<OnceLock<Weak<Driver>>> = Arc::default();
-        let tell = teller(&place);
         let problems = Problems::default();
         let line = Line::new(
             config.kafka.clone(),
@@ -57,6 +58,7 @@ impl Engine {
             tell.clone(),
             store.clone(),
             kind::limits(&config.limits),
+            &alarm,
         )?);
         let outbox = Outbox::new(line.clone())?;
         let (judged, verdicts) = mpsc::channel();
@@ -88,16 +90,24 @@ impl Engine {
             let line = line.clone();
             move || line.is_stopping()
         };
-        let mut threads = outbox.start(&files)?;
-        threads.push(driver.thread("collect", over(&line), move || collector.run())?);
+        let mut threads = outbox.start(&files, &alarm)?;
+        threads.push(threads::spawn("collect", &alarm, over(&line), move || {
+            collector.run()
+        })?);
         let of = line.clone();
-        threads.push(driver.thread("heartbeats", over(&line), move || heartbeats::run(&of))?);
+        threads.push(threads::spawn("heartbeats", &alarm, over(&line), move || {
+            heartbeats::run(&of)
+        })?);
         let (of, asked) = (line.clone(), driver.clone());
-        threads.push(driver.thread("probe", over(&line), move || probe::run(&of, &|| asked.heard()))?);
+        threads.push(threads::spawn("probe", &alarm, over(&line), move || {
+            probe::run(&of, &|| asked.heard())
+        })?);
         let of = line.clone();
-        threads.push(driver.thread("trim", over(&line), move || trim::run(&of, &store))?);
+        threads.push(threads::spawn("trim", &alarm, over(&line), move || {
+            trim::run(&of, &store)
+        })?);
         let (of, clock) = (line.clone(), driver.clone());
-        threads.push(driver.thread("clock", over(&line), move || {
+        threads.push(threads::spawn("clock", &alarm, over(&line), move || {
             clock.tick(|most| of.nap(most), || of.is_stopping());
         })?);
         Ok(Self {
@@ -112,6 +122,16 @@ impl Engine {
             _lock: Arc::new(lock),
         })
     }
+}
+
+/// Ends the process, once the driver is in `place`. Before that the start itself meets the same trouble.
+fn alarm(place: &Arc<OnceLock<Weak<Driver>>>) -> Alarm {
+    let place = place.clone();
+    Arc::new(move |reason| {
+        if let Some(driver) = place.get().and_then(Weak::upgrade) {
+            driver.end_process(reason);
+        }
+    })
 }
 
 /// Reaches the driver that will be in `place`, for as long as it lives.

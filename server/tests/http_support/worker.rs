@@ -10,7 +10,7 @@ use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Timestamp, Topics, W
 use azulejo_transport::{KafkaSettings, from_message, to_owned_headers};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord};
 
 /// A worker on a thread. Dropping it stops it.
 pub struct Worker {

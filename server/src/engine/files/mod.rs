@@ -28,6 +28,7 @@ use rusqlite::Connection;
 
 use super::store::Store;
 use super::tell::Tell;
+use super::threads::Alarm;
 use assemble::Assemble;
 use check::Check;
 use decode::Decode;
@@ -82,12 +83,12 @@ impl Files {
     ///
     /// # Errors
     /// The system gives no more threads.
-    pub fn start(tell: Tell, store: Store, limits: Limits) -> anyhow::Result<Self> {
+    pub fn start(tell: Tell, store: Store, limits: Limits, alarm: &Alarm) -> anyhow::Result<Self> {
         Ok(Self {
             desk: Desk { tell, store },
             limits,
-            decoders: Pool::start("decode", THREADS)?,
-            encoders: Pool::start("encode", THREADS)?,
+            decoders: Pool::start("decode", THREADS, alarm)?,
+            encoders: Pool::start("encode", THREADS, alarm)?,
             runs: Mutex::default(),
             next_run: AtomicU64::new(1),
         })

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::engine::threads::{self, Alarm};
+
 /// Work that can be left off and taken up.
 pub trait Work: Send {
     /// Does a part of it.
@@ -115,14 +117,12 @@ impl Pool {
     ///
     /// # Errors
     /// The system gives no more threads.
-    pub fn start(name: &str, threads: usize) -> anyhow::Result<Self> {
+    pub fn start(name: &str, threads: usize, alarm: &Alarm) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let threads = (0..threads)
             .map(|_| {
-                let shared = shared.clone();
-                std::thread::Builder::new()
-                    .name(name.to_owned())
-                    .spawn(move || serve(&shared))
+                let (work, over) = (shared.clone(), shared.clone());
+                threads::spawn(name, alarm, move || over.queue().closed, move || serve(&work))
             })
             .collect::<Result<_, _>>()
             .with_context(|| format!("cannot start the threads '{name}'"))?;
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn short_work_does_not_wait_for_long_work_and_a_panic_ends_only_its_own() {
-        let pool = Pool::start("test", 1).unwrap();
+        let pool = Pool::start("test", 1, &(Arc::new(|_: &str| {}) as Alarm)).unwrap();
         let (told, heard) = channel();
         let work = |name, left, panics| {
             Box::new(Steps {

@@ -24,6 +24,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use super::Line;
 use crate::engine::files::{Files, disk};
 use crate::engine::problems::Aspect;
+use crate::engine::threads::{self, Alarm};
 
 /// Two keep reading while the other copies; more would only share the same cores.
 const SENDERS: usize = 2;
@@ -153,13 +154,16 @@ impl Outbox {
     ///
     /// # Errors
     /// The system gives no more threads.
-    pub fn start(&self, files: &Arc<Files>) -> std::io::Result<Vec<JoinHandle<()>>> {
+    pub fn start(&self, files: &Arc<Files>, alarm: &Alarm) -> std::io::Result<Vec<JoinHandle<()>>> {
         (0..SENDERS)
             .map(|_| {
-                let (outbox, files) = (self.clone(), files.clone());
-                std::thread::Builder::new()
-                    .name("send".into())
-                    .spawn(move || outbox.serve(&files))
+                let (outbox, files, line) = (self.clone(), files.clone(), self.line.clone());
+                threads::spawn(
+                    "send",
+                    alarm,
+                    move || line.is_stopping(),
+                    move || outbox.serve(&files),
+                )
             })
             .collect()
     }

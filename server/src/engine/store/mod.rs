@@ -15,6 +15,7 @@ pub mod schema;
 pub mod tiles;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +25,8 @@ use anyhow::Context;
 pub use azulejo_engine::StoreClass;
 use rusqlite::{Connection, OpenFlags, Savepoint};
 use tokio::sync::oneshot;
+
+use crate::engine::threads::{self, Alarm};
 
 /// Most closures in one transaction.
 const BATCH: usize = 64;
@@ -116,6 +119,14 @@ struct Inner {
     writer: Mutex<Option<Sender<Request>>>,
     reader: Mutex<Option<Sender<Request>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The last handle is gone: the threads end by themselves.
+        self.closed.store(true, Ordering::Release);
+    }
 }
 
 impl Store {
@@ -123,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be opened, is no database, or was written by a newer version.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, alarm: &Alarm) -> anyhow::Result<Self> {
         let mut connection =
             Connection::open(path).with_context(|| format!("cannot open the database {}", path.display()))?;
         connection.busy_timeout(Duration::from_secs(10))?;
@@ -141,6 +152,13 @@ impl Store {
         reads.pragma_update(None, "query_only", true)?;
         let (writer, write_requests) = mpsc::channel();
         let (reader, read_requests) = mpsc::channel();
+        let closed = Arc::new(AtomicBool::new(false));
+        let spawn = |name, connection, requests| {
+            let over = closed.clone();
+            let is_over = move || over.load(Ordering::Acquire);
+            threads::spawn(name, alarm, is_over, move || serve(connection, &requests))
+                .context("cannot start a thread of the database")
+        };
         let threads = vec![
             spawn("store-writer", connection, write_requests)?,
             spawn("store-reader", reads, read_requests)?,
@@ -150,6 +168,7 @@ impl Store {
                 writer: Mutex::new(Some(writer)),
                 reader: Mutex::new(Some(reader)),
                 threads: Mutex::new(threads),
+                closed,
             }),
         })
     }
@@ -229,12 +248,11 @@ impl Store {
 
     /// Finishes what was asked for and closes the database. Later requests get [`StoreError::Closed`].
     pub fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
         drop(lock(&self.inner.writer).take());
         drop(lock(&self.inner.reader).take());
         for thread in lock(&self.inner.threads).drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the database ended in a panic");
-            }
+            drop(thread.join());
         }
     }
 }
@@ -305,13 +323,6 @@ where
     let (sender, receiver) = mpsc::sync_channel(1);
     send(channel, false, work, move |result| drop(sender.send(result)))?;
     receiver.recv().unwrap_or_else(|_| lost())
-}
-
-fn spawn(name: &str, connection: Connection, requests: Receiver<Request>) -> anyhow::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || serve(connection, &requests))
-        .context("cannot start a thread of the database")
 }
 
 fn serve(mut connection: Connection, requests: &Receiver<Request>) {

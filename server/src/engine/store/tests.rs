@@ -6,6 +6,10 @@ use super::*;
 use crate::engine::testing;
 use azulejo_engine::Ending;
 
+fn alarm() -> Alarm {
+    Arc::new(|reason| panic!("{reason}"))
+}
+
 fn done(tile: u32) -> TileRow {
     TileRow {
         tile,
@@ -23,7 +27,7 @@ fn done(tile: u32) -> TileRow {
 
 fn open() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("db")).unwrap();
+    let store = Store::open(&folder.path().join("db"), &alarm()).unwrap();
     (folder, store)
 }
 
@@ -97,7 +101,7 @@ fn tiles_and_position_are_stored_together_or_not_at_all() {
         })
         .unwrap();
     store.close();
-    let store = Store::open(&folder.path().join("db")).unwrap();
+    let store = Store::open(&folder.path().join("db"), &alarm()).unwrap();
     assert_eq!(
         store.read_blocking(move |db| tiles::of_job(db, id)).unwrap(),
         [done(0)]
