@@ -5,11 +5,13 @@
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
+//! - [`circles`]: no file of a crate imports another in a circle.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`debian`]: the browser and the Kafka client that tests drive.
 //! - [`shell`]: running commands.
 
 mod check;
+mod circles;
 mod debian;
 mod nightly;
 mod programs;
@@ -46,6 +48,8 @@ enum Command {
     Site,
     /// Run every check: format, lints, unit, property and doc tests, real processes, a real browser.
     Test(check::Options),
+    /// Look whether files of a crate import each other in a circle; a part of `test`.
+    Circles,
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
     Nightly(nightly::Options),
 }
@@ -60,6 +64,7 @@ fn main() -> Result<()> {
         }
         Command::Site => site::build(),
         Command::Test(options) => check::run(&options),
+        Command::Circles => circles::run(),
         Command::Nightly(options) => nightly::run(&options),
     }
 }
