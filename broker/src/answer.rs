@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
-use crate::handlers::blocking;
+use crate::blocking::blocking;
 use crate::wire::response::{FileRange, Piece};
 
 /// Ranges up to this size are copied into the answer: one system call less.

@@ -3,60 +3,28 @@
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use crate::config::{BrokerConfig, FsyncPolicy};
+use crate::clock::now_ms;
+use crate::config::BrokerConfig;
 use crate::connection;
 use crate::error::BrokerError;
 use crate::files::{read_json_or_none, write_json};
+use crate::fsync::FsyncPolicy;
 use crate::groups::coordinator::Coordinator;
 use crate::groups::offsets::Offsets;
 use crate::producer_ids::ProducerIds;
+use crate::shared::Shared;
 use crate::topics::Registry;
-
-/// The id of the only node.
-pub const NODE_ID: i32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Identity {
     cluster_id: String,
-}
-
-/// What all connections share.
-pub struct Shared {
-    /// Settings.
-    pub config: BrokerConfig,
-    /// Stays the same for a data folder.
-    pub cluster_id: String,
-    /// The topics.
-    pub topics: Registry,
-    /// The groups.
-    pub groups: Coordinator,
-    /// Ids of idempotent producers.
-    pub producer_ids: ProducerIds,
-    /// Kibibytes of large requests that may still be taken into memory.
-    pub request_memory: Semaphore,
-    closing: watch::Sender<bool>,
-    /// Released when the last owner goes, also if the process is killed.
-    _lock: File,
-}
-
-impl Shared {
-    /// Turns true when the broker closes.
-    pub fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
-    }
-}
-
-/// Milliseconds since 1970.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A broker. Cheap to clone: all clones are the same one.

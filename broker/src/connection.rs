@@ -3,39 +3,20 @@
 //! Requests of a connection are handled one after the other, as Kafka does, so answers are in order. How frames are
 //! taken is in `frame`, how answers go out in `answer`.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use kafka_protocol::messages::ApiKey;
-use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::answer;
-use crate::broker::Shared;
+use crate::frame::Ended;
 use crate::frame::{self, Frame};
 use crate::handlers::{self, Context};
-use crate::wire::request::{Request, RequestError};
+use crate::shared::Shared;
+use crate::wire::request::Request;
 use crate::wire::response::Reply;
-
-/// Why a connection ends.
-#[derive(Debug, Error)]
-pub(crate) enum Ended {
-    #[error("the client has closed it")]
-    ByClient,
-    #[error("a frame of {0} bytes is beyond the limit of {1}")]
-    FrameSize(i64, usize),
-    #[error("the client was silent for too long")]
-    Idle,
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    #[error("{0}")]
-    Handler(String),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
 /// Serves a connection until it ends.
 pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     let mut closing = shared.closing();

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
+use thiserror::Error;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::SemaphorePermit;
 
-use crate::broker::Shared;
-use crate::connection::Ended;
+use crate::shared::Shared;
+use crate::wire::request::RequestError;
 
 /// Largest request that brings no records.
 pub(crate) const MAX_CONTROL_BYTES: usize = 2 << 20;
@@ -144,4 +145,21 @@ async fn read_some(stream: &TcpStream, ahead: &mut BytesMut) -> io::Result<usize
             read => return read,
         }
     }
+}
+
+/// Why a connection ends.
+#[derive(Debug, Error)]
+pub(crate) enum Ended {
+    #[error("the client has closed it")]
+    ByClient,
+    #[error("a frame of {0} bytes is beyond the limit of {1}")]
+    FrameSize(i64, usize),
+    #[error("the client was silent for too long")]
+    Idle,
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("{0}")]
+    Handler(String),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }

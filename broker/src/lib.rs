@@ -4,7 +4,7 @@
 //! speed of the page cache. It does not replicate, has no transactions and no authentication.
 //!
 //! # Tour
-//! - [`broker`]: [`Broker`], the whole: open, serve, shut down.
+//! - [`broker`]: [`Broker`], the whole: open, serve, shut down. [`shared`]: what its connections share.
 //! - [`config`]: its settings.
 //! - [`connection`]: one client: frames in (`frame`), frames out (`answer`), bounded in size.
 //! - [`handlers`]: one file per kind of request.
@@ -25,22 +25,27 @@
 #![deny(missing_docs)]
 
 mod answer;
+mod blocking;
 pub mod broker;
+mod clock;
 pub mod config;
 pub mod connection;
 pub mod error;
 pub mod files;
 mod frame;
+pub mod fsync;
 pub mod groups;
 pub mod handlers;
 pub mod journal;
 pub mod log;
 pub mod producer_ids;
 pub mod running;
+pub mod shared;
 pub mod topics;
 pub mod wire;
 
 pub use broker::Broker;
-pub use config::{BrokerConfig, FsyncPolicy};
+pub use config::BrokerConfig;
 pub use error::BrokerError;
+pub use fsync::FsyncPolicy;
 pub use running::{RunningBroker, start_on_free_port};

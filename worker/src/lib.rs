@@ -12,7 +12,7 @@
 //! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`]
 //!   and its [`trouble`].
 //! - [`drain`]: the worker's life, from starting to stopped. [`topics`]: waiting for Kafka.
-//!   [`failure`]: what a failed delivery means. [`limits`]: open files.
+//!   [`error`]: why it cannot go on.
 //!
 //! A task's offset is stored only after its answer is acknowledged, and only as part of the finished prefix of its
 //! partition, so a worker can be killed at any instant: what it had not answered is delivered again. What it had
@@ -24,6 +24,7 @@ pub mod config;
 pub mod consumer;
 pub mod control;
 pub mod drain;
+pub mod error;
 pub mod heartbeat;
 pub mod ledger;
 pub mod monitor;
@@ -47,6 +48,7 @@ use config::Settings;
 use consumer::Intake;
 use control::Cancelled;
 use drain::{Lifecycle, Stage};
+pub use error::WorkerError;
 use ledger::Ledger;
 use monitor::Monitor;
 use publisher::Publisher;
@@ -54,23 +56,6 @@ use slots::{Buffers, Workshop};
 
 /// Time that the last words of a worker may take to reach Kafka.
 const GOODBYE: Duration = Duration::from_secs(3);
-
-/// Why a worker cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkerError {
-    /// The status page cannot be served.
-    #[error("{0}")]
-    Listen(String),
-    /// librdkafka does not take the configuration.
-    #[error("cannot make a Kafka client: {0}")]
-    Client(#[from] rdkafka::error::KafkaError),
-    /// The system gives no thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] std::io::Error),
-    /// Kafka is lost for good.
-    #[error("{0}")]
-    Kafka(String),
-}
 
 /// A running worker.
 pub struct Worker {

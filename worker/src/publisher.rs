@@ -16,9 +16,9 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use rdkafka::{ClientConfig, ClientContext};
 use tracing::warn;
 
-use crate::WorkerError;
 use crate::assignment::Ticket;
 use crate::config::Settings;
+use crate::error::WorkerError;
 use crate::task::{Rendered, VERSION};
 use crate::trouble::Troubles;
 use azulejo_transport::Trouble;

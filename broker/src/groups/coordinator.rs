@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use super::group::{Group, State, SyncRequest};
 use super::member::{JoinError, JoinRequest, Joined, Synced};
 use super::offsets::{Committed, Offsets};
-use crate::broker::now_ms;
+use crate::clock::now_ms;
 
 /// Most groups at a time.
 const MAX_GROUPS: usize = 10_000;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::FsyncPolicy;
+use crate::fsync::FsyncPolicy;
 use crate::journal::Journal;
 
 /// A position that a group has committed.

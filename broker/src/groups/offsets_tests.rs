@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::offsets::{Committed, Offsets, locked};
-use crate::config::FsyncPolicy;
 use crate::files::Operation;
 use crate::files::faults::{BROKEN, FULL, Faults};
+use crate::fsync::FsyncPolicy;
 
 fn at(offset: i64) -> Committed {
     Committed {

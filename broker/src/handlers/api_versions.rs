@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
 
-use super::Failure;
+use super::context::Failure;
 use crate::wire::request::{OFFERED, Request};
 use crate::wire::response::{self, Reply};
 

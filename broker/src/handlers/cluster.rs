@@ -8,8 +8,8 @@ use kafka_protocol::messages::{
     FindCoordinatorResponse,
 };
 
-use super::{Context, text, unique};
-use crate::broker::NODE_ID;
+use super::context::{Context, text, unique};
+use crate::shared::NODE_ID;
 
 /// Key type of a group; 1 would be a transaction.
 const GROUP: i8 = 0;

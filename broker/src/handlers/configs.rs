@@ -16,10 +16,11 @@ use kafka_protocol::messages::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 
-use super::topics::response_error;
-use super::{Context, blocking, text, unique};
-use crate::broker::NODE_ID;
-use crate::config::{BrokerConfig, FsyncPolicy};
+use super::context::{Context, response_error, text, unique};
+use crate::blocking::blocking;
+use crate::config::BrokerConfig;
+use crate::fsync::FsyncPolicy;
+use crate::shared::NODE_ID;
 use crate::topics::settings::{self, Kind};
 
 /// Resource type of a topic.

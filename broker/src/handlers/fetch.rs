@@ -11,7 +11,8 @@ use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Context, Failure, blocking};
+use super::context::{Context, Failure};
+use crate::blocking::blocking;
 use crate::log::partition::{Partition, ReadError};
 use crate::topics::Topic;
 use crate::wire::request::Request;

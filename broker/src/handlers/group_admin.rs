@@ -8,7 +8,8 @@ use kafka_protocol::messages::{
     ListGroupsRequest, ListGroupsResponse,
 };
 
-use super::{Context, blocking, code, text, unique};
+use super::context::{Context, code, text, unique};
+use crate::blocking::blocking;
 
 /// Groups of the newer consumer protocol would be `consumer`.
 const TYPE: &str = "classic";

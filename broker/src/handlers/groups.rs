@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Context, code, text};
+use super::context::{Context, code, text};
 use crate::groups::group::SyncRequest;
 use crate::groups::member::JoinRequest;
 use crate::wire::request::Request;

@@ -6,7 +6,8 @@ use kafka_protocol::messages::list_offsets_response::{
 };
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
-use super::{Context, blocking};
+use super::context::Context;
+use crate::blocking::blocking;
 use crate::log::partition::Partition;
 
 const LATEST: i64 = -1;

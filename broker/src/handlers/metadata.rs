@@ -8,8 +8,9 @@ use kafka_protocol::messages::metadata_response::{
 use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, TopicName};
 use std::sync::Arc;
 
-use super::{Context, blocking, text, unique};
-use crate::broker::NODE_ID;
+use super::context::{Context, text, unique};
+use crate::blocking::blocking;
+use crate::shared::NODE_ID;
 use crate::topics::{Topic, TopicError};
 
 /// Answers Metadata.

@@ -14,7 +14,8 @@ use kafka_protocol::messages::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, TopicName,
 };
 
-use super::{Context, blocking, text, unique};
+use super::context::{Context, text, unique};
+use crate::blocking::blocking;
 use crate::groups::offsets::{Committed, Offsets};
 
 /// Longest note that may go with an offset, bytes.

@@ -5,8 +5,9 @@ use kafka_protocol::messages::produce_request::PartitionProduceData;
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
-use super::{Context, Failure, blocking, sentence, text};
-use crate::broker::now_ms;
+use super::context::{Context, Failure, sentence, text};
+use crate::blocking::blocking;
+use crate::clock::now_ms;
 use crate::log::batch::{BatchError, BatchHeader, ZSTD};
 use crate::log::partition::AppendError;
 use crate::log::producers::SequenceError;

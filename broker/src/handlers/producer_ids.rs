@@ -3,7 +3,8 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
 
-use super::{Context, blocking};
+use super::context::Context;
+use crate::blocking::blocking;
 
 /// Always a new id, as Kafka gives without a transactional id: whoever lost track of its sequence begins again under
 /// another id, and one who names an id that is not its own cannot shut out the producer that has it.

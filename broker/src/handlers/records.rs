@@ -6,7 +6,8 @@ use kafka_protocol::messages::delete_records_response::{
 };
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
-use super::{Context, blocking};
+use super::context::Context;
+use crate::blocking::blocking;
 use crate::log::partition::ReadError;
 
 pub fn delete(context: &Context<'_>, body: &DeleteRecordsRequest) -> DeleteRecordsResponse {

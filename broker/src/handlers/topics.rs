@@ -13,8 +13,9 @@ use kafka_protocol::messages::{
 };
 
 use super::configs::{SOURCE_DEFAULT, SOURCE_TOPIC};
-use super::{Context, blocking, sentence, text};
-use crate::broker::NODE_ID;
+use super::context::{Context, response_error, sentence, text};
+use crate::blocking::blocking;
+use crate::shared::NODE_ID;
 use crate::topics::{Topic, TopicError, settings};
 
 /// Version of CreateTopics from which partitions and replicas may be left to the broker, and settings are told back.
@@ -23,18 +24,6 @@ const DETAILS_SINCE: i16 = 5;
 const ID_SINCE: i16 = 7;
 /// Version of DeleteTopics from which topics may be named by their ids.
 const DELETE_BY_ID_SINCE: i16 = 6;
-
-/// What to tell the client of an error.
-pub fn response_error(error: &TopicError) -> ResponseError {
-    match error {
-        TopicError::Exists(_) => ResponseError::TopicAlreadyExists,
-        TopicError::Unknown(_) => ResponseError::UnknownTopicOrPartition,
-        TopicError::InvalidName(_) => ResponseError::InvalidTopicException,
-        TopicError::InvalidPartitions(_) => ResponseError::InvalidPartitions,
-        TopicError::InvalidConfig(_) => ResponseError::InvalidConfig,
-        TopicError::Storage(_) => ResponseError::KafkaStorageError,
-    }
-}
 
 pub fn create(context: &Context<'_>, version: i16, body: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut seen = HashSet::new();

@@ -3,11 +3,11 @@
 //! The indexes say where to begin; from there on it goes by the headers in the log.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 
-use super::batch::{BatchHeader, HEADER_BYTES};
+use super::batch::BatchHeader;
 use super::records;
-use super::segment::{NO_TIMESTAMP, Segment};
+use super::segment::Segment;
+use super::timestamp::NO_TIMESTAMP;
 
 impl Segment {
     /// Position and header of the batch that holds `offset`, or of the next one after it. `None` behind the end.
@@ -31,7 +31,7 @@ impl Segment {
     ) -> io::Result<Option<(u64, BatchHeader)>> {
         let length = self.len();
         let mut position = from;
-        let mut walk = Walk::new(self);
+        let mut walk = self.walk();
         while position < length {
             let header = walk.header(position)?;
             if found(&header) {
@@ -55,7 +55,7 @@ impl Segment {
         let limit_32 = u32::try_from(limit).unwrap_or(u32::MAX);
         let entry = self.offsets.last_where(|entry| entry.position <= limit_32)?;
         let mut position = entry.map_or(start, |entry| u64::from(entry.position).max(start));
-        let mut walk = Walk::new(self);
+        let mut walk = self.walk();
         // An index entry at `position` says that a batch ends there, but not with which offset: its own base will do.
         let mut found = (position > start).then_some(position);
         while position < limit {
@@ -116,7 +116,7 @@ impl Segment {
         let Some((mut position, _)) = self.locate(from_offset)? else {
             return Ok(latest);
         };
-        let mut walk = Walk::new(self);
+        let mut walk = self.walk();
         while position < self.len() {
             let header = walk.header(position)?;
             let cut = header.base_offset < from_offset && header.compression() == 0;
@@ -128,57 +128,5 @@ impl Segment {
             position += header.size;
         }
         Ok(latest)
-    }
-}
-
-/// Reads headers one after the other with few system calls.
-pub struct Walk<'a> {
-    segment: &'a Segment,
-    buffer: [u8; 2048],
-    start: u64,
-    filled: usize,
-}
-
-impl<'a> Walk<'a> {
-    /// Over what `segment` has published.
-    pub fn new(segment: &'a Segment) -> Self {
-        Self {
-            segment,
-            buffer: [0; 2048],
-            start: 0,
-            filled: 0,
-        }
-    }
-
-    /// The header at `position`.
-    ///
-    /// # Errors
-    /// Those of the file system, and `InvalidData` when there is no whole batch.
-    pub fn header(&mut self, position: u64) -> io::Result<BatchHeader> {
-        let end = self.segment.len();
-        let inside = position
-            .checked_sub(self.start)
-            .and_then(|at| usize::try_from(at).ok());
-        let at = match inside.filter(|at| at + HEADER_BYTES <= self.filled) {
-            Some(at) => at,
-            None => {
-                let room = usize::try_from(end.saturating_sub(position)).unwrap_or(usize::MAX);
-                self.filled = room.min(self.buffer.len());
-                self.start = position;
-                self.segment
-                    .file
-                    .read_exact_at(&mut self.buffer[..self.filled], position)?;
-                0
-            }
-        };
-        BatchHeader::read(&self.buffer[at..self.filled])
-            .filter(|header| header.is_plausible() && position + header.size <= end)
-            .ok_or_else(|| {
-                let path = self.segment.path.display();
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("{path}: no batch at {position}"),
-                )
-            })
     }
 }

@@ -10,8 +10,8 @@ use std::sync::{MutexGuard, PoisonError};
 use super::checkpoint::Checkpoint;
 use super::partition::{Partition, locked};
 use super::recovery;
-use crate::config::FsyncPolicy;
 use crate::files::sync_folder;
+use crate::fsync::FsyncPolicy;
 
 impl Partition {
     /// Deletes what retention or [`Self::delete_records`] gives up, rolls a segment that is old, and gives sealed

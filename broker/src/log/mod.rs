@@ -20,6 +20,7 @@ pub mod lookup;
 mod maintenance;
 pub mod partition;
 pub mod producers;
+pub mod read_error;
 pub mod reading;
 pub mod records;
 pub mod recovery;
@@ -28,4 +29,6 @@ pub mod segment;
 mod tests;
 #[cfg(test)]
 mod tests_disk;
+pub mod timestamp;
 pub mod waiters;
+pub mod walk;

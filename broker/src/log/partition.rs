@@ -15,12 +15,12 @@ use thiserror::Error;
 use super::batch::{BatchError, BatchHeader, check_produced, stored_prefix};
 use super::checkpoint::Checkpoint;
 use super::producers::{Producers, SequenceError, Verdict};
-pub use super::reading::ReadError;
+pub use super::read_error::ReadError;
 use super::recovery;
 use super::segment::Segment;
 use super::waiters::Waiters;
-use crate::config::FsyncPolicy;
 use crate::files::{is_full, sync_folder};
+use crate::fsync::FsyncPolicy;
 use crate::wire::splice::MAX_PLACEHOLDER;
 
 /// Settings of a log, from those of its topic.

@@ -6,36 +6,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use thiserror::Error;
-
-use super::lookup::Walk;
 use super::partition::{Partition, locked};
-use super::segment::{NO_TIMESTAMP, Segment};
+use super::read_error::ReadError;
+use super::segment::Segment;
+use super::timestamp::NO_TIMESTAMP;
 use crate::wire::response::FileRange;
 
 /// Read positions that are remembered per partition.
 const CURSORS: usize = 8;
-
-/// Why records cannot be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// Before the first or behind the last offset.
-    #[error("offset {offset} is not within {start} to {end}")]
-    OutOfRange {
-        /// Offset asked for.
-        offset: i64,
-        /// First offset.
-        start: i64,
-        /// Offset after the last.
-        end: i64,
-    },
-    /// The topic was deleted.
-    #[error("the topic was deleted")]
-    Deleted,
-    /// The disk did not give it.
-    #[error("cannot read the log: {0}")]
-    Storage(#[from] io::Error),
-}
 
 impl Partition {
     /// Finds what a fetch from `offset` gets: whole batches of one segment, together at most `max_bytes`, but at
@@ -93,7 +71,7 @@ impl Partition {
                 .find(|s| s.base_offset() == base && position < s.len());
             if let Some(segment) = segment {
                 // A cursor is a guess: an append may have come between its two halves.
-                let header = Walk::new(segment).header(position)?;
+                let header = segment.walk().header(position)?;
                 if header.base_offset == offset {
                     return Ok(Some((Arc::clone(segment), position, header.size)));
                 }

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{BatchHeader, CRC_START, HEADER_BYTES};
 use super::checkpoint::Checkpoint;
-use super::lookup::Walk;
 use super::producers::Producers;
 use super::segment::{EXTENSIONS, Segment, log_path};
 use crate::files::{read_json_or_none, write_json_soon};
@@ -212,7 +211,7 @@ fn replay(segment: &Segment, from: i64, producers: &mut Producers) -> io::Result
     let Some((mut position, _)) = segment.locate(from)? else {
         return Ok(());
     };
-    let mut walk = Walk::new(segment);
+    let mut walk = segment.walk();
     while position < segment.len() {
         let header = walk.header(position)?;
         producers.record(&header);

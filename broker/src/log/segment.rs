@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::batch::BatchHeader;
 use super::index::{IndexFile, OffsetEntry, TimeEntry};
-use super::lookup::Walk;
+use super::timestamp::NO_TIMESTAMP;
+use super::walk::Walk;
 use crate::files::{Operation, faults, is_full};
 
 /// A batch gets an index entry when so many bytes were written since the last that got one.
 const INDEX_INTERVAL: u64 = 4096;
-/// No timestamp.
-pub const NO_TIMESTAMP: i64 = -1;
 /// The files of a segment.
 pub(super) const EXTENSIONS: [&str; 3] = ["log", "index", "timeindex"];
 
@@ -137,7 +136,7 @@ impl Segment {
         let mut position = u64::from(entry.position);
         self.indexed_to.store(position, Ordering::Relaxed);
         let mut max_timestamp = self.times.last()?.map_or(NO_TIMESTAMP, |entry| entry.timestamp);
-        let mut walk = Walk::new(self);
+        let mut walk = self.walk();
         let mut next_offset = None;
         while position < length {
             let Ok(header) = walk.header(position) else {
@@ -167,6 +166,11 @@ impl Segment {
     /// Offset after the last record.
     pub fn next_offset(&self) -> i64 {
         self.next_offset.load(Ordering::Acquire)
+    }
+
+    /// The headers of what is published.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk::new(&self.file, &self.path, &self.len)
     }
 
     /// Bytes published.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::batch::tests::sample;
 use super::batch::{BatchHeader, HEADER_BYTES};
 use super::partition::{AppendError, LogSettings, Partition, ReadError};
-use crate::config::FsyncPolicy;
+use crate::fsync::FsyncPolicy;
 
 pub(super) fn settings(segment_bytes: u64) -> Arc<LogSettings> {
     Arc::new(LogSettings {

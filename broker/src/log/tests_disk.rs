@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::batch::tests::sample;
 use super::partition::{AppendError, LogSettings, Partition};
 use super::tests::{crashed, evens, fill, open, read_all, segment_files, settings};
-use crate::config::FsyncPolicy;
 use crate::files::Operation;
 use crate::files::faults::{BROKEN, FULL, Faults};
+use crate::fsync::FsyncPolicy;
 
 fn next(partition: &Partition) -> Result<i64, AppendError> {
     let sequence = partition.log_end() as i32;

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::settings::{self, TopicSettings};
 use super::topic::{Description, Topic, TopicError, is_valid_name};
-use crate::config::FsyncPolicy;
 use crate::files::{read_json, sync_folder, write_json};
+use crate::fsync::FsyncPolicy;
 use crate::log::partition::Partition;
 
 /// Most partitions of a topic.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::settings::TopicSettings;
 use super::{Registry, TopicError};
-use crate::config::FsyncPolicy;
 use crate::files::Operation;
 use crate::files::faults::{FULL, Faults};
+use crate::fsync::FsyncPolicy;
 use crate::log::batch::tests::sample;
 use crate::log::partition::{Partition, ReadError};
 

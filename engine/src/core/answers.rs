@@ -11,34 +11,13 @@
 use azulejo_protocol::{JobId, TileState};
 
 use super::Core;
-use super::storing::Then;
+use super::pending::{Batch, Settled, Then};
 use crate::effect::{Effect, Ending, StoreOp, TileRecord, Verdict};
 use crate::event::{Answer, Body, Written};
 use crate::job::Step;
 use crate::ledger::Outcome;
 use crate::tiles::Phase;
 use crate::{RunId, Time};
-
-/// What was read and is not stored yet.
-#[derive(Debug)]
-pub(super) struct Batch {
-    positions: Vec<(i32, i64)>,
-    wanted: Vec<Settled>,
-    failed: Vec<Settled>,
-}
-
-/// A tile whose answer is being stored.
-#[derive(Debug, Clone)]
-pub(super) struct Settled {
-    pub(super) job: JobId,
-    pub(super) run: RunId,
-    pub(super) tile: u32,
-    pub(super) attempt: u32,
-    pub(super) worker: String,
-    pub(super) micros: u64,
-    /// Why there are no pixels.
-    pub(super) error: Option<String>,
-}
 
 impl Core {
     pub(super) fn read(&mut self, batch: u64, positions: Vec<(i32, i64)>, answers: Vec<Answer>) {

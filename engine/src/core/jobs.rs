@@ -3,7 +3,7 @@
 use azulejo_protocol::{JobId, TileState};
 
 use super::Core;
-use super::storing::Then;
+use super::pending::Then;
 use crate::RunId;
 use crate::effect::{Effect, Ending, StoreOp};
 use crate::event::{Accepted, KnownTile};

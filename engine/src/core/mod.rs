@@ -9,6 +9,7 @@ mod answers;
 mod clock;
 mod files;
 mod jobs;
+mod pending;
 mod sending;
 mod storing;
 
@@ -88,8 +89,8 @@ pub struct Core {
     on_partition: BTreeMap<i32, u32>,
     bytes: u64,
     next_try: TryId,
-    batches: BTreeMap<u64, answers::Batch>,
-    transactions: BTreeMap<Transaction, storing::Pending>,
+    batches: BTreeMap<u64, pending::Batch>,
+    transactions: BTreeMap<Transaction, pending::Pending>,
     next_transaction: Transaction,
     connected: bool,
     /// Since when the cluster answers.

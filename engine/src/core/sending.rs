@@ -14,7 +14,7 @@ use crate::window::Window;
 use crate::workers::{Holder, WorkerKey};
 use crate::{Time, TryId};
 
-use super::storing::Then;
+use super::pending::Then;
 
 /// Workers hear that a job goes on before its tiles reach them.
 const RESUME_PAUSE: Time = Time::from_millis(500);

@@ -7,7 +7,7 @@
 use azulejo_protocol::{JobId, TileState};
 
 use super::Core;
-use super::answers::Settled;
+use super::pending::{Pending, Then};
 use crate::effect::{Effect, Ending, StoreOp, TileRecord};
 use crate::event::StoreClass;
 use crate::ledger::Outcome;
@@ -16,38 +16,6 @@ use crate::{RunId, Time, Transaction};
 
 const FIRST_PAUSE: Time = Time::from_millis(100);
 const LONGEST_PAUSE: Time = Time::from_secs(2);
-
-/// A transaction that is not committed yet.
-#[derive(Debug)]
-pub(super) struct Pending {
-    ops: Vec<StoreOp>,
-    then: Then,
-    pause: Time,
-    /// When it is tried again; `None` while it is being tried.
-    retry: Option<Time>,
-}
-
-/// What follows from a commit.
-#[derive(Debug)]
-pub(super) enum Then {
-    Nothing,
-    /// The tiles of a batch are stored.
-    Settled(Vec<Settled>),
-    /// A tile was given up.
-    GivenUp {
-        job: JobId,
-        run: RunId,
-        tile: u32,
-        worker: String,
-        error: String,
-        reason: String,
-    },
-    /// A job has ended.
-    Left {
-        job: JobId,
-        run: RunId,
-    },
-}
 
 impl Core {
     pub(super) fn store(&mut self, ops: Vec<StoreOp>, then: Then) {

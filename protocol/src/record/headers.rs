@@ -5,7 +5,7 @@ use azulejo_imaging::{PixelFormat, Region};
 use crate::JobId;
 use crate::bounds::{self, MAX_ERROR_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_TRACEPARENT_BYTES};
 
-use super::{READABLE, ResultHeader, VERSION};
+use super::version::{READABLE, VERSION};
 
 /// A record whose headers do not say what they must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,24 +198,6 @@ impl<'a> Headers<'a> {
             results: named.unwrap_or_default(),
             traceparent: self.traceparent().unwrap_or_default(),
         })
-    }
-}
-
-impl Origin {
-    /// The answer of `worker` to a task that it cannot read.
-    pub fn refusal(&self, worker: &str, error: String) -> ResultHeader {
-        ResultHeader {
-            version: self.version,
-            job: self.job,
-            tile: self.tile,
-            attempt: self.attempt,
-            format: self.format,
-            output: self.output,
-            worker: worker.to_owned(),
-            micros: 0,
-            error: Some(error),
-            traceparent: self.traceparent.clone(),
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! a [`RecordError`] that names it, and its sender's pixels are never touched. Every field has a bound ([`crate::bounds`]).
 
 mod headers;
+mod version;
 
 use azulejo_imaging::{PixelFormat, Region, Size};
 
@@ -14,12 +15,7 @@ use headers::invalid;
 
 pub use crate::bounds::MAX_RECIPE_BYTES;
 pub use headers::{Headers, Origin, RecordError};
-
-/// Version of the record format that tasks are written in, header `v`. A result has the version of its task.
-pub const VERSION: u32 = 2;
-
-/// Versions of the record format that are read.
-pub const READABLE: &[u32] = &[1, 2];
+pub use version::{READABLE, VERSION};
 
 /// Metadata of a record in `tasks`. Its value is the pixels of `region`, row-major, in `format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +147,24 @@ impl TaskHeader {
     /// [`RecordError::Length`].
     pub fn check_value(&self, value: &[u8]) -> Result<(), RecordError> {
         check_length(value, self.region, self.format)
+    }
+}
+
+impl Origin {
+    /// The answer of `worker` to a task that it cannot read.
+    pub fn refusal(&self, worker: &str, error: String) -> ResultHeader {
+        ResultHeader {
+            version: self.version,
+            job: self.job,
+            tile: self.tile,
+            attempt: self.attempt,
+            format: self.format,
+            output: self.output,
+            worker: worker.to_owned(),
+            micros: 0,
+            error: Some(error),
+            traceparent: self.traceparent.clone(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use azulejo_imaging::file::FileKind;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
-use super::submit::check_recipe;
+use super::check_recipe::check_recipe;
 use crate::engine::{Engine, Upload};
 use crate::intake::{Intake, Received};
 

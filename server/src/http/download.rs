@@ -8,9 +8,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
-use super::AppState;
 use super::error::Answer;
 use super::jobs::job_id;
+use super::state::AppState;
 use crate::engine::ResultFile;
 
 /// Bytes read from the file at a time.

@@ -8,11 +8,11 @@ use azulejo_protocol::ApiError;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::AppState;
 use super::accept::{vary, wants_page};
 use super::error::Failure;
 use super::headers::POLICY_OF_FILES;
 use super::pages::render_not_found;
+use super::state::AppState;
 
 /// Where no route leads: a file of the site, or 404 as a page or as JSON.
 pub async fn file_or_not_found(State(app): State<AppState>, request: Request) -> Response {

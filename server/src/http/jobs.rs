@@ -8,8 +8,8 @@ use azulejo_app::backend::Backend;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, STATUS_HEADER, TileInfo, WorkerInfo};
 use serde::Deserialize;
 
-use super::AppState;
 use super::error::Answer;
+use super::state::AppState;
 use super::thumbnail;
 
 /// A job's id in an address. What is no id is no job, either: 404, as for an unknown one.

@@ -8,6 +8,7 @@
 
 pub mod accept;
 pub mod backend;
+pub mod check_recipe;
 pub mod download;
 pub mod error;
 pub mod files;
@@ -19,6 +20,7 @@ pub mod multipart;
 pub mod pages;
 pub mod recipes;
 pub mod serve;
+pub mod state;
 pub mod submit;
 pub mod thumbnail;
 
@@ -44,21 +46,9 @@ use self::backend::ServerBackend;
 use self::error::Failure;
 use self::guard::Hosts;
 use self::live::hub::Hub;
+use self::state::AppState;
 use crate::engine::Engine;
 use crate::intake::Intake;
-
-/// What every handler can reach. Cheap to clone.
-#[derive(Clone)]
-pub struct AppState {
-    engine: Engine,
-    intake: Intake,
-    backend: ServerBackend,
-    hub: Hub,
-    site_root: PathBuf,
-    leptos: LeptosOptions,
-    /// Cancelled when the server stops: live streams end then.
-    shutdown: CancellationToken,
-}
 
 /// What the routes need beside the engine and intake.
 #[derive(Debug, Clone)]

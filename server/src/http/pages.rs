@@ -20,10 +20,10 @@ use leptos::nonce::use_nonce;
 use leptos::server_fn;
 use leptos_axum::ResponseOptions;
 
-use super::AppState;
 use super::accept::{vary, wants_page};
 use super::error::Failure;
 use super::headers::policy_of_pages;
+use super::state::AppState;
 
 /// Largest body of a call to a server function.
 const MAX_CALL_BYTES: usize = 256 * 1024;

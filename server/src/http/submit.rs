@@ -1,13 +1,11 @@
 //! Images coming in: `POST /process` (file and recipe in one form) and `PUT /uploads` (the file alone, as a stream).
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use azulejo_imaging::Recipe;
 use azulejo_imaging::file::FileKind;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::{ApiError, Job};
@@ -16,10 +14,11 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::AppState;
 use super::accept::{vary, wants_page};
+use super::check_recipe::check_recipe;
 use super::error::{Answer, Failure};
 use super::multipart::{Form, from_multer, short_text};
+use super::state::AppState;
 use crate::intake::{Received, too_large};
 
 /// What a form may have around its file: boundaries, headers, the recipe.
@@ -157,13 +156,6 @@ fn read_kind(text: &str) -> Result<Option<FileKind>, ApiError> {
         let detail = format!("'{shown}' is no file format to write; there are png, jpeg, tiff and webp");
         ApiError::unprocessable("unknown_format", detail)
     })
-}
-
-/// Refuses a recipe that does not parse, before its image is read.
-pub fn check_recipe(text: &str) -> Result<(), ApiError> {
-    Recipe::from_str(text)
-        .map(drop)
-        .map_err(|error| ApiError::unprocessable("unknown_recipe", error.to_string()))
 }
 
 /// The name that an uploaded file has at its owner's; the result is named after it.

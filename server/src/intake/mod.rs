@@ -13,6 +13,7 @@ pub mod filename;
 mod inspect;
 mod part_file;
 mod receive;
+mod received;
 mod waiting;
 mod whole;
 
@@ -21,14 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use azulejo_imaging::file::ImageInfo;
+use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::{ApiError, Timestamp};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use part_file::PartFile;
 pub use receive::too_large;
+pub use received::Received;
 use waiting::Waiting;
 pub use waiting::WaitingLimits;
 
@@ -58,23 +59,6 @@ impl IntakeConfig {
             waiting: WaitingLimits::default(),
         }
     }
-}
-
-/// A file that is on disk, whole, and within the limits. Deleted when dropped, unless somebody has moved it away.
-#[derive(Debug)]
-pub struct Received {
-    /// Its id, and its job's file name on disk.
-    pub id: Uuid,
-    /// The file.
-    pub file: PartFile,
-    /// The client's name for it, made harmless.
-    pub filename: String,
-    /// Its length.
-    pub bytes: u64,
-    /// What its header says.
-    pub info: ImageInfo,
-    /// When its first byte came.
-    pub started_at: Timestamp,
 }
 
 /// Takes uploads in. Cheap to clone.

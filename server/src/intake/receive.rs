@@ -9,7 +9,8 @@ use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
-use super::{Intake, PartFile, Received, filename, inspect};
+use super::received::Received;
+use super::{Intake, PartFile, filename, inspect};
 use crate::engine::files::disk;
 
 /// Bytes gathered before they go to the file: one hop to the blocking pool for each.

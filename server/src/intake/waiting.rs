@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use azulejo_protocol::ApiError;
 use uuid::Uuid;
 
-use super::Received;
+use super::received::Received;
 
 /// How much may wait.
 #[derive(Debug, Clone, Copy)]

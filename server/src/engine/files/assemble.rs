@@ -8,7 +8,6 @@
 //! so a few rows of pixels at a time are put together from a piece of each tile ([`rows_at_a_time`]).
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,10 +15,11 @@ use azulejo_engine::Event;
 use azulejo_imaging::file::{EncodeOptions, Encoder, FileError, FileErrorKind, Limits, probe};
 use azulejo_protocol::{StageName, Timestamp};
 
-use super::job::remove_if_there;
+use super::assembly::{Assembly, Part};
+use super::desk::{BUG, Desk};
 use super::pool::{Step, Work};
 use super::run::Run;
-use super::{BUG, Desk, disk, kind};
+use super::{disk, kind};
 use crate::engine::store::jobs;
 
 /// About how long a step takes.
@@ -30,27 +30,6 @@ const SHORTAGE: Duration = Duration::from_secs(1);
 const ROWS_BYTES: usize = 2 << 20;
 /// Threads that compress a PNG. Strips in hand cost each of them a few megabytes.
 const MAX_THREADS: usize = 4;
-
-/// An encoder between two visits.
-pub struct Assembly {
-    encoder: Encoder,
-    part: Part,
-    /// The row of tiles that it is at, and the row of pixels in it.
-    band: u32,
-    top: u32,
-    /// A piece of a tile as it lies in scratch, and rows of pixels. Used again and again.
-    piece: Vec<u8>,
-    rows: Vec<u8>,
-}
-
-/// The unfinished result. It goes when the encoder is given up; once it was renamed, nothing is found.
-struct Part(PathBuf);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        remove_if_there(&self.0);
-    }
-}
 
 /// Rows of `stride` bytes that are put together at a time.
 fn rows_at_a_time(stride: usize) -> u32 {

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use azulejo_engine::{Event, KnownTile};
 use azulejo_protocol::TileState;
 
+use super::desk::{BUG, Desk};
+use super::disk;
 use super::job::JobSpec;
 use super::mosaic::Canvas;
 use super::pixels::{PixelStore, ScratchFiles};
 use super::pool::{Step, Work};
 use super::run::Run;
-use super::{BUG, Desk, disk};
 use crate::engine::store::tiles::{self, TileRow};
 use crate::engine::store::{StoreClass, StoreError};
 

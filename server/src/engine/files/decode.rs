@@ -8,9 +8,10 @@ use azulejo_engine::Event;
 use azulejo_imaging::file::{Decoder, FileError, FileErrorKind, Limits};
 use azulejo_protocol::{StageName, Timestamp};
 
+use super::desk::{BUG, Desk};
+use super::disk;
 use super::pool::{Step, Work};
 use super::run::Run;
-use super::{BUG, Desk, disk};
 use crate::engine::store::jobs;
 
 /// About how long a step takes.

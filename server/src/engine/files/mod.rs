@@ -5,8 +5,10 @@
 //! pixels lie is behind the trait [`pixels::PixelStore`].
 
 pub mod assemble;
+pub mod assembly;
 pub mod check;
 pub mod decode;
+pub mod desk;
 pub mod disk;
 pub mod job;
 pub mod kind;
@@ -21,10 +23,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use azulejo_engine::{Event, RunId};
+use azulejo_engine::RunId;
 use azulejo_imaging::file::Limits;
 use azulejo_protocol::JobId;
-use rusqlite::Connection;
 
 use super::store::Store;
 use super::tell::Tell;
@@ -32,6 +33,7 @@ use super::threads::Alarm;
 use assemble::Assemble;
 use check::Check;
 use decode::Decode;
+use desk::Desk;
 use job::JobSpec;
 use pool::Pool;
 use run::Run;
@@ -39,35 +41,6 @@ use stop::Stop;
 
 /// Threads for decoding and checking, and for encoding.
 const THREADS: usize = 2;
-/// Said of a job whose work ended in a panic.
-const BUG: &str = "the server met a bug while it worked on this image's file; its log says where";
-
-/// Where work with files reports to.
-#[derive(Clone)]
-pub struct Desk {
-    tell: Tell,
-    store: Store,
-}
-
-impl Desk {
-    /// Tells the core.
-    fn tell(&self, event: Event) {
-        (self.tell)(event);
-    }
-
-    /// Stores something that is only told to people: it may get lost.
-    fn note<F>(&self, work: F)
-    where
-        F: FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
-    {
-        self.store.write_then(work, |result| {
-            if let Err(error) = result {
-                tracing::warn!(%error, "cannot note when a step of a job was");
-            }
-        });
-    }
-}
-
 /// The files of the jobs under way.
 pub struct Files {
     desk: Desk,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use azulejo_engine::{Plan, RunId};
 use azulejo_imaging::Region;
 
-use super::assemble::Assembly;
+use super::assembly::Assembly;
 use super::job::JobSpec;
 use super::mosaic::Canvas;
 use super::pixels::{PixelStore, ScratchFiles};

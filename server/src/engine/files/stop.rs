@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use azulejo_engine::Event;
 
-use super::Desk;
+use super::desk::Desk;
 use super::job::remove_if_there;
 use super::pool::{Step, Work};
 use super::run::Run;

@@ -23,9 +23,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::hub::{Watcher, Wish};
 use super::mailbox::Mail;
 use super::snapshot::{self, Snapshot};
-use crate::http::AppState;
 use crate::http::error::Answer;
 use crate::http::jobs::job_id;
+use crate::http::state::AppState;
 
 /// Jobs that the first state has.
 const FIRST_JOBS: u32 = 100;

@@ -11,8 +11,8 @@ use azulejo_protocol::{ApiError, JobId, JobQuery, JobStatus};
 use super::hub::{Watcher, Wish};
 use super::mailbox::Mail;
 use super::snapshot::{self, Original, Snapshot};
-use crate::http::AppState;
 use crate::http::error::Failure;
+use crate::http::state::AppState;
 
 /// What a client sends is not used, so nothing long is taken from it.
 const MAX_INCOMING: usize = 4096;

@@ -1,0 +1,24 @@
+//! What passed.
+
+use azulejo_imaging::file::ImageInfo;
+use azulejo_protocol::Timestamp;
+use uuid::Uuid;
+
+use super::part_file::PartFile;
+
+/// A file that is on disk, whole, and within the limits. Deleted when dropped, unless somebody has moved it away.
+#[derive(Debug)]
+pub struct Received {
+    /// Its id, and its job's file name on disk.
+    pub id: Uuid,
+    /// The file.
+    pub file: PartFile,
+    /// The client's name for it, made harmless.
+    pub filename: String,
+    /// Its length.
+    pub bytes: u64,
+    /// What its header says.
+    pub info: ImageInfo,
+    /// When its first byte came.
+    pub started_at: Timestamp,
+}
