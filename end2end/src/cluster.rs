@@ -124,7 +124,22 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn start_worker(&mut self) -> Result<()> {
-        let id = format!("kiln-{:02}", self.workers.len() + 1);
+        let worker = self.worker(self.workers.len())?;
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    /// Starts worker `index` again, under the name that it had.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart_worker(&mut self, index: usize) -> Result<()> {
+        self.workers[index] = self.worker(index)?;
+        Ok(())
+    }
+
+    fn worker(&self, index: usize) -> Result<Program> {
+        let id = format!("kiln-{:02}", index + 1);
         let slots = self.options.slots.to_string();
         let arguments = [
             "--kafka",
@@ -136,9 +151,7 @@ impl Cluster {
             "--slots",
             &slots,
         ];
-        let worker = Program::start("azulejo-worker", &arguments, &self.log_dir())?;
-        self.workers.push(worker);
-        Ok(())
+        Program::start("azulejo-worker", &arguments, &self.log_dir())
     }
 
     /// The REST API.

@@ -3,6 +3,7 @@
 //! # Tour
 //! - [`process`]: one program, started and killed.
 //! - [`cluster`]: a whole installation (broker, server, workers) on free ports in a folder of its own.
+//! - [`chaos`]: random kills and pauses of all of them. [`instant`]: a worker that does not render.
 //! - [`client`]: the REST API as a script uses it.
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
@@ -15,10 +16,12 @@
 #![deny(missing_docs)]
 
 pub mod browser;
+pub mod chaos;
 pub mod client;
 pub mod cluster;
 pub mod definition;
 pub mod images;
+pub mod instant;
 pub mod kafka_broker;
 pub mod kafka_clients;
 pub mod kafka_kcat;

@@ -26,12 +26,14 @@ pub fn bin_dir() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("AZULEJO_BIN_DIR") {
         return Ok(dir.into());
     }
-    // target/release/deps/test-1234 -> target/release
-    let test = std::env::current_exe()?;
-    let dir = test
-        .parent()
-        .and_then(Path::parent)
-        .context("the test lies in a target folder")?;
+    // target/release/deps/test-1234 or target/release/chaos -> target/release
+    let program = std::env::current_exe()?;
+    let dir = program.parent().context("this program lies in no folder")?;
+    let dir = if dir.ends_with("deps") {
+        dir.parent().context("the test lies in a target folder")?
+    } else {
+        dir
+    };
     Ok(dir.to_owned())
 }
 

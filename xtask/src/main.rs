@@ -5,11 +5,13 @@
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
+//! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`debian`]: the browser and the Kafka client that tests drive.
 //! - [`shell`]: running commands.
 
+mod chaos;
 mod check;
 mod circles;
 mod debian;
@@ -48,6 +50,10 @@ enum Command {
     Site,
     /// Run every check: format, lints, unit, property and doc tests, real processes, a real browser.
     Test(check::Options),
+    /// Kill and pause processes of an installation at random while jobs run, and look whether anything is lost.
+    Chaos(chaos::Options),
+    /// Measure how many tiles a second server and broker move when rendering costs nothing, and where the time goes.
+    Moving,
     /// Look whether files of a crate import each other in a circle; a part of `test`.
     Circles,
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
@@ -64,6 +70,8 @@ fn main() -> Result<()> {
         }
         Command::Site => site::build(),
         Command::Test(options) => check::run(&options),
+        Command::Chaos(options) => chaos::run(&options),
+        Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
         Command::Nightly(options) => nightly::run(&options),
     }

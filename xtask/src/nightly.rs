@@ -1,4 +1,5 @@
-//! What takes too long for every change: each fuzz target for a while, and the tests that measure.
+//! What takes too long for every change: each fuzz target for a while, the tests that measure, a million seeds of the
+//! engine's simulation, a hundred random kills.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
@@ -9,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{debian, programs, shell, site};
+use crate::{chaos, debian, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -17,6 +18,9 @@ pub struct Options {
     /// Seconds for each fuzz target.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
+    /// Seeds that the engine's simulation lives through.
+    #[arg(long, default_value_t = 1_000_000)]
+    seeds: u64,
     /// Fuzz these targets only, and run nothing else [default: all].
     targets: Vec<String>,
 }
@@ -71,11 +75,34 @@ pub fn run(options: &Options) -> Result<()> {
         if let Err(error) = shell::run(&mut measure) {
             failures.push(format!("{error:#}"));
         }
+        if let Err(error) = simulate(options.seeds) {
+            failures.push(format!("{error:#}"));
+        }
+        if let Err(error) = chaos::run(&chaos::Options::default()) {
+            failures.push(format!("{error:#}"));
+        }
     }
     if !failures.is_empty() {
         bail!("{}", failures.join("; "));
     }
     Ok(())
+}
+
+/// Lives through many more seeds of the engine's simulation than the tests do.
+fn simulate(seeds: u64) -> Result<()> {
+    shell::say(&format!("{seeds} seeds of the engine's simulation"));
+    let mut cargo = shell::cargo();
+    cargo.args([
+        "test",
+        "--release",
+        "--locked",
+        "--package",
+        "azulejo-engine",
+        "--test",
+        "simulation",
+    ]);
+    cargo.args(["--", "every_seed_keeps_every_promise", "--nocapture"]);
+    shell::run(cargo.env("AZULEJO_SEEDS", seeds.to_string()))
 }
 
 /// The names of all targets.
