@@ -7,7 +7,7 @@ use azulejo_protocol::job::WorkerShare;
 use crate::effect::Ending;
 use crate::event::Accepted;
 use crate::rate::Rate;
-use crate::tiles::{Phase, Tiles};
+use crate::tiles::{TilePhase, Tiles};
 use crate::{Plan, RunId, Time, TryId};
 
 /// Most workers whose shares of a job are counted one by one.
@@ -15,7 +15,7 @@ const MAX_SHARES: usize = 1000;
 
 /// What is being done about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum JobPhase {
     /// It waits for a place.
     Waiting,
     /// What an earlier run left is being read back.
@@ -28,7 +28,7 @@ pub enum Step {
     Ending(Ending),
 }
 
-impl Step {
+impl JobPhase {
     /// Whether its ending has begun.
     pub const fn is_ending(&self) -> bool {
         matches!(self, Self::Stopping(_) | Self::Ending(_))
@@ -37,13 +37,13 @@ impl Step {
 
 /// A job under way.
 #[derive(Debug)]
-pub struct Job {
+pub struct OpenJob {
     /// What is fixed about it.
     pub plan: Plan,
     /// Its run.
     pub run: RunId,
     /// What is being done about it.
-    pub step: Step,
+    pub phase: JobPhase,
     /// Its tiles.
     pub tiles: Tiles,
     /// Rows of the input that are decoded.
@@ -75,7 +75,7 @@ pub struct Job {
     micros: (u64, u64),
 }
 
-impl Job {
+impl OpenJob {
     pub(crate) fn new(accepted: Accepted) -> Self {
         let grid = accepted.plan.grid;
         Self {
@@ -87,7 +87,7 @@ impl Job {
             },
             plan: accepted.plan,
             run: accepted.run,
-            step: Step::Waiting,
+            phase: JobPhase::Waiting,
             encoded_bands: 0,
             offered_bands: 0,
             assembled: false,
@@ -107,7 +107,7 @@ impl Job {
 
     /// Whether it is known which of its tiles are done: not before what an earlier run left was read back.
     pub fn is_known(&self) -> bool {
-        !self.check || !matches!(self.step, Step::Waiting | Step::Checking)
+        !self.check || !matches!(self.phase, JobPhase::Waiting | JobPhase::Checking)
     }
 
     /// Whether all rows of the input are decoded.
@@ -117,12 +117,12 @@ impl Job {
 
     /// Tiles sent and not stored.
     pub fn in_flight(&self) -> u32 {
-        self.tiles.count(Phase::Out) + self.tiles.count(Phase::Settling)
+        self.tiles.count(TilePhase::Out) + self.tiles.count(TilePhase::Settling)
     }
 
     /// The next tile that can be sent now.
     pub(crate) fn sendable(&mut self, now: Time) -> Option<u32> {
-        if self.step != Step::Rendering || self.not_before.is_some_and(|at| now < at) {
+        if self.phase != JobPhase::Rendering || self.not_before.is_some_and(|at| now < at) {
             return None;
         }
         let tile = self.tiles.next_queued()?;

@@ -37,9 +37,9 @@ pub mod workers;
 pub use crate::core::{Core, Settings};
 pub use effect::{Effect, Ending, Send, StoreOp, TileRecord, Verdict};
 pub use event::{Accepted, Answer, Body, DeliveryClass, Event, KnownTile, StoreClass, Written};
-pub use job::Job;
+pub use job::OpenJob;
 pub use plan::Plan;
-pub use tiles::Phase;
+pub use tiles::TilePhase;
 
 /// Time since the engine began, on a clock that only goes forward.
 pub type Time = std::time::Duration;

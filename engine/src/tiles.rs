@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 
 /// Where one tile stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum TilePhase {
     /// Waits for its turn.
     #[default]
     Queued,
@@ -23,7 +23,7 @@ pub enum Phase {
     Dead,
 }
 
-impl Phase {
+impl TilePhase {
     /// How the API names it: what is being stored still counts as in flight.
     pub const fn state(self) -> TileState {
         match self {
@@ -37,7 +37,7 @@ impl Phase {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Cell {
-    phase: Phase,
+    phase: TilePhase,
     /// How often it was sent, at most 255.
     attempt: u8,
 }
@@ -81,7 +81,7 @@ impl Tiles {
     }
 
     /// Where `tile` stands; `None` beyond the last.
-    pub fn phase(&self, tile: u32) -> Option<Phase> {
+    pub fn phase(&self, tile: u32) -> Option<TilePhase> {
         self.cells.get(tile as usize).map(|cell| cell.phase)
     }
 
@@ -93,18 +93,18 @@ impl Tiles {
     }
 
     /// All phases, in order.
-    pub fn phases(&self) -> impl Iterator<Item = Phase> + '_ {
+    pub fn phases(&self) -> impl Iterator<Item = TilePhase> + '_ {
         self.cells.iter().map(|cell| cell.phase)
     }
 
     /// Tiles in a phase.
-    pub fn count(&self, phase: Phase) -> u32 {
+    pub fn count(&self, phase: TilePhase) -> u32 {
         self.counts[phase as usize]
     }
 
     /// Tiles as the API counts them.
     pub fn progress(&self) -> Progress {
-        let (completed, failed) = (self.count(Phase::Done), self.count(Phase::Dead));
+        let (completed, failed) = (self.count(TilePhase::Done), self.count(TilePhase::Dead));
         Progress {
             total: self.total(),
             pending: self.total() - completed - failed,
@@ -114,7 +114,7 @@ impl Tiles {
     }
 
     /// Moves `tile` to `phase`.
-    pub fn set(&mut self, tile: u32, phase: Phase) {
+    pub fn set(&mut self, tile: u32, phase: TilePhase) {
         let Some(cell) = self.cells.get_mut(tile as usize) else {
             return;
         };
@@ -122,17 +122,17 @@ impl Tiles {
         if before == phase {
             return;
         }
-        debug_assert!(before != Phase::Done, "a tile is done once");
+        debug_assert!(before != TilePhase::Done, "a tile is done once");
         self.counts[before as usize] -= 1;
         self.counts[phase as usize] += 1;
-        if before == Phase::Queued {
+        if before == TilePhase::Queued {
             self.again.remove(&tile);
         }
         match phase {
-            Phase::Queued => {
+            TilePhase::Queued => {
                 self.again.insert(tile);
             }
-            Phase::Done => {
+            TilePhase::Done => {
                 self.ledgers.remove(&tile);
                 let band = (tile / self.columns) as usize;
                 self.bands[band] += 1;
@@ -140,7 +140,7 @@ impl Tiles {
                     self.complete += 1;
                 }
             }
-            Phase::Out | Phase::Settling | Phase::Dead => {}
+            TilePhase::Out | TilePhase::Settling | TilePhase::Dead => {}
         }
     }
 
@@ -151,8 +151,8 @@ impl Tiles {
         };
         cell.attempt = attempt.min(255) as u8;
         match state {
-            TileState::Done => self.set(tile, Phase::Done),
-            TileState::Dead => self.set(tile, Phase::Dead),
+            TileState::Done => self.set(tile, TilePhase::Done),
+            TileState::Dead => self.set(tile, TilePhase::Dead),
             TileState::Queued | TileState::InFlight => {
                 if spent > 0 {
                     self.ledgers.insert(tile, Ledger::stored(spent));
@@ -167,7 +167,7 @@ impl Tiles {
             return Some(*tile);
         }
         while let Some(cell) = self.cells.get(self.cursor as usize) {
-            if cell.phase == Phase::Queued {
+            if cell.phase == TilePhase::Queued {
                 return Some(self.cursor);
             }
             self.cursor += 1;
@@ -177,7 +177,7 @@ impl Tiles {
 
     /// Sends `tile`: gives which try this is.
     pub fn begin(&mut self, tile: u32) -> u32 {
-        self.set(tile, Phase::Out);
+        self.set(tile, TilePhase::Out);
         let Some(cell) = self.cells.get_mut(tile as usize) else {
             return 0;
         };
@@ -207,7 +207,7 @@ impl Tiles {
 
     /// Whether every tile is done.
     pub fn is_rendered(&self) -> bool {
-        self.count(Phase::Done) == self.total()
+        self.count(TilePhase::Done) == self.total()
     }
 }
 
@@ -222,18 +222,18 @@ mod tests {
         for tile in 0..3 {
             assert_eq!(tiles.begin(tile), 1);
         }
-        tiles.set(1, Phase::Queued);
+        tiles.set(1, TilePhase::Queued);
         assert_eq!(tiles.next_queued(), Some(1));
         assert_eq!(tiles.begin(1), 2);
         assert_eq!(tiles.next_queued(), Some(3));
-        tiles.set(2, Phase::Done);
+        tiles.set(2, TilePhase::Done);
         tiles.begin(3);
-        tiles.set(3, Phase::Done);
+        tiles.set(3, TilePhase::Done);
         assert_eq!(tiles.complete_bands(), 0);
-        tiles.set(0, Phase::Done);
-        tiles.set(1, Phase::Settling);
+        tiles.set(0, TilePhase::Done);
+        tiles.set(1, TilePhase::Settling);
         assert_eq!(tiles.next_queued(), None);
-        tiles.set(1, Phase::Done);
+        tiles.set(1, TilePhase::Done);
         assert_eq!(tiles.complete_bands(), 2);
         assert!(tiles.is_rendered());
     }

@@ -14,9 +14,9 @@ use super::Core;
 use super::pending::{Batch, Settled, Then};
 use crate::effect::{Effect, Ending, StoreOp, TileRecord, Verdict};
 use crate::event::{Answer, Body, Written};
-use crate::job::Step;
+use crate::job::JobPhase;
 use crate::ledger::Outcome;
-use crate::tiles::Phase;
+use crate::tiles::TilePhase;
 use crate::{RunId, Time};
 
 impl Core {
@@ -38,7 +38,7 @@ impl Core {
         let Some(job) = self
             .jobs
             .get_mut(&answer.job)
-            .filter(|job| job.step == Step::Rendering)
+            .filter(|job| job.phase == JobPhase::Rendering)
         else {
             return match answer.body {
                 Body::Unusable(reason) => Verdict::Refuse(reason),
@@ -67,8 +67,8 @@ impl Core {
                 match unusable {
                     None => {
                         return match job.tiles.phase(answer.tile) {
-                            Some(Phase::Queued | Phase::Out) => {
-                                job.tiles.set(answer.tile, Phase::Settling);
+                            Some(TilePhase::Queued | TilePhase::Out) => {
+                                job.tiles.set(answer.tile, TilePhase::Settling);
                                 batch.wanted.push(settled);
                                 Verdict::Write { run }
                             }
@@ -86,10 +86,10 @@ impl Core {
         } else {
             Verdict::Ignore
         };
-        let counts = job.tiles.phase(answer.tile) == Some(Phase::Out)
+        let counts = job.tiles.phase(answer.tile) == Some(TilePhase::Out)
             && job.tiles.attempt(answer.tile) == answer.attempt;
         if counts {
-            job.tiles.set(answer.tile, Phase::Settling);
+            job.tiles.set(answer.tile, TilePhase::Settling);
             settled.error = Some(match outcome {
                 Outcome::Refused => format!("its answer cannot be used: {error}"),
                 _ => error,
@@ -169,14 +169,14 @@ impl Core {
         let out = job.out.get(&settled.tile).copied();
         match out {
             Some(id) => {
-                job.tiles.set(settled.tile, Phase::Out);
+                job.tiles.set(settled.tile, TilePhase::Out);
                 self.again(
                     id,
                     Outcome::NotDelivered,
                     "the server could not write a file for a moment",
                 );
             }
-            None => job.tiles.set(settled.tile, Phase::Queued),
+            None => job.tiles.set(settled.tile, TilePhase::Queued),
         }
     }
 
@@ -223,7 +223,7 @@ impl Core {
                     .is_some_and(|ledger| ledger.is_used_up(all));
                 let attempts = job.tiles.ledger(tile.tile).map_or(0, |ledger| ledger.failures());
                 job.tiles
-                    .set(tile.tile, if dead { Phase::Dead } else { Phase::Queued });
+                    .set(tile.tile, if dead { TilePhase::Dead } else { TilePhase::Queued });
                 if let Some(id) = out {
                     self.release(id);
                 }
@@ -237,7 +237,7 @@ impl Core {
                 self.changed(tile.job);
                 continue;
             }
-            job.tiles.set(tile.tile, Phase::Done);
+            job.tiles.set(tile.tile, TilePhase::Done);
             job.count_done(Some(&tile.worker), tile.micros);
             job.count_rate(1, now);
             job.mosaic_version += 1;

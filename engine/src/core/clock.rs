@@ -16,9 +16,9 @@ use azulejo_protocol::{ControlMessage, Heartbeat, JobId};
 
 use super::Core;
 use crate::effect::Effect;
-use crate::job::Step;
+use crate::job::JobPhase;
 use crate::ledger::Outcome;
-use crate::tiles::Phase;
+use crate::tiles::TilePhase;
 use crate::workers::{Fate, WorkerKey};
 use crate::{RunId, Time, TryId};
 
@@ -121,7 +121,7 @@ impl Core {
     /// The task may be one of an earlier run of the job, or of a job that is over: whatever it is, workers die of it.
     fn blame_alone(&mut self, id: JobId, tile: u32, worker: WorkerKey) {
         match self.jobs.get(&id) {
-            Some(job) if job.step == Step::Rendering => {
+            Some(job) if job.phase == JobPhase::Rendering => {
                 let run = job.run;
                 self.blame(id, run, tile, worker, true);
             }
@@ -138,7 +138,7 @@ impl Core {
         let all = self.budget();
         let name = self.workers.id(worker).to_owned();
         let Some(job) = self.running(id, run) else { return };
-        if !matches!(job.tiles.phase(tile), Some(Phase::Out | Phase::Queued)) {
+        if !matches!(job.tiles.phase(tile), Some(TilePhase::Out | TilePhase::Queued)) {
             return;
         }
         let outcome = Outcome::HolderDied { alone };
@@ -190,7 +190,7 @@ impl Core {
             let Some(job) = self.jobs.get(&out.job).filter(|job| job.run == out.run) else {
                 continue;
             };
-            if job.tiles.phase(out.tile) != Some(Phase::Out) {
+            if job.tiles.phase(out.tile) != Some(TilePhase::Out) {
                 continue;
             }
             let Some(delivered) = out.delivered else {
@@ -229,7 +229,7 @@ impl Core {
         // moment so that they hear it first, though not more often than tiles can become overdue.
         for id in jobs {
             if let Some(job) = self.jobs.get_mut(&id)
-                && !job.step.is_ending()
+                && !job.phase.is_ending()
                 && job.not_before.is_none_or(|at| now > at + timeout)
             {
                 job.resume = true;

@@ -7,7 +7,7 @@ use super::pending::Then;
 use crate::RunId;
 use crate::effect::{Effect, Ending, StoreOp};
 use crate::event::{Accepted, KnownTile};
-use crate::job::{Job, Step};
+use crate::job::{JobPhase, OpenJob};
 
 /// Jobs without a result that are remembered after their end.
 const MAX_OVER: usize = 1000;
@@ -22,7 +22,7 @@ impl Core {
             earlier.next = Some(Box::new(accepted));
             return;
         }
-        let job = Job::new(accepted);
+        let job = OpenJob::new(accepted);
         self.lanes.wait(id, job.tiles.total());
         self.jobs.insert(id, job);
         self.activate();
@@ -37,7 +37,7 @@ impl Core {
                 continue;
             };
             if job.check {
-                job.step = Step::Checking;
+                job.phase = JobPhase::Checking;
                 let run = job.run;
                 self.emit(Effect::Check { job: id, run });
             } else {
@@ -48,7 +48,10 @@ impl Core {
 
     /// What an earlier run left of the job is known.
     pub(super) fn checked(&mut self, id: JobId, run: RunId, tiles: &[KnownTile]) {
-        let Some(job) = self.running(id, run).filter(|job| job.step == Step::Checking) else {
+        let Some(job) = self
+            .running(id, run)
+            .filter(|job| job.phase == JobPhase::Checking)
+        else {
             return;
         };
         for known in tiles {
@@ -71,7 +74,7 @@ impl Core {
     /// The job has its place: its rows are decoded, its tiles sent.
     fn begin(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.step = Step::Rendering;
+        job.phase = JobPhase::Rendering;
         let run = job.run;
         if !job.is_decoded() && !job.tiles.is_rendered() {
             self.emit(Effect::Decode { job: id, run });
@@ -84,7 +87,7 @@ impl Core {
         let Some(job) = self.jobs.get_mut(&id) else {
             return self.emit(Effect::Reply { ticket, ended: false });
         };
-        let first = !job.step.is_ending();
+        let first = !job.phase.is_ending();
         job.cancels.push((ticket, first));
         let run = job.run;
         if first {
@@ -98,7 +101,7 @@ impl Core {
     pub(super) fn end(&mut self, id: JobId, run: RunId, ending: Ending) {
         let Some(job) = self.running(id, run) else { return };
         let completed = matches!(ending, Ending::Completed { .. });
-        job.step = Step::Stopping(ending);
+        job.phase = JobPhase::Stopping(ending);
         let out: Vec<_> = std::mem::take(&mut job.out).into_values().collect();
         for id in out {
             self.release(id);
@@ -127,9 +130,11 @@ impl Core {
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.run == run) else {
             return;
         };
-        let Step::Stopping(ending) = &job.step else { return };
+        let JobPhase::Stopping(ending) = &job.phase else {
+            return;
+        };
         let ending = ending.clone();
-        job.step = Step::Ending(ending.clone());
+        job.phase = JobPhase::Ending(ending.clone());
         let mosaic_version = job.mosaic_version;
         let op = StoreOp::End {
             job: id,
@@ -144,7 +149,9 @@ impl Core {
         let Some(job) = self.jobs.get(&id).filter(|job| job.run == run) else {
             return;
         };
-        let Step::Ending(ending) = &job.step else { return };
+        let JobPhase::Ending(ending) = &job.phase else {
+            return;
+        };
         let completed = matches!(ending, Ending::Completed { .. });
         let Some(job) = self.jobs.remove(&id) else { return };
         self.lanes.remove(id);

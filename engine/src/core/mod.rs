@@ -19,7 +19,7 @@ use azulejo_protocol::JobId;
 
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::job::Job;
+use crate::job::OpenJob;
 use crate::lanes::Lanes;
 use crate::ledger::ATTEMPT_POINTS;
 use crate::rate::Rate;
@@ -79,7 +79,7 @@ struct Hold {
 pub struct Core {
     settings: Settings,
     now: Time,
-    jobs: BTreeMap<JobId, Job>,
+    jobs: BTreeMap<JobId, OpenJob>,
     lanes: Lanes,
     workers: Workers,
     holders: Vec<Holder>,
@@ -181,12 +181,12 @@ impl Core {
     }
 
     /// The job, if it is under way.
-    pub fn job(&self, id: JobId) -> Option<&Job> {
+    pub fn job(&self, id: JobId) -> Option<&OpenJob> {
         self.jobs.get(&id)
     }
 
     /// All jobs under way, in order of their ids.
-    pub fn jobs(&self) -> impl Iterator<Item = (&JobId, &Job)> {
+    pub fn jobs(&self) -> impl Iterator<Item = (&JobId, &OpenJob)> {
         self.jobs.iter()
     }
 
@@ -263,10 +263,10 @@ impl Core {
     }
 
     /// The job, if this run of it is under way and its ending has not begun.
-    fn running(&mut self, job: JobId, run: RunId) -> Option<&mut Job> {
+    fn running(&mut self, job: JobId, run: RunId) -> Option<&mut OpenJob> {
         self.jobs
             .get_mut(&job)
-            .filter(|job| job.run == run && !job.step.is_ending())
+            .filter(|job| job.run == run && !job.phase.is_ending())
     }
 
     fn emit(&mut self, effect: Effect) {

@@ -9,7 +9,7 @@ use super::{Core, Hold, Out};
 use crate::effect::{Effect, Ending, Send, StoreOp};
 use crate::event::DeliveryClass;
 use crate::ledger::Outcome;
-use crate::tiles::Phase;
+use crate::tiles::TilePhase;
 use crate::window::Window;
 use crate::workers::{Holder, WorkerKey};
 use crate::{Time, TryId};
@@ -63,7 +63,7 @@ impl Core {
         let not_before = self.now + RESUME_PAUSE;
         let mut resumed = Vec::new();
         for (id, job) in &mut self.jobs {
-            if job.resume && job.step == crate::job::Step::Rendering {
+            if job.resume && job.phase == crate::job::JobPhase::Rendering {
                 job.resume = false;
                 job.not_before = Some(not_before);
                 resumed.push(*id);
@@ -201,7 +201,7 @@ impl Core {
         let (job, run, tile) = (out.job, out.run, out.tile);
         let out_still = self
             .running(job, run)
-            .is_some_and(|job| job.tiles.phase(tile) == Some(Phase::Out));
+            .is_some_and(|job| job.tiles.phase(tile) == Some(TilePhase::Out));
         if !out_still {
             return;
         }
@@ -256,7 +256,7 @@ impl Core {
                 .unwrap_or_default();
             return self.give_up(out.job, out.run, out.tile, &worker, outcome, reason);
         }
-        job.tiles.set(out.tile, Phase::Queued);
+        job.tiles.set(out.tile, TilePhase::Queued);
         self.keep_spent(out.job, out.tile, reason);
         self.changed(out.job);
     }

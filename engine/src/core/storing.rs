@@ -11,7 +11,7 @@ use super::pending::{Pending, Then};
 use crate::effect::{Effect, Ending, StoreOp, TileRecord};
 use crate::event::StoreClass;
 use crate::ledger::Outcome;
-use crate::tiles::Phase;
+use crate::tiles::TilePhase;
 use crate::{RunId, Time, Transaction};
 
 const FIRST_PAUSE: Time = Time::from_millis(100);
@@ -48,7 +48,7 @@ impl Core {
                 reason,
             } => {
                 if let Some(under_way) = self.running(job, run) {
-                    under_way.tiles.set(tile, Phase::Dead);
+                    under_way.tiles.set(tile, TilePhase::Dead);
                     self.bury(job, run, tile, &worker, &error, reason);
                 }
             }
@@ -170,7 +170,7 @@ impl Core {
         let Some(under_way) = self.running(job, run) else {
             return;
         };
-        under_way.tiles.set(tile, Phase::Settling);
+        under_way.tiles.set(tile, TilePhase::Settling);
         let failures = under_way.tiles.ledger(tile).map_or(0, |ledger| ledger.failures());
         let attempts = under_way.tiles.attempt(tile);
         let reason = match outcome {

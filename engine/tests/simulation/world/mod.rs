@@ -335,7 +335,7 @@ impl World {
             if let Some(job) = self.core.as_ref().and_then(|core| core.job(*id)) {
                 text.push_str(&format!(
                     " {:?}, decoded {}, in flight {}, bands {} of {}",
-                    job.step,
+                    job.phase,
                     job.decoded_rows,
                     job.in_flight(),
                     job.encoded_bands,

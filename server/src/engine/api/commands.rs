@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use azulejo_engine::{Accepted, Event, Job as UnderWay};
+use azulejo_engine::{Accepted, Event, OpenJob};
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use tokio::sync::MutexGuard;
 
@@ -85,7 +85,7 @@ impl Engine {
         self.driver
             .core()
             .jobs()
-            .map(|(_, job)| UnderWay::bytes_to_come(job))
+            .map(|(_, job)| OpenJob::bytes_to_come(job))
             .sum()
     }
 

@@ -1,6 +1,6 @@
 //! Jobs, tiles and the installation as the API shows them: what is stored, with what is in memory on top.
 
-use azulejo_engine::{Job as UnderWay, Phase, Time};
+use azulejo_engine::{OpenJob, TilePhase, Time};
 use azulejo_protocol::{
     Health, Job, JobId, JobStatus, Problem, Progress, Stage, StageName, TileInfo, TileState, TileStates,
 };
@@ -24,7 +24,7 @@ pub enum Detail {
 }
 
 /// A job under way.
-pub fn live(run: &Run, job: &UnderWay, detail: Detail, now: Time) -> Job {
+pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time) -> Job {
     let row = &run.spec.row;
     let progress = job.tiles.progress();
     Job {
@@ -39,7 +39,7 @@ pub fn live(run: &Run, job: &UnderWay, detail: Detail, now: Time) -> Job {
         } else {
             Vec::new()
         },
-        tiles: TileStates::encode(job.tiles.phases().map(Phase::state)),
+        tiles: TileStates::encode(job.tiles.phases().map(TilePhase::state)),
         workers: if detail == Detail::Whole {
             job.shares()
         } else {
@@ -123,7 +123,7 @@ pub fn bare(row: &JobRow) -> Job {
     }
 }
 
-fn live_stages(run: &Run, job: &UnderWay) -> Vec<Stage> {
+fn live_stages(run: &Run, job: &OpenJob) -> Vec<Stage> {
     let spec = &run.spec;
     let times = *run.times();
     let live = Live {
@@ -203,7 +203,7 @@ fn show_bytes(bytes: u64) -> String {
 pub fn tile(
     row: &JobRow,
     tile: u32,
-    live: Option<(Phase, u32)>,
+    live: Option<(TilePhase, u32)>,
     stored: Option<TileRow>,
 ) -> Option<TileInfo> {
     let grid = azulejo_imaging::TileGrid::new(row.output_size, row.tile_size);

@@ -17,7 +17,7 @@ use azulejo_protocol::{StageName, Timestamp};
 
 use super::assembly::{Assembly, Part};
 use super::desk::{BUG, Desk};
-use super::pool::{Step, Work};
+use super::pool::{Next, Work};
 use super::run::Run;
 use super::{disk, kind};
 use crate::engine::store::jobs;
@@ -124,26 +124,26 @@ impl Assemble {
 }
 
 impl Work for Assemble {
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> Next {
         let run = self.run.clone();
         let Some(_working) = run.work() else {
-            return Step::Done;
+            return Next::Done;
         };
         let mut place = run.assembly();
         match self.assemble(&mut place) {
-            Ok(true) => Step::Done,
-            Ok(false) => Step::Again,
+            Ok(true) => Next::Done,
+            Ok(false) => Next::Again,
             Err(Trouble::Shortage(reason)) => {
                 tracing::warn!(job = %run.spec.id(), reason, "encoding waits: something is short for the moment");
                 *place = None;
-                Step::Later(SHORTAGE)
+                Next::Later(SHORTAGE)
             }
             Err(Trouble::Reason(reason)) => {
                 *place = None;
                 if !run.is_stopped() {
                     self.fail(reason);
                 }
-                Step::Done
+                Next::Done
             }
         }
     }

@@ -15,7 +15,7 @@ use super::disk;
 use super::job::JobSpec;
 use super::mosaic::Canvas;
 use super::pixels::{PixelStore, ScratchFiles};
-use super::pool::{Step, Work};
+use super::pool::{Next, Work};
 use super::run::Run;
 use crate::engine::store::tiles::{self, TileRow};
 use crate::engine::store::{StoreClass, StoreError};
@@ -146,25 +146,25 @@ pub fn mosaic_of(spec: &JobSpec, rows: &[TileRow]) -> Option<Canvas> {
 }
 
 impl Work for Check {
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> Next {
         let run = self.run.clone();
         let Some(_working) = run.work() else {
-            return Step::Done;
+            return Next::Done;
         };
         let done = match self.check() {
             Ok(true) => self.finish().map(|()| true),
             other => other,
         };
         match done {
-            Ok(true) => Step::Done,
-            Ok(false) => Step::Again,
+            Ok(true) => Next::Done,
+            Ok(false) => Next::Again,
             Err(error) if error.class() == StoreClass::Passing => {
                 tracing::warn!(job = %run.spec.id(), %error, "what was done of a job cannot be read yet");
-                Step::Later(PAUSE)
+                Next::Later(PAUSE)
             }
             Err(error) => {
                 self.fail(format!("what was done of it cannot be read: {error}"));
-                Step::Done
+                Next::Done
             }
         }
     }

@@ -10,7 +10,7 @@ use azulejo_protocol::{StageName, Timestamp};
 
 use super::desk::{BUG, Desk};
 use super::disk;
-use super::pool::{Step, Work};
+use super::pool::{Next, Work};
 use super::run::Run;
 use crate::engine::store::jobs;
 
@@ -144,30 +144,30 @@ fn of_file(error: &FileError) -> Trouble {
 }
 
 impl Work for Decode {
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> Next {
         let run = self.run.clone();
         let Some(_working) = run.work() else {
-            return Step::Done;
+            return Next::Done;
         };
         let done = match self.decode() {
             Ok(true) => self.finish().map(|()| true),
             other => other,
         };
         match done {
-            Ok(true) => Step::Done,
-            Ok(false) => Step::Again,
+            Ok(true) => Next::Done,
+            Ok(false) => Next::Again,
             Err(Trouble::Shortage(reason)) => {
                 tracing::warn!(job = %run.spec.id(), reason, "decoding waits: something is short for the moment");
                 // A decoder that failed in the middle begins anew; rows that are written again are the same.
                 self.decoder = None;
                 self.next = 0;
-                Step::Later(SHORTAGE)
+                Next::Later(SHORTAGE)
             }
             Err(Trouble::Reason(reason)) => {
                 if !run.is_stopped() {
                     self.fail(reason);
                 }
-                Step::Done
+                Next::Done
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::engine::threads::{self, Alarm};
 /// Work that can be left off and taken up.
 pub trait Work: Send {
     /// Does a part of it.
-    fn step(&mut self) -> Step;
+    fn step(&mut self) -> Next;
 
     /// A step ended in a panic: the work is given up.
     fn panicked(&mut self);
@@ -25,7 +25,7 @@ pub trait Work: Send {
 
 /// What comes after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Next {
     /// The next step.
     Again,
     /// The next step, not before this time has passed.
@@ -160,9 +160,9 @@ impl Pool {
 fn serve(shared: &Shared) {
     while let Some(mut work) = shared.next() {
         match catch_unwind(AssertUnwindSafe(|| work.step())) {
-            Ok(Step::Again) => shared.put(work, None),
-            Ok(Step::Later(pause)) => shared.put(work, Some(pause)),
-            Ok(Step::Done) => {}
+            Ok(Next::Again) => shared.put(work, None),
+            Ok(Next::Later(pause)) => shared.put(work, Some(pause)),
+            Ok(Next::Done) => {}
             // One bad file must not cost the installation a thread.
             Err(_) => {
                 tracing::error!("work with a job's files ended in a panic");
@@ -186,14 +186,14 @@ mod tests {
     }
 
     impl Work for Steps {
-        fn step(&mut self) -> Step {
+        fn step(&mut self) -> Next {
             assert!(!self.panics, "on purpose");
             drop(self.told.send(self.name.to_owned()));
             self.left -= 1;
             match self.left {
-                0 => Step::Done,
-                left if left % 2 == 0 => Step::Later(Duration::from_millis(1)),
-                _ => Step::Again,
+                0 => Next::Done,
+                left if left % 2 == 0 => Next::Later(Duration::from_millis(1)),
+                _ => Next::Again,
             }
         }
 

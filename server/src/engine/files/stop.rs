@@ -7,7 +7,7 @@ use azulejo_engine::Event;
 
 use super::desk::Desk;
 use super::job::remove_if_there;
-use super::pool::{Step, Work};
+use super::pool::{Next, Work};
 use super::run::Run;
 
 /// How soon it is looked again whether somebody is still at work.
@@ -51,9 +51,9 @@ impl Stop {
 }
 
 impl Work for Stop {
-    fn step(&mut self) -> Step {
+    fn step(&mut self) -> Next {
         if self.run.is_worked_on() {
-            return Step::Later(PAUSE);
+            return Next::Later(PAUSE);
         }
         *self.run.assembly() = None;
         self.keep_mosaic();
@@ -61,7 +61,7 @@ impl Work for Stop {
             self.run.spec.folder.remove_scratch(false);
         }
         self.tell();
-        Step::Done
+        Next::Done
     }
 
     fn panicked(&mut self) {
