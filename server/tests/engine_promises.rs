@@ -231,3 +231,42 @@ async fn a_start_on_much_unfinished_scratch_runs_a_small_job_at_once() {
     assert!(took < Duration::from_secs(6), "{took:?}");
     engine.shutdown().await;
 }
+
+/// A copy of a data folder names the same topic of results: the server that is started on it ends, and the first goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_server_on_a_copied_data_folder_ends_and_the_first_goes_on() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    engine.shutdown().await;
+    drop(engine);
+    let copy = rig.folder.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(rig.folder.path().join("data")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let first = rig.engine();
+    connected(&first).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let second = rig::engine_on(&rig.broker.address().to_string(), &copy);
+    assert_eq!(first.results_topic(), second.results_topic());
+    let reason = tokio::time::timeout(Duration::from_secs(60), second.lost())
+        .await
+        .expect("the second server ends");
+    assert!(reason.contains("copy of this data folder"), "{reason}");
+    let problems = first.health().problems;
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.detail.contains("was started on a copy")),
+        "{problems:?}"
+    );
+    second.shutdown().await;
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    let (upload, image) = rig.upload(Size::new(130, 130), PixelFormat::GRAY8);
+    let id = first.submit(upload, "sharpen").await.unwrap().job_id;
+    assert_result(&first, id, &image, "sharpen").await;
+    first.shutdown().await;
+}

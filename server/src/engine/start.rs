@@ -16,6 +16,7 @@ use super::files::job::JobSpec;
 use super::files::{Files, check, kind, sweep};
 use super::kafka::collector::Collector;
 use super::kafka::outbox::Outbox;
+use super::kafka::owner::Owner;
 use super::kafka::{Line, heartbeats, probe, trim};
 use super::problems::Problems;
 use super::store::jobs::JobRow;
@@ -43,6 +44,7 @@ impl Engine {
         let store = Store::open(&config.data_dir.join("azulejo.sqlite"), &alarm)?;
         sweep::sweep(&store, &config.data_dir)?;
         let id = store.write_blocking(installation::server_id)?;
+        let epoch = store.write_blocking(installation::next_epoch)?;
         let results = config.topics.results_of(&id);
 
         let problems = Problems::default();
@@ -79,7 +81,10 @@ impl Engine {
         drop(place.set(Arc::downgrade(&driver)));
         take_up(&driver, &store, &config)?;
 
+        let owner = Arc::new(Owner::new(epoch));
         let collector = Collector {
+            owner: owner.clone(),
+            alarm: alarm.clone(),
             line: line.clone(),
             outbox: outbox.clone(),
             files: files.clone(),
@@ -102,9 +107,13 @@ impl Engine {
         threads.push(threads::spawn("probe", &alarm, over(&line), move || {
             probe::run(&of, &|| asked.heard())
         })?);
+        let (of, owning, sending) = (line.clone(), owner.clone(), outbox.clone());
+        threads.push(threads::spawn("owner", &alarm, over(&line), move || {
+            owning.run(&of, &sending);
+        })?);
         let of = line.clone();
         threads.push(threads::spawn("trim", &alarm, over(&line), move || {
-            trim::run(&of, &store)
+            trim::run(&of, &store, &owner);
         })?);
         let (of, clock) = (line.clone(), driver.clone());
         threads.push(threads::spawn("clock", &alarm, over(&line), move || {

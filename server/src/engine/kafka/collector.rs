@@ -24,9 +24,11 @@ use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
 
 use super::Line;
 use super::outbox::Outbox;
+use super::owner::{Finding, Owner};
 use crate::engine::files::{Files, disk};
 use crate::engine::problems::Aspect;
 use crate::engine::store::{Store, tiles};
+use crate::engine::threads::Alarm;
 
 /// Most results in one batch.
 const BATCH: usize = 64;
@@ -51,6 +53,10 @@ pub struct Collector {
     pub files: Arc<Files>,
     /// Where the positions are.
     pub store: Store,
+    /// Who else uses the topic.
+    pub owner: Arc<Owner>,
+    /// Ends the process when somebody does.
+    pub alarm: Alarm,
     /// The core's verdicts.
     pub judged: Receiver<Judged>,
 }
@@ -104,11 +110,31 @@ impl Collector {
                 looked = Instant::now();
                 if self.line.is_lost(reader.look(), &self.line.results) {
                     state.void = true;
+                    self.owner.begin_anew();
                     return Ok(());
                 }
             }
         }
         Ok(())
+    }
+
+    /// Does what follows from what a record says of who owns the topic.
+    fn follow(&self, finding: Finding) {
+        let topic = &self.line.results;
+        match finding {
+            Finding::Nothing => {}
+            Finding::Second(host) => (self.alarm)(&format!(
+                "another server, on {host}, uses a copy of this data folder and its topic '{topic}': give this one an empty \
+                 data folder of its own"
+            )),
+            Finding::First(host) => {
+                let sentence = format!(
+                    "another server, on {host}, was started on a copy of this one's data folder and uses the topic '{topic}': it \
+                     has to end, and needs an empty data folder of its own"
+                );
+                self.line.problems.set(topic, Aspect::Owner, &sentence);
+            }
+        }
     }
 
     fn tell_caught_up(&self, state: &mut State) {
@@ -147,6 +173,10 @@ impl Collector {
         let mut judged = Vec::with_capacity(records.len());
         for record in &records {
             moved.insert(record.partition(), record.offset() + 1);
+            if let Some(finding) = self.owner.read(record) {
+                self.follow(finding);
+                continue;
+            }
             match parse(record) {
                 Read::Answer(answer) => {
                     answers.push(answer);

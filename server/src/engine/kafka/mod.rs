@@ -1,12 +1,13 @@
 //! The engine's side of Kafka: what is sent, what is read, whether the cluster is there.
 //!
 //! [`outbox`] sends tiles, words and dead letters. [`collector`] reads the results, [`heartbeats`] what workers say of themselves.
-//! [`probe`] looks whether the cluster and the topics are there, [`trim`] deletes records that are done with. [`Line`] is what they
+//! [`owner`] sees to it that nobody else uses this server's topic. [`probe`] looks whether the cluster and the topics are there, [`trim`] deletes records that are done with. [`Line`] is what they
 //! share.
 
 pub mod collector;
 pub mod heartbeats;
 pub mod outbox;
+pub mod owner;
 pub mod probe;
 pub mod trim;
 

@@ -37,6 +37,8 @@ pub enum Parcel {
     Tile(Send),
     /// A word to every worker.
     Word(ControlMessage),
+    /// That this server is there: see [`super::owner`].
+    Owner(Vec<(&'static str, String)>),
     /// A tile that was given up.
     Dead {
         /// The tile, as it was sent last.
@@ -194,6 +196,7 @@ impl Outbox {
             match parcel {
                 Ok(Parcel::Tile(send)) => self.tile(files, &send, &mut pixels),
                 Ok(Parcel::Word(word)) => self.word(&word),
+                Ok(Parcel::Owner(headers)) => self.owner(&headers),
                 Ok(Parcel::Dead { send, worker, error }) => {
                     self.dead(files, &send, &worker, &error, &mut pixels);
                 }
@@ -251,6 +254,17 @@ impl Outbox {
             holder: Some(send.holder.clone()).filter(|holder| !holder.is_empty()),
             ..run.spec.task(send.tile, send.attempt, region, output)
         })
+    }
+
+    fn owner(&self, headers: &[(&'static str, String)]) {
+        let topic = &self.line.results;
+        let record = BaseRecord::<str, [u8], _>::with_opaque_to(topic, Box::new(Purpose::Other))
+            .key("owner")
+            .partition(0)
+            .headers(to_owned_headers(headers));
+        if let Err(error) = self.produce(record) {
+            refused(&self.line, &error, topic, None);
+        }
     }
 
     fn word(&self, word: &ControlMessage) {

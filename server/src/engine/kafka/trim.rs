@@ -16,6 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::Line;
+use super::owner::Owner;
 use crate::engine::store::{Store, tiles};
 
 /// How often. At full speed a few hundred megabytes come together in between.
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Deletes records now and then until the engine stops.
-pub fn run(line: &Arc<Line>, store: &Store) {
+pub fn run(line: &Arc<Line>, store: &Store, owner: &Owner) {
     let mut trimmer = match Trimmer::new(line) {
         Ok(trimmer) => trimmer,
         Err(error) => {
@@ -33,7 +34,7 @@ pub fn run(line: &Arc<Line>, store: &Store) {
     let mut told = false;
     while !line.is_stopping() {
         line.nap(PAUSE);
-        if line.is_stopping() || !line.is_connected() {
+        if line.is_stopping() || !line.is_connected() || !owner.is_settled() {
             continue;
         }
         match trimmer.trim(line, store) {

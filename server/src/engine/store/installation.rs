@@ -22,3 +22,17 @@ pub fn server_id(connection: &Connection) -> rusqlite::Result<String> {
     )?;
     Ok(drawn)
 }
+
+/// Counts a start of a server on this database, and gives how many there were.
+pub fn next_epoch(connection: &Connection) -> rusqlite::Result<u64> {
+    connection.execute(
+        "INSERT INTO installation (key, value) VALUES ('epoch', '1')
+         ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
+        [],
+    )?;
+    connection.query_row(
+        "SELECT CAST(value AS INTEGER) FROM installation WHERE key = 'epoch'",
+        [],
+        |row| row.get(0),
+    )
+}
