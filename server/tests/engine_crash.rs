@@ -135,3 +135,73 @@ async fn commands_that_race_leave_every_job_in_one_final_state() {
     assert_eq!(std::fs::read_dir(rig.jobs_folder()).unwrap().count(), 0);
     engine.shutdown().await;
 }
+
+/// How the jobs stand in the database: completed, failed, and tiles that are done.
+fn standing(database: &std::path::Path) -> (u32, u32, u32) {
+    let database = rusqlite::Connection::open(database).unwrap();
+    let count = |sql: &str| database.query_row(sql, [], |row| row.get(0)).unwrap();
+    (
+        count("SELECT count(*) FROM jobs WHERE status = 'completed'"),
+        count("SELECT count(*) FROM jobs WHERE status = 'failed'"),
+        count("SELECT count(*) FROM tiles WHERE state = 'done'"),
+    )
+}
+
+fn set_file_limit(process: u32, limit: usize) {
+    let set = Command::new("prlimit")
+        .args(["--pid", &process.to_string(), &format!("--nofile={limit}:")])
+        .status()
+        .unwrap();
+    assert!(set.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_wait_while_there_are_no_descriptors_and_go_on_when_there_are() {
+    let rig = Rig::new();
+    let database = rig.folder.path().join("data/azulejo.sqlite");
+    let engine = rig.engine();
+    let mut jobs = Vec::new();
+    for _ in 0..6 {
+        let (upload, image) = rig.upload(Size::new(500, 400), PixelFormat::RGB8);
+        let id = engine.submit(upload, "sharpen").await.unwrap().job_id;
+        jobs.push((id, image));
+    }
+    engine.shutdown().await;
+    drop(engine);
+    let _worker = TestWorker::start(&rig, |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        Act::Render
+    });
+    let mut victim = start_victim(&rig);
+    let begun = Instant::now();
+    while standing(&database).2 < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let open = std::fs::read_dir(format!("/proc/{}/fd", victim.id()))
+        .unwrap()
+        .count();
+    set_file_limit(victim.id(), open.saturating_sub(2));
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let (completed, failed, _) = standing(&database);
+    println!("without descriptors: {completed} completed, {failed} failed");
+    assert_eq!(failed, 0);
+    assert!(completed < 6, "nothing was short");
+    assert!(victim.try_wait().unwrap().is_none(), "it ended");
+    set_file_limit(victim.id(), 1024);
+    while standing(&database).0 < 6 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "{:?}",
+            standing(&database)
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let engine = rig.engine();
+    for (id, image) in &jobs {
+        assert_result(&engine, *id, image, "sharpen").await;
+    }
+    engine.shutdown().await;
+}
