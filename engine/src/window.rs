@@ -63,9 +63,17 @@ impl Window {
         }
     }
 
-    /// The worker says how many slots it has.
-    pub fn set_slots(&mut self, slots: u32) {
+    /// The worker says how many slots it has, and time has passed. A probe whose tiles are never answered ends by itself, or they
+    /// would keep everything else from the worker.
+    pub fn look(&mut self, slots: u32, now: Time) {
         self.slots = slots.max(1);
+        if self
+            .probing
+            .is_some_and(|since| now.saturating_sub(since) > WAY_AGE)
+        {
+            self.probing = None;
+            self.measured = now;
+        }
     }
 
     /// Tiles that it may have outstanding: never fewer than its slots.
@@ -119,12 +127,6 @@ impl Window {
             self.probing = None;
         } else if self.probing.is_none() && now.saturating_sub(self.measured) > WAY_AGE.max(total * 16) {
             self.probing = Some(now);
-        }
-        if let Some(since) = self.probing
-            && now.saturating_sub(since) > WAY_AGE
-        {
-            self.probing = None;
-            self.measured = now;
         }
         let span = total.as_secs_f64();
         if span > 0.0 {
@@ -206,6 +208,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_probe_that_nobody_answers_ends() {
+        let mut window = Window::new(2, Time::ZERO);
+        let work = Time::from_millis(10);
+        // A window that is always full is never clean, so the way is measured anew in the end.
+        for tick in 0..4000 {
+            let now = work * tick;
+            let stamp = window.sent(5, now);
+            window.answered(stamp, work, now + work);
+        }
+        let now = work * 4000;
+        assert_eq!(window.size(), 2, "it probes");
+        window.look(2, now);
+        assert_eq!(window.size(), 2);
+        window.look(2, now + WAY_AGE + work);
+        assert!(window.size() > 2);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Core {
         }
         for holder in &self.holders {
             if let Some(window) = self.windows.get_mut(&holder.key) {
-                window.set_slots(self.workers.slots(holder.key));
+                window.look(self.workers.slots(holder.key), now);
             }
         }
         let workers = &self.workers;
