@@ -1,7 +1,9 @@
 //! Any recipe on any size runs: there is a tile size with which every tile fits a record and a worker, or not even a single pixel
 //! does.
 
+#[allow(dead_code, reason = "each test program uses a part")]
 mod common;
+#[allow(dead_code, reason = "each test program uses a part")]
 mod random;
 
 use azulejo_imaging::{

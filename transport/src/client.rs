@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, info, warn};
 
 const QUIET: Duration = Duration::from_secs(5);
@@ -42,6 +42,10 @@ pub fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// An error of a client as a whole: mostly a broker that is away, which librdkafka goes on trying to reach.
 pub fn error(occasionally: &Occasionally, error: &KafkaError, reason: &str) {
+    // That everything of a partition has been read is no error.
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     if occasionally.now() {
         warn!("Kafka: {reason}; trying again");
     } else {
