@@ -1,0 +1,60 @@
+//! Live streams under clients that do more than listen.
+
+mod http_support;
+
+use std::time::Duration;
+
+use http_support::images::png;
+use http_support::start;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A masked ping frame without payload, as clients send it.
+const PING: [u8; 6] = [0x89, 0x80, 1, 2, 3, 4];
+
+/// Reads until `text` has come.
+async fn read_until(socket: &mut (impl AsyncReadExt + Unpin), text: &str) -> Result<(), String> {
+    let mut heard = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    let reading = async {
+        loop {
+            let count = socket.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0, "the socket was closed");
+            heard.extend_from_slice(&buffer[..count]);
+            if String::from_utf8_lossy(&heard).contains(text) {
+                return;
+            }
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(20), reading).await;
+    came.map_err(|_| format!("no {text} in {} bytes", heard.len()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pings_at_every_moment_is_told_of_everything() {
+    let server = start(&["--tile-size", "256"]).await;
+    let _worker = server.worker();
+    server.until_ready().await;
+    let mut socket = TcpStream::connect(server.address).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    let request = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    read_until(&mut socket, "\"workers\"").await.unwrap();
+    let (mut incoming, mut outgoing) = socket.into_split();
+    let pinging = tokio::spawn(async move {
+        while outgoing.write_all(&PING).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    for _ in 0..3 {
+        let accepted = server.process(&png(1100, 1050), "x.png", "invert").await;
+        let accepted: serde_json::Value = accepted.json().await.unwrap();
+        let id = accepted["job_id"].as_str().unwrap();
+        let end = format!("/download/{id}");
+        read_until(&mut incoming, &end).await.unwrap();
+    }
+    pinging.abort();
+    drop(incoming);
+    server.stop().await;
+}
