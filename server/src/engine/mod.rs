@@ -47,7 +47,13 @@ use kafka::Line;
 
 /// Locks that serialise commands about the same job.
 const COMMAND_LOCKS: usize = 32;
+/// How long the broker has to acknowledge what was sent.
 const FLUSH: Duration = Duration::from_secs(5);
+/// How long those who send, read and store have to finish what they are at. It is no harm when they do not: what is not
+/// stored comes again.
+const FINISH: Duration = Duration::from_secs(3);
+/// How long those who only look have to end.
+const LEAVE: Duration = Duration::from_millis(300);
 
 /// The engine. Cheap to clone; [`Engine::shutdown`] ends it.
 #[derive(Clone)]
@@ -56,12 +62,21 @@ pub struct Engine {
     line: Arc<Line>,
     config: Arc<EngineConfig>,
     jobs_dir: PathBuf,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    threads: Arc<Mutex<Threads>>,
     commands: Arc<Vec<tokio::sync::Mutex<()>>>,
     tickets: Arc<AtomicU64>,
     started: Instant,
     /// Held as long as the engine lives: no second server on the same folder.
     _lock: Arc<File>,
+}
+
+/// The engine's threads, apart from those of its drivers.
+#[derive(Default)]
+struct Threads {
+    /// They send, read and store.
+    work: Vec<JoinHandle<()>>,
+    /// They look what there is in Kafka, and leave nothing behind when they are not waited for.
+    look: Vec<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -94,16 +109,9 @@ impl Engine {
             let drivers = engine.driver.drivers();
             engine.line.stop();
             drivers.outbox.close();
-            for thread in engine
-                .threads
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .drain(..)
-            {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the engine ended in a panic");
-                }
-            }
+            let threads = std::mem::take(&mut *engine.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            threads::join(threads.work, FINISH);
+            threads::join(threads.look, LEAVE);
             drivers.files.close();
             drivers.outbox.flush(FLUSH);
             drivers.store.close();

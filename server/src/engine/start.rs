@@ -23,7 +23,7 @@ use super::store::jobs::JobRow;
 use super::store::{Store, installation, jobs};
 use super::tell::Tell;
 use super::threads::{self, Alarm};
-use super::{COMMAND_LOCKS, Engine, EngineConfig};
+use super::{COMMAND_LOCKS, Engine, EngineConfig, Threads};
 
 /// Jobs that ended without a result and are said again to the workers.
 const MAX_OVER: u32 = 500;
@@ -95,28 +95,29 @@ impl Engine {
             let line = line.clone();
             move || line.is_stopping()
         };
-        let mut threads = outbox.start(&files, &alarm)?;
-        threads.push(threads::spawn("collect", &alarm, over(&line), move || {
+        let mut work = outbox.start(&files, &alarm)?;
+        let mut look = Vec::new();
+        work.push(threads::spawn("collect", &alarm, over(&line), move || {
             collector.run()
         })?);
         let of = line.clone();
-        threads.push(threads::spawn("heartbeats", &alarm, over(&line), move || {
+        look.push(threads::spawn("heartbeats", &alarm, over(&line), move || {
             heartbeats::run(&of)
         })?);
         let (of, asked) = (line.clone(), driver.clone());
-        threads.push(threads::spawn("probe", &alarm, over(&line), move || {
+        look.push(threads::spawn("probe", &alarm, over(&line), move || {
             probe::run(&of, &|| asked.heard())
         })?);
         let (of, owning, sending) = (line.clone(), owner.clone(), outbox.clone());
-        threads.push(threads::spawn("owner", &alarm, over(&line), move || {
+        look.push(threads::spawn("owner", &alarm, over(&line), move || {
             owning.run(&of, &sending);
         })?);
         let of = line.clone();
-        threads.push(threads::spawn("trim", &alarm, over(&line), move || {
+        look.push(threads::spawn("trim", &alarm, over(&line), move || {
             trim::run(&of, &store, &owner);
         })?);
         let (of, clock) = (line.clone(), driver.clone());
-        threads.push(threads::spawn("clock", &alarm, over(&line), move || {
+        work.push(threads::spawn("clock", &alarm, over(&line), move || {
             clock.tick(|most| of.nap(most), || of.is_stopping());
         })?);
         Ok(Self {
@@ -124,7 +125,7 @@ impl Engine {
             line,
             config: Arc::new(config),
             jobs_dir,
-            threads: Arc::new(Mutex::new(threads)),
+            threads: Arc::new(Mutex::new(Threads { work, look })),
             commands: Arc::new((0..COMMAND_LOCKS).map(|_| tokio::sync::Mutex::new(())).collect()),
             tickets: Arc::new(AtomicU64::new(1)),
             started: Instant::now(),

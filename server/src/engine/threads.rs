@@ -3,6 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether a thread has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Ends the process with a reason: its supervisor starts it again. Called from any thread.
 pub type Alarm = Arc<dyn Fn(&str) + Send + Sync>;
@@ -28,6 +32,23 @@ pub fn spawn(
     })
 }
 
+/// Waits until `threads` have ended, for `most` in all. What has not ended then waits for Kafka, inside a call of librdkafka's that
+/// cannot be given up: it is left to end by itself.
+pub fn join(threads: Vec<JoinHandle<()>>, most: Duration) {
+    let until = Instant::now() + most;
+    for thread in threads {
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
+        let name = thread.thread().name().unwrap_or_default().to_owned();
+        if !thread.is_finished() {
+            tracing::debug!(thread = name, "still waits for Kafka and is left behind");
+        } else if thread.join().is_err() {
+            tracing::error!(thread = name, "a thread of the engine ended in a panic");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -44,6 +65,16 @@ mod tests {
             .unwrap();
         let raised = raised.lock().unwrap();
         raised.clone()
+    }
+
+    #[test]
+    fn threads_that_do_not_end_are_left_behind() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let stuck = std::thread::spawn(move || assert!(held.recv().is_err()));
+        let began = Instant::now();
+        join(vec![stuck, std::thread::spawn(|| ())], Duration::from_millis(50));
+        assert!(began.elapsed() >= Duration::from_millis(50));
+        drop(release);
     }
 
     #[test]

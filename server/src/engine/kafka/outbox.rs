@@ -7,6 +7,7 @@
 //! The producer keeps no order (`enable.idempotence` is off): a tile is known by its job and number, a doubled one counts once,
 //! and so no error of the broker's can end the producer for good.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +29,8 @@ use crate::engine::threads::{self, Alarm};
 
 /// Two keep reading while the other copies; more would only share the same cores.
 const SENDERS: usize = 2;
+/// How long the end waits for a broker to which no connection is open.
+const COME_BACK: Duration = Duration::from_millis(500);
 /// How long a send waits for room in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -61,6 +64,8 @@ enum Purpose {
 struct Receipts {
     line: Arc<Line>,
     quiet: client::Occasionally,
+    /// No broker could be reached, and nothing was acknowledged since.
+    cut_off: AtomicBool,
 }
 
 impl ClientContext for Receipts {
@@ -69,6 +74,9 @@ impl ClientContext for Receipts {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.cut_off.store(true, Ordering::Release);
+        }
         client::error(&self.quiet, &error, reason);
     }
 }
@@ -77,6 +85,9 @@ impl ProducerContext for Receipts {
     type DeliveryOpaque = Box<Purpose>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, purpose: Self::DeliveryOpaque) {
+        if result.is_ok() {
+            self.cut_off.store(false, Ordering::Release);
+        }
         match (*purpose, result) {
             (Purpose::Tile(id), Ok(_)) => (self.line.tell)(Event::Delivered(id)),
             (Purpose::Tile(id), Err((error, record))) => {
@@ -142,6 +153,7 @@ impl Outbox {
         let producer = config.create_with_context(Receipts {
             line: line.clone(),
             quiet: client::Occasionally::default(),
+            cut_off: AtomicBool::new(false),
         })?;
         let (queue, waiting) = mpsc::channel();
         Ok(Self {
@@ -182,10 +194,22 @@ impl Outbox {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Waits until everything was acknowledged, or for `most`.
+    /// Waits until everything was acknowledged, or for `most`, or until it is clear that no broker is there.
     pub fn flush(&self, most: Duration) {
-        if let Err(error) = self.producer.flush(most) {
-            tracing::warn!(%error, "not everything was acknowledged by the broker; it will be sent again");
+        let began = Instant::now();
+        let is_cut_off = || self.producer.client().context().cut_off.load(Ordering::Acquire);
+        while self.producer.in_flight_count() > 0 {
+            let waited = began.elapsed();
+            if waited > most || (waited > COME_BACK && is_cut_off()) {
+                let records = self.producer.in_flight_count();
+                tracing::warn!(
+                    records,
+                    "not everything was acknowledged by the broker; it will be sent again"
+                );
+                return;
+            }
+            // What it did not acknowledge in this time is counted above.
+            drop(self.producer.flush(Duration::from_millis(50)));
         }
     }
 
