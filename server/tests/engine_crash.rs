@@ -100,7 +100,7 @@ async fn commands_that_race_leave_every_job_in_one_final_state() {
                     let outcome = match (actor + step) % 3 {
                         0 => engine.cancel(id).await.err(),
                         1 => engine.retry(id).await.err(),
-                        _ => engine.mosaic(id).await.err(),
+                        _ => engine.mosaic(id, None).await.err(),
                     };
                     // 404 once the job is deleted.
                     if let Some(error) = outcome {

@@ -29,7 +29,7 @@ async fn a_job_gives_the_bytes_of_the_whole_image() {
                 .all(|stage| stage.started_at.is_some() && stage.finished_at.is_some())
         );
         assert_eq!(job.workers[0].tiles, job.total_tiles);
-        let mosaic = engine.mosaic(job.job_id).await.unwrap();
+        let mosaic = engine.mosaic(job.job_id, None).await.unwrap();
         assert_eq!(mosaic.version, job.mosaic_version);
         assert_eq!(&mosaic.png[1..4], b"PNG");
         let mut left: Vec<_> = std::fs::read_dir(rig.jobs_folder().join(job.job_id.to_string()))
@@ -229,7 +229,7 @@ async fn cancel_retry_and_delete_keep_to_the_states() {
     );
     assert!(cancelled.completed_at.is_some());
     assert!(engine.cancel(id).await.is_err_and(|error| error.status == 409));
-    assert!(engine.mosaic(id).await.is_ok());
+    assert!(engine.mosaic(id, None).await.is_ok());
     drop(worker);
     let control = rig.records(&Topics::default().control, 1);
     assert_eq!(

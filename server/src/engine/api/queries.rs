@@ -198,36 +198,19 @@ impl Engine {
         })
     }
 
-    /// A job's picture as far as it is done.
+    /// A job's picture as far as it is done. For whoever asks for version `asked`, a picture that was made for somebody else is
+    /// good enough when it is that version or a newer one: watchers are told of the same versions, so each is made once.
     ///
     /// # Errors
     /// 404 when there is no such job.
-    pub async fn mosaic(&self, id: JobId) -> Result<Mosaic, ApiError> {
+    pub async fn mosaic(&self, id: JobId, asked: Option<u64>) -> Result<Mosaic, ApiError> {
         let version = self.driver.core().job(id).map(|job| job.mosaic_version);
         if let (Some(run), Some(version)) = (self.driver.drivers().files.run(id), version) {
-            let png = blocking(move || {
-                let mut snapshot = {
-                    let canvas = run.canvas();
-                    let Some(canvas) = &*canvas else {
-                        return mosaic::empty(run.spec.row.output_size, run.spec.row.output_format);
-                    };
-                    if let Some(png) = canvas.encoded() {
-                        return Ok(png);
-                    }
-                    canvas.snapshot()
-                };
-                // The collector goes on drawing meanwhile.
-                let png = snapshot.png()?;
-                if let Some(canvas) = run.canvas().as_mut() {
-                    canvas.remember(snapshot);
-                }
-                Ok(png)
-            })
-            .await?;
-            return Ok(Mosaic {
-                version,
-                png: png.map_err(|error| unpaintable(&error))?,
-            });
+            // A version that there is not yet is no better than the current one.
+            let wanted = asked.unwrap_or(version).min(version);
+            let picture = blocking(move || run.picture(wanted, version)).await?;
+            let (version, png) = picture.map_err(|error| unpaintable(&error))?;
+            return Ok(Mosaic { version, png });
         }
         let row = self.row(id).await?;
         let version = row.mosaic_version;
@@ -246,7 +229,7 @@ impl Engine {
             .await
             .map_err(|error| unavailable(&error))?;
         let png = blocking(move || match check::mosaic_of(&spec, &rows) {
-            Some(mut canvas) => canvas.png(),
+            Some(canvas) => canvas.png(),
             None => mosaic::empty(spec.row.output_size, spec.row.output_format),
         })
         .await?;

@@ -18,9 +18,6 @@ pub struct Canvas {
     block: u32,
     format: PixelFormat,
     pixels: Vec<u8>,
-    /// The last encoding, with the number of tiles that it shows.
-    encoded: Option<(u64, Bytes)>,
-    drawn: u64,
 }
 
 impl Canvas {
@@ -35,8 +32,6 @@ impl Canvas {
             block,
             format,
             pixels,
-            encoded: None,
-            drawn: 0,
         }
     }
 
@@ -53,7 +48,6 @@ impl Canvas {
         if tile.len() != stride * region.height as usize {
             return;
         }
-        self.drawn += 1;
         let (left, top) = (region.x.div_ceil(block), region.y.div_ceil(block));
         let (right, bottom) = (region.right() as u32, region.bottom() as u32);
         let out = out_channels(self.format);
@@ -110,42 +104,16 @@ impl Canvas {
         }
     }
 
-    /// The picture as a PNG, if it was encoded since the last change.
-    pub fn encoded(&self) -> Option<Bytes> {
-        self.encoded
-            .as_ref()
-            .filter(|(drawn, _)| *drawn == self.drawn)
-            .map(|(_, bytes)| bytes.clone())
-    }
-
-    /// The picture as a PNG. Encoded once for each change.
-    pub fn png(&mut self) -> Result<Bytes, png::EncodingError> {
-        if let Some(bytes) = self.encoded() {
-            return Ok(bytes);
-        }
-        let bytes = Bytes::from(encode(self.size, out_channels(self.format) == 2, &self.pixels)?);
-        self.encoded = Some((self.drawn, bytes.clone()));
-        Ok(bytes)
-    }
-
-    /// A copy to be encoded while this one is drawn on.
-    pub fn snapshot(&self) -> Self {
-        Self {
-            encoded: None,
-            pixels: self.pixels.clone(),
-            ..*self
-        }
-    }
-
-    /// Takes over what a [`Canvas::snapshot`] was encoded to.
-    pub fn remember(&mut self, snapshot: Self) {
-        if self
-            .encoded
-            .as_ref()
-            .is_none_or(|(drawn, _)| *drawn < snapshot.drawn)
-        {
-            self.encoded = snapshot.encoded;
-        }
+    /// The picture as a PNG.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn png(&self) -> Result<Bytes, png::EncodingError> {
+        Ok(Bytes::from(encode(
+            self.size,
+            out_channels(self.format) == 2,
+            &self.pixels,
+        )?))
     }
 }
 
@@ -294,14 +262,5 @@ mod tests {
             _ => 0,
         });
         assert_eq!(&canvas.pixels[..2], &[100, 128]);
-    }
-
-    #[test]
-    fn it_encodes_once_for_each_change() {
-        let mut canvas = Canvas::new(Size::new(100, 100), PixelFormat::GRAY8);
-        let first = canvas.png().unwrap();
-        assert_eq!(canvas.png().unwrap().as_ptr(), first.as_ptr());
-        canvas.draw(Region::new(0, 0, 100, 100), &[9; 10000]);
-        assert_ne!(canvas.png().unwrap(), first);
     }
 }

@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use azulejo_engine::{Plan, RunId};
 use azulejo_imaging::Region;
+use bytes::Bytes;
 
 use super::assembly::Assembly;
 use super::job::JobSpec;
-use super::mosaic::Canvas;
+use super::mosaic::{self, Canvas};
 use super::pixels::{PixelStore, ScratchFiles};
 use crate::engine::store::jobs::StageTimes;
 
@@ -29,6 +30,8 @@ pub struct Run {
     /// Whether the encoder is at work, or queued for it.
     assembling: AtomicBool,
     canvas: Mutex<Option<Canvas>>,
+    /// The canvas as a PNG, and the version that it shows at least.
+    picture: Mutex<Option<(u64, Bytes)>>,
     assembly: Mutex<Option<Assembly>>,
     times: Mutex<StageTimes>,
 }
@@ -61,6 +64,7 @@ impl Run {
             bands: AtomicU32::new(0),
             assembling: AtomicBool::new(false),
             canvas: Mutex::new(None),
+            picture: Mutex::new(None),
             assembly: Mutex::new(None),
         }
     }
@@ -144,8 +148,50 @@ impl Run {
         self.canvas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The mosaic as a PNG, and its version: `wanted` at least, where the job is at version `now`. Blocks the thread while it is
+    /// made, by this caller or another.
+    ///
+    /// # Errors
+    /// It cannot be encoded.
+    pub fn picture(&self, wanted: u64, now: u64) -> Result<(u64, Bytes), png::EncodingError> {
+        // Held while it is made, so that whoever asks meanwhile gets the same.
+        let mut picture = self.picture.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = picture.as_ref().filter(|(version, _)| *version >= wanted) {
+            return Ok(known.clone());
+        }
+        // The collector goes on drawing on the canvas meanwhile.
+        let snapshot = self.canvas().clone();
+        let png = match snapshot {
+            Some(canvas) => canvas.png()?,
+            None => mosaic::empty(self.spec.row.output_size, self.spec.row.output_format)?,
+        };
+        Ok(picture.insert((now, png)).clone())
+    }
+
     /// When its steps were.
     pub fn times(&self) -> MutexGuard<'_, StageTimes> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::plan;
+
+    #[test]
+    fn a_picture_is_made_once_for_all_who_ask_for_the_same_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::new(plan(folder.path(), 2, 1), 1);
+        let tile = |number| run.spec.grid.region(number).unwrap();
+        run.draw(tile(0), &[9; 256]);
+        let (version, first) = run.picture(1, 1).unwrap();
+        run.draw(tile(1), &[9; 256]);
+        let (again, second) = run.picture(1, 2).unwrap();
+        assert_eq!((version, again), (1, 1));
+        assert_eq!(first.as_ptr(), second.as_ptr(), "it was made twice");
+        let (newer, third) = run.picture(2, 2).unwrap();
+        assert_eq!(newer, 2);
+        assert_ne!(first, third, "the second tile is not shown");
     }
 }

@@ -35,7 +35,7 @@ impl Stop {
 
     /// Writes the mosaic beside the job's other files.
     fn keep_mosaic(&self) {
-        let png = match self.run.canvas().as_mut() {
+        let png = match &*self.run.canvas() {
             Some(canvas) => canvas.png(),
             None => return,
         };
