@@ -2,6 +2,8 @@
 
 mod http_support;
 
+use std::time::Duration;
+
 use http_support::{error_of, start};
 
 fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
@@ -144,5 +146,23 @@ async fn recipes_and_health_answer_at_once() {
     let health = server.json("/health").await;
     assert_eq!(health["limits"]["min_side"], 100);
     assert_eq!(server.get("/job/x").await.status(), 404);
+    server.stop().await;
+}
+
+/// Leptos loads nothing in the whole process while it lists the routes of an application, as every server does at its start.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_come_while_other_servers_start() {
+    let server = start(&[]).await;
+    let starting = tokio::spawn(async {
+        for _ in 0..20 {
+            start(&[]).await.stop().await;
+        }
+    });
+    while !starting.is_finished() {
+        let page = tokio::time::timeout(Duration::from_secs(20), server.page("/")).await;
+        let page = page.expect("a page does not come").text().await.unwrap();
+        assert!(page.contains("__INCOMPLETE_CHUNKS=[]"), "{page}");
+    }
+    starting.await.unwrap();
     server.stop().await;
 }

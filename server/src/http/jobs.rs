@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use super::error::Answer;
 use super::state::AppState;
-use super::thumbnail;
 
 /// A job's id in an address. What is no id is no job, either: 404, as for an unknown one.
 pub fn job_id(text: &str) -> Result<JobId, ApiError> {
@@ -123,14 +122,15 @@ pub async fn mosaic(
     query: Result<Query<MosaicQuery>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    let mosaic = app.engine.mosaic(job_id(&id)?).await?;
+    let id = job_id(&id)?;
     let query = query.map(|Query(query)| query).unwrap_or_default();
+    let asked = query.v.and_then(|v| v.parse().ok());
+    let mosaic = app.engine.mosaic(id, asked).await?;
     let fit = query
         .fit
         .and_then(|fit| fit.parse::<u32>().ok())
         .map(|fit| fit.clamp(16, 1024));
-    let asked = query.v;
-    let current = asked.and_then(|v| v.parse().ok()) == Some(mosaic.version);
+    let current = asked == Some(mosaic.version);
     let cache = if current {
         "private, max-age=31536000, immutable"
     } else {
@@ -148,7 +148,8 @@ pub async fn mosaic(
     } else {
         let png = match fit {
             Some(fit) => {
-                let scaled = tokio::task::spawn_blocking(move || thumbnail::fit(&mosaic.png, fit)).await;
+                let (thumbnails, key) = (app.thumbnails.clone(), (id, mosaic.version, fit));
+                let scaled = tokio::task::spawn_blocking(move || thumbnails.of(key, &mosaic.png)).await;
                 scaled.unwrap_or_else(|error| Err(ApiError::new(500, "internal", error.to_string())))?
             }
             None => mosaic.png,

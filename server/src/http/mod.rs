@@ -34,6 +34,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use azulejo_app::backend::Backend;
 use azulejo_protocol::ApiError;
 use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,7 @@ use self::error::Failure;
 use self::guard::Hosts;
 use self::live::hub::Hub;
 use self::state::AppState;
+use self::thumbnail::Thumbnails;
 use crate::engine::Engine;
 use crate::intake::Intake;
 
@@ -69,11 +71,12 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .site_pkg_dir("pkg")
         .site_addr(config.address)
         .build();
-    let backend = ServerBackend::new(engine.clone(), intake.clone());
+    let backend = Arc::new(ServerBackend::new(engine.clone(), intake.clone()));
     let hub = Hub::default();
+    let watched: Arc<dyn Backend> = backend.clone();
     let posting = hub
         .clone()
-        .run(Arc::new(backend.clone()), engine.subscribe(), shutdown.clone());
+        .run(Arc::downgrade(&watched), engine.subscribe(), shutdown.clone());
     tokio::spawn(posting);
     let app = AppState {
         backend,
@@ -81,6 +84,7 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         engine,
         intake,
         site_root: config.site_root,
+        thumbnails: Thumbnails::default(),
         leptos,
         shutdown,
     };

@@ -3,7 +3,7 @@
 //! Pages are rendered whole before the first byte goes out (no out-of-order streaming), so that every page can be read
 //! without JavaScript and hydration finds what it expects.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -28,6 +28,15 @@ use super::state::AppState;
 /// Largest body of a call to a server function.
 const MAX_CALL_BYTES: usize = 256 * 1024;
 
+/// Addresses of the application's pages. Listed once in a process, before any of its servers answers: while Leptos lists them, no
+/// resource loads in the whole process, and a page that another server renders in that moment would wait for ever.
+static PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    leptos_axum::generate_route_list(App)
+        .iter()
+        .map(|route| route.path().to_owned())
+        .collect()
+});
+
 /// Adds the application's pages and server functions to `router`. An address of `shared` is both a page and JSON: a
 /// browser gets the page, when the application has one there, and everyone else what the handler answers.
 pub fn mount(
@@ -35,11 +44,8 @@ pub fn mount(
     app: &AppState,
     shared: Vec<(&str, MethodRouter<AppState>)>,
 ) -> Router<AppState> {
-    let pages: Vec<String> = leptos_axum::generate_route_list(App)
-        .iter()
-        .map(|route| route.path().to_owned())
-        .collect();
-    for page in &pages {
+    let pages = &*PAGES;
+    for page in pages {
         if !shared.iter().any(|(path, _)| same_shape(path, page)) {
             router = router.route(page, get(render));
         }
@@ -81,7 +87,7 @@ async fn page_or_json(State(app): State<AppState>, request: Request, next: Next)
 /// The page at the request's address.
 pub async fn render(State(app): State<AppState>, request: Request) -> Response {
     let options = app.leptos.clone();
-    let backend: BackendRef = Arc::new(app.backend.clone());
+    let backend: BackendRef = app.backend.clone();
     let context = move || {
         provide_context(backend.clone());
         let policy = use_nonce().and_then(|nonce| policy_of_pages(&nonce));
@@ -120,7 +126,7 @@ async fn call(State(app): State<AppState>, request: Request) -> Response {
             format!("the call has more than {MAX_CALL_BYTES} bytes, or broke off; send files to /uploads");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
-    let backend: BackendRef = Arc::new(app.backend.clone());
+    let backend: BackendRef = app.backend.clone();
     let context = move || provide_context(backend.clone());
     let request = Request::from_parts(parts, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request)

@@ -1,11 +1,54 @@
 //! Mosaics for lists: the picture of a job, scaled down further.
 
-use azulejo_protocol::ApiError;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use azulejo_protocol::{ApiError, JobId};
 use bytes::Bytes;
+
+/// Most bytes of pictures that are kept.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Which picture: of a job, at a version, at most so many pixels a side.
+type Key = (JobId, u64, u32);
+
+/// The pictures that were scaled down last: many who watch the same list ask for the same. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Thumbnails(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The oldest first.
+    pictures: VecDeque<(Key, Bytes)>,
+    bytes: usize,
+}
+
+impl Thumbnails {
+    /// `picture`, scaled down to `key`'s size: once, for all who ask for it. Blocks the thread meanwhile.
+    ///
+    /// # Errors
+    /// 500 when it is no picture.
+    pub fn of(&self, key: Key, picture: &Bytes) -> Result<Bytes, ApiError> {
+        // Held while it is scaled down, so that whoever asks meanwhile finds it.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, small)) = kept.pictures.iter().find(|(known, _)| *known == key) {
+            return Ok(small.clone());
+        }
+        let small = fit(picture, key.2)?;
+        kept.bytes += small.len();
+        kept.pictures.push_back((key, small.clone()));
+        while kept.bytes > MOST_BYTES
+            && let Some((_, oldest)) = kept.pictures.pop_front()
+        {
+            kept.bytes -= oldest.len();
+        }
+        Ok(small)
+    }
+}
 
 /// The PNG `picture` (8-bit gray and alpha or RGBA), scaled down so that neither side is longer than `fit`; as it is
 /// when it is no larger than that.
-pub fn fit(picture: &Bytes, fit: u32) -> Result<Bytes, ApiError> {
+fn fit(picture: &Bytes, fit: u32) -> Result<Bytes, ApiError> {
     let failed = |error: &dyn std::fmt::Display| {
         ApiError::new(
             500,
@@ -95,6 +138,26 @@ mod tests {
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
         assert_eq!(pixels[..4], [10, 20, 30, 255]);
+    }
+
+    #[test]
+    fn each_is_made_once_and_they_are_bounded() {
+        let thumbnails = Thumbnails::default();
+        let key = |version| (JobId(uuid::Uuid::nil()), version, 96);
+        let large = picture(300, 100, [10, 20, 30, 255]);
+        let first = thumbnails.of(key(1), &large).unwrap();
+        assert_eq!(thumbnails.of(key(1), &large).unwrap().as_ptr(), first.as_ptr());
+        assert_ne!(thumbnails.of(key(2), &large).unwrap().as_ptr(), first.as_ptr());
+        let noise = Bytes::from(vec![0; MOST_BYTES / 3]);
+        for version in 3..9 {
+            let mut kept = thumbnails.0.lock().unwrap();
+            kept.bytes += noise.len();
+            kept.pictures.push_back((key(version), noise.clone()));
+            drop(kept);
+            thumbnails.of(key(100 + version), &large).unwrap();
+            assert!(thumbnails.0.lock().unwrap().bytes <= MOST_BYTES);
+        }
+        assert_ne!(thumbnails.of(key(1), &large).unwrap().as_ptr(), first.as_ptr());
     }
 
     #[test]

@@ -75,15 +75,16 @@ impl Hub {
         there
     }
 
-    /// Posts what `changes` tells until the engine ends or `shutdown` says so.
+    /// Posts what `changes` tells until the engine ends or `shutdown` says so. The engine behind `backend` is not kept alive by it.
     pub async fn run(
         self,
-        backend: Arc<dyn Backend>,
+        backend: Weak<dyn Backend>,
         mut changes: Receiver<Change>,
         shutdown: CancellationToken,
     ) {
         let work = async {
             while let Some(batch) = gather(&mut changes).await {
+                let Some(backend) = backend.upgrade() else { return };
                 self.post(&*backend, batch).await;
             }
         };
@@ -286,7 +287,8 @@ mod tests {
         let those: Vec<Watcher> = (0..watchers).map(|_| hub.watch(Wish::Job(job(1)))).collect();
         let backend = Arc::new(Counting::default());
         let (sender, receiver) = broadcast::channel(64);
-        let task = tokio::spawn(hub.run(backend.clone(), receiver, CancellationToken::new()));
+        let known: Arc<dyn Backend> = backend.clone();
+        let task = tokio::spawn(hub.run(Arc::downgrade(&known), receiver, CancellationToken::new()));
         sender.send(Change::Job(job(1))).unwrap();
         sender.send(Change::Job(job(2))).unwrap();
         sender.send(Change::Workers).unwrap();
@@ -311,6 +313,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn two_hundred_watchers_ask_no_more_than_one() {
         assert_eq!((asked(1).await, asked(200).await), (2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_engine_is_not_kept_alive() {
+        let backend: Arc<dyn Backend> = Arc::new(Counting::default());
+        let hub = Hub::default();
+        let watcher = hub.watch(Wish::All);
+        let (sender, receiver) = broadcast::channel(64);
+        let task = tokio::spawn(hub.run(Arc::downgrade(&backend), receiver, CancellationToken::new()));
+        sender.send(Change::Workers).unwrap();
+        assert!(watcher.next().await.is_some());
+        assert_eq!(Arc::strong_count(&backend), 1, "held between two looks");
+        drop(backend);
+        sender.send(Change::Workers).unwrap();
+        assert!(watcher.next().await.is_none());
+        task.await.unwrap();
     }
 
     fn job(n: u128) -> JobId {
