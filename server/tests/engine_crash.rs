@@ -5,6 +5,8 @@
 mod rig;
 
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use azulejo_imaging::{PixelFormat, Size};
@@ -168,8 +170,15 @@ async fn jobs_wait_while_there_are_no_descriptors_and_go_on_when_there_are() {
     }
     engine.shutdown().await;
     drop(engine);
-    let _worker = TestWorker::start(&rig, |_| {
-        std::thread::sleep(Duration::from_millis(10));
+    // The worker holds its answers back from the sixth tile on, until the limit is set: then every job is unfinished.
+    let (asked, short) = (AtomicU32::new(0), Arc::new(AtomicBool::new(false)));
+    let is_short = short.clone();
+    let _worker = TestWorker::start(&rig, move |_| {
+        if asked.fetch_add(1, Ordering::Relaxed) >= 5 {
+            while !is_short.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         Act::Render
     });
     let mut victim = start_victim(&rig);
@@ -178,10 +187,9 @@ async fn jobs_wait_while_there_are_no_descriptors_and_go_on_when_there_are() {
         assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let open = std::fs::read_dir(format!("/proc/{}/fd", victim.id()))
-        .unwrap()
-        .count();
-    set_file_limit(victim.id(), open.saturating_sub(2));
+    // Every descriptor below is taken, so none can be opened, whatever is closed above.
+    set_file_limit(victim.id(), 3);
+    short.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(6)).await;
     let (completed, failed, _) = standing(&database);
     println!("without descriptors: {completed} completed, {failed} failed");
