@@ -7,7 +7,7 @@
 //! - [`client`]: the REST API as a script uses it.
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
-//! - [`browser`]: headless Chromium.
+//! - [`browser`]: Chromium, Firefox, WebKitGTK. [`axe`]: what is wrong with a page for those who do not see it.
 //! - [`kafka_broker`], [`kafka_clients`], [`kafka_kcat`]: for the conformance suite of the broker: a broker that can be
 //!   killed and started again, clients of librdkafka, and kcat.
 //!
@@ -15,6 +15,7 @@
 //! them first), or in `AZULEJO_BIN_DIR`.
 #![deny(missing_docs)]
 
+pub mod axe;
 pub mod browser;
 pub mod chaos;
 pub mod client;

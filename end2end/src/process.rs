@@ -37,6 +37,14 @@ pub fn bin_dir() -> Result<PathBuf> {
     Ok(dir.to_owned())
 }
 
+/// The folder of what the tests need beside Debian's packages; `cargo xtask test` fills it.
+pub fn tools_dir() -> Result<PathBuf> {
+    match std::env::var_os("AZULEJO_TOOLS") {
+        Some(dir) => Ok(dir.into()),
+        None => Ok(bin_dir()?.join("../tools")),
+    }
+}
+
 /// A command for the program `name`, without any of the environment's own settings of Azulejo.
 pub fn command(name: &str) -> Result<Command> {
     let program = bin_dir()?.join(name);
