@@ -84,3 +84,25 @@ async fn browser_axe_finds_nothing_wrong_with_any_page_in_light_or_dark() -> Res
     ensure!(wrong.is_empty(), "axe finds\n{}", wrong.join("\n"));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_axe_would_find_what_is_wrong() -> Result<()> {
+    let cluster = Cluster::start_default().await?;
+    let browser = Browser::start(1440, 1060).await?;
+    open(&browser, &cluster, "/workers").await?;
+    browser
+        .run(
+            "const faint = document.createElement('p'); faint.textContent = 'hardly seen'; \
+             faint.style.color = faint.style.backgroundColor = '#777'; \
+             document.querySelector('main').append(faint, document.createElement('button'))",
+        )
+        .await?;
+    let found = axe::check(&browser).await?;
+    for rule in ["color-contrast", "button-name"] {
+        ensure!(
+            found.iter().any(|text| text.starts_with(rule)),
+            "{rule} is not among {found:#?}"
+        );
+    }
+    browser.close().await
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use azulejo_end2end::browser::{Browser, Engine};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
@@ -19,11 +19,10 @@ async fn must_be_quiet(browser: &Browser, page: &str) -> Result<()> {
 
 async fn click(browser: &Browser, element: Locator<'_>) -> Result<()> {
     let found = browser.page.find(element).await;
-    found
-        .with_context(|| format!("there is no {element:?}"))?
-        .click()
-        .await?;
-    Ok(())
+    let found = found.with_context(|| format!("there is no {element:?}"))?;
+    let clicked = found.click().await;
+    // What is wrong is in its name: the message may be empty.
+    clicked.map_err(|error| anyhow!("{element:?} cannot be clicked: {error:?}"))
 }
 
 async fn visit(engine: Engine) -> Result<()> {

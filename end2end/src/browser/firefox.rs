@@ -29,9 +29,7 @@ pub(super) fn driver(port: u16, folder: &Path) -> Result<Driver> {
     let capabilities = json!({
         "browserName": "firefox",
         "moz:firefoxOptions": { "binary": "/usr/bin/firefox-esr", "args": ["-headless"], "prefs": {
-            // What lands in the console goes to the driver's log: the pages', not the browser's own.
-            "devtools.console.stdout.content": true,
-            "devtools.console.stdout.chrome": false,
+            // Uncaught errors go to the driver's log.
             "browser.dom.window.dump.enabled": true,
         } },
     });
@@ -41,10 +39,10 @@ pub(super) fn driver(port: u16, folder: &Path) -> Result<Driver> {
     })
 }
 
-/// The lines of the driver's log that are errors and warnings of a page.
-pub(super) fn console_errors(log: &str) -> impl Iterator<Item = String> {
-    let starts = ["console.error:", "console.warn:", "JavaScript error: http"];
+/// The lines of the driver's log that tell of errors that a page did not catch. What the browser itself writes there has
+/// other addresses.
+pub(super) fn uncaught_errors(log: &str) -> impl Iterator<Item = String> {
     log.lines()
-        .filter(move |line| starts.iter().any(|start| line.starts_with(start)))
+        .filter(|line| line.starts_with("JavaScript error: http"))
         .map(ToOwned::to_owned)
 }

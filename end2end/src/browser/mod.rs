@@ -190,8 +190,8 @@ impl Browser {
         }
     }
 
-    /// Errors and warnings in the console since the last call. Chromium's are complete. Firefox's are what scripts write
-    /// and do not catch, and what was refused after [`Browser::open`]; WebKitGTK's are all from after it.
+    /// Errors and warnings in the console since the last call. Chromium's are complete. The other engines' are
+    /// those since the end of the last [`Browser::open`], and in Firefox every error that no script caught.
     ///
     /// # Errors
     /// When the driver does not answer.
@@ -213,7 +213,7 @@ impl Browser {
                 .map_or(0, |end| end + 1);
             let read = self.log_read.swap(whole, Ordering::Relaxed);
             let news = String::from_utf8_lossy(&log[read..whole]);
-            errors.extend(firefox::console_errors(&news));
+            errors.extend(firefox::uncaught_errors(&news));
         }
         Ok(errors)
     }
