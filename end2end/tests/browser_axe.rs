@@ -93,7 +93,7 @@ async fn browser_axe_would_find_what_is_wrong() -> Result<()> {
     browser
         .run(
             "const faint = document.createElement('p'); faint.textContent = 'hardly seen'; \
-             faint.style.color = faint.style.backgroundColor = '#777'; \
+             faint.style.color = '#888'; faint.style.backgroundColor = '#777'; \
              document.querySelector('main').append(faint, document.createElement('button'))",
         )
         .await?;

@@ -65,7 +65,11 @@ async fn visit(engine: Engine) -> Result<()> {
     browser.wait_for("the comparison", SOON, compared).await?;
     must_be_quiet(&browser, "the road from the Studio to the comparison").await?;
 
-    for (path, shown) in [("/jobs", "harbour.png"), ("/workers", "kiln-02")] {
+    for (path, shown) in [
+        ("/jobs", "harbour.png"),
+        ("/", "harbour.png"),
+        ("/workers", "kiln-02"),
+    ] {
         click(&browser, Locator::Css(&format!("nav a[href='{path}']"))).await?;
         let there = format!(
             "return location.pathname === '{path}' \
@@ -73,6 +77,19 @@ async fn visit(engine: Engine) -> Result<()> {
         );
         browser.wait_for(path, SOON, &there).await?;
         must_be_quiet(&browser, path).await?;
+    }
+
+    // Silence means something only where an error is heard.
+    browser
+        .run("console.error('said'); setTimeout(() => { throw new Error('slipped') })")
+        .await?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let errors = browser.console_errors().await?;
+    for word in ["said", "slipped"] {
+        ensure!(
+            errors.iter().any(|e| e.contains(word)),
+            "'{word}' was not heard: {errors:#?}"
+        );
     }
     browser.close().await
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use fantoccini::Client;
 use serde_json::{Value, json};
 
-use super::Driver;
+use super::processes::Driver;
 
 /// Chromedriver on `port` and a Chromium whose profile is in `folder`.
 pub(super) fn driver(port: u16, folder: &Path, size: (u32, u32), preferences: &Value) -> Driver {

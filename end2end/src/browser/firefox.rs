@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::Driver;
+use super::processes::Driver;
 use crate::process::tools_dir;
 
 /// Geckodriver on `port` and a Firefox whose profile is in `folder`.

@@ -9,7 +9,6 @@ mod webkit;
 use std::fmt;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::processes::Processes;
+use self::processes::{Driver, Processes};
 
 /// What renders the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +48,6 @@ impl fmt::Display for Engine {
 
 /// The driver's output, in the profile's folder.
 const LOG: &str = "driver.log";
-
-/// How an engine's driver is started and what it is asked for.
-struct Driver {
-    command: Command,
-    capabilities: Value,
-}
 
 /// A browser with a fresh profile. [`Browser::close`] ends it; so does dropping it, less politely.
 pub struct Browser {

@@ -7,9 +7,16 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 /// How long a process may take to end before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How an engine's driver is started and what it is asked for.
+pub(super) struct Driver {
+    pub(super) command: Command,
+    pub(super) capabilities: Value,
+}
 
 /// Processes in the order in which they were started. Dropping them ends them and all that they started.
 #[derive(Default)]

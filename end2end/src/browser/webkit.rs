@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::Driver;
+use super::processes::Driver;
 
 /// `WebKitWebDriver` on `port` and a browser on `display` whose files are in `folder`.
 pub(super) fn driver(port: u16, folder: &Path, display: &str) -> Result<Driver> {
