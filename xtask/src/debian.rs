@@ -1,43 +1,124 @@
-//! What the tests need beside Rust: a browser for the page's test, and kcat, a Kafka client that is not ours, for the
-//! broker's. Both are Debian's.
+//! What the tests need beside Rust: browsers for the pages, and kcat, a Kafka client that is not ours, for the broker's.
+//! They are Debian's. What Debian has not goes to `target/tools`: see [`crate::tools`].
 
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{shell, tools};
 
 /// A program and the Debian package that holds it.
-const BROWSER: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
-const KAFKA: (&str, &str) = ("kcat", "kcat");
+type Program = (&'static str, &'static str);
+
+/// A browser: its name, how the names of its own tests begin, what it needs.
+struct Engine {
+    name: &'static str,
+    tests: &'static str,
+    programs: &'static [Program],
+}
+
+const CHROMIUM: [Program; 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// Not every system that has `apt-get` has these; only the tests in them are left out then.
+const ENGINES: [Engine; 2] = [
+    Engine {
+        name: "Firefox",
+        tests: "browser_firefox_",
+        programs: &[("firefox-esr", "firefox-esr")],
+    },
+    Engine {
+        name: "WebKitGTK",
+        tests: "browser_webkit_",
+        programs: &[("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")],
+    },
+];
+const NPM: Program = ("npm", "npm");
+const KAFKA: Program = ("kcat", "kcat");
 
 /// Makes sure that the programs are there: installs Debian's packages when we may, otherwise says what to install.
-pub fn ensure(browser: bool) -> Result<()> {
-    let wanted = BROWSER.iter().filter(|_| browser).chain([&KAFKA]);
-    let missing: Vec<&str> = wanted
+/// Gives how the names of tests begin whose browser this system does not have at all.
+pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
+    let mut wanted = vec![KAFKA];
+    if browser {
+        wanted.extend(CHROMIUM);
+        if !tools::has_axe() {
+            wanted.push(NPM);
+        }
+    }
+    let mut engines: Vec<&Engine> = ENGINES.iter().filter(|_| browser).collect();
+    let mut skipped = Vec::new();
+    let wants = |engines: &[&Engine]| {
+        let own = engines.iter().flat_map(|engine| engine.programs);
+        missing(wanted.iter().chain(own))
+    };
+    if !wants(&engines).is_empty() {
+        let has_apt = shell::is_installed("apt-get");
+        let may_install = has_apt && is_root();
+        if may_install {
+            shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
+        }
+        engines.retain(|engine| {
+            let lacking = missing(engine.programs.iter());
+            let unknown = lacking.into_iter().find(|package| has_apt && !is_known(package));
+            if let Some(package) = unknown {
+                let name = engine.name;
+                shell::say(&format!(
+                    "SKIPPED: the tests in {name}: apt-get knows no {package}"
+                ));
+                skipped.push(engine.tests);
+            }
+            unknown.is_none()
+        });
+        let packages = wants(&engines);
+        if !packages.is_empty() && !may_install {
+            bail!("{}", advice(&packages));
+        }
+        install(&packages)?;
+    }
+    if browser {
+        tools::ensure_axe()?;
+    }
+    if engines.iter().any(|engine| engine.name == "Firefox") {
+        tools::ensure_geckodriver()?;
+    }
+    Ok(skipped)
+}
+
+/// The packages of those programs that are not there.
+fn missing<'a>(programs: impl Iterator<Item = &'a Program>) -> Vec<&'static str> {
+    programs
         .filter(|(program, _)| !shell::is_installed(program))
         .map(|(_, package)| *package)
-        .collect();
-    if missing.is_empty() {
+        .collect()
+}
+
+fn advice(packages: &[&str]) -> String {
+    format!(
+        "the tests need `apt-get install {}` (`cargo xtask test --no-browser` leaves the browsers out)",
+        packages.join(" ")
+    )
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
         return Ok(());
     }
-    let packages = missing.join(" ");
-    let advice = format!(
-        "the tests need `apt-get install {packages}` (`cargo xtask test --no-browser` leaves the browser out)"
-    );
-    if !shell::is_installed("apt-get") || !is_root() {
-        bail!("{advice}");
-    }
-    shell::say(&format!("installing {packages} for the tests"));
-    shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
+    shell::say(&format!("installing {} for the tests", packages.join(" ")));
     let mut install = Command::new("apt-get");
     install
         .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(&missing);
+        .args(packages);
     if let Err(error) = shell::run(install.env("DEBIAN_FRONTEND", "noninteractive")) {
-        bail!("{error:#}; {advice}");
+        bail!("{error:#}; {}", advice(packages));
     }
     Ok(())
+}
+
+/// Whether `apt-get` knows `package`.
+fn is_known(package: &str) -> bool {
+    Command::new("apt-cache")
+        .args(["show", package])
+        .output()
+        .is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
 fn is_root() -> bool {

@@ -8,7 +8,7 @@
 //! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
-//! - [`debian`]: the browser and the Kafka client that tests drive.
+//! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
 //! - [`shell`]: running commands.
 
 mod chaos;
@@ -19,6 +19,7 @@ mod nightly;
 mod programs;
 mod shell;
 mod site;
+mod tools;
 mod wasm_target;
 
 use anyhow::Result;
@@ -48,7 +49,7 @@ enum Command {
     Build,
     /// Build the client alone.
     Site,
-    /// Run every check: format, lints, unit, property and doc tests, real processes, a real browser.
+    /// Run every check: format, lints, unit, property and doc tests, real processes, real browsers.
     Test(check::Options),
     /// Kill and pause processes of an installation at random while jobs run, and look whether anything is lost.
     Chaos(chaos::Options),
