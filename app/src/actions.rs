@@ -29,18 +29,22 @@ mod backend {
         })
     }
 
+    /// Whether the call is a form that a browser sends without JavaScript.
+    pub fn is_form() -> bool {
+        use_context::<http::request::Parts>().is_some_and(|parts| {
+            parts.method == http::Method::POST
+                && parts
+                    .headers
+                    .get(http::header::ACCEPT)
+                    .and_then(|accept| accept.to_str().ok())
+                    .is_some_and(|accept| accept.contains("text/html"))
+        })
+    }
+
     /// Gives the response the error's status; but a form sent without JavaScript gets its redirect back to the page.
     pub fn answer<T>(result: Result<T, ApiError>) -> Result<T, Failure> {
         result.map_err(|error| {
-            let is_form = use_context::<http::request::Parts>().is_some_and(|parts| {
-                parts.method == http::Method::POST
-                    && parts
-                        .headers
-                        .get(http::header::ACCEPT)
-                        .and_then(|accept| accept.to_str().ok())
-                        .is_some_and(|accept| accept.contains("text/html"))
-            });
-            if !is_form {
+            if !is_form() {
                 set_status(error.status);
             }
             Failure(error)
@@ -48,7 +52,7 @@ mod backend {
     }
 }
 #[cfg(feature = "ssr")]
-use backend::{answer, backend};
+use backend::{answer, backend, is_form};
 
 /// Starts a job on an upload that has arrived whole: tiles it and produces the tiles to Kafka.
 #[server(prefix = "/api", endpoint = "process")]
@@ -97,11 +101,13 @@ pub async fn retry_job(id: JobId) -> Result<Job, Failure> {
     answer(backend()?.retry(id).await)
 }
 
-/// Forgets an ended job and deletes its files; leads to the list of jobs.
+/// Forgets an ended job and deletes its files; a form is led to the list of jobs, a page goes there by itself.
 #[server(prefix = "/api", endpoint = "delete_job")]
 pub async fn delete_job(id: JobId) -> Result<(), Failure> {
     answer(backend()?.delete(id).await)?;
-    leptos_axum::redirect("/jobs");
+    if is_form() {
+        leptos_axum::redirect("/jobs");
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The few things that are asked of the browser directly.
 
 use js_sys::{Function, Promise};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 /// Milliseconds since 1970 by the browser's clock.
@@ -40,6 +40,14 @@ pub async fn loaded(image: &web_sys::SvgElement) {
     let _ = JsFuture::from(promise).await;
     image.set_onload(None);
     image.set_onerror(None);
+}
+
+/// Puts the focus on `element`.
+pub fn focus(element: &web_sys::Element) {
+    if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
+        // An element that cannot have it leaves it where it is.
+        let _ = element.focus();
+    }
 }
 
 /// Whether the person asked for less motion.

@@ -1,7 +1,7 @@
 //! What the first bytes of an image file say of it, so that the Studio can tell size and format and refuse what the
 //! server would refuse before anything is uploaded. The server decides; this only saves a person's time.
 
-use azulejo_imaging::PixelFormat;
+use azulejo_imaging::{PixelFormat, Size};
 
 /// What is known of a file before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +16,23 @@ pub struct Header {
     pub channels: u8,
     /// Bits in a sample.
     pub depth: u8,
+    /// Whether a PNG names a transparent colour, or palette entries that are: then there is alpha that the header does not
+    /// tell of.
+    pub has_transparency: bool,
+    /// Whether width and height change places when the picture is turned upright, as its EXIF says.
+    pub is_turned: bool,
 }
 
 impl Header {
+    /// Size of the upright picture, pixels: that of everything that is shown and computed.
+    pub fn size(self) -> Size {
+        if self.is_turned {
+            Size::new(self.height, self.width)
+        } else {
+            Size::new(self.width, self.height)
+        }
+    }
+
     /// `RGB 8 bit`.
     pub fn pixels(self) -> String {
         let channels = match (self.format, self.channels) {
@@ -80,7 +94,24 @@ fn png(bytes: &[u8]) -> Option<Header> {
         height: be32(bytes, 20)?,
         channels,
         depth: depth.max(8),
+        has_transparency: png_has_transparency(bytes),
+        is_turned: false,
     })
+}
+
+/// Whether there is a tRNS before the pixels. Where those do not begin within the bytes given, there may be one.
+fn png_has_transparency(bytes: &[u8]) -> bool {
+    let mut at = 8;
+    loop {
+        let (Some(length), Some(kind)) = (be32(bytes, at), bytes.get(at + 4..at + 8)) else {
+            return true;
+        };
+        match kind {
+            b"tRNS" => return true,
+            b"IDAT" => return false,
+            _ => at = at.saturating_add(length as usize).saturating_add(12),
+        }
+    }
 }
 
 fn jpeg(bytes: &[u8]) -> Option<Header> {
@@ -88,6 +119,7 @@ fn jpeg(bytes: &[u8]) -> Option<Header> {
         return None;
     }
     let mut at = 2;
+    let mut is_turned = false;
     loop {
         if *bytes.get(at)? != 0xFF {
             return None;
@@ -106,12 +138,44 @@ fn jpeg(bytes: &[u8]) -> Option<Header> {
                     height: be16(bytes, at + 5)?,
                     width: be16(bytes, at + 7)?,
                     channels: *bytes.get(at + 9)?,
+                    has_transparency: false,
+                    is_turned,
                 });
             }
             0xD9 | 0xDA => return None,
+            0xE1 if bytes.get(at + 4..at + 10) == Some(b"Exif\0\0") => {
+                let end = (at + 2 + be16(bytes, at + 2)?.max(2) as usize).min(bytes.len());
+                is_turned = exif_is_turned(bytes.get(at + 10..end).unwrap_or_default()).unwrap_or(is_turned);
+                at = end;
+            }
             _ => at += 2 + be16(bytes, at + 2)?.max(2) as usize,
         }
     }
+}
+
+/// Whether the orientation in an EXIF block (a TIFF structure) is one of the four that exchange width and height.
+fn exif_is_turned(exif: &[u8]) -> Option<bool> {
+    const ORIENTATION: u32 = 0x0112;
+    const LONG: u32 = 4;
+    let is_little = exif.starts_with(b"II");
+    let number = |at: usize, bytes: usize| -> Option<u32> {
+        let digits = exif.get(at..at.checked_add(bytes)?)?;
+        let fold = |sum: u32, digit: &u8| (sum << 8) | u32::from(*digit);
+        Some(if is_little {
+            digits.iter().rev().fold(0, fold)
+        } else {
+            digits.iter().fold(0, fold)
+        })
+    };
+    let directory = number(4, 4)? as usize;
+    let entries = number(directory, 2)? as usize;
+    for entry in (0..entries).map(|entry| directory + 2 + 12 * entry) {
+        if number(entry, 2)? == ORIENTATION {
+            let bytes = if number(entry + 2, 2)? == LONG { 4 } else { 2 };
+            return Some((5..=8).contains(&number(entry + 8, bytes)?));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -147,11 +211,61 @@ mod tests {
         assert_eq!((header.width, header.height, header.channels), (3000, 2000, 3));
     }
 
+    /// A JPEG of 3000 by 2000 whose EXIF says `orientation`.
+    fn turned(orientation: u8, is_little: bool, is_long: bool) -> Vec<u8> {
+        let kind = if is_long { 4 } else { 3 };
+        let mut exif = if is_little {
+            vec![b'I', b'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, kind, 0, 1, 0, 0, 0]
+        } else {
+            vec![b'M', b'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, kind, 0, 0, 0, 1]
+        };
+        exif.extend(match (is_little, is_long) {
+            (true, _) => [orientation, 0, 0, 0],
+            (false, false) => [0, orientation, 0, 0],
+            (false, true) => [0, 0, 0, orientation],
+        });
+        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1, 0, 8 + exif.len() as u8];
+        bytes.extend(b"Exif\0\0");
+        bytes.extend(exif);
+        bytes.extend([0xFF, 0xC0, 0, 17, 8, 0x07, 0xD0, 0x0B, 0xB8, 3]);
+        bytes
+    }
+
+    #[test]
+    fn a_photograph_that_lies_on_its_side_is_told_upright() {
+        for (is_little, is_long) in [(true, false), (true, true), (false, false), (false, true)] {
+            for orientation in 1..=8 {
+                let header = read(&turned(orientation, is_little, is_long)).unwrap();
+                let upright = if orientation < 5 {
+                    (3000, 2000)
+                } else {
+                    (2000, 3000)
+                };
+                let size = header.size();
+                assert_eq!((size.width, size.height), upright, "{orientation}");
+            }
+        }
+    }
+
+    #[test]
+    fn transparency_of_a_png_is_seen_and_presumed_where_it_cannot_be_known() {
+        let chunk = |kind: &[u8; 4]| [&[0, 0, 0, 1][..], kind, &[7, 0, 0, 0, 0]].concat();
+        let head = [png_bytes(2, 2, 8, 3), vec![0; 4]].concat();
+        let of = |chunks: &[&[u8; 4]]| {
+            let body: Vec<u8> = chunks.iter().flat_map(|kind| chunk(kind)).collect();
+            read(&[head.clone(), body].concat()).unwrap().has_transparency
+        };
+        assert!(!of(&[b"PLTE", b"IDAT"]));
+        assert!(of(&[b"PLTE", b"tRNS", b"IDAT"]));
+        assert!(of(&[b"PLTE"]));
+    }
+
     #[test]
     fn no_prefix_of_a_file_is_read_out_of_bounds() {
         for whole in [
             png_bytes(1, 1, 8, 2),
             vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, 0, 1, 0, 1, 3],
+            turned(6, true, false),
         ] {
             for end in 0..whole.len() {
                 let _ = read(&whole[..end]);

@@ -5,7 +5,7 @@
 //! - `pages/`: Studio, Jobs, Job, Workers. `components/`: what they are made of.
 //! - `actions`: the server functions; each calls the `backend` (feature `ssr`) that the server puts into context.
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
-//!   sends a file, `previewing` speaks with the Web Worker that renders the preview.
+//!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
 #![deny(missing_docs)]
@@ -41,6 +41,8 @@ mod recipe_words;
 mod root;
 #[cfg(test)]
 mod sample;
+#[cfg(feature = "hydrate")]
+mod sending;
 mod theme;
 #[cfg(feature = "hydrate")]
 mod upload;

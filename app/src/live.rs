@@ -120,6 +120,7 @@ mod listening {
     use azulejo_protocol::{JobId, LiveEvent};
     use futures::StreamExt;
     use futures::future::{AbortHandle, Either, abortable, select};
+    use futures::stream;
     use gloo_net::eventsource::State;
     use gloo_net::eventsource::futures::EventSource;
     use leptos::prelude::*;
@@ -129,12 +130,34 @@ mod listening {
 
     /// A connection that is not there after so many seconds is given up, and tried anew.
     const OPENING_SECONDS: u32 = 5;
+    /// A connection on which nothing came for so many seconds is dead, whatever the browser says: the server sends a beat every
+    /// five.
+    const SILENT_SECONDS: u32 = 12;
 
     /// Opens the stream, and another one whenever a different job is watched.
+    ///
+    /// A page that is left is kept by the browser, with its connections, to be shown again at once by Back; a browser has six for
+    /// a host, so the stream is closed with the page and opened again when it comes back.
     pub fn start(live: Live) {
         let running = StoredValue::new(None::<AbortHandle>);
+        let shown = RwSignal::new(true);
+        let on_hide = window_event_listener_untyped("pagehide", move |_| {
+            if let Some(handle) = running.try_update_value(Option::take).flatten() {
+                handle.abort();
+            }
+            shown.set(false);
+        });
+        let on_show = window_event_listener_untyped("pageshow", move |_| shown.set(true));
+        on_cleanup(move || {
+            on_hide.remove();
+            on_show.remove();
+        });
+        let shown = Memo::new(move |_| shown.get());
         Effect::new(move |_| {
             let watched = live.watched.get();
+            if !shown.get() {
+                return;
+            }
             let (task, handle) = abortable(listen(live, watched));
             if let Some(before) = running
                 .try_update_value(|running| running.replace(handle))
@@ -170,19 +193,30 @@ mod listening {
         let Ok(mut source) = EventSource::new(address) else {
             return false;
         };
-        let Ok(mut messages) = source.subscribe("message") else {
+        let (Ok(messages), Ok(beats)) = (source.subscribe("message"), source.subscribe("beat")) else {
             return false;
         };
+        let mut messages = stream::select(messages, beats);
         let mut any = false;
         let mut silent = 0;
         loop {
             let message = match select(messages.next(), Box::pin(sleep(1000))).await {
-                Either::Left((Some(Ok((_, message))), _)) => message,
+                Either::Left((Some(Ok((kind, message))), _)) => {
+                    silent = 0;
+                    if kind == "beat" {
+                        continue;
+                    }
+                    message
+                }
                 Either::Left(_) => return any,
-                Either::Right(_) if source.state() == State::Open => continue,
                 Either::Right(_) => {
                     silent += 1;
-                    if any || silent >= OPENING_SECONDS {
+                    let most = match source.state() {
+                        State::Open => SILENT_SECONDS,
+                        _ if any => 0,
+                        _ => OPENING_SECONDS,
+                    };
+                    if silent >= most {
                         return any;
                     }
                     continue;

@@ -21,19 +21,51 @@ pub struct Picked {
     pub header: Option<Header>,
     /// Address under which the browser shows it.
     pub url: String,
+    /// Names of the files that were chosen with it: each becomes a job of its own.
+    pub others: Vec<String>,
 }
 
 impl Picked {
-    /// Size in pixels as stored.
+    /// Size of the upright picture, pixels.
     pub fn size(&self) -> Option<Size> {
-        self.header.map(|header| Size::new(header.width, header.height))
+        self.header.map(Header::size)
+    }
+
+    /// Whether a browser decodes it to the very pixels that the server reads, and a canvas gives them back: 8-bit PNG without
+    /// alpha. JPEG decoders differ by a level here and there, and a canvas has neither 16 bits nor colours under alpha.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        allow(dead_code, reason = "used in the browser only")
+    )]
+    pub fn is_exact(&self) -> bool {
+        self.header.is_some_and(|header| {
+            header.format == "PNG"
+                && header.depth == 8
+                && matches!(header.channels, 1 | 3)
+                && !header.has_transparency
+        })
+    }
+
+    /// The other files in words, when there are some.
+    pub fn others(&self) -> Option<String> {
+        match &self.others[..] {
+            [] => None,
+            [one] => Some(format!(
+                "and {one}: each becomes a job of its own, with the same recipe"
+            )),
+            [first, rest @ ..] => Some(format!(
+                "and {first} and {} more: each becomes a job of its own, with the same recipe",
+                rest.len()
+            )),
+        }
     }
 
     /// `3000 × 2000 · RGB 8 bit · JPEG · 2.1 MB`.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
         if let Some(header) = self.header {
-            parts.push(format!("{} × {}", header.width, header.height));
+            let size = header.size();
+            parts.push(format!("{} × {}", size.width, size.height));
             parts.push(header.pixels());
             parts.push(header.format.to_owned());
         }
@@ -118,12 +150,15 @@ mod tests {
             height,
             channels: 3,
             depth: 8,
+            has_transparency: false,
+            is_turned: false,
         };
         Picked {
             name: "a.png".to_owned(),
             bytes,
             header: Some(header),
             url: String::new(),
+            others: Vec::new(),
         }
     }
 
@@ -170,6 +205,21 @@ mod tests {
             ..unknown
         };
         assert!(too_long.objection(&LIMITS).is_some());
+    }
+
+    #[test]
+    fn only_what_a_browser_decodes_exactly_counts_as_exact() {
+        let exact = picked(2000, 1000, 10);
+        assert!(exact.is_exact());
+        let with = |change: fn(&mut Header)| {
+            let mut other = exact.clone();
+            other.header.iter_mut().for_each(change);
+            other.is_exact()
+        };
+        assert!(!with(|header| header.format = "JPEG"));
+        assert!(!with(|header| header.depth = 16));
+        assert!(!with(|header| header.channels = 4));
+        assert!(!with(|header| header.has_transparency = true));
     }
 
     #[test]

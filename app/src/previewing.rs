@@ -29,6 +29,8 @@ const GAP: u32 = 8;
 /// What is shown at the moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
+    /// Which request it answers.
+    pub serial: u32,
     /// Where the part lies in the result.
     pub left: u32,
     /// Where the part lies in the result.
@@ -52,6 +54,10 @@ pub struct Engine {
     images: StoredValue<Option<Images>, LocalStorage>,
     is_busy: StoredValue<bool>,
     is_wanted: StoredValue<bool>,
+    /// Counts what was wanted: another recipe, part, mode, size of the window or picture.
+    wanted: RwSignal<u32>,
+    /// The first that was wanted of this picture; answers to earlier ones are of another.
+    opened: StoredValue<u32>,
     /// Where the canvas is.
     pub canvas: NodeRef<Canvas>,
     /// The recipe.
@@ -77,6 +83,8 @@ impl Engine {
             images: StoredValue::new_local(None),
             is_busy: StoredValue::new(false),
             is_wanted: StoredValue::new(false),
+            wanted: RwSignal::new(0),
+            opened: StoredValue::new(0),
             canvas: NodeRef::new(),
             recipe,
             mode: RwSignal::new(Mode::OneToOne),
@@ -85,7 +93,11 @@ impl Engine {
             shown: RwSignal::new(None),
             error: RwSignal::new(None),
         };
-        on_cleanup(move || engine.close());
+        let on_resize = window_event_listener(leptos::ev::resize, move |_| engine.want());
+        on_cleanup(move || {
+            on_resize.remove();
+            engine.close();
+        });
         Effect::new(move |_| {
             recipe.track();
             engine.mode.track();
@@ -110,12 +122,25 @@ impl Engine {
         if self.worker.with_value(Option::is_none) {
             self.start();
         }
+        self.wanted.update(|wanted| *wanted += 1);
+        let serial = self.wanted.get_untracked();
+        self.opened.set_value(serial);
         let message = Object::new();
         put(&message, "file", file);
+        put(&message, "serial", &serial.into());
         self.post(&message);
         let (width, height) = view_size();
         let middle = |all: u32, shown: u32| (f64::from(all) - f64::from(shown)).max(0.0) / 2.0;
         self.corner.set((middle(size.0, width), middle(size.1, height)));
+    }
+
+    /// Whether what is on the screen is what is wanted now.
+    pub fn is_current(self) -> bool {
+        let wanted = self.wanted.get();
+        self.error.with(Option::is_none)
+            && self
+                .shown
+                .with(|shown| shown.as_ref().is_some_and(|shown| shown.serial == wanted))
     }
 
     /// Ends the Web Worker.
@@ -155,6 +180,11 @@ impl Engine {
         if self.worker.with_value(Option::is_none) {
             return;
         }
+        self.wanted.update(|wanted| *wanted += 1);
+        self.ask();
+    }
+
+    fn ask(self) {
         if self.is_busy.get_value() {
             return self.is_wanted.set_value(true);
         }
@@ -171,6 +201,7 @@ impl Engine {
         };
         let (left, top) = self.corner.get_untracked();
         let message = Object::new();
+        put(&message, "serial", &self.wanted.get_untracked().into());
         put(&message, "recipe", &recipe.into());
         put(&message, "left", &left.into());
         put(&message, "top", &top.into());
@@ -186,8 +217,13 @@ impl Engine {
         if self.shown.is_disposed() {
             return;
         }
+        let serial = Reflect::get(answer, &"serial".into()).ok();
+        let serial = serial.and_then(|serial| serial.as_f64()).unwrap_or(0.0) as u32;
+        if serial < self.opened.get_value() {
+            return;
+        }
         self.is_busy.set_value(false);
-        match self.read(answer) {
+        match self.read(serial, answer) {
             Ok(shown) => {
                 self.error.set(None);
                 self.shown.set(Some(shown));
@@ -195,11 +231,11 @@ impl Engine {
             Err(error) => self.error.set(Some(error)),
         }
         if self.is_wanted.get_value() {
-            self.want();
+            self.ask();
         }
     }
 
-    fn read(self, answer: &JsValue) -> Result<Shown, String> {
+    fn read(self, serial: u32, answer: &JsValue) -> Result<Shown, String> {
         let unreadable = || "the preview's answer could not be read".to_owned();
         let get = |name: &str| Reflect::get(answer, &name.into()).unwrap_or(JsValue::UNDEFINED);
         if let Some(error) = get("error").as_string() {
@@ -216,6 +252,7 @@ impl Engine {
         let compares = before.is_some();
         let whole = js_sys::Array::from(&get("whole"));
         let shown = Shown {
+            serial,
             left: number(get("left"))? as u32,
             top: number(get("top"))? as u32,
             whole: (number(whole.get(0))? as u32, number(whole.get(1))? as u32),
@@ -259,6 +296,10 @@ fn paint(
         canvas.set_width(all);
         canvas.set_height(height);
     }
+    // A pixel of it for a pixel of the screen, also where several of those make one of the style sheet's.
+    let css = f64::from(all) / window().device_pixel_ratio();
+    let element: &web_sys::HtmlElement = canvas;
+    element.style().set_property("width", &format!("{css}px"))?;
     let context = canvas
         .get_context("2d")?
         .and_then(|context| context.dyn_into::<CanvasRenderingContext2d>().ok())

@@ -1,7 +1,7 @@
 //! The recipe as the Studio edits it: steps with numbers that sliders move, to text and back. The text is the truth;
 //! a draft is made from it for the cards, changed, and written as text again.
 
-use azulejo_imaging::{OperationInfo, ParameterInfo, ParameterKind, Recipe, Value};
+use azulejo_imaging::{OperationInfo, ParameterInfo, ParameterKind, Recipe, Size, Value};
 
 /// Positions of a slider: 0 to this.
 pub const SLIDER: f64 = 1000.0;
@@ -11,32 +11,83 @@ pub const SLIDER: f64 = 1000.0;
 pub struct Draft {
     /// Its steps in order.
     pub steps: Vec<DraftStep>,
+    /// The id that the next new step gets.
+    next: u32,
 }
 
 /// One operation with the values of its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftStep {
+    /// Known by this while it is moved and changed, so that its card, and the focus in it, stay.
+    pub id: u32,
     /// The description of the operation.
     pub info: &'static OperationInfo,
     /// A value for each of its parameters.
     pub values: Vec<Value>,
 }
 
-impl From<&Recipe> for Draft {
-    fn from(recipe: &Recipe) -> Self {
-        let steps = recipe.steps().iter();
+impl Draft {
+    /// The draft of `recipe`. A step that was in `before` keeps its id: the same operation with the same values, wherever it is
+    /// now, or else the first of the same operation.
+    pub fn following(before: Option<&Self>, recipe: &Recipe) -> Self {
+        let known: &[DraftStep] = before.map_or(&[], |before| &before.steps);
+        let mut next = before.map_or(0, |before| before.next);
+        let mut is_free = vec![true; known.len()];
+        let mut take = |is_wanted: &dyn Fn(&DraftStep) -> bool| {
+            let index = (0..known.len()).find(|&index| is_free[index] && is_wanted(&known[index]))?;
+            is_free[index] = false;
+            Some(known[index].id)
+        };
+        let mut steps: Vec<(Option<u32>, &'static OperationInfo, Vec<Value>)> = recipe
+            .steps()
+            .iter()
+            .map(|step| {
+                let values: Vec<Value> = step.parameters().map(|(_, value)| value).collect();
+                let id = take(&|old| old.info.name == step.info().name && old.values == values);
+                (id, step.info(), values)
+            })
+            .collect();
+        for (id, info, _) in &mut steps {
+            if id.is_none() {
+                *id = take(&|old| old.info.name == info.name);
+            }
+        }
+        let steps = steps.into_iter().map(|(id, info, values)| {
+            let id = id.unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            DraftStep { id, info, values }
+        });
         Self {
-            steps: steps
-                .map(|step| DraftStep {
-                    info: step.info(),
-                    values: step.parameters().map(|(_, value)| value).collect(),
-                })
-                .collect(),
+            steps: steps.collect(),
+            next,
         }
     }
-}
 
-impl Draft {
+    /// Nothing, after `before`.
+    pub fn empty(before: Option<&Self>) -> Self {
+        Self {
+            steps: Vec::new(),
+            next: before.map_or(0, |before| before.next),
+        }
+    }
+
+    /// The id that the next step gets that is added.
+    pub fn next_id(&self) -> u32 {
+        self.next
+    }
+
+    /// Where step `id` is.
+    pub fn position(&self, id: u32) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+
+    /// Step `id`.
+    pub fn step_mut(&mut self, id: u32) -> Option<&mut DraftStep> {
+        self.steps.iter_mut().find(|step| step.id == id)
+    }
+
     /// The canonical text; empty when there is no step.
     pub fn text(&self) -> String {
         let steps = self.steps.iter().map(|step| {
@@ -56,10 +107,22 @@ impl Draft {
         steps.collect::<Vec<_>>().join("|")
     }
 
-    /// Adds the operation described by `info` with its defaults.
-    pub fn add(&mut self, info: &'static OperationInfo) {
-        let values = info.parameters.iter().map(ParameterInfo::default_value).collect();
-        self.steps.push(DraftStep { info, values });
+    /// Adds the operation described by `info`, for a picture of size `picture`: with its defaults, but a new size to resize to
+    /// has none that would do anything, so it is half the width.
+    pub fn add(&mut self, info: &'static OperationInfo, picture: Option<Size>) {
+        let values = info.parameters.iter().map(|parameter| match parameter.name {
+            "width" if info.name == "resize" => {
+                Value::Integer(picture.map_or(1024, |size| i64::from(size.width / 2).max(1)))
+            }
+            _ => parameter.default_value(),
+        });
+        let values = values.collect();
+        self.steps.push(DraftStep {
+            id: self.next,
+            info,
+            values,
+        });
+        self.next += 1;
     }
 
     /// Exchanges step `index` with the one after it, if there is one.
@@ -115,17 +178,43 @@ mod tests {
     fn text_and_draft_round_trip() {
         for text in ["blur", "blur:sigma=6|sharpen", "rotate_90|grayscale"] {
             let recipe = Recipe::parse(text).unwrap();
-            assert_eq!(Draft::from(&recipe).text(), recipe.to_string());
+            assert_eq!(Draft::following(None, &recipe).text(), recipe.to_string());
         }
     }
 
     #[test]
     fn every_operation_with_defaults_is_a_recipe() {
-        let mut draft = Draft { steps: Vec::new() };
+        let mut draft = Draft::empty(None);
         for info in operations() {
-            draft.add(info);
+            draft.add(info, None);
         }
         assert_eq!(Recipe::parse(&draft.text()).unwrap().to_string(), draft.text());
+    }
+
+    #[test]
+    fn a_step_keeps_its_id_while_it_is_changed_moved_and_others_come_and_go() {
+        let mut draft = Draft::empty(None);
+        let mut ids_of = |text: &str| {
+            draft = Draft::following(Some(&draft), &Recipe::parse(text).unwrap());
+            draft.steps.iter().map(|step| step.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids_of("blur:sigma=6|sharpen|blur:sigma=2"), [0, 1, 2]);
+        assert_eq!(ids_of("blur:sigma=2|sharpen|blur:sigma=6"), [2, 1, 0]);
+        assert_eq!(ids_of("sharpen|blur:sigma=2|blur:sigma=6"), [1, 2, 0]);
+        assert_eq!(ids_of("sharpen|blur:sigma=3|blur:sigma=6"), [1, 2, 0]);
+        assert_eq!(ids_of("sharpen|blur:sigma=6"), [1, 0]);
+        assert_eq!(ids_of("sharpen|blur:sigma=6|sharpen"), [1, 0, 3]);
+        assert_eq!(ids_of("invert"), [4]);
+        assert_eq!(ids_of("sharpen"), [5], "an id is not given twice");
+    }
+
+    #[test]
+    fn a_resize_is_added_with_a_size() {
+        let resize = operations().iter().find(|info| info.name == "resize").unwrap();
+        let mut draft = Draft::empty(None);
+        draft.add(resize, Some(Size::new(3000, 2000)));
+        draft.add(resize, None);
+        assert_eq!(draft.text(), "resize:width=1500|resize:width=1024");
     }
 
     #[test]

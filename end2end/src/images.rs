@@ -101,8 +101,61 @@ pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
     Ok(file)
 }
 
+/// `pixels` (RGB) as a PNG file of 16 bits: the high bytes are those of `pixels`.
+///
+/// # Errors
+/// When the encoder fails.
+pub fn png16(pixels: &Pixels) -> Result<Vec<u8>> {
+    let samples = pixels.bytes.iter().map(|byte| u16::from(*byte) << 8 | 0x5A);
+    let samples: Vec<u8> = samples.flat_map(u16::to_ne_bytes).collect();
+    let mut file = Vec::new();
+    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
+        &samples,
+        pixels.width as u32,
+        pixels.height as u32,
+        ExtendedColorType::Rgb16,
+    )?;
+    Ok(file)
+}
+
+/// A PNG with a palette of 256 colours, the first of which is half transparent if `is_clear`.
+pub fn palette_png(width: u32, height: u32, is_clear: bool) -> Vec<u8> {
+    let palette: Vec<u8> = (0..=255u8)
+        .flat_map(|n| [n, n.wrapping_mul(7), 255 - n])
+        .collect();
+    let rows = (0..height)
+        .flat_map(|y| std::iter::once(0).chain((0..width).map(move |x| ((x * x / 97 + y * 3) % 256) as u8)));
+    let rows: Vec<u8> = rows.collect();
+    // A zlib stream of stored blocks.
+    let mut data = vec![0x78, 0x01];
+    let blocks = rows.chunks(65_535);
+    let last = blocks.len() - 1;
+    for (index, block) in blocks.enumerate() {
+        let length = block.len() as u16;
+        data.push(u8::from(index == last));
+        data.extend(length.to_le_bytes());
+        data.extend((!length).to_le_bytes());
+        data.extend(block);
+    }
+    let (a, b) = rows.iter().fold((1u32, 0u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    data.extend((b << 16 | a).to_be_bytes());
+    let mut chunks: Vec<(&[u8; 4], &[u8])> = vec![(b"PLTE", &palette)];
+    if is_clear {
+        chunks.push((b"tRNS", &[128]));
+    }
+    chunks.push((b"IDAT", &data));
+    png_of_chunks(width, height, 3, &chunks)
+}
+
 /// A PNG that says `width` by `height` (RGB) with valid checksums and `data` where the compressed pixels should be.
 pub fn png_with_data(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
+    png_of_chunks(width, height, 2, &[(b"IDAT", data)])
+}
+
+fn png_of_chunks(width: u32, height: u32, colour: u8, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |name: &[u8; 4], data: &[u8]| {
         file.extend((data.len() as u32).to_be_bytes());
@@ -122,9 +175,11 @@ pub fn png_with_data(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
     let mut header = Vec::new();
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
-    header.extend([8, 2, 0, 0, 0]);
+    header.extend([8, colour, 0, 0, 0]);
     chunk(b"IHDR", &header);
-    chunk(b"IDAT", data);
+    for (name, data) in chunks {
+        chunk(name, data);
+    }
     chunk(b"IEND", &[]);
     file
 }

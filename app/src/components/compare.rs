@@ -6,6 +6,9 @@ use leptos::prelude::*;
 
 use super::mosaic::picture;
 
+/// How far an arrow key moves the split, as a share of the width.
+const KEY_STEP: f64 = 0.05;
+
 /// The comparison of a completed job.
 #[component]
 pub fn Compare(
@@ -49,6 +52,19 @@ fn Split(width: u32, height: u32, original: String, result: String) -> impl Into
     let x = move || format!("{:.1}", share.get() * f64::from(width));
     let right = move || format!("{:.1}", (1.0 - share.get()) * f64::from(width));
     let knob = f64::from(width) / 60.0;
+    // A step of the range is a thousandth, for the pointer; the arrow keys go fifty times as far.
+    let press = move |event: leptos::ev::KeyboardEvent| {
+        let by = match event.key().as_str() {
+            "ArrowLeft" | "ArrowDown" => -KEY_STEP,
+            "ArrowRight" | "ArrowUp" => KEY_STEP,
+            "PageDown" => -4.0 * KEY_STEP,
+            "PageUp" => 4.0 * KEY_STEP,
+            _ => return,
+        };
+        event.prevent_default();
+        let fine = if event.shift_key() { 0.1 } else { 1.0 };
+        share.update(|share| *share = (*share + by * fine).clamp(0.0, 1.0));
+    };
     view! {
         <div class="split">
             <svg viewBox=format!("0 0 {width} {height}") width=width height=height role="img" aria-label="Original on the left, result on the right">
@@ -81,7 +97,10 @@ fn Split(width: u32, height: u32, original: String, result: String) -> impl Into
                 min="0"
                 max="1000"
                 value="500"
+                prop:value=move || (share.get() * 1000.0).round()
                 aria-label="Split between original and result"
+                aria-valuetext=move || format!("original {:.0} %", share.get() * 100.0)
+                on:keydown=press
                 on:input=move |event| {
                     if let Ok(value) = event_target_value(&event).parse::<f64>() {
                         share.set(value / 1000.0);

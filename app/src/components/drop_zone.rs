@@ -40,7 +40,15 @@ pub fn DropZone(
             choose.run(input);
         }
     });
-    let class = move || match (over.get(), picked.with(Option::is_some)) {
+    // A picture that the browser does not show leaves the wall as it is, with the reason on it.
+    let is_unseen = Memo::new(move |_| {
+        picked.with(|picked| {
+            picked
+                .as_ref()
+                .is_some_and(|picked| !picked.is_previewed() && (!shown.get() || picked.size().is_some()))
+        })
+    });
+    let class = move || match (over.get(), picked.with(Option::is_some) && !is_unseen.get()) {
         (true, _) => "drop over",
         (false, true) => "drop filled",
         (false, false) => "drop",
@@ -53,6 +61,8 @@ pub fn DropZone(
                 name="file"
                 node_ref=input
                 accept=ACCEPT
+                // Without this code the form posts one picture.
+                prop:multiple=true
                 required
                 aria-describedby="file-hint"
                 on:change=move |event| choose.run(event_target(&event))
@@ -71,7 +81,7 @@ pub fn DropZone(
             {move || {
                 picked
                     .get()
-                    .filter(|_| shown.get())
+                    .filter(|_| shown.get() && !is_unseen.get())
                     .map(|picked| {
                         view! {
                             <img
@@ -85,7 +95,14 @@ pub fn DropZone(
             }}
             <label for="file" class="invite">
                 {move || {
-                    if picked.with(Option::is_some) {
+                    if let Some(picked) = picked.get().filter(|_| is_unseen.get()) {
+                        view! {
+                            <strong class="unseen">{picked.name.clone()}</strong>
+                            <span>{picked.without_preview()}</span>
+                            <span class="button">"Choose another picture"</span>
+                        }
+                        .into_any()
+                    } else if picked.with(Option::is_some) {
                         view! { <span class="again">"Choose another picture"</span> }.into_any()
                     } else {
                         view! {

@@ -1,13 +1,23 @@
 //! What can be done with a job: compare, download, cancel, retry, delete. Forms, so that they work without
 //! JavaScript; with it they are calls of the same server functions.
 
-use azulejo_protocol::{Job, JobStatus};
+use azulejo_protocol::{Job, JobStatus, StageName};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
 
 use super::FailureNotice;
 use crate::actions::{CancelJob, DeleteJob, RetryJob};
 use crate::words;
+
+/// Goes to a place instead of the one that is shown: Back does not lead to a job that is gone.
+pub fn in_place() -> NavigateOptions {
+    NavigateOptions {
+        replace: true,
+        ..NavigateOptions::default()
+    }
+}
 
 /// The buttons for `job` as it stands. `changed` gets the job that an action answers with.
 #[component]
@@ -27,14 +37,26 @@ pub fn JobActions(
     let cancel = ServerAction::<CancelJob>::new();
     let retry = ServerAction::<RetryJob>::new();
     let delete = ServerAction::<DeleteJob>::new();
+    // An effect for each, so that the answer of one is not told again when that of the other comes.
+    for answer in [cancel.value(), retry.value()] {
+        Effect::new(move |_| {
+            if let Some(Ok(job)) = answer.get() {
+                changed.run(job);
+            }
+        });
+    }
+    let navigate = use_navigate();
     Effect::new(move |_| {
-        for answer in [cancel.value().get(), retry.value().get()]
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            changed.run(answer);
+        if let Some(Ok(())) = delete.value().get() {
+            navigate("/jobs", in_place());
         }
+    });
+    // Decoding a damaged file again gives the same: there it is not the first thing to do.
+    let is_undecoded = Memo::new(move |_| {
+        job.with(|job| {
+            let decode = job.stages.iter().find(|stage| stage.name == StageName::Decode);
+            job.status == JobStatus::Failed && decode.is_some_and(|stage| stage.finished_at.is_none())
+        })
     });
     let failure = move || {
         let of_job = |value: Option<Result<Job, _>>| value.and_then(Result::err);
@@ -104,7 +126,7 @@ pub fn JobActions(
                         view! {
                             <ActionForm action=retry>
                                 {id_field()}
-                                <button class="go" disabled=move || retry.pending().get()>
+                                <button class:go=move || !is_undecoded.get() disabled=move || retry.pending().get()>
                                     "Retry"
                                 </button>
                             </ActionForm>

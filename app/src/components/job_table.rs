@@ -2,6 +2,7 @@
 
 use azulejo_protocol::{Job, JobStatus, TileState};
 use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
 
 use super::mosaic::picture;
 use crate::clock::Ago;
@@ -123,8 +124,18 @@ fn JobRow(first: Job, jobs: Signal<Vec<Job>>) -> impl IntoView {
             _ => "–".to_owned(),
         })
     };
+    // The whole row leads to the job. The name is the link: a link cannot be stretched over a row in every browser.
+    let navigate = use_navigate();
+    let follow = move |event: leptos::ev::MouseEvent| {
+        let with_key = event.ctrl_key() || event.meta_key() || event.shift_key();
+        let target = event_target::<web_sys::Element>(&event);
+        let on_link = target.closest("a").is_ok_and(|link| link.is_some());
+        if !with_key && !on_link {
+            navigate(&format!("/job/{id}"), Default::default());
+        }
+    };
     view! {
-        <tr>
+        <tr on:click=follow>
             <td class="picture">
                 <Thumbnail job />
             </td>

@@ -108,7 +108,7 @@ pub fn Meter(
                 </li>
                 <li>
                     <span class="key queued"></span>
-                    "queued "
+                    {move || if job.with(|job| job.status.is_final()) { "not done " } else { "queued " }}
                     <b>{move || counts.get().queued}</b>
                 </li>
                 <li>

@@ -27,7 +27,7 @@ pub use compare::Compare;
 pub use dead_tiles::DeadTiles;
 pub use drop_zone::DropZone;
 pub use header::Header;
-pub use job_actions::JobActions;
+pub use job_actions::{JobActions, in_place};
 pub use job_table::JobTable;
 pub use meter::Meter;
 pub use mosaic::MosaicFigure;

@@ -182,6 +182,10 @@ mod swapping {
 
     type Images = [NodeRef<leptos::svg::Image>; 2];
 
+    /// Milliseconds until a picture that could not be loaded is tried again; twice as long each time.
+    const FIRST_PAUSE: i32 = 300;
+    const LONGEST_PAUSE: i32 = 5000;
+
     /// Follows `job`: a frame without a new picture is shown at once; one with a new picture when that has loaded.
     pub fn start(job: Signal<Job>, frame: RwSignal<Frame>, images: Images, back: RwSignal<bool>) {
         let loading = StoredValue::new(false);
@@ -194,17 +198,26 @@ mod swapping {
             }
             loading.set_value(true);
             leptos::task::spawn_local(async move {
+                let mut pause = FIRST_PAUSE;
                 while let Some(job) = waiting.try_update_value(Option::take).flatten() {
-                    show(&job, frame, images, back).await;
+                    if show(&job, frame, images, back).await {
+                        pause = FIRST_PAUSE;
+                        continue;
+                    }
+                    // The last picture of a job has no later event that would bring another chance.
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    waiting.try_update_value(|waiting| waiting.get_or_insert(job).job_id);
                 }
                 loading.try_set_value(false);
             });
         });
     }
 
-    async fn show(job: &Job, frame: RwSignal<Frame>, images: Images, back: RwSignal<bool>) {
+    /// Shows `job` as it is; `false` when its picture could not be loaded.
+    async fn show(job: &Job, frame: RwSignal<Frame>, images: Images, back: RwSignal<bool>) -> bool {
         let Some(version) = frame.try_with_untracked(|frame| frame.version) else {
-            return;
+            return true;
         };
         let mut next = Frame::of(job);
         if job.mosaic_version == version {
@@ -221,17 +234,16 @@ mod swapping {
                 }
                 (changed, ())
             });
-            return;
+            return true;
         }
         let swaps = match picture(job.job_id, job.mosaic_version, None) {
             Some(address) => {
                 let Some(was_back) = back.try_get_untracked() else {
-                    return;
+                    return true;
                 };
+                // Shown without the picture it would be a hole.
                 if !load_hidden(&address, images[usize::from(!was_back)]).await {
-                    // Shown without the picture it would be a hole; the next event brings another chance.
-                    sleep(300).await;
-                    return;
+                    return false;
                 }
                 true
             }
@@ -253,6 +265,7 @@ mod swapping {
         if swaps {
             back.try_update(|back| *back = !*back);
         }
+        true
     }
 
     /// Puts the picture at `address` into the hidden image element; whether it is there to be shown.

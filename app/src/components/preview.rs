@@ -34,10 +34,7 @@ pub fn Preview(
 ) -> impl IntoView {
     let drag = RwSignal::new(None::<Drag>);
     let pixels = picked.size().map_or(0, |size| size.pixels());
-    // Only these are decoded by a browser to the very bytes that the server reads.
-    let is_exact = picked.header.is_some_and(|header| {
-        header.format == "PNG" && header.depth == 8 && matches!(header.channels, 1 | 3)
-    });
+    let is_exact = picked.is_exact();
     let shown = engine.shown;
     let compares = Memo::new(move |_| shown.with(|shown| shown.as_ref().is_some_and(|shown| shown.compares)));
     let scale = move || {
@@ -115,8 +112,12 @@ pub fn Preview(
         }
     };
     let tag = move || {
+        let is_valid = engine
+            .recipe
+            .with(|text| azulejo_imaging::Recipe::parse(text).is_ok());
         let how = match engine.mode.get() {
-            _ if shown.with(Option::is_none) => "rendering in this browser",
+            _ if engine.error.with(Option::is_some) || !is_valid => "preview · of the recipe before",
+            _ if !engine.is_current() => "rendering in this browser",
             Mode::Fit => "preview · scaled down",
             _ if is_exact => "preview · 1:1 · same bytes as the result",
             _ => "preview · 1:1",

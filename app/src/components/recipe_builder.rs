@@ -1,7 +1,7 @@
 //! The recipe rail: a card for each operation with a slider for each parameter, the operations to add, and the text,
 //! which is what is sent. Without JavaScript the text is edited directly.
 
-use azulejo_imaging::{OperationInfo, ParameterInfo, ParameterKind, Recipe, Value, operations};
+use azulejo_imaging::{OperationInfo, ParameterInfo, ParameterKind, Recipe, Size, Value, operations};
 use leptos::prelude::*;
 
 use crate::recipe_draft::{Draft, SLIDER, number_value, slider_position, slider_value};
@@ -12,6 +12,9 @@ use crate::words;
 pub fn RecipeBuilder(
     /// The recipe's text.
     text: RwSignal<String>,
+    /// Size of the picture that the recipe is for, once there is one.
+    #[prop(into)]
+    picture: Signal<Option<Size>>,
 ) -> impl IntoView {
     let parsed = Memo::new(move |_| {
         text.with(|text| Recipe::parse(text))
@@ -19,9 +22,9 @@ pub fn RecipeBuilder(
     });
     // While the text does not parse, the cards stay as they were.
     let draft = Memo::new(move |before: Option<&Draft>| match parsed.get() {
-        Ok(recipe) => Draft::from(&recipe),
-        Err(_) if text.with(|text| text.trim().is_empty()) => Draft { steps: Vec::new() },
-        Err(_) => before.cloned().unwrap_or(Draft { steps: Vec::new() }),
+        Ok(recipe) => Draft::following(before, &recipe),
+        Err(_) if text.with(|text| text.trim().is_empty()) => Draft::empty(before),
+        Err(_) => before.cloned().unwrap_or(Draft::empty(None)),
     });
     let change = Callback::new(move |edit: Box<dyn FnOnce(&mut Draft)>| {
         let mut next = draft.get_untracked();
@@ -30,21 +33,25 @@ pub fn RecipeBuilder(
     });
     let ready = RwSignal::new(false);
     Effect::new(move |_| ready.set(true));
-    let keys = Memo::new(move |_| {
-        draft.with(|draft| {
-            draft
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(n, step)| (n, step.info.name))
-                .collect::<Vec<_>>()
-        })
-    });
+    let keys =
+        Memo::new(move |_| draft.with(|draft| draft.steps.iter().map(|step| step.id).collect::<Vec<_>>()));
     let menu = NodeRef::<leptos::html::Details>::new();
     let add = move |info: &'static OperationInfo| {
-        change.run(Box::new(move |draft| draft.add(info)));
+        let added = draft.with_untracked(|draft| draft.next_id());
+        change.run(Box::new(move |draft| draft.add(info, picture.get_untracked())));
         if let Some(menu) = menu.get_untracked() {
             menu.set_open(false);
+        }
+        focus_first(vec![format!("number-{added}-0"), format!("remove-{added}")]);
+    };
+    let close_menu = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Escape"
+            && let Some(menu) = menu.get_untracked()
+            && menu.open()
+        {
+            event.prevent_default();
+            menu.set_open(false);
+            focus_first(vec![ADD.to_owned()]);
         }
     };
     let error = move || parsed.with(|parsed| parsed.as_ref().err().map(|error| words::sentence(error)));
@@ -52,12 +59,12 @@ pub fn RecipeBuilder(
         <section class="recipe" aria-labelledby="recipe-title">
             <h2 id="recipe-title">"Recipe"</h2>
             <ol class="steps">
-                <For each=move || keys.get() key=|key| *key let:key>
-                    <StepCard index=key.0 draft change ready />
+                <For each=move || keys.get() key=|id| *id let:id>
+                    <StepCard id draft change ready />
                 </For>
             </ol>
-            <details class="add" node_ref=menu>
-                <summary>"+ add an operation"</summary>
+            <details class="add" node_ref=menu on:keydown=close_menu>
+                <summary id=ADD>"+ add an operation"</summary>
                 <ul>
                     {operations()
                         .iter()
@@ -116,10 +123,55 @@ fn example(info: &OperationInfo) -> String {
 
 type Change = Callback<Box<dyn FnOnce(&mut Draft)>>;
 
+/// The id of the menu's own button.
+const ADD: &str = "add-operation";
+
+/// Puts the focus on the first of these elements that is there and can have it, once the page shows what was just changed:
+/// whoever works by keyboard goes on where they were.
+fn focus_first(ids: Vec<String>) {
+    #[cfg(feature = "hydrate")]
+    request_animation_frame(move || {
+        let query = ids
+            .iter()
+            .map(|id| format!("[id='{id}']:enabled, summary[id='{id}']"));
+        for selector in query {
+            if let Ok(Some(element)) = document().query_selector(&selector) {
+                crate::browser::focus(&element);
+                return;
+            }
+        }
+    });
+    #[cfg(not(feature = "hydrate"))]
+    drop(ids);
+}
+
 #[component]
-fn StepCard(index: usize, draft: Memo<Draft>, change: Change, ready: RwSignal<bool>) -> impl IntoView {
-    let info = draft.with_untracked(|draft| draft.steps.get(index).map(|step| step.info));
-    let is_last = move || draft.with(|draft| index + 1 >= draft.steps.len());
+fn StepCard(id: u32, draft: Memo<Draft>, change: Change, ready: RwSignal<bool>) -> impl IntoView {
+    let info = draft.with_untracked(|draft| draft.position(id).map(|index| draft.steps[index].info));
+    let index = Memo::new(move |_| draft.with(|draft| draft.position(id).unwrap_or(0)));
+    let is_last = move || draft.with(|draft| index.get() + 1 >= draft.steps.len());
+    // A card that is moved loses the focus; at the end of the way its button is disabled, and the other has it.
+    let up = move || {
+        let index = index.get_untracked();
+        if index > 0 {
+            change.run(Box::new(move |draft| draft.swap_with_next(index - 1)));
+            focus_first(vec![format!("up-{id}"), format!("down-{id}")]);
+        }
+    };
+    let down = move || {
+        let index = index.get_untracked();
+        change.run(Box::new(move |draft| draft.swap_with_next(index)));
+        focus_first(vec![format!("down-{id}"), format!("up-{id}")]);
+    };
+    let remove = move || {
+        let (index, steps) = (index.get_untracked(), draft.get_untracked().steps);
+        let beside = [index + 1, index.wrapping_sub(1)];
+        let beside = beside.into_iter().filter_map(|other| steps.get(other));
+        let mut next: Vec<String> = beside.map(|step| format!("remove-{}", step.id)).collect();
+        next.push(ADD.to_owned());
+        change.run(Box::new(move |draft| draft.steps.retain(|step| step.id != id)));
+        focus_first(next);
+    };
     info.map(|info| {
         view! {
             <li class="step">
@@ -127,39 +179,34 @@ fn StepCard(index: usize, draft: Memo<Draft>, change: Change, ready: RwSignal<bo
                     <b>{info.title}</b>
                     <span class="step-tools">
                         <button
+                            id=format!("up-{id}")
                             type="button"
                             class="quiet-button"
                             aria-label=format!("Move {} up", info.title)
                             title="Move up"
-                            disabled=move || !ready.get() || index == 0
-                            on:click=move |_| change.run(Box::new(move |draft| draft.swap_with_next(index - 1)))
+                            disabled=move || !ready.get() || index.get() == 0
+                            on:click=move |_| up()
                         >
                             "↑"
                         </button>
                         <button
+                            id=format!("down-{id}")
                             type="button"
                             class="quiet-button"
                             aria-label=format!("Move {} down", info.title)
                             title="Move down"
                             disabled=move || !ready.get() || is_last()
-                            on:click=move |_| change.run(Box::new(move |draft| draft.swap_with_next(index)))
+                            on:click=move |_| down()
                         >
                             "↓"
                         </button>
                         <button
+                            id=format!("remove-{id}")
                             type="button"
                             class="quiet-button"
                             aria-label=format!("Remove {}", info.title)
                             disabled=move || !ready.get()
-                            on:click=move |_| {
-                                change.run(
-                                    Box::new(move |draft| {
-                                        if index < draft.steps.len() {
-                                            draft.steps.remove(index);
-                                        }
-                                    }),
-                                );
-                            }
+                            on:click=move |_| remove()
                         >
                             "remove"
                         </button>
@@ -170,7 +217,7 @@ fn StepCard(index: usize, draft: Memo<Draft>, change: Change, ready: RwSignal<bo
                     .iter()
                     .enumerate()
                     .map(|(which, parameter)| {
-                        view! { <ParameterControl index which parameter draft change ready /> }
+                        view! { <ParameterControl id which parameter draft change ready /> }
                     })
                     .collect_view()}
             </li>
@@ -180,7 +227,7 @@ fn StepCard(index: usize, draft: Memo<Draft>, change: Change, ready: RwSignal<bo
 
 #[component]
 fn ParameterControl(
-    index: usize,
+    id: u32,
     which: usize,
     parameter: &'static ParameterInfo,
     draft: Memo<Draft>,
@@ -190,19 +237,14 @@ fn ParameterControl(
     let value = Memo::new(move |_| {
         draft.with(|draft| {
             draft
-                .steps
-                .get(index)
-                .and_then(|step| step.values.get(which).copied())
+                .position(id)
+                .and_then(|index| draft.steps[index].values.get(which).copied())
                 .unwrap_or(parameter.default_value())
         })
     });
     let set = move |value: Value| {
         change.run(Box::new(move |draft| {
-            if let Some(slot) = draft
-                .steps
-                .get_mut(index)
-                .and_then(|step| step.values.get_mut(which))
-            {
+            if let Some(slot) = draft.step_mut(id).and_then(|step| step.values.get_mut(which)) {
                 *slot = value;
             }
         }));
@@ -213,6 +255,7 @@ fn ParameterControl(
             <label class="parameter">
                 <span title=parameter.summary>{parameter.name}</span>
                 <select
+                    id=format!("number-{id}-{which}")
                     disabled=move || !ready.get()
                     on:change=move |event| {
                         let chosen = event_target_value(&event);
@@ -237,14 +280,21 @@ fn ParameterControl(
         .into_any(),
         _ => {
             let number = move || value.get().as_f64().unwrap_or(parameter.default);
+            // What is no number, or beyond the range, is replaced by what counts.
+            let take = move |input: &web_sys::HtmlInputElement| {
+                if let Ok(number) = input.value().parse::<f64>() {
+                    set(number_value(parameter, number));
+                }
+                input.set_value(&value.get_untracked().to_string());
+            };
             view! {
                 <div class="parameter">
-                    <label for=format!("number-{index}-{which}") title=parameter.summary>
+                    <label for=format!("number-{id}-{which}") title=parameter.summary>
                         {parameter.name}
                     </label>
                     <span class="number">
                         <input
-                            id=format!("number-{index}-{which}")
+                            id=format!("number-{id}-{which}")
                             type="number"
                             min=parameter.min
                             max=parameter.max
@@ -252,9 +302,10 @@ fn ParameterControl(
                             disabled=move || !ready.get()
                             value=move || value.get().to_string()
                             prop:value=move || value.get().to_string()
-                            on:change=move |event| {
-                                if let Ok(number) = event_target_value(&event).parse::<f64>() {
-                                    set(number_value(parameter, number));
+                            on:change=move |event| take(&event_target(&event))
+                            on:keydown=move |event| {
+                                if event.key() == "Enter" {
+                                    take(&event_target(&event));
                                 }
                             }
                         />

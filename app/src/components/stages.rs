@@ -23,7 +23,8 @@ fn detail(stage: &Stage, job_ended: bool, now_ms: i64) -> String {
             let seconds = (now_ms - words::millis(start)).max(0) / 1000;
             Some(format!("{} so far", words::roughly(seconds as f64)))
         }
-        _ => None,
+        (Some(_), None) => Some("not finished".to_owned()),
+        (None, _) => job_ended.then(|| "not begun".to_owned()),
     };
     time.into_iter()
         .chain((!stage.note.is_empty()).then(|| stage.note.clone()))
@@ -48,7 +49,9 @@ pub fn Stages(
                 let (class, state) = match (stage.started_at, stage.finished_at) {
                     (_, Some(_)) => ("ok", "done"),
                     (Some(_), None) if !ended => ("on", "under way"),
-                    (Some(_), None) => ("stopped", "not finished"),
+                    // Said by the detail.
+                    (Some(_), None) => ("stopped", ""),
+                    (None, None) if ended => ("", ""),
                     (None, None) => ("", "not begun"),
                 };
                 let running = class == "on";
@@ -56,7 +59,7 @@ pub fn Stages(
                 view! {
                     <li class=class>
                         <b>{title(stage.name)}</b>
-                        <span class="visually-hidden">{format!(", {state}")}</span>
+                        {(!state.is_empty()).then(|| view! { <span class="visually-hidden">{format!(", {state}")}</span> })}
                         <small>
                             {move || detail(&stage, ended, if running { clock.now_ms() } else { 0 })}
                         </small>

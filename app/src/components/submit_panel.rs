@@ -17,8 +17,8 @@ use super::FailureNotice;
 pub enum Phase {
     /// Nothing has begun.
     Idle,
-    /// Bytes sent, bytes in all.
-    Uploading(f64, f64),
+    /// Bytes sent, bytes in all, and of which file where there are several: `2 of 3`.
+    Uploading(f64, f64, Option<String>),
     /// The file is there; the server starts the job.
     Starting,
     /// It did not work.
@@ -53,9 +53,12 @@ pub fn SubmitPanel(
     /// What speaks against the picture.
     #[prop(into)]
     objection: Signal<Option<String>>,
-    /// Size of the picture in words.
+    /// Whether the recipe is one. What is wrong with it is said where it is written.
     #[prop(into)]
-    size: Signal<Option<String>>,
+    is_recipe: Signal<bool>,
+    /// Pictures that are processed at once.
+    #[prop(into)]
+    pictures: Signal<usize>,
     /// Where it stands.
     #[prop(into)]
     phase: Signal<Phase>,
@@ -71,9 +74,13 @@ pub fn SubmitPanel(
                 .map(|reason| words::sentence(&reason))
         })
     };
-    let label = move || {
-        size.get()
-            .map_or_else(|| "Process".to_owned(), |size| format!("Process {size}"))
+    // Its size is that of the result.
+    let label = move || match (pictures.get(), estimate.get()) {
+        (2.., _) => format!("Process {} pictures", pictures.get()),
+        (_, Some(Ok(Estimate { output, .. }))) => {
+            format!("Process to {} × {}", output.width, output.height)
+        }
+        _ => "Process".to_owned(),
     };
     view! {
         <section class="submit" aria-label="Estimate">
@@ -118,7 +125,7 @@ pub fn SubmitPanel(
             <button
                 type="submit"
                 class="go wide"
-                disabled=move || phase.with(Phase::is_busy) || problem().is_some()
+                disabled=move || phase.with(Phase::is_busy) || problem().is_some() || !is_recipe.get()
                 hidden=move || phase.with(Phase::is_busy)
             >
                 {label}
@@ -135,12 +142,13 @@ pub fn SubmitPanel(
                     }
                         .into_any()
                 }
-                Phase::Uploading(sent, total) => {
+                Phase::Uploading(sent, total, which) => {
+                    let which = which.map(|which| format!("picture {which}: ")).unwrap_or_default();
                     view! {
                         <div class="uploading">
                             <progress aria-label="Upload" max=total value=sent></progress>
                             <p>
-                                {format!("{} of {} uploaded", words::bytes(sent as u64), words::bytes(total as u64))}
+                                {format!("{which}{} of {} uploaded", words::bytes(sent as u64), words::bytes(total as u64))}
                                 <button type="button" class="warn" on:click=move |_| cancel.run(())>
                                     "Cancel"
                                 </button>

@@ -10,7 +10,7 @@ use crate::actions::get_job;
 use crate::clock::Ago;
 use crate::components::{
     Compare, DeadTiles, FailureNotice, InstallationNotice, JobActions, Meter, MosaicFigure, RecipeTitle,
-    Stages, TabProgress, WorkersOnJob,
+    Stages, TabProgress, WorkersOnJob, in_place,
 };
 use crate::failure::Failure;
 use crate::live::{JobNews, Live, merge};
@@ -85,7 +85,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let navigate = use_navigate();
     Effect::new(move |_| match live.jobs.with(|jobs| jobs.get(&id).cloned()) {
         Some(JobNews::Changed(news)) => changed.run(*news),
-        Some(JobNews::Gone) => navigate("/jobs", Default::default()),
+        Some(JobNews::Gone) => navigate("/jobs", in_place()),
         None => (),
     });
     let query = use_query_map();

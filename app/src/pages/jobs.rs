@@ -60,7 +60,11 @@ pub fn JobsPage() -> impl IntoView {
 fn FilterForm(filter: Memo<Filter>) -> impl IntoView {
     let option = move |status: JobStatus| {
         view! {
-            <option value=status.name() selected=move || filter.with(|filter| filter.status == Some(status))>
+            <option
+                value=status.name()
+                selected=move || filter.with(|filter| filter.status == Some(status))
+                prop:selected=move || filter.with(|filter| filter.status == Some(status))
+            >
                 {status.name()}
             </option>
         }
@@ -73,6 +77,7 @@ fn FilterForm(filter: Memo<Filter>) -> impl IntoView {
                 placeholder="File, recipe or id"
                 aria-label="Search"
                 value=move || filter.with(|filter| filter.search.clone())
+                prop:value=move || filter.with(|filter| filter.search.clone().unwrap_or_default())
             />
             <select name="status" aria-label="State">
                 <option value="">"any state"</option>

@@ -16,6 +16,8 @@ use crate::job_list::{self, Filter};
 use crate::live::Live;
 use crate::picked::Picked;
 use crate::root::Shared;
+#[cfg(feature = "hydrate")]
+use crate::sending;
 
 /// The recipe of a fresh page.
 const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
@@ -72,29 +74,34 @@ fn Studio(
         let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
-        let size = azulejo_imaging::Size::new(header.width, header.height);
-        Some(estimate(&recipe, size, header.carried(), &limits, rate))
+        Some(estimate(&recipe, header.size(), header.carried(), &limits, rate))
     });
-    let size = Memo::new(move |_| {
-        picked.with(|picked| {
-            picked
-                .as_ref()?
-                .size()
-                .map(|size| format!("{} × {}", size.width, size.height))
-        })
-    });
+    let size = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.size()));
+    let pictures =
+        Memo::new(move |_| picked.with(|picked| picked.as_ref().map_or(0, |picked| 1 + picked.others.len())));
+    // Without this code the server says what is wrong with a recipe, so the button works until it is here.
+    let ready = RwSignal::new(false);
+    Effect::new(move |_| ready.set(true));
+    let is_recipe =
+        Memo::new(move |_| !ready.get() || text.with(|text| azulejo_imaging::Recipe::parse(text).is_ok()));
+    // Enter in a field is for the field: a job is begun by its button.
+    let keep = |event: leptos::ev::KeyboardEvent| {
+        let target = event_target::<web_sys::Element>(&event);
+        if event.key() == "Enter" && target.matches("input:not([type=file])").unwrap_or(false) {
+            event.prevent_default();
+        }
+    };
     let live_workers = Memo::new(move |_| {
         workers.with(|workers| workers.iter().filter(|worker| worker.status.is_live()).count() as u32)
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, cancel, drop, preview) = sending::actions(picked, text, phase, objection);
+    let (choose, submit, cancel, preview) = sending::actions(picked, text, phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, cancel, drop, preview) = (
+    let (choose, submit, cancel, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
         |_: leptos::ev::SubmitEvent| (),
         Callback::new(|()| ()),
-        |_: leptos::ev::DragEvent| (),
         || None::<AnyView>,
     );
     let previewing = RwSignal::new(false);
@@ -104,13 +111,15 @@ fn Studio(
     });
 
     view! {
-        <form class="studio" method="post" action="/process" enctype="multipart/form-data" on:submit=submit>
-            <div
-                class="stage"
-                class:previewing=move || previewing.get()
-                on:dragover=|event| event.prevent_default()
-                on:drop=drop
-            >
+        <form
+            class="studio"
+            method="post"
+            action="/process"
+            enctype="multipart/form-data"
+            on:submit=submit
+            on:keydown=keep
+        >
+            <div class="stage" class:previewing=move || previewing.get()>
                 <DropZone picked choose />
                 {preview}
             </div>
@@ -125,14 +134,15 @@ fn Studio(
                                     <p class="file">
                                         <b>{picked.name.clone()}</b>
                                         <small>{picked.describe()}</small>
+                                        {picked.others().map(|others| view! { <small>{others}</small> })}
                                     </p>
                                     {picked.without_preview().map(|why| view! { <p class="quiet">{why}</p> })}
                                 </section>
                             }
                         })
                 }}
-                <RecipeBuilder text />
-                <SubmitPanel estimate=cost workers=live_workers objection size phase cancel />
+                <RecipeBuilder text picture=size />
+                <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase cancel />
                 <section aria-labelledby="live-title">
                     <h2 id="live-title">"Workers"</h2>
                     <WorkerList workers />
@@ -167,155 +177,6 @@ fn Recent(first: Vec<Job>) -> impl IntoView {
                 .into_any()
         } else {
             view! { <JobTable jobs /> }.into_any()
-        }
-    }
-}
-
-#[cfg(feature = "hydrate")]
-mod sending {
-    use leptos::prelude::*;
-    use leptos_router::hooks::use_navigate;
-    use wasm_bindgen::JsCast;
-    use wasm_bindgen_futures::JsFuture;
-    use web_sys::{File, HtmlInputElement, Url};
-
-    use crate::actions::process;
-    use crate::components::{Phase, Preview};
-    use crate::header;
-    use crate::picked::Picked;
-    use crate::previewing::Engine;
-    use crate::upload::Upload;
-
-    /// Enough for the header of a JPEG behind its colour profile and thumbnail.
-    const HEADER_BYTES: f64 = 1_048_576.0;
-
-    type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
-    type Drop = Box<dyn Fn(leptos::ev::DragEvent)>;
-    type View = Box<dyn Fn() -> Option<AnyView> + Send>;
-
-    /// What happens when a file is chosen, when the form is sent, when the upload is cancelled and when a file is
-    /// dropped; and the preview.
-    pub fn actions(
-        picked: RwSignal<Option<Picked>>,
-        text: RwSignal<String>,
-        phase: RwSignal<Phase>,
-        objection: Memo<Option<String>>,
-    ) -> (Callback<HtmlInputElement>, Submit, Callback<()>, Drop, View) {
-        let file = StoredValue::new_local(None::<File>);
-        let upload = Upload::new();
-        let engine = Engine::new(text);
-        let forget = move || {
-            if let Some(Some(picked)) = picked.try_get_untracked() {
-                // The address was made by this page.
-                let _ = Url::revoke_object_url(&picked.url);
-            }
-        };
-        on_cleanup(move || {
-            upload.cancel();
-            forget();
-        });
-        let choose = Callback::new(move |input: HtmlInputElement| {
-            forget();
-            phase.set(Phase::Idle);
-            let chosen = input.files().and_then(|files| files.get(0));
-            file.set_value(chosen.clone());
-            let Some(chosen) = chosen else {
-                return picked.set(None);
-            };
-            leptos::task::spawn_local(async move {
-                let found = look_at(&chosen).await;
-                if let Some(size) = found.size().filter(|_| found.is_previewed()) {
-                    engine.open(&chosen, (size.width, size.height));
-                }
-                picked.try_set(Some(found));
-            });
-        });
-        let navigate = use_navigate();
-        let submit = move |event: leptos::ev::SubmitEvent| {
-            // Whatever the reason that this page has not heard of a file: the form posts by itself, and the browser or the
-            // server says what is wrong.
-            let Some(file) = file.get_value() else {
-                return;
-            };
-            event.prevent_default();
-            if objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
-                return;
-            }
-            let recipe = text.get_untracked();
-            let navigate = navigate.clone();
-            phase.set(Phase::Uploading(0.0, file.size()));
-            leptos::task::spawn_local(async move {
-                let sent = upload
-                    .send(&file, move |sent, total| {
-                        phase.try_set(Phase::Uploading(sent, total));
-                    })
-                    .await;
-                let id = match sent {
-                    Ok(id) => id,
-                    Err(failure) if failure.0.code == "cancelled" => {
-                        phase.try_set(Phase::Idle);
-                        return;
-                    }
-                    Err(failure) => {
-                        phase.try_set(Phase::Failed(failure));
-                        return;
-                    }
-                };
-                phase.try_set(Phase::Starting);
-                match process(id, recipe).await {
-                    Ok(job) => navigate(&format!("/job/{}", job.job_id), Default::default()),
-                    Err(failure) => {
-                        phase.try_set(Phase::Failed(failure));
-                    }
-                }
-            });
-        };
-        // A file dropped anywhere on the stage is put into the input, as if it had been chosen there.
-        let drop = move |event: leptos::ev::DragEvent| {
-            let Some(files) = event
-                .data_transfer()
-                .and_then(|data| data.files())
-                .filter(|files| files.length() > 0)
-            else {
-                return;
-            };
-            event.prevent_default();
-            let input = document()
-                .get_element_by_id("file")
-                .and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
-            if let Some(input) = input {
-                input.set_files(Some(&files));
-                choose.run(input);
-            }
-        };
-        let preview = move || {
-            picked
-                .get()
-                .filter(Picked::is_previewed)
-                .map(|picked| view! { <Preview engine picked /> }.into_any())
-        };
-        (
-            choose,
-            Box::new(submit),
-            Callback::new(move |()| upload.cancel()),
-            Box::new(drop),
-            Box::new(preview),
-        )
-    }
-
-    async fn look_at(file: &File) -> Picked {
-        let end = file.size().min(HEADER_BYTES);
-        let mut header = None;
-        if let Ok(start) = file.slice_with_f64_and_f64(0.0, end)
-            && let Ok(buffer) = JsFuture::from(start.array_buffer()).await
-        {
-            header = header::read(&js_sys::Uint8Array::new(&buffer).to_vec());
-        }
-        Picked {
-            name: file.name(),
-            bytes: file.size() as u64,
-            header,
-            url: Url::create_object_url_with_blob(file).unwrap_or_default(),
         }
     }
 }

@@ -30,8 +30,10 @@ use crate::http::state::AppState;
 /// Jobs that the first state has.
 const FIRST_JOBS: u32 = 100;
 
-/// A comment goes out after this silence, so that nobody in between takes the stream for dead.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A beat goes out after this silence: nobody in between takes the stream for dead, and a page whose connection stalled without
+/// being closed hears that nothing comes. A comment would not do, since a page is not told of comments.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const BEAT: &str = "event: beat\ndata: beat\n\n";
 
 /// How soon a browser connects again, milliseconds.
 const RETRY: &str = "retry: 1000\n\n";
@@ -102,7 +104,7 @@ impl Stream {
                 Ok(Some(Mail::Snapshot(Snapshot::Original(_)))) => {}
                 Ok(Some(Mail::Everything)) => self.send_everything().await?,
                 Ok(None) => return Ok(()),
-                Err(_) => self.put(Bytes::from_static(b":\n\n")).await?,
+                Err(_) => self.put(Bytes::from_static(BEAT.as_bytes())).await?,
             }
         }
     }

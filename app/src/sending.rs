@@ -1,0 +1,236 @@
+//! From the choice of files in the Studio to their jobs: what is known of the first, the uploads one after the other, and the way
+//! to what came of it.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, HtmlInputElement, Url};
+
+use crate::actions::process;
+use crate::components::{Phase, Preview};
+use crate::failure::Failure;
+use crate::header;
+use crate::picked::Picked;
+use crate::previewing::Engine;
+use crate::upload::Upload;
+
+/// Enough for the header of a JPEG behind its colour profile and thumbnail.
+const HEADER_BYTES: f64 = 1_048_576.0;
+/// What a person is asked who leaves while files are sent.
+const LEAVE: &str = "The upload is not finished. Leave, and give it up?";
+
+type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
+type View = Box<dyn Fn() -> Option<AnyView> + Send>;
+
+/// What happens when files are chosen, when the form is sent and when the upload is cancelled; and the preview.
+pub fn actions(
+    picked: RwSignal<Option<Picked>>,
+    text: RwSignal<String>,
+    phase: RwSignal<Phase>,
+    objection: Memo<Option<String>>,
+) -> (Callback<HtmlInputElement>, Submit, Callback<()>, View) {
+    let chosen = StoredValue::new_local(Vec::<File>::new());
+    let upload = Upload::new();
+    let engine = Engine::new(text);
+    let forget = move || {
+        if let Some(Some(picked)) = picked.try_get_untracked() {
+            // The address was made by this page.
+            let _ = Url::revoke_object_url(&picked.url);
+        }
+    };
+    on_cleanup(move || {
+        upload.cancel();
+        forget();
+    });
+    let choose = Callback::new(move |input: HtmlInputElement| {
+        forget();
+        phase.set(Phase::Idle);
+        let files = input.files();
+        let files: Vec<File> = files
+            .iter()
+            .flat_map(|files| (0..files.length()).filter_map(|index| files.get(index)))
+            .collect();
+        chosen.set_value(files.clone());
+        let Some((first, others)) = files.split_first() else {
+            return picked.set(None);
+        };
+        let (first, others) = (first.clone(), others.iter().map(File::name).collect());
+        leptos::task::spawn_local(async move {
+            let found = look_at(&first, others).await;
+            // Another one may have been chosen meanwhile.
+            let is_chosen = chosen.try_with_value(|chosen| chosen.first() == Some(&first));
+            if is_chosen != Some(true) {
+                return;
+            }
+            if let Some(size) = found.size().filter(|_| found.is_previewed()) {
+                engine.open(&first, (size.width, size.height));
+            }
+            picked.try_set(Some(found));
+        });
+    });
+    take_drops(phase);
+    warn_of_leaving(phase);
+    let navigate = use_navigate();
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        let files = chosen.get_value();
+        // Whatever the reason that this page has not heard of a file: the form posts by itself, and the browser or the server
+        // says what is wrong.
+        if files.is_empty() {
+            return;
+        }
+        event.prevent_default();
+        let recipe = text.get_untracked();
+        let is_valid = azulejo_imaging::Recipe::parse(&recipe).is_ok();
+        if !is_valid || objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
+            return;
+        }
+        let navigate = navigate.clone();
+        leptos::task::spawn_local(async move {
+            match send_all(upload, &files, &recipe, phase).await {
+                Ok(place) => {
+                    phase.try_set(Phase::Idle);
+                    navigate(&place, Default::default());
+                }
+                Err(failure) if failure.0.code == "cancelled" => {
+                    phase.try_set(Phase::Idle);
+                }
+                Err(failure) => {
+                    phase.try_set(Phase::Failed(failure));
+                }
+            }
+        });
+    };
+    let preview = move || {
+        picked
+            .get()
+            .filter(Picked::is_previewed)
+            .map(|picked| view! { <Preview engine picked /> }.into_any())
+    };
+    (
+        choose,
+        Box::new(submit),
+        Callback::new(move |()| upload.cancel()),
+        Box::new(preview),
+    )
+}
+
+/// Uploads `files` one after the other and starts a job on each; gives the address to go to. What is refused does not hold up
+/// those after it; it is said at the end.
+async fn send_all(
+    upload: Upload,
+    files: &[File],
+    recipe: &str,
+    phase: RwSignal<Phase>,
+) -> Result<String, Failure> {
+    let mut place = String::new();
+    let mut refused = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let which = (files.len() > 1).then(|| format!("{} of {}", index + 1, files.len()));
+        phase.try_set(Phase::Uploading(0.0, file.size(), which.clone()));
+        let progress = move |sent, total| {
+            phase.try_set(Phase::Uploading(sent, total, which.clone()));
+        };
+        let started = match upload.send(file, progress).await {
+            Ok(id) => {
+                phase.try_set(Phase::Starting);
+                process(id, recipe.to_owned()).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match started {
+            Ok(job) => place = format!("/job/{}", job.job_id),
+            Err(failure) if files.len() == 1 || failure.0.code == "cancelled" => return Err(failure),
+            Err(failure) => refused.push((file.name(), failure)),
+        }
+    }
+    if let Some((name, mut failure)) = refused.pop() {
+        let others = match refused.len() {
+            0 => String::new(),
+            count => format!(" (and {count} more were refused)"),
+        };
+        failure.0.detail = format!("{name}: {}{others}; the rest became jobs", failure.0.detail);
+        return Err(failure);
+    }
+    Ok(if files.len() > 1 {
+        "/jobs".to_owned()
+    } else {
+        place
+    })
+}
+
+async fn look_at(file: &File, others: Vec<String>) -> Picked {
+    let end = file.size().min(HEADER_BYTES);
+    let mut header = None;
+    if let Ok(start) = file.slice_with_f64_and_f64(0.0, end)
+        && let Ok(buffer) = JsFuture::from(start.array_buffer()).await
+    {
+        header = header::read(&js_sys::Uint8Array::new(&buffer).to_vec());
+    }
+    Picked {
+        name: file.name(),
+        bytes: file.size() as u64,
+        header,
+        url: Url::create_object_url_with_blob(file).unwrap_or_default(),
+        others,
+    }
+}
+
+/// Files dropped anywhere on the page are put into the input, as if they had been chosen there; without this a browser would
+/// leave the page and show the file.
+fn take_drops(phase: RwSignal<Phase>) {
+    let over = window_event_listener(leptos::ev::dragover, |event| event.prevent_default());
+    let drop = window_event_listener(leptos::ev::drop, move |event| {
+        event.prevent_default();
+        let files = event.data_transfer().and_then(|data| data.files());
+        let input = document()
+            .get_element_by_id("file")
+            .and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
+        let Some((files, input)) = files.filter(|files| files.length() > 0).zip(input) else {
+            return;
+        };
+        if phase.try_with_untracked(Phase::is_busy) == Some(false) {
+            input.set_files(Some(&files));
+            if let Ok(change) = web_sys::Event::new("change") {
+                // An event of this page's own making is never refused.
+                let _ = input.dispatch_event(&change);
+            }
+        }
+    });
+    on_cleanup(move || {
+        over.remove();
+        drop.remove();
+    });
+}
+
+/// While files are sent, leaving the page is asked about first: it would give them up.
+fn warn_of_leaving(phase: RwSignal<Phase>) {
+    let is_busy = move || phase.try_with_untracked(Phase::is_busy) == Some(true);
+    let unload = window_event_listener(leptos::ev::beforeunload, move |event| {
+        if is_busy() {
+            event.prevent_default();
+        }
+    });
+    // In the capturing phase, before the router hears of it.
+    let click = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let link = target.and_then(|target| target.closest("a[href]:not([target])").ok().flatten());
+        if link.is_some() && is_busy() && !window().confirm_with_message(LEAVE).unwrap_or(true) {
+            event.prevent_default();
+            event.stop_immediate_propagation();
+        }
+    });
+    let listener = click.as_ref().unchecked_ref();
+    // Listeners of a window that is there are taken.
+    let _ = window().add_event_listener_with_callback_and_bool("click", listener, true);
+    let click = StoredValue::new_local(click);
+    on_cleanup(move || {
+        unload.remove();
+        click.with_value(|click| {
+            let listener = click.as_ref().unchecked_ref();
+            let _ = window().remove_event_listener_with_callback_and_bool("click", listener, true);
+        });
+    });
+}
