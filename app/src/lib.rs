@@ -7,7 +7,7 @@
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
-//!   `recipe_draft`, `estimate`, `header` (the first bytes of a file), `job_list`.
+//!   `recipe_draft`, `recipe_history`, `estimate`, `header` (the first bytes of a file), `job_list`.
 #![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
 #![recursion_limit = "256"]
@@ -37,12 +37,14 @@ mod picked;
 #[cfg(feature = "hydrate")]
 mod previewing;
 mod recipe_draft;
+mod recipe_history;
 mod recipe_words;
 mod root;
 #[cfg(test)]
 mod sample;
 #[cfg(feature = "hydrate")]
 mod sending;
+mod studio_state;
 mod theme;
 #[cfg(feature = "hydrate")]
 mod upload;

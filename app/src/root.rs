@@ -12,6 +12,7 @@ use crate::components::{Header, Patterns};
 use crate::failure::Failure;
 use crate::live::Live;
 use crate::pages::{JobPage, JobsPage, NotFound, StudioPage, WorkersPage};
+use crate::studio_state::StudioState;
 
 /// What was loaded once for all pages; [`Live`] has what came since.
 #[derive(Clone, Copy)]
@@ -33,6 +34,7 @@ pub fn App() -> impl IntoView {
         workers: Resource::new(|| (), |()| list_workers()),
     });
     Patterns::provide();
+    StudioState::provide();
     view! {
         <Title text="Azulejo" />
         <Router>

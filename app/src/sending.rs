@@ -1,6 +1,8 @@
 //! From the choice of files in the Studio to their jobs: what is known of the first, the uploads one after the other, and the way
 //! to what came of it.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::prelude::*;
@@ -13,10 +15,13 @@ use crate::failure::Failure;
 use crate::header;
 use crate::picked::Picked;
 use crate::previewing::Engine;
+use crate::studio_state::StudioState;
 use crate::upload::Upload;
 
 /// Enough for the header of a JPEG behind its colour profile and thumbnail.
 const HEADER_BYTES: f64 = 1_048_576.0;
+/// The address follows the recipe after so long a rest.
+const ADDRESS_PAUSE: Duration = Duration::from_millis(300);
 /// What a person is asked who leaves while files are sent.
 const LEAVE: &str = "The upload is not finished. Leave, and give it up?";
 
@@ -25,26 +30,36 @@ type View = Box<dyn Fn() -> Option<AnyView> + Send>;
 
 /// What happens when files are chosen, when the form is sent and when the upload is cancelled; and the preview.
 pub fn actions(
-    picked: RwSignal<Option<Picked>>,
-    text: RwSignal<String>,
     phase: RwSignal<Phase>,
     objection: Memo<Option<String>>,
 ) -> (Callback<HtmlInputElement>, Submit, Callback<()>, View) {
-    let chosen = StoredValue::new_local(Vec::<File>::new());
+    let state = expect_context::<StudioState>();
+    let StudioState {
+        picked,
+        text,
+        files: chosen,
+    } = state;
     let upload = Upload::new();
     let engine = Engine::new(text);
-    let forget = move || {
-        if let Some(Some(picked)) = picked.try_get_untracked() {
-            // The address was made by this page.
-            let _ = Url::revoke_object_url(&picked.url);
+    on_cleanup(move || upload.cancel());
+    let open = move |file: &File, found: &Picked| {
+        if let Some(size) = found.size().filter(|_| found.is_previewed()) {
+            engine.open(file, (size.width, size.height));
         }
     };
-    on_cleanup(move || {
-        upload.cancel();
-        forget();
+    // The picture that was chosen before another page was shown.
+    Effect::new(move |_| {
+        let first = chosen.with_value(|files| files.first().cloned());
+        if let (Some(first), Some(found)) = (first, picked.get_untracked()) {
+            open(&first, &found);
+        }
     });
+    keep_in_address(text);
     let choose = Callback::new(move |input: HtmlInputElement| {
-        forget();
+        if let Some(before) = picked.get_untracked() {
+            // The address was made by this page.
+            let _ = Url::revoke_object_url(&before.url);
+        }
         phase.set(Phase::Idle);
         let files = input.files();
         let files: Vec<File> = files
@@ -63,9 +78,7 @@ pub fn actions(
             if is_chosen != Some(true) {
                 return;
             }
-            if let Some(size) = found.size().filter(|_| found.is_previewed()) {
-                engine.open(&first, (size.width, size.height));
-            }
+            open(&first, &found);
             picked.try_set(Some(found));
         });
     });
@@ -176,30 +189,70 @@ async fn look_at(file: &File, others: Vec<String>) -> Picked {
     }
 }
 
-/// Files dropped anywhere on the page are put into the input, as if they had been chosen there; without this a browser would
-/// leave the page and show the file.
+/// Keeps the recipe in the page's address, so that the address can be kept, sent and gone back to.
+fn keep_in_address(text: RwSignal<String>) {
+    let waiting = StoredValue::new(None::<TimeoutHandle>);
+    let stop = move || {
+        if let Some(timer) = waiting.try_update_value(Option::take).flatten() {
+            timer.clear();
+        }
+    };
+    Effect::new(move |before: Option<()>| {
+        let recipe = text.get();
+        stop();
+        // As long as nothing was changed the address is as it was asked for.
+        if before.is_none() {
+            return;
+        }
+        let keep = move || {
+            let address = format!("/?recipe={}", js_sys::encode_uri_component(&recipe));
+            if let Ok(history) = window().history() {
+                let state = history.state().unwrap_or_default();
+                // A browser that is asked too often refuses; the next change is kept again.
+                let _ = history.replace_state_with_url(&state, "", Some(&address));
+            }
+        };
+        if let Ok(timer) = set_timeout_with_handle(keep, ADDRESS_PAUSE) {
+            waiting.set_value(Some(timer));
+        }
+    });
+    on_cleanup(stop);
+}
+
+/// Files dropped anywhere on the page, or pasted, are put into the input, as if they had been chosen there; without this a
+/// browser would leave the page and show the file.
 fn take_drops(phase: RwSignal<Phase>) {
     let over = window_event_listener(leptos::ev::dragover, |event| event.prevent_default());
-    let drop = window_event_listener(leptos::ev::drop, move |event| {
-        event.prevent_default();
-        let files = event.data_transfer().and_then(|data| data.files());
+    let take = move |files: Option<web_sys::FileList>| {
         let input = document()
             .get_element_by_id("file")
             .and_then(|input| input.dyn_into::<HtmlInputElement>().ok());
         let Some((files, input)) = files.filter(|files| files.length() > 0).zip(input) else {
-            return;
+            return false;
         };
-        if phase.try_with_untracked(Phase::is_busy) == Some(false) {
+        let is_free = phase.try_with_untracked(Phase::is_busy) == Some(false);
+        if is_free {
             input.set_files(Some(&files));
             if let Ok(change) = web_sys::Event::new("change") {
                 // An event of this page's own making is never refused.
                 let _ = input.dispatch_event(&change);
             }
         }
+        is_free
+    };
+    let drop = window_event_listener(leptos::ev::drop, move |event| {
+        event.prevent_default();
+        take(event.data_transfer().and_then(|data| data.files()));
+    });
+    let paste = window_event_listener(leptos::ev::paste, move |event| {
+        if take(event.clipboard_data().and_then(|data| data.files())) {
+            event.prevent_default();
+        }
     });
     on_cleanup(move || {
         over.remove();
         drop.remove();
+        paste.remove();
     });
 }
 

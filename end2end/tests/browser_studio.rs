@@ -400,3 +400,83 @@ async fn browser_several_pictures_dropped_anywhere_all_become_jobs() -> Result<(
     must_be_quiet(&browser).await?;
     browser.close().await
 }
+
+/// The loop of trying a recipe: the picture is chosen once.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_picture_and_its_recipe_are_kept_for_another_try() -> Result<()> {
+    let (cluster, browser) = studio(1).await?;
+    let path = cluster.path("again.png");
+    std::fs::write(&path, images::png(&images::photo(1100, 1024, 8))?)?;
+    choose(&browser, &path).await?;
+    browser.wait_for("the claim", SOON, CLAIM).await?;
+    let mut jobs = Vec::new();
+    for sigma in [2, 4, 8] {
+        write_recipe(&browser, &format!("blur:sigma={sigma}")).await?;
+        let address = format!("return decodeURIComponent(location.search) === '?recipe=blur:sigma={sigma}'");
+        browser
+            .wait_for("the recipe in the address", SOON, &address)
+            .await?;
+        browser
+            .page
+            .find(Locator::Css("button.go"))
+            .await?
+            .click()
+            .await?;
+        let job = "return location.pathname.startsWith('/job/') && location.pathname.slice(5)";
+        let id = browser.wait_for("the job's page", SOON, job).await?;
+        jobs.push(id.as_str().context("an id")?.to_owned());
+        // Once by Back, once by the link with the recipe.
+        if sigma == 2 {
+            browser.page.back().await?;
+        } else {
+            let link = Locator::LinkText("Use this recipe");
+            browser
+                .page
+                .wait()
+                .at_most(SOON)
+                .for_element(link)
+                .await?
+                .click()
+                .await?;
+        }
+        browser
+            .wait_for("the preview of the same picture", SOON, CLAIM)
+            .await?;
+        let kept = format!(
+            "return document.querySelector('.file b').innerText === 'again.png' \
+             && document.querySelector('input[name=transformation]').value === 'blur:sigma={sigma}'"
+        );
+        browser.wait_for("picture and recipe", SOON, &kept).await?;
+    }
+    for (id, sigma) in jobs.iter().zip([2, 4, 8]) {
+        let job = cluster.client().wait_for_end(id, Duration::from_secs(60)).await?;
+        let recipe = format!("blur:sigma={sigma}");
+        ensure!(
+            job["original_filename"] == "again.png" && job["transformation"] == recipe,
+            "{job}"
+        );
+    }
+
+    // Undo and redo, of what the hand rested on.
+    let text = "return document.querySelector('input[name=transformation]').value";
+    write_recipe(&browser, "blur:sigma=9").await?;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    write_recipe(&browser, "blur:sigma=9|invert").await?;
+    for (word, expected) in [
+        ("undo", "blur:sigma=9"),
+        ("undo", "blur:sigma=8"),
+        ("redo", "blur:sigma=9"),
+    ] {
+        let button = format!("//button[normalize-space()='{word}']");
+        browser.page.find(Locator::XPath(&button)).await?.click().await?;
+        browser
+            .wait_for(
+                word,
+                SOON,
+                &format!("return (() => {{ {text} }})() === '{expected}'"),
+            )
+            .await?;
+    }
+    must_be_quiet(&browser).await?;
+    browser.close().await
+}

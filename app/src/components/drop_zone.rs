@@ -63,7 +63,9 @@ pub fn DropZone(
                 accept=ACCEPT
                 // Without this code the form posts one picture.
                 prop:multiple=true
+                // A picture that is kept from before is not in the field.
                 required
+                prop:required=move || picked.with(Option::is_none)
                 aria-describedby="file-hint"
                 on:change=move |event| choose.run(event_target(&event))
                 on:dragenter=move |_| over.set(true)

@@ -5,6 +5,7 @@ use azulejo_imaging::{OperationInfo, ParameterInfo, ParameterKind, Recipe, Size,
 use leptos::prelude::*;
 
 use crate::recipe_draft::{Draft, SLIDER, number_value, slider_position, slider_value};
+use crate::recipe_history::History;
 use crate::words;
 
 /// The builder. `text` is the recipe; cards and text always say the same, except while the text does not parse.
@@ -54,6 +55,23 @@ pub fn RecipeBuilder(
             focus_first(vec![ADD.to_owned()]);
         }
     };
+    let history = RwSignal::new(History::new(text.get_untracked()));
+    #[cfg(feature = "hydrate")]
+    remember(text, history);
+    let undo = move |_| {
+        let before = history
+            .try_update(|history| history.undo(&text.get_untracked()))
+            .flatten();
+        before.into_iter().for_each(|before| text.set(before));
+    };
+    let redo = move |_| {
+        let after = history
+            .try_update(|history| history.redo(&text.get_untracked()))
+            .flatten();
+        after.into_iter().for_each(|after| text.set(after));
+    };
+    let can_undo = move || history.with(|history| text.with(|text| history.can_undo(text)));
+    let can_redo = move || history.with(|history| text.with(|text| history.can_redo(text)));
     let error = move || parsed.with(|parsed| parsed.as_ref().err().map(|error| words::sentence(error)));
     view! {
         <section class="recipe" aria-labelledby="recipe-title">
@@ -100,12 +118,35 @@ pub fn RecipeBuilder(
                     on:input=move |event| text.set(event_target_value(&event))
                 />
             </label>
+            <p class="recipe-tools">
+                <button type="button" class="quiet-button" disabled=move || !ready.get() || !can_undo() on:click=undo>
+                    "undo"
+                </button>
+                <button type="button" class="quiet-button" disabled=move || !ready.get() || !can_redo() on:click=redo>
+                    "redo"
+                </button>
+            </p>
             <p id="recipe-error" class="error" role="alert">
                 {error}
             </p>
         </section>
     }
     .into_any()
+}
+
+/// Remembers the text whenever it was left alone for a moment, so that a slider that was dragged is one step back.
+#[cfg(feature = "hydrate")]
+fn remember(text: RwSignal<String>, history: RwSignal<History>) {
+    const REST: std::time::Duration = std::time::Duration::from_millis(400);
+    Effect::new(move |_| {
+        let now = text.get();
+        let rest = move || {
+            if text.try_get_untracked().as_ref() == Some(&now) {
+                history.try_update(|history| history.rest(&now));
+            }
+        };
+        set_timeout(rest, REST);
+    });
 }
 
 /// How the operation is written with its parameters: `blur:sigma=5`.

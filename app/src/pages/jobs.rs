@@ -3,7 +3,7 @@
 use azulejo_protocol::{Job, JobStatus};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::actions::list_jobs;
 use crate::components::{FailureNotice, InstallationNotice, JobTable};
@@ -69,17 +69,37 @@ fn FilterForm(filter: Memo<Filter>) -> impl IntoView {
             </option>
         }
     };
+    // Without this code the form loads the list anew; with it Back leads through the searches, and the field follows.
+    let navigate = use_navigate();
+    let (field, state) = (
+        NodeRef::<leptos::html::Input>::new(),
+        NodeRef::<leptos::html::Select>::new(),
+    );
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        let (Some(field), Some(state)) = (field.get_untracked(), state.get_untracked()) else {
+            return;
+        };
+        event.prevent_default();
+        let asked = Filter {
+            status: state.value().parse().ok(),
+            search: Some(field.value().trim().to_owned()).filter(|text| !text.is_empty()),
+            offset: 0,
+        };
+        navigate(&asked.address(0), Default::default());
+    };
     view! {
-        <form class="filter" method="get" action="/jobs" role="search">
+        <form class="filter" method="get" action="/jobs" role="search" on:submit=submit>
             <input
+                node_ref=field
                 type="search"
                 name="search"
+                autocomplete="off"
                 placeholder="File, recipe or id"
                 aria-label="Search"
                 value=move || filter.with(|filter| filter.search.clone())
                 prop:value=move || filter.with(|filter| filter.search.clone().unwrap_or_default())
             />
-            <select name="status" aria-label="State">
+            <select node_ref=state name="status" aria-label="State" autocomplete="off">
                 <option value="">"any state"</option>
                 {option(JobStatus::Processing)}
                 {option(JobStatus::Completed)}

@@ -14,13 +14,11 @@ use crate::estimate::{estimate, expected_rate};
 use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
-use crate::picked::Picked;
 use crate::root::Shared;
 #[cfg(feature = "hydrate")]
 use crate::sending;
+use crate::studio_state::StudioState;
 
-/// The recipe of a fresh page.
-const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
 /// Jobs shown below.
 const RECENT: usize = 5;
 
@@ -52,15 +50,12 @@ fn Studio(
     recent: Resource<Result<Vec<Job>, Failure>>,
 ) -> impl IntoView {
     let live = expect_context::<Live>();
+    let StudioState { picked, text, .. } = expect_context::<StudioState>();
     let query = use_query_map();
-    let text = RwSignal::new(query.with_untracked(|query| {
-        query
-            .get_str("recipe")
-            .filter(|text| text.len() <= 4096)
-            .unwrap_or(FIRST_RECIPE)
-            .to_owned()
-    }));
-    let picked = RwSignal::new(None::<Picked>);
+    let asked = query.with_untracked(|query| query.get_str("recipe").map(ToOwned::to_owned));
+    if let Some(asked) = asked.filter(|asked| asked.len() <= azulejo_imaging::MAX_TEXT) {
+        text.set(asked);
+    }
     let phase = RwSignal::new(Phase::Idle);
 
     let health = Memo::new(move |_| live.health.get().or_else(|| health.clone()));
@@ -96,7 +91,7 @@ fn Studio(
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, cancel, preview) = sending::actions(picked, text, phase, objection);
+    let (choose, submit, cancel, preview) = sending::actions(phase, objection);
     #[cfg(not(feature = "hydrate"))]
     let (choose, submit, cancel, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
@@ -107,7 +102,7 @@ fn Studio(
     let previewing = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
-        previewing.set(picked.with(|picked| picked.as_ref().is_some_and(Picked::is_previewed)));
+        previewing.set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.is_previewed())));
     });
 
     view! {
