@@ -362,7 +362,7 @@ async fn browser_the_focus_stays_where_one_works() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_several_pictures_dropped_anywhere_all_become_jobs() -> Result<()> {
-    let (cluster, browser) = studio(1).await?;
+    let (_cluster, browser) = studio(1).await?;
     // Dropped beside the stage, with the files that a script can make.
     browser
         .run(

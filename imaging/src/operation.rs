@@ -177,16 +177,15 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S>;
 }
 
-/// [`Operation`] with the sample type chosen at run time, so that a recipe can hold any of them.
-pub(crate) trait AnyOperation: Send + Sync {
+/// What an [`Operation`] makes of sizes, formats and regions: what it *is*. A recipe holds this, and no kernel with it, so that a
+/// program that only reads recipes (the application in the browser) does not carry the arithmetic.
+pub(crate) trait Shape: Send + Sync {
     fn output_size(&self, input: Size) -> Result<Size, String>;
     fn output_format(&self, input: PixelFormat) -> PixelFormat;
     fn input_region(&self, image: Size, output: Region) -> Region;
-    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8>;
-    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16>;
 }
 
-impl<T: Operation> AnyOperation for T {
+impl<T: Operation> Shape for T {
     fn output_size(&self, input: Size) -> Result<Size, String> {
         Operation::output_size(self, input)
     }
@@ -198,7 +197,15 @@ impl<T: Operation> AnyOperation for T {
     fn input_region(&self, image: Size, output: Region) -> Region {
         Operation::input_region(self, image, output)
     }
+}
 
+/// What an [`Operation`] *does*, for either sample type. Made by whatever renders.
+pub(crate) trait Kernels {
+    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8>;
+    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16>;
+}
+
+impl<T: Operation> Kernels for T {
     fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8> {
         Operation::apply(self, input, output)
     }

@@ -1,5 +1,6 @@
 //! Rendering: from the input pixels that a tile depends on to the finished tile.
 
+use crate::operation::Kernels;
 use crate::patch::Patch;
 use crate::recipe::Step;
 use crate::sample::Sample;
@@ -52,24 +53,28 @@ pub fn render(
             });
         }
     }
-    let steps = recipe.steps().iter().zip(plan[1..].iter().copied());
+    let steps = recipe
+        .steps()
+        .iter()
+        .map(Step::kernels)
+        .zip(plan[1..].iter().copied());
     match pixels.format().depth {
         Depth::Eight => run::<u8>(image, region, pixels, output, steps, |step, patch, to| {
-            step.operation().apply8(patch, to)
+            step.apply8(patch, to)
         }),
         Depth::Sixteen => run::<u16>(image, region, pixels, output, steps, |step, patch, to| {
-            step.operation().apply16(patch, to)
+            step.apply16(patch, to)
         }),
     }
 }
 
-fn run<'a, S: Sample>(
+fn run<S: Sample>(
     image: Size,
     region: Region,
     pixels: &Raster,
     output: Region,
-    steps: impl Iterator<Item = (&'a Step, (Size, Region))>,
-    apply: impl Fn(&Step, Patch<'_, S>, Region) -> Patch<'static, S>,
+    steps: impl Iterator<Item = (Box<dyn Kernels>, (Size, Region))>,
+    apply: impl Fn(&dyn Kernels, Patch<'_, S>, Region) -> Patch<'static, S>,
 ) -> Result<Raster, RenderError> {
     let samples = S::from_bytes(pixels.bytes());
     let mut patch = Patch {
@@ -79,7 +84,7 @@ fn run<'a, S: Sample>(
         samples,
     };
     for (step, (size, needed)) in steps {
-        patch = apply(step, patch, needed);
+        patch = apply(&*step, patch, needed);
         patch.image = size;
     }
     let patch = patch.cropped(output);

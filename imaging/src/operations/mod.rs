@@ -24,18 +24,25 @@ use std::sync::Arc;
 pub(crate) use grayscale::{luma_row_u8, luma_row_u16};
 pub(crate) use rotate::transpose_block;
 
-use crate::operation::{AnyOperation, Operation, OperationInfo, Values};
+use crate::operation::{Kernels, Operation, OperationInfo, Shape, Values};
 
-type Build = fn(&Values<'_>) -> Arc<dyn AnyOperation>;
+type MakeShape = fn(&Values<'_>) -> Arc<dyn Shape>;
+type MakeKernels = fn(&Values<'_>) -> Box<dyn Kernels>;
 
-fn build<T: Operation>(values: &Values<'_>) -> Arc<dyn AnyOperation> {
+fn shape<T: Operation>(values: &Values<'_>) -> Arc<dyn Shape> {
     Arc::new(T::new(values))
+}
+
+fn kernels_of<T: Operation>(values: &Values<'_>) -> Box<dyn Kernels> {
+    Box::new(T::new(values))
 }
 
 macro_rules! table {
     ($($operation:ty,)*) => {
         static INFOS: &[&OperationInfo] = &[$(<$operation as Operation>::INFO),*];
-        static BUILDERS: &[Build] = &[$(build::<$operation>),*];
+        static SHAPES: &[MakeShape] = &[$(shape::<$operation>),*];
+        // A table of its own: where nothing renders, nothing refers to it, and the kernels are not linked.
+        static KERNELS: &[MakeKernels] = &[$(kernels_of::<$operation>),*];
     };
 }
 
@@ -72,13 +79,29 @@ pub fn operations() -> &'static [&'static OperationInfo] {
     INFOS
 }
 
-/// The operation that is called `name` or has it as an alias, with the function that makes one.
-pub(crate) fn find(name: &str) -> Option<(&'static OperationInfo, Build)> {
-    INFOS
-        .iter()
-        .zip(BUILDERS)
-        .find(|(info, _)| info.name == name || info.aliases.contains(&name))
-        .map(|(info, build)| (*info, *build))
+/// A row of the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry(usize);
+
+impl Entry {
+    /// The operation that is called `name` or has it as an alias.
+    pub fn find(name: &str) -> Option<Self> {
+        let is_it = |info: &&OperationInfo| info.name == name || info.aliases.contains(&name);
+        INFOS.iter().position(is_it).map(Self)
+    }
+
+    pub fn info(self) -> &'static OperationInfo {
+        INFOS[self.0]
+    }
+
+    pub fn shape(self, values: &Values<'_>) -> Arc<dyn Shape> {
+        SHAPES[self.0](values)
+    }
+
+    /// The arithmetic: for whoever renders.
+    pub fn kernels(self, values: &Values<'_>) -> Box<dyn Kernels> {
+        KERNELS[self.0](values)
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub use budget::{MAX_STEP_BYTES, TileBytes, TileError, fitting_tile};
 pub use error::RecipeError;
 
-use crate::operation::{AnyOperation, OperationInfo, Value};
+use crate::operation::{Kernels, OperationInfo, Shape, Value, Values};
+use crate::operations::Entry;
 use crate::{PixelFormat, Region, Size};
 
 /// Most operations in one recipe.
@@ -34,9 +35,10 @@ pub struct Recipe {
 /// One operation of a recipe.
 #[derive(Clone)]
 pub struct Step {
+    entry: Entry,
     info: &'static OperationInfo,
     values: Vec<Value>,
-    operation: Arc<dyn AnyOperation>,
+    shape: Arc<dyn Shape>,
 }
 
 impl Step {
@@ -54,8 +56,9 @@ impl Step {
             .zip(self.values.iter().copied())
     }
 
-    pub(crate) fn operation(&self) -> &dyn AnyOperation {
-        &*self.operation
+    /// The arithmetic: for whoever renders.
+    pub(crate) fn kernels(&self) -> Box<dyn Kernels> {
+        self.entry.kernels(&Values(&self.values))
     }
 }
 
@@ -108,13 +111,13 @@ impl Recipe {
     pub fn output_format(&self, input: PixelFormat) -> PixelFormat {
         self.steps
             .iter()
-            .fold(input, |format, step| step.operation.output_format(format))
+            .fold(input, |format, step| step.shape.output_format(format))
     }
 
     /// The format before the first step and after each.
     pub(crate) fn formats(&self, input: PixelFormat) -> Vec<PixelFormat> {
         let after = self.steps.iter().scan(input, |format, step| {
-            *format = step.operation.output_format(*format);
+            *format = step.shape.output_format(*format);
             Some(*format)
         });
         std::iter::once(input).chain(after).collect()
@@ -142,7 +145,7 @@ impl Recipe {
                 });
             }
             size = step
-                .operation
+                .shape
                 .output_size(size)
                 .map_err(|reason| RecipeError::NoResult {
                     operation,
@@ -176,7 +179,7 @@ impl Recipe {
         let mut plan: Vec<(Size, Region)> = sizes.into_iter().map(|size| (size, output)).collect();
         for index in (0..self.steps.len()).rev() {
             let needed = plan[index + 1].1;
-            plan[index].1 = self.steps[index].operation.input_region(plan[index].0, needed);
+            plan[index].1 = self.steps[index].shape.input_region(plan[index].0, needed);
         }
         Ok(plan)
     }

@@ -2,7 +2,7 @@
 
 use super::{MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step};
 use crate::operation::{OperationInfo, ParameterInfo, ParameterKind, Value, Values};
-use crate::operations::{find, operations};
+use crate::operations::{Entry, operations};
 
 /// Names that people expect and that cannot be offered, with the reason.
 const NOT_OFFERED: &[(&str, &str)] = &[
@@ -57,16 +57,18 @@ fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {
     if let Some((name, reason)) = NOT_OFFERED.iter().find(|(refused, _)| *refused == normal) {
         return Err(RecipeError::NotOffered { name, reason });
     }
-    let (info, build) = find(&normal).ok_or_else(|| unknown_operation(name, &normal))?;
+    let entry = Entry::find(&normal).ok_or_else(|| unknown_operation(name, &normal))?;
+    let info = entry.info();
     let values = match parameters {
         Some(parameters) => parse_parameters(info, parameters)?,
         None => info.parameters.iter().map(ParameterInfo::default_value).collect(),
     };
-    let operation = build(&Values(&values));
+    let shape = entry.shape(&Values(&values));
     Ok(Step {
+        entry,
         info,
         values,
-        operation,
+        shape,
     })
 }
 
