@@ -151,7 +151,10 @@ fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Liv
         Some(live) if times.decode_started.is_some() && live.decoded_rows < row.stored_size.height => {
             format!("row {} of {}", live.decoded_rows, row.stored_size.height)
         }
-        _ => format!("{} {}", row.input_size, row.input_format.label()),
+        _ => {
+            let azulejo_imaging::Size { width, height } = row.input_size;
+            format!("{width} × {height} {}", row.input_format.label())
+        }
     };
     let mut rendered = format!("{} of {}", progress.completed, progress.total);
     if progress.failed > 0 {
