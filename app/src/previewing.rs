@@ -176,8 +176,8 @@ impl Engine {
     }
 
     /// Asks for the view that is wanted now, or as soon as the one under way is there.
-    fn want(self) {
-        if self.worker.with_value(Option::is_none) {
+    pub fn want(self) {
+        if self.worker.with_value(Option::is_none) || stage().is_none() {
             return;
         }
         self.wanted.update(|wanted| *wanted += 1);
@@ -340,11 +340,15 @@ fn put(object: &Object, name: &str, value: &JsValue) {
     let _ = Reflect::set(object, &name.into(), value);
 }
 
+/// The stage, while the Studio is shown.
+fn stage() -> Option<web_sys::Element> {
+    document().query_selector(".studio .stage").ok().flatten()
+}
+
 /// Pixels of the screen that the stage has: its width, and two thirds of that or most of the window's height.
 fn view_size() -> (u32, u32) {
     let ratio = window().device_pixel_ratio();
-    let stage = document().query_selector(".studio .stage").ok().flatten();
-    let width = stage.map_or(800.0, |stage| f64::from(stage.client_width()));
+    let width = stage().map_or(800.0, |stage| f64::from(stage.client_width()));
     let tall = window()
         .inner_height()
         .ok()

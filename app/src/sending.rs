@@ -14,7 +14,6 @@ use crate::components::{Phase, Preview};
 use crate::failure::Failure;
 use crate::header;
 use crate::picked::Picked;
-use crate::previewing::Engine;
 use crate::studio_state::StudioState;
 use crate::upload::Upload;
 
@@ -38,22 +37,17 @@ pub fn actions(
         picked,
         text,
         files: chosen,
+        engine,
     } = state;
     let upload = Upload::new();
-    let engine = Engine::new(text);
     on_cleanup(move || upload.cancel());
     let open = move |file: &File, found: &Picked| {
         if let Some(size) = found.size().filter(|_| found.is_previewed()) {
             engine.open(file, (size.width, size.height));
         }
     };
-    // The picture that was chosen before another page was shown.
-    Effect::new(move |_| {
-        let first = chosen.with_value(|files| files.first().cloned());
-        if let (Some(first), Some(found)) = (first, picked.get_untracked()) {
-            open(&first, &found);
-        }
-    });
+    // The window may have another size than when the picture was last shown.
+    Effect::new(move |_| engine.want());
     keep_in_address(text);
     let choose = Callback::new(move |input: HtmlInputElement| {
         if let Some(before) = picked.get_untracked() {

@@ -8,7 +8,7 @@ use crate::picked::Picked;
 const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
 
 /// The Studio's picture and recipe. Lives as long as the application.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct StudioState {
     /// What is known of the picture.
     pub picked: RwSignal<Option<Picked>>,
@@ -17,14 +17,21 @@ pub struct StudioState {
     /// The files themselves; the first is the picture.
     #[cfg(feature = "hydrate")]
     pub files: StoredValue<Vec<web_sys::File>, LocalStorage>,
+    /// The preview. Its Web Worker and the decoded picture stay, too: Back shows them at once, and WebKitGTK dies now and then
+    /// of a Web Worker that is ended while it decodes.
+    #[cfg(feature = "hydrate")]
+    pub engine: crate::previewing::Engine,
 }
 
 impl StudioState {
     /// Provides an empty one to the components below.
     pub fn provide() {
+        let text = RwSignal::new(FIRST_RECIPE.to_owned());
         provide_context(Self {
             picked: RwSignal::new(None),
-            text: RwSignal::new(FIRST_RECIPE.to_owned()),
+            text,
+            #[cfg(feature = "hydrate")]
+            engine: crate::previewing::Engine::new(text),
             #[cfg(feature = "hydrate")]
             files: StoredValue::new_local(Vec::new()),
         });
