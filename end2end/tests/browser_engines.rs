@@ -106,15 +106,5 @@ async fn browser_firefox_serves_a_stranger() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_webkit_serves_a_stranger() -> Result<()> {
-    // WebKitGTK's own process for pages dies now and then, under load and without a display card, whatever the page: then the
-    // visit begins anew, and that is said. What the page does wrong fails every time.
-    for _ in 0..2 {
-        match visit(Engine::WebKit).await {
-            Err(error) if format!("{error:?}").contains("page crash or hang") => {
-                eprintln!("WebKitGTK died: {error}; the visit begins anew");
-            }
-            ended => return ended,
-        }
-    }
     visit(Engine::WebKit).await
 }
