@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use azulejo_end2end::browser::Browser;
+use azulejo_end2end::browser::studio::{ALIVE, choose, process};
 use azulejo_end2end::process::command;
 use azulejo_end2end::{Cluster, ClusterOptions, definition, images};
 use fantoccini::Locator;
@@ -19,27 +20,7 @@ for (const name of ['instantiate', 'instantiateStreaming']) {
     WebAssembly[name] = async (...given) => { await held; return own.apply(WebAssembly, given); };
 }";
 
-const ALIVE: &str = "return document.readyState === 'complete' && !!document.querySelector('details.add button') \
-                     && ![...document.querySelectorAll('details.add button')].some(b => b.disabled)";
-
 const CHOSEN: &str = "return document.querySelector('.file b')?.innerText ?? ''";
-
-async fn choose(browser: &Browser, file: &str) -> Result<()> {
-    let input = browser.page.find(Locator::Css("input[type=file]")).await?;
-    Ok(input.send_keys(file).await?)
-}
-
-async fn press_process(browser: &Browser) -> Result<String> {
-    browser
-        .page
-        .find(Locator::Css("button.go"))
-        .await?
-        .click()
-        .await?;
-    let script = "return location.pathname.startsWith('/job/') && location.pathname.slice(5)";
-    let id = browser.wait_for("the job's page", SOON, script).await?;
-    Ok(id.as_str().unwrap_or_default().to_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_format() -> Result<()> {
@@ -64,7 +45,7 @@ async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_for
     let name = browser.wait_for("the file's name", SOON, CHOSEN).await?;
     ensure!(name == "early.png", "{name}");
     browser.wait_for("the page", SOON, ALIVE).await?;
-    let id = press_process(&browser).await?;
+    let id = process(&browser).await?;
     ensure!(client.get(&format!("/job/{id}")).await?.json["original_filename"] == "early.png");
 
     // The page never hears of the choice: the form posts by itself.
@@ -76,7 +57,7 @@ async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_for
         .await?;
     choose(&browser, &path).await?;
     ensure!(browser.run(CHOSEN).await? == "", "the change was heard of");
-    let id = press_process(&browser).await?;
+    let id = process(&browser).await?;
     ensure!(client.get(&format!("/job/{id}")).await?.json["original_filename"] == "early.png");
 
     // A TIFF, which the page does not read and the server does.
@@ -102,7 +83,7 @@ async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_for
         .await?;
     text.clear().await?;
     text.send_keys("rotate_90").await?;
-    let id = press_process(&browser).await?;
+    let id = process(&browser).await?;
     let job = client.wait_for_end(&id, Duration::from_secs(60)).await?;
     ensure!(job["status"] == "completed", "{job}");
     let result = cluster.path("turned.tif");

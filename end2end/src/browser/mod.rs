@@ -4,6 +4,7 @@ mod chromium;
 mod console;
 mod firefox;
 mod processes;
+pub mod studio;
 mod webkit;
 
 use std::fmt;
