@@ -32,13 +32,12 @@ pub fn actions(
     phase: RwSignal<Phase>,
     objection: Memo<Option<String>>,
 ) -> (Callback<HtmlInputElement>, Submit, Callback<()>, View) {
-    let state = expect_context::<StudioState>();
     let StudioState {
         picked,
         text,
         files: chosen,
         engine,
-    } = state;
+    } = expect_context::<StudioState>();
     let upload = Upload::new();
     on_cleanup(move || upload.cancel());
     let open = move |file: &File, found: &Picked| {
@@ -96,8 +95,9 @@ pub fn actions(
         leptos::task::spawn_local(async move {
             match send_all(upload, &files, &recipe, phase).await {
                 Ok(place) => {
-                    phase.try_set(Phase::Idle);
-                    navigate(&place, Default::default());
+                    if phase.try_set(Phase::Idle).is_none() {
+                        navigate(&place, Default::default());
+                    }
                 }
                 Err(failure) if failure.0.code == "cancelled" => {
                     phase.try_set(Phase::Idle);
@@ -133,6 +133,10 @@ async fn send_all(
     let mut place = String::new();
     let mut refused = Vec::new();
     for (index, file) in files.iter().enumerate() {
+        // The Studio was left while the job before was started.
+        if phase.is_disposed() {
+            return Ok(place);
+        }
         let which = (files.len() > 1).then(|| format!("{} of {}", index + 1, files.len()));
         phase.try_set(Phase::Uploading(0.0, file.size(), which.clone()));
         let progress = move |sent, total| {
