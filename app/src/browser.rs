@@ -42,6 +42,15 @@ pub async fn loaded(image: &web_sys::SvgElement) {
     image.set_onerror(None);
 }
 
+/// The first bytes of `file`, at most `most` of them; none when it cannot be read.
+pub async fn first_bytes(file: &web_sys::Blob, most: f64) -> Vec<u8> {
+    let Ok(start) = file.slice_with_f64_and_f64(0.0, file.size().min(most)) else {
+        return Vec::new();
+    };
+    let read = JsFuture::from(start.array_buffer()).await;
+    read.map_or_else(|_| Vec::new(), |buffer| js_sys::Uint8Array::new(&buffer).to_vec())
+}
+
 /// Puts the focus on `element`.
 pub fn focus(element: &web_sys::Element) {
     if let Some(element) = element.dyn_ref::<web_sys::HtmlElement>() {
@@ -57,4 +66,50 @@ pub fn reduced_motion() -> bool {
         .ok()
         .flatten()
         .is_some_and(|query| query.matches())
+}
+
+/// What is kept in this browser under `key`. A browser that keeps nothing has nothing.
+pub fn stored(key: &str) -> Option<String> {
+    let storage = leptos::prelude::window().local_storage().ok().flatten()?;
+    storage.get_item(key).ok().flatten()
+}
+
+/// Keeps `text` in this browser under `key`. A browser that is full, or keeps nothing, is left alone: what is kept here is a
+/// comfort, and the page shows it until it is closed.
+pub fn store(key: &str, text: &str) {
+    if let Ok(Some(storage)) = leptos::prelude::window().local_storage() {
+        let _ = storage.set_item(key, text);
+    }
+}
+
+/// Puts `text` on the clipboard; whether it is there.
+pub async fn copy(text: &str) -> bool {
+    let window = leptos::prelude::window();
+    // The clipboard's interface is there over HTTPS and on the own machine only.
+    if window.is_secure_context() {
+        let written = window.navigator().clipboard().write_text(text);
+        if JsFuture::from(written).await.is_ok() {
+            return true;
+        }
+    }
+    copy_by_selection(text).unwrap_or(false)
+}
+
+/// The older way, which works everywhere: the browser copies what is selected.
+fn copy_by_selection(text: &str) -> Option<bool> {
+    let document = leptos::prelude::document();
+    let active = document.active_element();
+    let area = document.create_element("textarea").ok()?;
+    let area = area.dyn_into::<web_sys::HtmlTextAreaElement>().ok()?;
+    area.set_value(text);
+    area.set_class_name("visually-hidden");
+    document.body()?.append_child(&area).ok()?;
+    area.select();
+    let page = document.dyn_into::<web_sys::HtmlDocument>().ok()?;
+    let copied = page.exec_command("copy").unwrap_or(false);
+    area.remove();
+    if let Some(active) = active {
+        focus(&active);
+    }
+    Some(copied)
 }

@@ -3,6 +3,9 @@
 
 use azulejo_imaging::{PixelFormat, Size};
 
+/// Bytes from a file's beginning that are enough for the header of a JPEG behind its colour profile and thumbnail.
+pub const HEADER_BYTES: f64 = 1_048_576.0;
+
 /// What is known of a file before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

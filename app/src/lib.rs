@@ -7,7 +7,8 @@
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
-//!   `recipe_draft`, `recipe_history`, `estimate`, `header` (the first bytes of a file), `job_list`.
+//!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `result_file`, `studio_address`, `estimate`, `header` (the
+//!   first bytes of a file), `job_list`.
 #![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
 #![recursion_limit = "256"]
@@ -31,19 +32,25 @@ mod header;
 mod job_list;
 mod live;
 mod mosaic;
+mod operation_search;
 mod pages;
 mod pattern;
 mod picked;
+mod presets;
 #[cfg(feature = "hydrate")]
 mod previewing;
 mod recipe_draft;
 mod recipe_history;
 mod recipe_words;
+mod result_file;
 mod root;
 #[cfg(test)]
 mod sample;
 #[cfg(feature = "hydrate")]
 mod sending;
+#[cfg(feature = "hydrate")]
+mod stored_original;
+mod studio_address;
 mod studio_state;
 mod theme;
 #[cfg(feature = "hydrate")]

@@ -1,8 +1,9 @@
 //! The picture that was chosen in the Studio, before it is uploaded: what its header says, and what the server would
 //! say against it.
 
-use azulejo_imaging::Size;
+use azulejo_imaging::{Depth, PixelFormat, Size};
 use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::{Job, JobId};
 
 use crate::header::Header;
 use crate::words;
@@ -23,9 +24,34 @@ pub struct Picked {
     pub url: String,
     /// Names of the files that were chosen with it: each becomes a job of its own.
     pub others: Vec<String>,
+    /// The job that was made of the same file: the server keeps it, and another job on it needs no upload.
+    pub stored: Option<JobId>,
 }
 
 impl Picked {
+    /// The picture of `job`, which the server keeps. What the file itself says is not known yet.
+    pub fn of_job(job: &Job) -> Self {
+        let PixelFormat { channels, depth } = job.input_format;
+        let header = Header {
+            format: words::file_kind(&job.original_filename),
+            // As the pipeline carries it, that is upright.
+            width: job.input_size.width,
+            height: job.input_size.height,
+            is_turned: false,
+            channels: channels.count() as u8,
+            depth: if depth == Depth::Sixteen { 16 } else { 8 },
+            has_transparency: channels.has_alpha(),
+        };
+        Self {
+            name: job.original_filename.clone(),
+            bytes: job.input_bytes,
+            header: Some(header),
+            url: format!("/job/{}/original", job.job_id),
+            others: Vec::new(),
+            stored: Some(job.job_id),
+        }
+    }
+
     /// Size of the upright picture, pixels.
     pub fn size(&self) -> Option<Size> {
         self.header.map(Header::size)
@@ -44,6 +70,11 @@ impl Picked {
                 && matches!(header.channels, 1 | 3)
                 && !header.has_transparency
         })
+    }
+
+    /// Whether the server has the file already.
+    pub fn is_kept(&self) -> bool {
+        self.stored.is_some() && self.others.is_empty()
     }
 
     /// The other files in words, when there are some.
@@ -159,6 +190,7 @@ mod tests {
             header: Some(header),
             url: String::new(),
             others: Vec::new(),
+            stored: None,
         }
     }
 

@@ -8,7 +8,7 @@ use leptos::html::Canvas;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::{
-    CanvasRenderingContext2d, File, HtmlCanvasElement, ImageData, MessageEvent, Worker, WorkerOptions,
+    Blob, CanvasRenderingContext2d, HtmlCanvasElement, ImageData, MessageEvent, Worker, WorkerOptions,
     WorkerType,
 };
 
@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// Takes up another picture; shows its middle first.
-    pub fn open(self, file: &File, size: (u32, u32)) {
+    pub fn open(self, file: &Blob, size: (u32, u32)) {
         self.shown.set(None);
         self.error.set(None);
         self.images.set_value(None);

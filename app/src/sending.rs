@@ -3,22 +3,23 @@
 
 use std::time::Duration;
 
+use azulejo_protocol::JobId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, HtmlInputElement, Url};
 
-use crate::actions::process;
+use crate::actions::{process, run_again};
+use crate::browser;
 use crate::components::{Phase, Preview};
 use crate::failure::Failure;
-use crate::header;
+use crate::header::{self, HEADER_BYTES};
 use crate::picked::Picked;
+use crate::stored_original;
+use crate::studio_address::studio_address;
 use crate::studio_state::StudioState;
 use crate::upload::Upload;
 
-/// Enough for the header of a JPEG behind its colour profile and thumbnail.
-const HEADER_BYTES: f64 = 1_048_576.0;
 /// The address follows the recipe after so long a rest.
 const ADDRESS_PAUSE: Duration = Duration::from_millis(300);
 /// What a person is asked who leaves while files are sent.
@@ -32,12 +33,15 @@ pub fn actions(
     phase: RwSignal<Phase>,
     objection: Memo<Option<String>>,
 ) -> (Callback<HtmlInputElement>, Submit, Callback<()>, View) {
+    let state = expect_context::<StudioState>();
     let StudioState {
         picked,
         text,
+        file: result_file,
         files: chosen,
         engine,
-    } = expect_context::<StudioState>();
+        loaded,
+    } = state;
     let upload = Upload::new();
     on_cleanup(move || upload.cancel());
     let open = move |file: &File, found: &Picked| {
@@ -47,13 +51,25 @@ pub fn actions(
     };
     // The window may have another size than when the picture was last shown.
     Effect::new(move |_| engine.want());
-    keep_in_address(text);
+    keep_in_address(state);
+    // The picture of a job is loaded once it is shown.
+    Effect::new(move |_| {
+        let stored = picked.with(|picked| picked.as_ref().filter(|picked| picked.is_previewed())?.stored);
+        let is_here = chosen.with_value(|chosen| !chosen.is_empty());
+        if let Some(job) = stored.filter(|_| !is_here)
+            && loaded.get_value() != Some(job)
+        {
+            loaded.set_value(Some(job));
+            stored_original::open(state, job);
+        }
+    });
     let choose = Callback::new(move |input: HtmlInputElement| {
         if let Some(before) = picked.get_untracked() {
             // The address was made by this page.
             let _ = Url::revoke_object_url(&before.url);
         }
         phase.set(Phase::Idle);
+        loaded.set_value(None);
         let files = input.files();
         let files: Vec<File> = files
             .iter()
@@ -80,21 +96,34 @@ pub fn actions(
     let navigate = use_navigate();
     let submit = move |event: leptos::ev::SubmitEvent| {
         let files = chosen.get_value();
+        let stored = picked.with_untracked(|picked| picked.as_ref()?.stored);
         // Whatever the reason that this page has not heard of a file: the form posts by itself, and the browser or the server
         // says what is wrong.
-        if files.is_empty() {
+        if files.is_empty() && stored.is_none() {
             return;
         }
         event.prevent_default();
-        let recipe = text.get_untracked();
-        let is_valid = azulejo_imaging::Recipe::parse(&recipe).is_ok();
+        let order = Order {
+            recipe: text.get_untracked(),
+            format: result_file.get_untracked().text(),
+        };
+        let is_valid = azulejo_imaging::Recipe::parse(&order.recipe).is_ok();
         if !is_valid || objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
             return;
         }
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
-            match send_all(upload, &files, &recipe, phase).await {
-                Ok(place) => {
+            let sent = match stored {
+                Some(job) if files.len() <= 1 => again(job, upload, &files, &order, phase).await,
+                _ => send_all(upload, &files, &order, phase).await,
+            };
+            match sent {
+                Ok((place, job)) => {
+                    picked.try_update(|picked| {
+                        if let Some(picked) = picked.as_mut() {
+                            picked.stored = job.or(picked.stored);
+                        }
+                    });
                     if phase.try_set(Phase::Idle).is_none() {
                         navigate(&place, Default::default());
                     }
@@ -122,15 +151,55 @@ pub fn actions(
     )
 }
 
+/// What is to be done with the files.
+struct Order {
+    recipe: String,
+    /// The kind of file of the result; empty for that of the picture.
+    format: String,
+}
+
+impl Order {
+    fn format(&self) -> Option<String> {
+        Some(self.format.clone()).filter(|format| !format.is_empty())
+    }
+}
+
+/// The address to go to, and the job where it is one.
+type Place = (String, Option<JobId>);
+
+fn place_of(job: JobId) -> Place {
+    (format!("/job/{job}"), Some(job))
+}
+
+/// Starts another job on the file that the server keeps of `job`. Where it is gone and the file is here, it is sent.
+async fn again(
+    job: JobId,
+    upload: Upload,
+    files: &[File],
+    order: &Order,
+    phase: RwSignal<Phase>,
+) -> Result<Place, Failure> {
+    phase.try_set(Phase::Starting);
+    match run_again(job, order.recipe.clone(), order.format()).await {
+        Ok(job) => Ok(place_of(job.job_id)),
+        Err(failure)
+            if !files.is_empty() && ["job_not_found", "original_gone"].contains(&failure.0.code.as_str()) =>
+        {
+            send_all(upload, files, order, phase).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Uploads `files` one after the other and starts a job on each; gives the address to go to. What is refused does not hold up
 /// those after it; it is said at the end.
 async fn send_all(
     upload: Upload,
     files: &[File],
-    recipe: &str,
+    order: &Order,
     phase: RwSignal<Phase>,
-) -> Result<String, Failure> {
-    let mut place = String::new();
+) -> Result<Place, Failure> {
+    let mut place = (String::new(), None);
     let mut refused = Vec::new();
     for (index, file) in files.iter().enumerate() {
         // The Studio was left while the job before was started.
@@ -145,12 +214,12 @@ async fn send_all(
         let started = match upload.send(file, progress).await {
             Ok(id) => {
                 phase.try_set(Phase::Starting);
-                process(id, recipe.to_owned()).await
+                process(id, order.recipe.clone(), order.format()).await
             }
             Err(failure) => Err(failure),
         };
         match started {
-            Ok(job) => place = format!("/job/{}", job.job_id),
+            Ok(job) => place = place_of(job.job_id),
             Err(failure) if files.len() == 1 || failure.0.code == "cancelled" => return Err(failure),
             Err(failure) => refused.push((file.name(), failure)),
         }
@@ -164,31 +233,30 @@ async fn send_all(
         return Err(failure);
     }
     Ok(if files.len() > 1 {
-        "/jobs".to_owned()
+        ("/jobs".to_owned(), None)
     } else {
         place
     })
 }
 
 async fn look_at(file: &File, others: Vec<String>) -> Picked {
-    let end = file.size().min(HEADER_BYTES);
-    let mut header = None;
-    if let Ok(start) = file.slice_with_f64_and_f64(0.0, end)
-        && let Ok(buffer) = JsFuture::from(start.array_buffer()).await
-    {
-        header = header::read(&js_sys::Uint8Array::new(&buffer).to_vec());
-    }
+    let header = header::read(&browser::first_bytes(file, HEADER_BYTES).await);
     Picked {
         name: file.name(),
         bytes: file.size() as u64,
         header,
         url: Url::create_object_url_with_blob(file).unwrap_or_default(),
         others,
+        stored: None,
     }
 }
 
-/// Keeps the recipe in the page's address, so that the address can be kept, sent and gone back to.
-fn keep_in_address(text: RwSignal<String>) {
+/// Keeps the recipe in the page's address, so that the address can be kept, sent and gone back to; with the kind of file of the
+/// result, and with the job whose picture is shown where this page has no file of it.
+fn keep_in_address(state: StudioState) {
+    let StudioState {
+        picked, text, file, ..
+    } = state;
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     let stop = move || {
         if let Some(timer) = waiting.try_update_value(Option::take).flatten() {
@@ -196,14 +264,16 @@ fn keep_in_address(text: RwSignal<String>) {
         }
     };
     Effect::new(move |before: Option<()>| {
-        let recipe = text.get();
+        let (recipe, file) = (text.get(), file.get());
+        let stored = picked.with(|picked| picked.as_ref().and_then(|picked| picked.stored));
+        let is_here = state.files.with_value(|files| !files.is_empty());
+        let address = studio_address(&recipe, file, stored.filter(|_| !is_here));
         stop();
         // As long as nothing was changed the address is as it was asked for.
         if before.is_none() {
             return;
         }
         let keep = move || {
-            let address = format!("/?recipe={}", js_sys::encode_uri_component(&recipe));
             if let Ok(history) = window().history() {
                 let state = history.state().unwrap_or_default();
                 // A browser that is asked too often refuses; the next change is kept again.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::picked::Picked;
+use crate::result_file::ResultFile;
 
 /// The recipe of a fresh page.
 const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
@@ -14,9 +15,14 @@ pub struct StudioState {
     pub picked: RwSignal<Option<Picked>>,
     /// The recipe's text.
     pub text: RwSignal<String>,
+    /// The kind of file of the result.
+    pub file: RwSignal<ResultFile>,
     /// The files themselves; the first is the picture.
     #[cfg(feature = "hydrate")]
     pub files: StoredValue<Vec<web_sys::File>, LocalStorage>,
+    /// The job whose original was loaded last: it is loaded once, however often the page is gone back to.
+    #[cfg(feature = "hydrate")]
+    pub loaded: StoredValue<Option<azulejo_protocol::JobId>>,
     /// The preview. Its Web Worker and the decoded picture stay, too: Back shows them at once, and WebKitGTK dies now and then
     /// of a Web Worker that is ended while it decodes.
     #[cfg(feature = "hydrate")]
@@ -30,6 +36,9 @@ impl StudioState {
         provide_context(Self {
             picked: RwSignal::new(None),
             text,
+            file: RwSignal::new(ResultFile::default()),
+            #[cfg(feature = "hydrate")]
+            loaded: StoredValue::new(None),
             #[cfg(feature = "hydrate")]
             engine: crate::previewing::Engine::new(text),
             #[cfg(feature = "hydrate")]

@@ -34,6 +34,22 @@ pub fn browsers_show(filename: &str) -> bool {
         .any(|tiff| extension.eq_ignore_ascii_case(tiff))
 }
 
+/// The kind of a file of that name: `PNG`, `JPEG`, `TIFF`, `WebP`, or `image`.
+pub fn file_kind(filename: &str) -> &'static str {
+    let extension = filename
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match extension.as_str() {
+        "png" => "PNG",
+        "jpg" | "jpeg" | "jpe" | "jfif" => "JPEG",
+        "tif" | "tiff" => "TIFF",
+        "webp" => "WebP",
+        _ => "image",
+    }
+}
+
 /// A number with one decimal below ten, none above: `0.4`, `9.8`, `96`.
 pub fn figures(value: f64) -> String {
     if value < 9.95 {

@@ -44,7 +44,7 @@ mod simd;
 pub use format::{Channels, Depth, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
-pub use operation::{OperationInfo, ParameterInfo, ParameterKind, Value};
+pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
 pub use recipe::{

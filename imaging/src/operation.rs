@@ -16,12 +16,58 @@ pub struct OperationInfo {
     pub name: &'static str,
     /// The name for people: `Edge detection`.
     pub title: &'static str,
-    /// One sentence on what it does.
+    /// Where a menu lists it.
+    pub group: Group,
+    /// One sentence for people with pictures: what it does to them.
     pub summary: &'static str,
+    /// One sentence for people who know the field: how it is computed.
+    pub method: &'static str,
     /// Other names that the parser accepts.
     pub aliases: &'static [&'static str],
     /// The parameters in the order of the canonical text.
     pub parameters: &'static [ParameterInfo],
+}
+
+/// What operations are grouped by in menus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// Dark and light.
+    Tone,
+    /// Hues and how strong they are.
+    Colour,
+    /// What makes softer.
+    Smooth,
+    /// What makes crisper.
+    Sharpen,
+    /// Outlines and forms.
+    Edges,
+    /// Size, turn and part of the picture.
+    Shape,
+}
+
+impl Group {
+    /// All of them, in the order of a menu.
+    pub const ALL: [Self; 6] = [
+        Self::Tone,
+        Self::Colour,
+        Self::Smooth,
+        Self::Sharpen,
+        Self::Edges,
+        Self::Shape,
+    ];
+
+    /// The heading in a menu.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Tone => "Light and dark",
+            Self::Colour => "Colour",
+            Self::Smooth => "Soften",
+            Self::Sharpen => "Sharpen",
+            Self::Edges => "Edges and forms",
+            Self::Shape => "Size and shape",
+        }
+    }
 }
 
 impl OperationInfo {

@@ -26,6 +26,8 @@ pub fn DropZone(
     choose: Callback<HtmlInputElement>,
 ) -> impl IntoView {
     let over = RwSignal::new(false);
+    let ready = RwSignal::new(false);
+    Effect::new(move |_| ready.set(true));
     let shown = RwSignal::new(true);
     Effect::new(move |_| {
         picked.track();
@@ -64,8 +66,10 @@ pub fn DropZone(
                 // Without this code the form posts one picture.
                 prop:multiple=true
                 // A picture that is kept from before is not in the field.
-                required
+                required=picked.with_untracked(Option::is_none)
                 prop:required=move || picked.with(Option::is_none)
+                // Without this code the form is for the picture that is shown.
+                disabled=move || !ready.get() && picked.with(|picked| picked.as_ref().is_some_and(Picked::is_kept))
                 aria-describedby="file-hint"
                 on:change=move |event| choose.run(event_target(&event))
                 on:dragenter=move |_| over.set(true)

@@ -14,7 +14,9 @@ use crate::components::{
 };
 use crate::failure::Failure;
 use crate::live::{JobNews, Live, merge};
+use crate::result_file::ResultFile;
 use crate::root::Shared;
+use crate::studio_address::studio_address;
 use crate::words;
 
 /// The page.
@@ -72,7 +74,8 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let id = first.job_id;
     live.watch(id);
     let recipe = first.transformation.clone();
-    let again = format!("/?recipe={}", encode(&recipe));
+    let address = |job| studio_address(&recipe, ResultFile::AsPicture, job);
+    let (change, reuse) = (address(Some(id)), address(None));
     let facts = [
         first.original_filename.clone(),
         format!("{} × {}", first.input_size.width, first.input_size.height),
@@ -110,7 +113,10 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                     <RecipeTitle recipe />
                 </h1>
                 <div class="acts">
-                    <a class="button" href=again>
+                    <a class="button" href=change title="In the Studio, with this picture: no upload">
+                        "Change the recipe"
+                    </a>
+                    <a class="button" href=reuse title="In the Studio, for another picture">
                         "Use this recipe"
                     </a>
                     <JobActions job changed comparing />
@@ -148,13 +154,4 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
         </main>
     }
     .into_any()
-}
-
-/// `text` as a value in a query.
-fn encode(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('&', "%26")
-        .replace('+', "%2B")
-        .replace('#', "%23")
-        .replace(' ', "%20")
 }

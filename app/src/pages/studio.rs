@@ -1,24 +1,31 @@
 //! The Studio: choose a picture, compose a recipe, see what it will cost, start. The page is one form that posts to
-//! `/process` by itself; in the browser it uploads with progress and then goes to the job.
+//! `/process` by itself; in the browser it uploads with progress and then goes to the job. With `?job=ID` the picture is that
+//! of a job, which the server keeps: then the form posts to `/job/ID/again`.
 
-use azulejo_protocol::{Health, Job, WorkerInfo};
+use azulejo_imaging::Recipe;
+use azulejo_protocol::{Health, Job, JobId, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::actions::list_jobs;
+use crate::actions::{get_job, list_jobs};
 use crate::components::{
-    DropZone, FailureNotice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel, WorkerList,
+    DropZone, FailureNotice, FileChoice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel,
+    WorkerList,
 };
 use crate::estimate::{estimate, expected_rate};
 use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
+use crate::picked::Picked;
+use crate::result_file::ResultFile;
 use crate::root::Shared;
 #[cfg(feature = "hydrate")]
 use crate::sending;
 use crate::studio_state::StudioState;
 
+/// What is said of a picture that need not be sent.
+const KEPT: &str = "on the server already: another recipe needs no upload";
 /// Jobs shown below.
 const RECENT: usize = 5;
 
@@ -27,6 +34,14 @@ const RECENT: usize = 5;
 pub fn StudioPage() -> impl IntoView {
     let shared = expect_context::<Shared>();
     let recent = Resource::new(|| (), |()| list_jobs(None, None, Some(RECENT as u32), None));
+    let query = use_query_map();
+    let asked = move || query.with(|query| query.get_str("job").and_then(|id| id.parse::<JobId>().ok()));
+    let original = Resource::new(asked, |id| async move {
+        match id {
+            Some(id) => Some(get_job(id).await),
+            None => None,
+        }
+    });
     view! {
         <Title text="Azulejo" />
         <main id="main">
@@ -35,7 +50,7 @@ pub fn StudioPage() -> impl IntoView {
             <Suspense fallback=|| view! { <p class="quiet">"Loading"</p> }>
                 {move || Suspend::new(async move {
                     let (health, workers) = (shared.health.await.ok(), shared.workers.await.unwrap_or_default());
-                    view! { <Studio health workers recent /> }
+                    view! { <Studio health workers recent original=original.await /> }
                 })}
             </Suspense>
         </main>
@@ -48,14 +63,16 @@ fn Studio(
     health: Option<Health>,
     workers: Vec<WorkerInfo>,
     recent: Resource<Result<Vec<Job>, Failure>>,
+    /// The job whose picture is asked for.
+    original: Option<Result<Job, Failure>>,
 ) -> impl IntoView {
     let live = expect_context::<Live>();
-    let StudioState { picked, text, .. } = expect_context::<StudioState>();
-    let query = use_query_map();
-    let asked = query.with_untracked(|query| query.get_str("recipe").map(ToOwned::to_owned));
-    if let Some(asked) = asked.filter(|asked| asked.len() <= azulejo_imaging::MAX_TEXT) {
-        text.set(asked);
-    }
+    let state = expect_context::<StudioState>();
+    let StudioState {
+        picked, text, file, ..
+    } = state;
+    take_query(state);
+    let lost = take_original(state, original);
     let phase = RwSignal::new(Phase::Idle);
 
     let health = Memo::new(move |_| live.health.get().or_else(|| health.clone()));
@@ -64,9 +81,13 @@ fn Studio(
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         picked.with(|picked| picked.as_ref().and_then(|picked| picked.objection(&limits)))
     });
+    let parsed = Memo::new(move |_| {
+        text.with(|text| Recipe::parse(text))
+            .map_err(|error| error.to_string())
+    });
     let cost = Memo::new(move |_| {
         let header = picked.with(|picked| picked.as_ref()?.header)?;
-        let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
+        let recipe = parsed.get().ok()?;
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
         Some(estimate(&recipe, header.size(), header.carried(), &limits, rate))
@@ -77,8 +98,7 @@ fn Studio(
     // Without this code the server says what is wrong with a recipe, so the button works until it is here.
     let ready = RwSignal::new(false);
     Effect::new(move |_| ready.set(true));
-    let is_recipe =
-        Memo::new(move |_| !ready.get() || text.with(|text| azulejo_imaging::Recipe::parse(text).is_ok()));
+    let is_recipe = Memo::new(move |_| !ready.get() || parsed.with(Result::is_ok));
     // Enter in a field is for the field: a job is begun by its button.
     let keep = |event: leptos::ev::KeyboardEvent| {
         let target = event_target::<web_sys::Element>(&event);
@@ -105,11 +125,16 @@ fn Studio(
         previewing.set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.is_previewed())));
     });
 
+    let action = move || {
+        let stored = picked.with(|picked| picked.as_ref()?.stored);
+        stored.map_or_else(|| "/process".to_owned(), |job| format!("/job/{job}/again"))
+    };
     view! {
+        {lost.map(|failure| view! { <FailureNotice failure /> })}
         <form
             class="studio"
             method="post"
-            action="/process"
+            action=action
             enctype="multipart/form-data"
             on:submit=submit
             on:keydown=keep
@@ -130,13 +155,15 @@ fn Studio(
                                         <b>{picked.name.clone()}</b>
                                         <small>{picked.describe()}</small>
                                         {picked.others().map(|others| view! { <small>{others}</small> })}
+                                        {picked.is_kept().then(|| view! { <small>{KEPT}</small> })}
                                     </p>
                                     {picked.without_preview().map(|why| view! { <p class="quiet">{why}</p> })}
                                 </section>
                             }
                         })
                 }}
-                <RecipeBuilder text picture=size />
+                <RecipeBuilder text parsed file picture=size />
+                <FileChoice file />
                 <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase cancel />
                 <section aria-labelledby="live-title">
                     <h2 id="live-title">"Workers"</h2>
@@ -157,6 +184,35 @@ fn Studio(
         </section>
     }
     .into_any()
+}
+
+/// Takes over what the address asks for: the recipe and the kind of file.
+fn take_query(state: StudioState) {
+    let query = use_query_map();
+    let value = |name: &str| query.with_untracked(|query| query.get_str(name).map(ToOwned::to_owned));
+    if let Some(recipe) = value("recipe").filter(|recipe| recipe.len() <= azulejo_imaging::MAX_TEXT) {
+        state.text.set(recipe);
+        // An address without a kind is that of a result as the picture is.
+        let kind = value("format").and_then(|text| ResultFile::parse(&text));
+        state.file.set(kind.unwrap_or_default());
+    }
+}
+
+/// Shows the picture of the job that the address asks for, unless it is what is shown; gives back why it cannot be shown.
+fn take_original(state: StudioState, original: Option<Result<Job, Failure>>) -> Option<Failure> {
+    let job = match original? {
+        Ok(job) => job,
+        Err(failure) => return Some(failure),
+    };
+    let shown = state
+        .picked
+        .with_untracked(|picked| picked.as_ref().and_then(|picked| picked.stored));
+    if shown != Some(job.job_id) {
+        #[cfg(feature = "hydrate")]
+        state.files.set_value(Vec::new());
+        state.picked.set(Some(Picked::of_job(&job)));
+    }
+    None
 }
 
 #[component]

@@ -1,6 +1,6 @@
 //! Bilateral filter: a Gaussian blur that does not mix what differs in colour.
 
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -18,7 +18,9 @@ impl Operation for Bilateral {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "bilateral",
         title: "Bilateral",
-        summary: "Smooths areas and keeps edges: a blur that does not mix what differs in colour.",
+        group: Group::Smooth,
+        summary: "Smooths areas and leaves edges as they are, for skin, skies and noise.",
+        method: "A mean weighted by distance and by difference in colour.",
         aliases: &[],
         parameters: &[
             ParameterInfo {

@@ -1,7 +1,7 @@
 //! Gaussian blur, bit for bit OpenCV's `GaussianBlur` with an automatic kernel size.
 
 use crate::convolve::{gaussian, separable};
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Depth, Region, Size};
@@ -34,7 +34,9 @@ impl Operation for Blur {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "blur",
         title: "Blur",
-        summary: "Gaussian blur, exact for every sigma (OpenCV's arithmetic and kernel size).",
+        group: Group::Smooth,
+        summary: "Softens the picture, the more the larger sigma is.",
+        method: "Gaussian, exact for every sigma, with OpenCV's arithmetic and kernel size.",
         aliases: &["gaussian_blur"],
         parameters: &[SIGMA],
     };

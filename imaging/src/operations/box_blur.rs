@@ -1,6 +1,6 @@
 //! The mean of a square, by sums that slide: the time does not depend on the radius.
 
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -29,7 +29,9 @@ impl Operation for BoxBlur {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "box_blur",
         title: "Box blur",
-        summary: "The mean of a square around every pixel, rounded.",
+        group: Group::Smooth,
+        summary: "Softens evenly and quickly, a little blocky.",
+        method: "The mean of a square around every pixel, rounded.",
         aliases: &["mean"],
         parameters: &[radius(100.0, 3.0)],
     };

@@ -2,7 +2,7 @@
 
 use super::grayscale::luma;
 use super::points::factor;
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Channels, PixelFormat, Region};
@@ -16,7 +16,9 @@ impl Operation for Saturation {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "saturation",
         title: "Saturation",
-        summary: "Multiplies how far every colour is from the gray of its luma.",
+        group: Group::Colour,
+        summary: "Makes colours stronger or paler; 0 is gray.",
+        method: "Multiplies how far every colour is from the gray of its luma.",
         aliases: &[],
         parameters: &[factor("0 is gray, above 1 is more vivid.", 1.5)],
     };
@@ -54,7 +56,9 @@ impl Operation for Sepia {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "sepia",
         title: "Sepia",
-        summary: "The brown tones of old photographs; a gray image becomes colour.",
+        group: Group::Colour,
+        summary: "The brown tones of old photographs.",
+        method: "A fixed mix of the channels; a gray image becomes colour.",
         aliases: &[],
         parameters: &[],
     };

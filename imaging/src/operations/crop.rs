@@ -1,6 +1,6 @@
 //! A rectangle of the image.
 
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -31,7 +31,9 @@ impl Operation for Crop {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "crop",
         title: "Crop",
+        group: Group::Shape,
         summary: "Cuts out a rectangle.",
+        method: "Pixels are moved, never changed.",
         aliases: &[],
         parameters: &[
             pixels("x", "Columns left away on the left."),

@@ -2,7 +2,7 @@
 
 use super::grayscale::luma;
 use crate::convolve::window::three_rows;
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -15,7 +15,9 @@ impl Operation for EdgeDetection {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "edge_detection",
         title: "Edge detection",
-        summary: "Magnitude of the Sobel gradient of the luma; the result is gray.",
+        group: Group::Edges,
+        summary: "Draws the outlines of everything, white on black.",
+        method: "Magnitude of the Sobel gradient of the luma; the result is gray.",
         aliases: &["edges", "sobel"],
         parameters: &[],
     };

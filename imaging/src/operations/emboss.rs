@@ -1,7 +1,7 @@
 //! Embossing: light from the top left.
 
 use crate::convolve::window::{convolve_3x3, three_rows};
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -15,7 +15,9 @@ impl Operation for Emboss {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "emboss",
         title: "Emboss",
-        summary: "Raises edges as if lit from the top left.",
+        group: Group::Edges,
+        summary: "Looks pressed into paper, lit from the top left.",
+        method: "A directional difference of neighbours.",
         aliases: &[],
         parameters: &[],
     };

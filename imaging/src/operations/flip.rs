@@ -1,6 +1,6 @@
 //! Mirror images.
 
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -12,7 +12,9 @@ impl Operation for FlipHorizontal {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "flip_horizontal",
         title: "Flip horizontally",
-        summary: "Mirrors the image: left and right change places.",
+        group: Group::Shape,
+        summary: "Mirrors it: left and right change places.",
+        method: "Pixels are moved, never changed.",
         aliases: &["mirror", "flip_h"],
         parameters: &[],
     };
@@ -48,7 +50,9 @@ impl Operation for FlipVertical {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "flip_vertical",
         title: "Flip vertically",
-        summary: "Turns the image over: top and bottom change places.",
+        group: Group::Shape,
+        summary: "Mirrors it: top and bottom change places.",
+        method: "Pixels are moved, never changed.",
         aliases: &["flip_v"],
         parameters: &[],
     };

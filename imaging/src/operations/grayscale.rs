@@ -1,6 +1,6 @@
 //! Luma as OpenCV computes it: 15-bit fixed point, rounded half up.
 
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -13,7 +13,9 @@ impl Operation for Grayscale {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "grayscale",
         title: "Grayscale",
-        summary: "Turns colour into luma (Rec. 601 weights, OpenCV's arithmetic); alpha stays.",
+        group: Group::Colour,
+        summary: "Takes the colour out and keeps the brightness.",
+        method: "Luma by Rec. 601 weights, with OpenCV's arithmetic; alpha stays.",
         aliases: &["greyscale", "gray"],
         parameters: &[],
     };

@@ -1,7 +1,7 @@
 //! The median of a square, each channel by itself.
 
 use super::box_blur::radius;
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -16,7 +16,9 @@ impl Operation for Median {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "median",
         title: "Median",
-        summary: "The middle value of a square around every pixel: removes specks, keeps edges.",
+        group: Group::Smooth,
+        summary: "Removes specks and scratches and keeps edges sharp.",
+        method: "The middle value of a square around every pixel.",
         aliases: &[],
         parameters: &[radius(7.0, 1.0)],
     };

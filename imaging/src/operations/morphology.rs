@@ -1,7 +1,7 @@
 //! Erosion and dilation: the smallest and the largest sample of a square, each channel by itself.
 
 use super::box_blur::radius;
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -16,7 +16,9 @@ impl Operation for Erode {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "erode",
         title: "Erode",
-        summary: "The darkest sample of a square around every pixel: dark parts grow.",
+        group: Group::Edges,
+        summary: "Makes dark parts grow: thin bright lines disappear.",
+        method: "The darkest sample of a square around every pixel.",
         aliases: &["minimum"],
         parameters: &[radius(50.0, 1.0)],
     };
@@ -45,7 +47,9 @@ impl Operation for Dilate {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "dilate",
         title: "Dilate",
-        summary: "The brightest sample of a square around every pixel: bright parts grow.",
+        group: Group::Edges,
+        summary: "Makes bright parts grow: thin dark lines disappear.",
+        method: "The brightest sample of a square around every pixel.",
         aliases: &["maximum"],
         parameters: &[radius(50.0, 1.0)],
     };

@@ -1,6 +1,6 @@
 //! Operations on single samples, each through a table of all values. Alpha stays.
 
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{PixelFormat, Region};
@@ -35,7 +35,9 @@ impl Operation for Invert {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "invert",
         title: "Invert",
+        group: Group::Tone,
         summary: "The negative: dark becomes light.",
+        method: "Full intensity minus the sample; alpha stays.",
         aliases: &["negative"],
         parameters: &[],
     };
@@ -58,7 +60,9 @@ impl Operation for Brightness {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "brightness",
         title: "Brightness",
-        summary: "Multiplies every colour sample.",
+        group: Group::Tone,
+        summary: "Makes everything lighter or darker.",
+        method: "Multiplies every colour sample.",
         aliases: &["brightness_increase"],
         parameters: &[factor("Below 1 darkens, above 1 brightens.", 1.2)],
     };
@@ -83,7 +87,9 @@ impl Operation for Contrast {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "contrast",
         title: "Contrast",
-        summary: "Multiplies how far every colour sample is from middle gray.",
+        group: Group::Tone,
+        summary: "Moves light and dark apart, or together.",
+        method: "Multiplies how far every colour sample is from middle gray.",
         aliases: &["contrast_increase"],
         parameters: &[factor("Below 1 flattens, above 1 adds contrast.", 1.5)],
     };
@@ -123,7 +129,9 @@ impl Operation for Gamma {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "gamma",
         title: "Gamma",
-        summary: "Bends the tone curve: intensity to the power of 1/gamma.",
+        group: Group::Tone,
+        summary: "Lifts or deepens the shadows and leaves black and white alone.",
+        method: "Intensity to the power of 1/gamma.",
         aliases: &[],
         parameters: &[ParameterInfo {
             name: "gamma",
@@ -158,7 +166,9 @@ impl Operation for Threshold {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "threshold",
         title: "Threshold",
-        summary: "Black where the luma is below the level, white elsewhere; the result is gray.",
+        group: Group::Tone,
+        summary: "Only black and white, for documents and masks.",
+        method: "Black where the luma is below the level, white elsewhere; the result is gray.",
         aliases: &[],
         parameters: &[ParameterInfo {
             name: "level",

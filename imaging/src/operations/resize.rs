@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::ops::{AddAssign, Mul, Range};
 
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Depth, Region, Size};
@@ -41,7 +41,9 @@ impl Operation for Resize {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "resize",
         title: "Resize",
-        summary: "Resamples to another size; shrinking averages, so nothing flickers or aliases.",
+        group: Group::Shape,
+        summary: "Makes the picture larger or smaller.",
+        method: "Resamples; shrinking averages, so nothing flickers or aliases.",
         aliases: &["scale"],
         parameters: &[
             side("width", "New width; 0 follows the height."),

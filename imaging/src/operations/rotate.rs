@@ -1,6 +1,6 @@
 //! Quarter and half turns.
 
-use crate::operation::{Operation, OperationInfo, Values};
+use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -12,7 +12,9 @@ impl Operation for Rotate90 {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "rotate_90",
         title: "Rotate 90°",
-        summary: "Turns the image a quarter clockwise.",
+        group: Group::Shape,
+        summary: "Turns the picture a quarter to the right.",
+        method: "Pixels are moved, never changed.",
         aliases: &["rotate"],
         parameters: &[],
     };
@@ -47,7 +49,9 @@ impl Operation for Rotate180 {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "rotate_180",
         title: "Rotate 180°",
-        summary: "Turns the image upside down.",
+        group: Group::Shape,
+        summary: "Turns the picture upside down.",
+        method: "Pixels are moved, never changed.",
         aliases: &[],
         parameters: &[],
     };
@@ -84,7 +88,9 @@ impl Operation for Rotate270 {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "rotate_270",
         title: "Rotate 270°",
-        summary: "Turns the image a quarter counterclockwise.",
+        group: Group::Shape,
+        summary: "Turns the picture a quarter to the left.",
+        method: "Pixels are moved, never changed.",
         aliases: &[],
         parameters: &[],
     };

@@ -1,7 +1,7 @@
 //! Sharpening with a 3x3 kernel: the pixel against its eight neighbours.
 
 use crate::convolve::window::{convolve_3x3, three_rows};
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -17,7 +17,9 @@ impl Operation for Sharpen {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "sharpen",
         title: "Sharpen",
-        summary: "Adds how much a pixel differs from its eight neighbours.",
+        group: Group::Sharpen,
+        summary: "Brings out fine detail and grain.",
+        method: "Adds how much a pixel differs from its eight neighbours.",
         aliases: &[],
         parameters: &[ParameterInfo {
             name: "amount",

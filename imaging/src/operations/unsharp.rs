@@ -2,7 +2,7 @@
 
 use super::blur;
 use crate::convolve::{gaussian, separable};
-use crate::operation::{Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
@@ -38,7 +38,9 @@ impl Operation for Unsharp {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "unsharp",
         title: "Unsharp mask",
-        summary: "Sharpens by adding the difference to a blurred copy.",
+        group: Group::Sharpen,
+        summary: "Makes edges crisper without touching flat areas much; what prints and thumbnails want.",
+        method: "Adds the difference to a blurred copy.",
         aliases: &["unsharp_mask"],
         parameters: &[
             ParameterInfo {

@@ -1,0 +1,53 @@
+//! The Studio's address: recipe, kind of file and the job whose picture is shown, so that it can be kept, sent and gone back to.
+
+use azulejo_protocol::JobId;
+
+use crate::result_file::ResultFile;
+
+/// `/?recipe=blur%3Asigma%3D2&format=tiff&job=ID`.
+pub fn studio_address(recipe: &str, file: ResultFile, job: Option<JobId>) -> String {
+    let mut address = format!("/?recipe={}", escape(recipe));
+    if file != ResultFile::AsPicture {
+        address.push_str(&format!("&format={}", escape(&file.text())));
+    }
+    if let Some(job) = job {
+        address.push_str(&format!("&job={job}"));
+    }
+    address
+}
+
+/// `text` as a value in a query: what has a meaning there is escaped, and what is not ASCII.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' | b',' | b'=' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_in_a_query_is_escaped() {
+        assert_eq!(
+            studio_address("blur:sigma=2|sharpen", ResultFile::AsPicture, None),
+            "/?recipe=blur:sigma=2%7Csharpen"
+        );
+        assert_eq!(
+            studio_address("a&b+c#d%é", ResultFile::Jpeg(80), None),
+            "/?recipe=a%26b%2Bc%23d%25%C3%A9&format=jpeg:quality=80"
+        );
+        let job: JobId = "01a20544-b985-730f-82a6-b84d915d4169".parse().unwrap();
+        assert_eq!(
+            studio_address("invert", ResultFile::Tiff, Some(job)),
+            "/?recipe=invert&format=tiff&job=01a20544-b985-730f-82a6-b84d915d4169"
+        );
+    }
+}
