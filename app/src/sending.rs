@@ -7,13 +7,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{File, HtmlInputElement, Url};
+use web_sys::{File, HtmlInputElement};
 
 use crate::actions::process;
 use crate::components::{Phase, Preview};
 use crate::failure::Failure;
 use crate::header;
-use crate::picked::Picked;
+use crate::picked::{Picked, Sight};
 use crate::studio_state::StudioState;
 use crate::upload::Upload;
 
@@ -40,19 +40,10 @@ pub fn actions(
     } = expect_context::<StudioState>();
     let upload = Upload::new();
     on_cleanup(move || upload.cancel());
-    let open = move |file: &File, found: &Picked| {
-        if let Some(size) = found.size().filter(|_| found.is_previewed()) {
-            engine.open(file, (size.width, size.height));
-        }
-    };
     // The window may have another size than when the picture was last shown.
     Effect::new(move |_| engine.want());
     keep_in_address(text);
     let choose = Callback::new(move |input: HtmlInputElement| {
-        if let Some(before) = picked.get_untracked() {
-            // The address was made by this page.
-            let _ = Url::revoke_object_url(&before.url);
-        }
         phase.set(Phase::Idle);
         let files = input.files();
         let files: Vec<File> = files
@@ -71,8 +62,9 @@ pub fn actions(
             if is_chosen != Some(true) {
                 return;
             }
-            open(&first, &found);
-            picked.try_set(Some(found));
+            if picked.try_set(Some(found)).is_none() {
+                engine.open(&first);
+            }
         });
     });
     take_drops(phase);
@@ -111,8 +103,8 @@ pub fn actions(
     let preview = move || {
         picked
             .get()
-            .filter(Picked::is_previewed)
-            .map(|picked| view! { <Preview engine picked /> }.into_any())
+            .and_then(|picked| picked.decoded())
+            .map(|picture| view! { <Preview engine picture /> }.into_any())
     };
     (
         choose,
@@ -182,7 +174,7 @@ async fn look_at(file: &File, others: Vec<String>) -> Picked {
         name: file.name(),
         bytes: file.size() as u64,
         header,
-        url: Url::create_object_url_with_blob(file).unwrap_or_default(),
+        sight: Sight::Reading,
         others,
     }
 }

@@ -27,11 +27,12 @@ impl StudioState {
     /// Provides an empty one to the components below.
     pub fn provide() {
         let text = RwSignal::new(FIRST_RECIPE.to_owned());
+        let picked = RwSignal::new(None);
         provide_context(Self {
-            picked: RwSignal::new(None),
+            picked,
             text,
             #[cfg(feature = "hydrate")]
-            engine: crate::previewing::Engine::new(text),
+            engine: crate::previewing::Engine::new(text, picked),
             #[cfg(feature = "hydrate")]
             files: StoredValue::new_local(Vec::new()),
         });

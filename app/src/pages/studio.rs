@@ -65,11 +65,14 @@ fn Studio(
         picked.with(|picked| picked.as_ref().and_then(|picked| picked.objection(&limits)))
     });
     let cost = Memo::new(move |_| {
-        let header = picked.with(|picked| picked.as_ref()?.header)?;
+        let (size, format) = picked.with(|picked| {
+            let picked = picked.as_ref()?;
+            Some((picked.size()?, picked.format()?))
+        })?;
         let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
-        Some(estimate(&recipe, header.size(), header.carried(), &limits, rate))
+        Some(estimate(&recipe, size, format, &limits, rate))
     });
     let size = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.size()));
     let pictures =
@@ -102,7 +105,8 @@ fn Studio(
     let previewing = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
-        previewing.set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.is_previewed())));
+        previewing
+            .set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.decoded().is_some())));
     });
 
     view! {
