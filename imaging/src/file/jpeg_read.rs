@@ -19,7 +19,8 @@ pub(super) struct JpegReader {
     colors: ColorSpace,
     /// Where the first scan begins.
     scans: usize,
-    extra_bytes: u64,
+    length: u64,
+    coefficient_bytes: u64,
     /// The decoded image and how much of it has been given out.
     pixels: Option<(Vec<u8>, usize)>,
 }
@@ -90,7 +91,8 @@ impl JpegReader {
                 file,
                 colors,
                 scans,
-                extra_bytes: length.saturating_add(head.frame.coefficient_bytes()),
+                length,
+                coefficient_bytes: head.frame.coefficient_bytes(),
                 pixels: None,
             },
         ))
@@ -98,12 +100,13 @@ impl JpegReader {
 
     /// Bytes that decoding takes beside the file and the pixels: the file is decoded from a copy.
     pub(super) fn extra_bytes(&self) -> u64 {
-        self.extra_bytes
+        self.length.saturating_add(self.coefficient_bytes)
     }
 
     /// All pixels.
     pub(super) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
+        // With room for what is put behind it; its length was checked against its size.
+        let mut bytes = Vec::with_capacity(self.length as usize + 64);
         self.file.rewind()?;
         self.file
             .read_to_end(&mut bytes)
