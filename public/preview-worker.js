@@ -1,15 +1,38 @@
-// The preview's Web Worker: holds the chosen picture, and renders the part of the result that is asked for with the
-// kernels that the worker daemons run. Buffers are transferred, not copied.
-import init, { input_region, output_size, render } from "/pkg/preview.js";
-
-const ready = init({ module_or_path: "/pkg/preview_bg.wasm" });
+// The preview's Web Worker: decodes the chosen picture with the server's decoders, holds it, and renders the part of the
+// result that is asked for with the kernels that the worker daemons run. Buffers are transferred, not copied.
+let kernels = null;
 let picture = null;
+// The file of the picture; the newest that was sent, by its serial.
+let file = null;
+let newest = 0;
+// A module that stopped in the middle of something is not used again: another is loaded under another address.
+let loaded = 0;
 
-/** The pixels of `rectangle` of the picture, four bytes each. */
-function pixels([x, y, width, height]) {
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(picture, x, y, width, height, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height).data;
+async function load() {
+  const module = await import(`/pkg/preview.js${loaded ? `?${loaded}` : ""}`);
+  loaded += 1;
+  await module.default({ module_or_path: "/pkg/preview_bg.wasm" });
+  return module;
+}
+
+/** Decodes `file`. */
+async function read() {
+  kernels ??= await load();
+  kernels.Picture.check_file(file.size);
+  return kernels.Picture.read(new Uint8Array(await file.arrayBuffer()));
+}
+
+async function open({ serial, file: chosen }) {
+  picture?.free();
+  picture = null;
+  file = chosen;
+  try {
+    picture = await read();
+    postMessage({ serial, kind: picture.kind(), format: picture.format(), size: [...picture.size()] });
+  } catch (error) {
+    file = null;
+    postMessage({ serial, unseen: reason(error) });
+  }
 }
 
 /** `data` of `size`, scaled to `to`. */
@@ -22,9 +45,17 @@ function scaled(data, size, to) {
   return context.getImageData(0, 0, to[0], to[1]).data;
 }
 
+const clamped = (bytes) => new Uint8ClampedArray(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Whether no pixel of `data` lets anything through: a canvas gives back the colours of such pixels only. */
+function isOpaque(data) {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false;
+  return true;
+}
+
 function view({ serial, recipe, left, top, width, height, fit }) {
-  const image = [picture.width, picture.height];
-  const whole = output_size(recipe, ...image);
+  const image = picture.size();
+  const whole = picture.output_size(recipe);
   let part;
   if (fit) {
     part = [0, 0, whole[0], whole[1]];
@@ -33,40 +64,52 @@ function view({ serial, recipe, left, top, width, height, fit }) {
     const at = (start, all, shown) => Math.max(0, Math.min(all - shown, Math.round(start)));
     part = [at(left, whole[0], size[0]), at(top, whole[1], size[1]), ...size];
   }
-  const region = input_region(recipe, ...image, Uint32Array.from(part));
-  const input = pixels(region);
+  const rectangle = Uint32Array.from(part);
   const began = performance.now();
-  let after = new Uint8ClampedArray(render(recipe, ...image, region, new Uint8Array(input.buffer), Uint32Array.from(part)).buffer);
+  let after = clamped(picture.render(recipe, rectangle));
   const milliseconds = performance.now() - began;
   // Where the result has another shape there is no pixel of the original that belongs to it.
-  let before = whole[0] === image[0] && whole[1] === image[1] ? pixels(part) : null;
+  let before = whole[0] === image[0] && whole[1] === image[1] ? clamped(picture.original(rectangle)) : null;
+  const opaque = isOpaque(after);
   let shown = [part[2], part[3]];
   if (fit) {
     const factor = Math.min(1, width / whole[0], height / whole[1]);
-    const to = whole.length ? [Math.max(1, Math.round(whole[0] * factor)), Math.max(1, Math.round(whole[1] * factor))] : shown;
+    const to = [Math.max(1, Math.round(whole[0] * factor)), Math.max(1, Math.round(whole[1] * factor))];
     after = scaled(after, shown, to);
     before = before && scaled(before, shown, to);
     shown = to;
   }
-  const answer = { serial, left: part[0], top: part[1], width: shown[0], height: shown[1], whole: [...whole], milliseconds, after, before };
+  const answer = {
+    serial, left: part[0], top: part[1], width: shown[0], height: shown[1], whole: [...whole],
+    format: picture.output_format(recipe), opaque, milliseconds, after, before,
+  };
   postMessage(answer, before ? [after.buffer, before.buffer] : [after.buffer]);
 }
 
-async function handle(message) {
-  if (message.file) {
-    picture?.close();
+/** What went wrong, as a sentence. */
+function reason(error) {
+  if (error instanceof WebAssembly.RuntimeError) {
+    kernels = null;
     picture = null;
-    picture = await createImageBitmap(message.file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-    return;
+    return "the preview ran out of memory or gave up on this picture";
   }
-  await ready;
-  if (picture) view(message);
+  return String(error.message ?? error);
+}
+
+async function handle(message) {
+  // Nobody waits for a picture after which another was chosen, nor for a part of it.
+  if (message.serial < newest) return;
+  if (message.file) return open(message);
+  if (!file) return;
+  picture ??= await read();
+  view(message);
 }
 
 // One after the other: a view is of the picture that was sent before it.
 let last = Promise.resolve();
 onmessage = ({ data }) => {
+  if (data.file) newest = data.serial;
   last = last
     .then(() => handle(data))
-    .catch((error) => postMessage({ serial: data.serial ?? 0, error: String(error.message ?? error) }));
+    .catch((error) => postMessage({ serial: data.serial ?? 0, error: reason(error) }));
 };

@@ -7,8 +7,8 @@ use crate::App;
 use crate::theme::Theme;
 
 /// The document that the server sends for every page. Its one inline script carries Leptos' nonce; there are no inline
-/// styles, so the server can send a strict `Content-Security-Policy` with it. `blob:` pictures show a file before it is
-/// uploaded, a `data:` picture is the icon that fills up.
+/// styles, so the server can send a strict `Content-Security-Policy` with it. A `data:` picture is the icon that fills
+/// up.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
         <!DOCTYPE html>

@@ -1,7 +1,7 @@
 //! What the first bytes of an image file say of it, so that the Studio can tell size and format and refuse what the
 //! server would refuse before anything is uploaded. The server decides; this only saves a person's time.
 
-use azulejo_imaging::{PixelFormat, Size};
+use azulejo_imaging::{FileKind, PixelFormat, Size};
 
 /// Bytes from a file's beginning that are enough for the header of a JPEG behind its colour profile and thumbnail.
 pub const HEADER_BYTES: f64 = 1_048_576.0;
@@ -9,8 +9,8 @@ pub const HEADER_BYTES: f64 = 1_048_576.0;
 /// What is known of a file before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// `PNG`, `JPEG`.
-    pub format: &'static str,
+    /// PNG or JPEG.
+    pub kind: FileKind,
     /// Stored width, pixels.
     pub width: u32,
     /// Stored height, pixels.
@@ -19,9 +19,6 @@ pub struct Header {
     pub channels: u8,
     /// Bits in a sample.
     pub depth: u8,
-    /// Whether a PNG names a transparent colour, or palette entries that are: then there is alpha that the header does not
-    /// tell of.
-    pub has_transparency: bool,
     /// Whether width and height change places when the picture is turned upright, as its EXIF says.
     pub is_turned: bool,
 }
@@ -36,25 +33,13 @@ impl Header {
         }
     }
 
-    /// `RGB 8 bit`.
-    pub fn pixels(self) -> String {
-        let channels = match (self.format, self.channels) {
-            (_, 1) => "gray",
-            (_, 2) => "gray + alpha",
-            (_, 3) => "RGB",
-            ("JPEG", _) => "CMYK",
-            _ => "RGBA",
-        };
-        format!("{channels} {} bit", self.depth)
-    }
-
     /// The pixels as the pipeline carries them.
     pub fn carried(self) -> PixelFormat {
-        match (self.format, self.channels, self.depth > 8) {
+        match (self.kind, self.channels, self.depth > 8) {
             (_, 1, false) => PixelFormat::GRAY8,
             (_, 1, true) => PixelFormat::GRAY16,
             (_, 3, true) => PixelFormat::RGB16,
-            ("JPEG", _, _) | (_, 3, false) => PixelFormat::RGB8,
+            (FileKind::Jpeg, _, _) | (_, 3, false) => PixelFormat::RGB8,
             (_, 2, false) => PixelFormat::GRAYA8,
             (_, 2, true) => PixelFormat::GRAYA16,
             (_, _, false) => PixelFormat::RGBA8,
@@ -92,29 +77,13 @@ fn png(bytes: &[u8]) -> Option<Header> {
         _ => return None,
     };
     Some(Header {
-        format: "PNG",
+        kind: FileKind::Png,
         width: be32(bytes, 16)?,
         height: be32(bytes, 20)?,
         channels,
         depth: depth.max(8),
-        has_transparency: png_has_transparency(bytes),
         is_turned: false,
     })
-}
-
-/// Whether there is a tRNS before the pixels. Where those do not begin within the bytes given, there may be one.
-fn png_has_transparency(bytes: &[u8]) -> bool {
-    let mut at = 8;
-    loop {
-        let (Some(length), Some(kind)) = (be32(bytes, at), bytes.get(at + 4..at + 8)) else {
-            return true;
-        };
-        match kind {
-            b"tRNS" => return true,
-            b"IDAT" => return false,
-            _ => at = at.saturating_add(length as usize).saturating_add(12),
-        }
-    }
 }
 
 fn jpeg(bytes: &[u8]) -> Option<Header> {
@@ -136,12 +105,11 @@ fn jpeg(bytes: &[u8]) -> Option<Header> {
             // A frame: every SOF but DHT (C4), JPG (C8) and DAC (CC).
             0xC0..=0xCF if !matches!(marker, 0xC4 | 0xC8 | 0xCC) => {
                 return Some(Header {
-                    format: "JPEG",
+                    kind: FileKind::Jpeg,
                     depth: *bytes.get(at + 4)?,
                     height: be16(bytes, at + 5)?,
                     width: be16(bytes, at + 7)?,
                     channels: *bytes.get(at + 9)?,
-                    has_transparency: false,
                     is_turned,
                 });
             }
@@ -196,12 +164,9 @@ mod tests {
     #[test]
     fn png_tells_size_and_format() {
         let header = read(&png_bytes(12288, 8192, 16, 6)).unwrap();
-        assert_eq!(
-            (header.width, header.height, header.pixels()),
-            (12288, 8192, "RGBA 16 bit".to_owned())
-        );
+        assert_eq!((header.width, header.height), (12288, 8192));
         assert_eq!(header.carried(), PixelFormat::RGBA16);
-        assert_eq!(read(&png_bytes(2, 2, 1, 3)).unwrap().pixels(), "RGB 8 bit");
+        assert_eq!(read(&png_bytes(2, 2, 1, 3)).unwrap().carried(), PixelFormat::RGB8);
     }
 
     #[test]
@@ -248,19 +213,6 @@ mod tests {
                 assert_eq!((size.width, size.height), upright, "{orientation}");
             }
         }
-    }
-
-    #[test]
-    fn transparency_of_a_png_is_seen_and_presumed_where_it_cannot_be_known() {
-        let chunk = |kind: &[u8; 4]| [&[0, 0, 0, 1][..], kind, &[7, 0, 0, 0, 0]].concat();
-        let head = [png_bytes(2, 2, 8, 3), vec![0; 4]].concat();
-        let of = |chunks: &[&[u8; 4]]| {
-            let body: Vec<u8> = chunks.iter().flat_map(|kind| chunk(kind)).collect();
-            read(&[head.clone(), body].concat()).unwrap().has_transparency
-        };
-        assert!(!of(&[b"PLTE", b"IDAT"]));
-        assert!(of(&[b"PLTE", b"tRNS", b"IDAT"]));
-        assert!(of(&[b"PLTE"]));
     }
 
     #[test]

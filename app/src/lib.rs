@@ -8,7 +8,7 @@
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `result_file`, `studio_address`, `estimate`, `header` (the
-//!   first bytes of a file), `job_list`.
+//!   first bytes of a file), `claim` (what is said of the preview), `job_list`.
 #![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
 #![recursion_limit = "256"]
@@ -18,6 +18,11 @@ mod actions;
 pub mod backend;
 #[cfg(feature = "hydrate")]
 mod browser;
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
+mod claim;
 mod clock;
 mod components;
 #[cfg(feature = "ssr")]

@@ -1,15 +1,12 @@
-//! The picture that was chosen in the Studio, before it is uploaded: what its header says, and what the server would
-//! say against it.
+//! The picture that was chosen in the Studio, before it is uploaded: what its header says, what came of decoding it in this
+//! browser, and what the server would say against it.
 
-use azulejo_imaging::{Depth, PixelFormat, Size};
+use azulejo_imaging::{Depth, FileKind, PixelFormat, Size};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{Job, JobId};
 
 use crate::header::Header;
 use crate::words;
-
-/// Beyond so many pixels a picture is not decoded in the browser.
-pub const MOST_PREVIEWED: u64 = 80_000_000;
 
 /// A chosen file.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,12 +17,34 @@ pub struct Picked {
     pub bytes: u64,
     /// What its first bytes say, if this page can read them: it knows PNG, and JPEG whose size is near the beginning.
     pub header: Option<Header>,
-    /// Address under which the browser shows it.
-    pub url: String,
+    /// What the preview makes of it.
+    pub sight: Sight,
     /// Names of the files that were chosen with it: each becomes a job of its own.
     pub others: Vec<String>,
     /// The job that was made of the same file: the server keeps it, and another job on it needs no upload.
     pub stored: Option<JobId>,
+}
+
+/// What the preview makes of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sight {
+    /// It is being decoded.
+    Reading,
+    /// It is decoded and can be shown.
+    Decoded(Decoded),
+    /// It cannot be shown; the reason.
+    Unseen(String),
+}
+
+/// What the decoders found, which are those of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoded {
+    /// Kind of file.
+    pub kind: FileKind,
+    /// The pixels as the pipeline carries them.
+    pub format: PixelFormat,
+    /// Size of the upright picture, pixels.
+    pub size: Size,
 }
 
 impl Picked {
@@ -33,43 +52,42 @@ impl Picked {
     pub fn of_job(job: &Job) -> Self {
         let PixelFormat { channels, depth } = job.input_format;
         let header = Header {
-            format: words::file_kind(&job.original_filename),
+            kind: words::file_kind(&job.original_filename),
             // As the pipeline carries it, that is upright.
             width: job.input_size.width,
             height: job.input_size.height,
             is_turned: false,
             channels: channels.count() as u8,
             depth: if depth == Depth::Sixteen { 16 } else { 8 },
-            has_transparency: channels.has_alpha(),
         };
         Self {
             name: job.original_filename.clone(),
             bytes: job.input_bytes,
             header: Some(header),
-            url: format!("/job/{}/original", job.job_id),
+            sight: Sight::Reading,
             others: Vec::new(),
             stored: Some(job.job_id),
         }
     }
 
-    /// Size of the upright picture, pixels.
-    pub fn size(&self) -> Option<Size> {
-        self.header.map(Header::size)
+    /// What was found when it was decoded, once it is.
+    pub fn decoded(&self) -> Option<Decoded> {
+        match self.sight {
+            Sight::Decoded(decoded) => Some(decoded),
+            _ => None,
+        }
     }
 
-    /// Whether a browser decodes it to the very pixels that the server reads, and a canvas gives them back: 8-bit PNG without
-    /// alpha. JPEG decoders differ by a level here and there, and a canvas has neither 16 bits nor colours under alpha.
-    #[cfg_attr(
-        not(feature = "hydrate"),
-        allow(dead_code, reason = "used in the browser only")
-    )]
-    pub fn is_exact(&self) -> bool {
-        self.header.is_some_and(|header| {
-            header.format == "PNG"
-                && header.depth == 8
-                && matches!(header.channels, 1 | 3)
-                && !header.has_transparency
-        })
+    /// Size of the upright picture, pixels.
+    pub fn size(&self) -> Option<Size> {
+        let decoded = self.decoded().map(|decoded| decoded.size);
+        decoded.or_else(|| self.header.map(Header::size))
+    }
+
+    /// The pixels as the pipeline carries them.
+    pub fn format(&self) -> Option<PixelFormat> {
+        let decoded = self.decoded().map(|decoded| decoded.format);
+        decoded.or_else(|| self.header.map(Header::carried))
     }
 
     /// Whether the server has the file already.
@@ -93,35 +111,23 @@ impl Picked {
 
     /// `3000 × 2000 · RGB 8 bit · JPEG · 2.1 MB`.
     pub fn describe(&self) -> String {
+        let kind = self.decoded().map(|decoded| decoded.kind);
+        let kind = kind.or_else(|| self.header.map(|header| header.kind));
         let mut parts = Vec::new();
-        if let Some(header) = self.header {
-            let size = header.size();
+        if let (Some(size), Some(format), Some(kind)) = (self.size(), self.format(), kind) {
             parts.push(format!("{} × {}", size.width, size.height));
-            parts.push(header.pixels());
-            parts.push(header.format.to_owned());
+            parts.push(format.label().to_owned());
+            parts.push(kind.label().to_owned());
         }
         parts.push(words::bytes(self.bytes));
         parts.join(" · ")
     }
 
-    /// Whether the browser can be asked to decode it.
-    pub fn is_previewed(&self) -> bool {
-        self.size().is_some_and(|size| size.pixels() <= MOST_PREVIEWED)
-    }
-
     /// Why there is no preview, when there is none.
     pub fn without_preview(&self) -> Option<String> {
-        match self.size() {
-            None => Some(
-                "No preview: this page does not find the picture's size in the file's beginning. The server reads the \
-                 whole file and takes PNG, JPEG, TIFF and WebP."
-                    .to_owned(),
-            ),
-            Some(_) if !self.is_previewed() => Some(format!(
-                "No preview: this picture has more than {} megapixels. The server takes it all the same.",
-                MOST_PREVIEWED / 1_000_000
-            )),
-            Some(_) => None,
+        match &self.sight {
+            Sight::Unseen(why) => Some(format!("No preview. {}", words::sentence(why))),
+            _ => None,
         }
     }
 
@@ -176,19 +182,18 @@ mod tests {
 
     fn picked(width: u32, height: u32, bytes: u64) -> Picked {
         let header = Header {
-            format: "PNG",
+            kind: FileKind::Png,
             width,
             height,
             channels: 3,
             depth: 8,
-            has_transparency: false,
             is_turned: false,
         };
         Picked {
             name: "a.png".to_owned(),
             bytes,
             header: Some(header),
-            url: String::new(),
+            sight: Sight::Reading,
             others: Vec::new(),
             stored: None,
         }
@@ -220,47 +225,58 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_header_this_page_does_not_read_is_left_to_the_server() {
+    fn a_file_whose_header_this_page_does_not_read_is_left_to_the_server_until_it_is_decoded() {
         let unknown = Picked {
             header: None,
             ..picked(1, 1, 10)
         };
         assert_eq!(unknown.objection(&LIMITS), None);
-        assert!(!unknown.is_previewed());
-        assert!(
-            unknown
-                .without_preview()
-                .is_some_and(|text| text.contains("TIFF"))
-        );
+        assert_eq!((unknown.size(), unknown.format()), (None, None));
         let too_long = Picked {
             bytes: 2_000_000,
-            ..unknown
+            ..unknown.clone()
         };
         assert!(too_long.objection(&LIMITS).is_some());
-    }
-
-    #[test]
-    fn only_what_a_browser_decodes_exactly_counts_as_exact() {
-        let exact = picked(2000, 1000, 10);
-        assert!(exact.is_exact());
-        let with = |change: fn(&mut Header)| {
-            let mut other = exact.clone();
-            other.header.iter_mut().for_each(change);
-            other.is_exact()
+        let decoded = Decoded {
+            kind: FileKind::Tiff,
+            format: PixelFormat::GRAY16,
+            size: Size::new(1000, 2000),
         };
-        assert!(!with(|header| header.format = "JPEG"));
-        assert!(!with(|header| header.depth = 16));
-        assert!(!with(|header| header.channels = 4));
-        assert!(!with(|header| header.has_transparency = true));
+        let small = Picked {
+            sight: Sight::Decoded(decoded),
+            ..unknown
+        };
+        assert_eq!(small.format(), Some(PixelFormat::GRAY16));
+        assert_eq!(small.describe(), "1000 × 2000 · gray 16 bit · TIFF · 10 B");
+        let objection = small.objection(&LIMITS);
+        assert!(objection.is_some_and(|text| text.contains("at least 1024")));
     }
 
     #[test]
-    fn a_picture_that_is_not_previewed_says_why() {
-        assert_eq!(picked(8000, 8000, 1000).without_preview(), None);
-        assert!(
-            picked(10_000, 8001, 1000)
-                .without_preview()
-                .is_some_and(|text| text.contains("80 megapixels"))
+    fn what_was_decoded_counts_more_than_the_header() {
+        let decoded = Decoded {
+            kind: FileKind::Png,
+            format: PixelFormat::RGBA8,
+            size: Size::new(3000, 2000),
+        };
+        let clear = Picked {
+            sight: Sight::Decoded(decoded),
+            ..picked(3000, 2000, 214_000)
+        };
+        assert_eq!(clear.format(), Some(PixelFormat::RGBA8));
+    }
+
+    #[test]
+    fn a_picture_that_is_not_shown_says_why() {
+        let picked = picked(8000, 8000, 1000);
+        assert_eq!(picked.without_preview(), None);
+        let unseen = Picked {
+            sight: Sight::Unseen("the image is damaged: it ends in the middle".to_owned()),
+            ..picked
+        };
+        assert_eq!(
+            unseen.without_preview().as_deref(),
+            Some("No preview. The image is damaged: it ends in the middle.")
         );
     }
 

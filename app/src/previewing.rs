@@ -1,8 +1,10 @@
-//! The preview's side of the Web Worker: which part of the result is wanted, what came back, and how it is drawn.
+//! The preview's side of the Web Worker, which decodes and renders: which part of the result is wanted, what came back, and how it
+//! is drawn.
 //!
 //! One request is under way at a time; what is wanted meanwhile is asked for when the answer is there, so a slider that
 //! is dragged never piles up work.
 
+use azulejo_imaging::{FileKind, Size};
 use js_sys::{Object, Reflect, Uint8ClampedArray};
 use leptos::html::Canvas;
 use leptos::prelude::*;
@@ -11,6 +13,9 @@ use web_sys::{
     Blob, CanvasRenderingContext2d, HtmlCanvasElement, ImageData, MessageEvent, Worker, WorkerOptions,
     WorkerType,
 };
+
+use crate::claim::Rendered;
+use crate::picked::{Decoded, Picked, Sight};
 
 /// How the preview is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +40,8 @@ pub struct Shown {
     pub left: u32,
     /// Where the part lies in the result.
     pub top: u32,
-    /// Size of the result.
-    pub whole: (u32, u32),
+    /// What was rendered.
+    pub rendered: Rendered,
     /// What rendering took.
     pub milliseconds: f64,
     /// Whether there is an original of the same shape.
@@ -44,13 +49,13 @@ pub struct Shown {
 }
 
 type Images = (ImageData, Option<ImageData>);
-type Listener = Closure<dyn Fn(MessageEvent)>;
+type Listeners = (Closure<dyn Fn(MessageEvent)>, Closure<dyn Fn(web_sys::Event)>);
 
 /// The preview of one picture.
 #[derive(Clone, Copy)]
 pub struct Engine {
     worker: StoredValue<Option<Worker>, LocalStorage>,
-    listener: StoredValue<Option<Listener>, LocalStorage>,
+    listeners: StoredValue<Option<Listeners>, LocalStorage>,
     images: StoredValue<Option<Images>, LocalStorage>,
     is_busy: StoredValue<bool>,
     is_wanted: StoredValue<bool>,
@@ -60,6 +65,8 @@ pub struct Engine {
     opened: StoredValue<u32>,
     /// Where the canvas is.
     pub canvas: NodeRef<Canvas>,
+    /// The picture: what came of decoding it is noted there.
+    picked: RwSignal<Option<Picked>>,
     /// The recipe.
     pub recipe: RwSignal<String>,
     /// How it is looked at.
@@ -75,17 +82,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine for `recipe`, which must parse for a view to be asked for.
-    pub fn new(recipe: RwSignal<String>) -> Self {
+    /// An engine for `recipe`, which must parse for a view to be asked for, on the picture in `picked`.
+    pub fn new(recipe: RwSignal<String>, picked: RwSignal<Option<Picked>>) -> Self {
         let engine = Self {
             worker: StoredValue::new_local(None),
-            listener: StoredValue::new_local(None),
+            listeners: StoredValue::new_local(None),
             images: StoredValue::new_local(None),
             is_busy: StoredValue::new(false),
             is_wanted: StoredValue::new(false),
             wanted: RwSignal::new(0),
             opened: StoredValue::new(0),
             canvas: NodeRef::new(),
+            picked,
             recipe,
             mode: RwSignal::new(Mode::OneToOne),
             corner: RwSignal::new((0.0, 0.0)),
@@ -113,14 +121,15 @@ impl Engine {
         engine
     }
 
-    /// Takes up another picture; shows its middle first.
-    pub fn open(self, file: &Blob, size: (u32, u32)) {
+    /// Takes up another picture, which is the one in `picked`: has it decoded.
+    pub fn open(self, file: &Blob) {
         self.shown.set(None);
         self.error.set(None);
         self.images.set_value(None);
         self.is_busy.set_value(false);
-        if self.worker.with_value(Option::is_none) {
-            self.start();
+        self.is_wanted.set_value(false);
+        if self.worker.with_value(Option::is_none) && !self.start() {
+            return self.see(Sight::Unseen("this browser cannot run the preview".to_owned()));
         }
         self.wanted.update(|wanted| *wanted += 1);
         let serial = self.wanted.get_untracked();
@@ -129,9 +138,31 @@ impl Engine {
         put(&message, "file", file);
         put(&message, "serial", &serial.into());
         self.post(&message);
-        let (width, height) = view_size();
-        let middle = |all: u32, shown: u32| (f64::from(all) - f64::from(shown)).max(0.0) / 2.0;
-        self.corner.set((middle(size.0, width), middle(size.1, height)));
+    }
+
+    /// Notes what came of the picture.
+    fn see(self, sight: Sight) {
+        self.picked.update(|picked| {
+            if let Some(picked) = picked {
+                picked.sight = sight;
+            }
+        });
+    }
+
+    /// What the Web Worker says of the picture itself: shows its middle first.
+    fn seen(self, answer: &JsValue) {
+        let sight = read_sight(answer);
+        let decoded = match sight {
+            Sight::Decoded(decoded) => Some(decoded),
+            _ => None,
+        };
+        self.see(sight);
+        if let Some(Decoded { size, .. }) = decoded {
+            let (width, height) = view_size();
+            let middle = |all: u32, shown: u32| (f64::from(all) - f64::from(shown)).max(0.0) / 2.0;
+            self.corner
+                .set((middle(size.width, width), middle(size.height, height)));
+        }
     }
 
     /// Whether what is on the screen is what is wanted now.
@@ -148,22 +179,27 @@ impl Engine {
         if let Some(worker) = self.worker.try_update_value(Option::take).flatten() {
             worker.terminate();
         }
-        self.listener.try_set_value(None);
+        self.listeners.try_set_value(None);
     }
 
-    fn start(self) {
+    fn start(self) -> bool {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let Ok(worker) = Worker::new_with_options("/preview-worker.js", &options) else {
-            return self
-                .error
-                .set(Some("this browser cannot run the preview".to_owned()));
+            return false;
         };
-        let listener =
+        let receive =
             Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| self.receive(&event.data()));
-        worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        worker.set_onmessage(Some(receive.as_ref().unchecked_ref()));
+        // Its script did not load: what goes wrong in it later it says itself.
+        let fail = Closure::<dyn Fn(web_sys::Event)>::new(move |_| {
+            self.worker.try_update_value(Option::take);
+            self.see(Sight::Unseen("the preview could not be loaded".to_owned()));
+        });
+        worker.set_onerror(Some(fail.as_ref().unchecked_ref()));
         self.worker.set_value(Some(worker));
-        self.listener.set_value(Some(listener));
+        self.listeners.set_value(Some((receive, fail)));
+        true
     }
 
     fn post(self, message: &Object) {
@@ -177,7 +213,9 @@ impl Engine {
 
     /// Asks for the view that is wanted now, or as soon as the one under way is there.
     pub fn want(self) {
-        if self.worker.with_value(Option::is_none) || stage().is_none() {
+        let is_decoded =
+            |picked: &Option<Picked>| picked.as_ref().is_some_and(|picked| picked.decoded().is_some());
+        if !self.picked.with_untracked(is_decoded) || stage().is_none() {
             return;
         }
         self.wanted.update(|wanted| *wanted += 1);
@@ -219,8 +257,13 @@ impl Engine {
         }
         let serial = Reflect::get(answer, &"serial".into()).ok();
         let serial = serial.and_then(|serial| serial.as_f64()).unwrap_or(0.0) as u32;
-        if serial < self.opened.get_value() {
+        let opened = self.opened.get_value();
+        if serial < opened {
             return;
+        }
+        // Views are counted on from there.
+        if serial == opened {
+            return self.seen(answer);
         }
         self.is_busy.set_value(false);
         match self.read(serial, answer) {
@@ -236,8 +279,8 @@ impl Engine {
     }
 
     fn read(self, serial: u32, answer: &JsValue) -> Result<Shown, String> {
-        let unreadable = || "the preview's answer could not be read".to_owned();
-        let get = |name: &str| Reflect::get(answer, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        let unreadable = || UNREADABLE.to_owned();
+        let get = |name: &str| get(answer, name);
         if let Some(error) = get("error").as_string() {
             return Err(error);
         }
@@ -250,12 +293,19 @@ impl Engine {
         let after = picture("after").ok_or_else(unreadable)?;
         let before = picture("before");
         let compares = before.is_some();
-        let whole = js_sys::Array::from(&get("whole"));
+        let rendered = Rendered {
+            format: get("format")
+                .as_string()
+                .and_then(|format| format.parse().ok())
+                .ok_or_else(unreadable)?,
+            size: size(&get("whole")).ok_or_else(unreadable)?,
+            is_opaque: get("opaque").as_bool().ok_or_else(unreadable)?,
+        };
         let shown = Shown {
             serial,
             left: number(get("left"))? as u32,
             top: number(get("top"))? as u32,
-            whole: (number(whole.get(0))? as u32, number(whole.get(1))? as u32),
+            rendered,
             milliseconds: number(get("milliseconds"))?,
             compares,
         };
@@ -333,6 +383,34 @@ fn paint(
     }
     context.stroke();
     Ok(())
+}
+
+const UNREADABLE: &str = "the preview's answer could not be read";
+
+/// What the Web Worker says of a picture.
+fn read_sight(answer: &JsValue) -> Sight {
+    let text = |name: &str| get(answer, name).as_string();
+    let decoded = || {
+        Some(Decoded {
+            kind: FileKind::from_name(&text("kind")?)?,
+            format: text("format")?.parse().ok()?,
+            size: size(&get(answer, "size"))?,
+        })
+    };
+    let unseen = || Sight::Unseen(text("unseen").unwrap_or_else(|| UNREADABLE.to_owned()));
+    decoded().map_or_else(unseen, Sight::Decoded)
+}
+
+/// A property, undefined where there is none.
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Width and height from an array of both.
+fn size(numbers: &JsValue) -> Option<Size> {
+    let numbers = js_sys::Array::from(numbers);
+    let side = |index| Some(numbers.get(index).as_f64()? as u32);
+    Some(Size::new(side(0)?, side(1)?))
 }
 
 /// Sets a property of a fresh plain object, which does not fail.

@@ -1,5 +1,7 @@
 //! What kind of file a result is to be, as the Studio offers it and as it is sent: the `format` of `POST /process`.
 
+use azulejo_imaging::FileKind;
+
 /// JPEG quality unless another is chosen.
 pub const QUALITY: u8 = 90;
 
@@ -29,25 +31,30 @@ impl ResultFile {
         Self::WebP,
     ];
 
+    /// The kind, where one is chosen.
+    pub const fn kind(self) -> Option<FileKind> {
+        match self {
+            Self::AsPicture => None,
+            Self::Png => Some(FileKind::Png),
+            Self::Jpeg(_) => Some(FileKind::Jpeg),
+            Self::Tiff => Some(FileKind::Tiff),
+            Self::WebP => Some(FileKind::WebP),
+        }
+    }
+
     /// The name without the quality: empty, `png`, `jpeg`, `tiff`, `webp`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::AsPicture => "",
-            Self::Png => "png",
-            Self::Jpeg(_) => "jpeg",
-            Self::Tiff => "tiff",
-            Self::WebP => "webp",
+        match self.kind() {
+            Some(kind) => kind.name(),
+            None => "",
         }
     }
 
     /// The name for people.
     pub const fn label(self) -> &'static str {
-        match self {
-            Self::AsPicture => "as the picture",
-            Self::Png => "PNG",
-            Self::Jpeg(_) => "JPEG",
-            Self::Tiff => "TIFF",
-            Self::WebP => "WebP",
+        match self.kind() {
+            Some(kind) => kind.label(),
+            None => "as the picture",
         }
     }
 

@@ -7,14 +7,14 @@ use azulejo_protocol::JobId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::prelude::*;
-use web_sys::{File, HtmlInputElement, Url};
+use web_sys::{File, HtmlInputElement};
 
 use crate::actions::{process, run_again};
 use crate::browser;
 use crate::components::{Phase, Preview};
 use crate::failure::Failure;
 use crate::header::{self, HEADER_BYTES};
-use crate::picked::Picked;
+use crate::picked::{Picked, Sight};
 use crate::stored_original;
 use crate::studio_address::studio_address;
 use crate::studio_state::StudioState;
@@ -44,17 +44,12 @@ pub fn actions(
     } = state;
     let upload = Upload::new();
     on_cleanup(move || upload.cancel());
-    let open = move |file: &File, found: &Picked| {
-        if let Some(size) = found.size().filter(|_| found.is_previewed()) {
-            engine.open(file, (size.width, size.height));
-        }
-    };
     // The window may have another size than when the picture was last shown.
     Effect::new(move |_| engine.want());
     keep_in_address(state);
     // The picture of a job is loaded once it is shown.
     Effect::new(move |_| {
-        let stored = picked.with(|picked| picked.as_ref().filter(|picked| picked.is_previewed())?.stored);
+        let stored = picked.with(|picked| picked.as_ref()?.stored);
         let is_here = chosen.with_value(|chosen| !chosen.is_empty());
         if let Some(job) = stored.filter(|_| !is_here)
             && loaded.get_value() != Some(job)
@@ -64,10 +59,6 @@ pub fn actions(
         }
     });
     let choose = Callback::new(move |input: HtmlInputElement| {
-        if let Some(before) = picked.get_untracked() {
-            // The address was made by this page.
-            let _ = Url::revoke_object_url(&before.url);
-        }
         phase.set(Phase::Idle);
         loaded.set_value(None);
         let files = input.files();
@@ -87,8 +78,9 @@ pub fn actions(
             if is_chosen != Some(true) {
                 return;
             }
-            open(&first, &found);
-            picked.try_set(Some(found));
+            if picked.try_set(Some(found)).is_none() {
+                engine.open(&first);
+            }
         });
     });
     take_drops(phase);
@@ -119,11 +111,14 @@ pub fn actions(
             };
             match sent {
                 Ok((place, job)) => {
-                    picked.try_update(|picked| {
-                        if let Some(picked) = picked.as_mut() {
-                            picked.stored = job.or(picked.stored);
-                        }
-                    });
+                    // Another picture may have been chosen meanwhile.
+                    if chosen.try_with_value(|chosen| *chosen == files) == Some(true) {
+                        picked.try_update(|picked| {
+                            if let Some(picked) = picked.as_mut() {
+                                picked.stored = job.or(picked.stored);
+                            }
+                        });
+                    }
                     if phase.try_set(Phase::Idle).is_none() {
                         navigate(&place, Default::default());
                     }
@@ -140,8 +135,8 @@ pub fn actions(
     let preview = move || {
         picked
             .get()
-            .filter(Picked::is_previewed)
-            .map(|picked| view! { <Preview engine picked /> }.into_any())
+            .and_then(|picked| picked.decoded())
+            .map(|picture| view! { <Preview engine picture file=result_file /> }.into_any())
     };
     (
         choose,
@@ -245,7 +240,7 @@ async fn look_at(file: &File, others: Vec<String>) -> Picked {
         name: file.name(),
         bytes: file.size() as u64,
         header,
-        url: Url::create_object_url_with_blob(file).unwrap_or_default(),
+        sight: Sight::Reading,
         others,
         stored: None,
     }

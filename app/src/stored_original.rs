@@ -6,9 +6,11 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Response};
 
-use crate::browser;
-use crate::header::{self, HEADER_BYTES};
+use crate::picked::Sight;
 use crate::studio_state::StudioState;
+
+/// Originals of more bytes are not loaded for a preview.
+const MOST_LOADED: u64 = 512 << 20;
 
 /// Loads the original of `job` and opens it in the preview, unless another picture is chosen meanwhile.
 pub fn open(state: StudioState, job: JobId) {
@@ -17,29 +19,25 @@ pub fn open(state: StudioState, job: JobId) {
         let shown = picked.try_with_untracked(|picked| picked.as_ref().and_then(|picked| picked.stored));
         shown.flatten() == Some(job)
     };
+    let see = move |why: &str| {
+        picked.try_update(|picked| {
+            if let Some(picked) = picked {
+                picked.sight = Sight::Unseen(why.to_owned());
+            }
+        });
+    };
+    let bytes = picked.with_untracked(|picked| picked.as_ref().map_or(0, |picked| picked.bytes));
+    if bytes > MOST_LOADED {
+        return see("this picture is large: it stays on the server, which processes it all the same");
+    }
     leptos::task::spawn_local(async move {
         let loaded = load(job).await;
         if !is_shown() {
             return;
         }
-        let Some(blob) = loaded else {
-            return engine
-                .error
-                .set(Some("the server does not give this picture any more".to_owned()));
-        };
-        // The job tells size and samples; the file's own beginning tells what it is exactly.
-        let found = header::read(&browser::first_bytes(&blob, HEADER_BYTES).await);
-        if !is_shown() {
-            return;
-        }
-        picked.try_update(|picked| {
-            if let Some(picked) = picked.as_mut() {
-                picked.header = found.or(picked.header);
-            }
-        });
-        let size = picked.with_untracked(|picked| picked.as_ref()?.size());
-        if let Some(size) = size {
-            engine.open(&blob, (size.width, size.height));
+        match loaded {
+            Some(blob) => engine.open(&blob),
+            None => see("the server does not give this picture any more"),
         }
     });
 }

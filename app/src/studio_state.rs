@@ -33,14 +33,15 @@ impl StudioState {
     /// Provides an empty one to the components below.
     pub fn provide() {
         let text = RwSignal::new(FIRST_RECIPE.to_owned());
+        let picked = RwSignal::new(None);
         provide_context(Self {
-            picked: RwSignal::new(None),
+            picked,
             text,
             file: RwSignal::new(ResultFile::default()),
             #[cfg(feature = "hydrate")]
             loaded: StoredValue::new(None),
             #[cfg(feature = "hydrate")]
-            engine: crate::previewing::Engine::new(text),
+            engine: crate::previewing::Engine::new(text, picked),
             #[cfg(feature = "hydrate")]
             files: StoredValue::new_local(Vec::new()),
         });

@@ -1,5 +1,6 @@
 //! How numbers, durations and points in time are said. Plain, short, exact; numbers have units.
 
+use azulejo_imaging::FileKind;
 use azulejo_protocol::Timestamp;
 
 /// `1 tile`, `384 tiles`.
@@ -34,20 +35,10 @@ pub fn browsers_show(filename: &str) -> bool {
         .any(|tiff| extension.eq_ignore_ascii_case(tiff))
 }
 
-/// The kind of a file of that name: `PNG`, `JPEG`, `TIFF`, `WebP`, or `image`.
-pub fn file_kind(filename: &str) -> &'static str {
-    let extension = filename
-        .rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    match extension.as_str() {
-        "png" => "PNG",
-        "jpg" | "jpeg" | "jpe" | "jfif" => "JPEG",
-        "tif" | "tiff" => "TIFF",
-        "webp" => "WebP",
-        _ => "image",
-    }
+/// The kind of a file of that name; one without a known ending counts as PNG.
+pub fn file_kind(filename: &str) -> FileKind {
+    let ending = filename.rsplit('.').next().unwrap_or_default();
+    FileKind::from_name(ending).unwrap_or(FileKind::Png)
 }
 
 /// A number with one decimal below ten, none above: `0.4`, `9.8`, `96`.

@@ -60,7 +60,7 @@ async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_for
     let id = process(&browser).await?;
     ensure!(client.get(&format!("/job/{id}")).await?.json["original_filename"] == "early.png");
 
-    // A TIFF, which the page does not read and the server does.
+    // A TIFF, whose size the page learns from its decoders.
     let tiff = cluster.path("scan.tif");
     let made = command("azulejo")?
         .args(["apply", "grayscale", &path, &tiff])
@@ -72,9 +72,9 @@ async fn browser_a_file_is_sent_however_early_it_was_chosen_and_whatever_its_for
     choose(&browser, &tiff).await?;
     browser
         .wait_for(
-            "why there is no preview",
+            "what was decoded",
             SOON,
-            "return document.querySelector('.rail')?.innerText.includes('No preview')",
+            "return document.querySelector('.rail')?.innerText.includes('gray 8 bit · TIFF')",
         )
         .await?;
     let text = browser

@@ -7,7 +7,6 @@ use anyhow::{Result, ensure};
 use azulejo_end2end::browser::Browser;
 use azulejo_end2end::browser::studio::{CLAIM, choose, process, studio, write_recipe};
 use azulejo_end2end::images;
-use azulejo_end2end::process::command;
 use fantoccini::Locator;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -27,24 +26,34 @@ async fn browser_what_cannot_be_shown_leaves_the_wall_with_its_name_a_reason_and
     let (cluster, browser) = studio(0).await?;
     let png = cluster.path("source.png");
     std::fs::write(&png, images::png(&images::photo(1100, 1024, 3))?)?;
-    let tiff = cluster.path("scan.tif");
-    let made = command("azulejo")?
-        .args(["apply", "invert", &png, &tiff])
-        .output()?;
-    ensure!(made.status.success());
     let text = cluster.path("notes.txt");
     std::fs::write(&text, "no picture")?;
+    let cut = cluster.path("cut.png");
+    let whole = std::fs::read(&png)?;
+    std::fs::write(&cut, &whole[..whole.len() / 2])?;
+    let torn = cluster.path("torn.jpg");
+    let jpeg = images::jpeg(&images::photo(1100, 1024, 3))?;
+    std::fs::write(&torn, &jpeg[..jpeg.len() / 2])?;
+    // 300 MB, which are not read.
+    let long = cluster.path("long.png");
+    std::fs::File::create(&long)?.set_len(300_000_000)?;
     // A header of 25,000 by 25,000, which no browser shows.
     let huge = cluster.path("huge.png");
     let mut header = std::fs::read(&png)?;
     header[16..20].copy_from_slice(&25_000u32.to_be_bytes());
     header[20..24].copy_from_slice(&25_000u32.to_be_bytes());
     std::fs::write(&huge, header)?;
-    for (file, name) in [(&tiff, "scan.tif"), (&text, "notes.txt"), (&huge, "huge.png")] {
+    for (file, name, why) in [
+        (&text, "notes.txt", "The file is not an image"),
+        (&cut, "cut.png", "The image is damaged"),
+        (&torn, "torn.jpg", "The image is damaged"),
+        (&huge, "huge.png", "The image is damaged"),
+        (&long, "long.png", "the preview reads 256 MB at most"),
+    ] {
         choose(&browser, file).await?;
         let seen = format!(
             "const wall = document.querySelector('.drop'); const text = wall.innerText; \
-             return text.includes('{name}') && text.includes('No preview') \
+             return text.includes('{name}') && text.includes('No preview') && text.includes('{why}') \
              && text.includes('Choose another') && wall.clientHeight > 300"
         );
         browser.wait_for(name, SOON, &seen).await?;

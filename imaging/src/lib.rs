@@ -8,7 +8,7 @@
 //! - [`render`]: from those pixels to the finished region, walking forwards. [`TileGrid`] cuts a result into tiles.
 //! - [`operations`]: the table of operations, which parser, docs and UI are made from.
 //!   To read how one is written, start with `operations/grayscale.rs`, then `operations/sharpen.rs`.
-//! - [`file`](mod@file) (feature `files`): image files, read and written in strips.
+//! - `file` (feature `files`; `decode` for the half that reads): image files, read and written in strips.
 //!
 //! ```
 //! use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, TileGrid, apply, render};
@@ -27,11 +27,12 @@
 #![deny(missing_docs)]
 
 mod convolve;
-#[cfg(feature = "files")]
+#[cfg(feature = "decode")]
 pub mod file;
 pub mod format;
 pub mod geometry;
 mod grid;
+mod kind;
 mod operation;
 mod operations;
 mod patch;
@@ -44,6 +45,7 @@ mod simd;
 pub use format::{Channels, Depth, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
+pub use kind::FileKind;
 pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};

@@ -14,7 +14,7 @@ use azulejo_imaging::file::{
 };
 use azulejo_imaging::{PixelFormat, Size};
 
-/// What the child is to do: `apply`, a recipe and two files, or `decode` and a folder.
+/// What the child is to do: `apply`, a recipe and two files; `decode` and a folder; or `whole` and a file.
 const TASK: &str = "AZULEJO_MEMORY_TASK";
 
 /// Runs the task in a process of its own; gives its peak in bytes.
@@ -62,6 +62,10 @@ fn the_work_of_a_child() {
                 let mut strip = Vec::new();
                 while let Ok(Some(_)) = decoder.next_rows(&mut strip) {}
             }
+        }
+        ["whole", from] => {
+            let decoder = Decoder::of_bytes(std::fs::read(from).unwrap(), &Limits::default()).unwrap();
+            decoder.read_all().unwrap();
         }
         _ => panic!("unknown task {task}"),
     }
@@ -128,4 +132,45 @@ fn damaged_files_take_little_memory() {
     zeros.set_len(300 << 20).unwrap();
     let peak = peak(&["decode", folder.path().to_str().unwrap()]);
     assert!(peak < 256 << 20, "{peak} bytes");
+}
+
+/// What the preview in the browser decides by.
+#[test]
+fn a_whole_image_takes_no_more_memory_than_was_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = Size::new(4000, 3000);
+    let pixels: Vec<u8> = (0..size.pixels() * 3)
+        .map(|n| (n / 50 + n / 20_000) as u8)
+        .collect();
+    let mut files = Vec::new();
+    for kind in FileKind::ALL {
+        let path = folder.path().join(kind.extension());
+        let (format, options) = (PixelFormat::RGB8, EncodeOptions::default());
+        let mut encoder = Encoder::create(&path, kind, &options, size, format, &Metadata::default()).unwrap();
+        encoder.write_rows(&pixels).unwrap();
+        encoder.finish().unwrap();
+        files.push(path);
+    }
+    let progressive = folder.path().join("progressive");
+    let mut encoder = jpeg_encoder::Encoder::new_file(&progressive, 90).unwrap();
+    encoder.set_progressive(true);
+    encoder
+        .encode(&pixels, 4000, 3000, jpeg_encoder::ColorType::Rgb)
+        .unwrap();
+    files.push(progressive);
+    for path in files {
+        let file = std::fs::read(&path).unwrap();
+        let length = file.len() as u64;
+        let said = length
+            + Decoder::of_bytes(file, &Limits::default())
+                .unwrap()
+                .bytes_for_all();
+        let peak = peak(&["whole", path.to_str().unwrap()]);
+        // The process itself, and buffers that do not grow with the image.
+        assert!(
+            peak < said + (16 << 20),
+            "{path:?}: {peak} bytes, {said} were said"
+        );
+        assert!(said < 2 * peak, "{path:?}: {peak} bytes, {said} were said");
+    }
 }

@@ -1,9 +1,11 @@
-//! The kernels of `imaging` as a small WebAssembly module, for the preview before an upload: the same code as in the
-//! workers, and so the same bytes. It runs in a Web Worker (`public/preview-worker.js`), so that the page stays quick.
+//! The decoders and kernels of `imaging` as a WebAssembly module, for the preview before an upload: the same code as in the
+//! server and the workers, and so the same bytes. It runs in a Web Worker (`public/preview-worker.js`), so that the page stays
+//! quick.
 //!
 //! # Tour
-//! - [`pixels`]: between a canvas' RGBA and the rasters that `imaging` works on; rendering a region.
-//! - The functions below are what the Web Worker calls. Numbers go in and out as plain arrays.
+//! - [`picture`]: the chosen picture, decoded in its own pixel format; rendering a part of a result.
+//! - [`pixels`]: from rasters to the RGBA of a canvas.
+//! - [`Picture`] is what the Web Worker holds. Numbers go in and out as plain arrays.
 //!
 //! # Building
 //! For `wasm32-unknown-unknown` with the profile `wasm-kernels` and SIMD128, then wasm-bindgen with `web(true)`, `typescript(false)`
@@ -11,61 +13,89 @@
 
 #![deny(missing_docs)]
 
+pub mod picture;
 pub mod pixels;
 
 use azulejo_imaging::{Raster, Recipe, Region, Size};
 use wasm_bindgen::prelude::*;
 
-fn recipe(text: &str) -> Result<Recipe, JsError> {
-    Ok(Recipe::parse(text)?)
-}
-
-/// Width and height of the result of `text` on an image of `width` by `height`.
-///
-/// # Errors
-/// When the recipe does not parse or has no result.
+/// The chosen picture, decoded.
 #[wasm_bindgen]
-pub fn output_size(text: &str, width: u32, height: u32) -> Result<Vec<u32>, JsError> {
-    let size = recipe(text)?.output_size(Size::new(width, height))?;
-    Ok(vec![size.width, size.height])
-}
+pub struct Picture(picture::Picture);
 
-/// The part of the input (x, y, width, height) that a part `output` (the same) of the result depends on.
-///
-/// # Errors
-/// When the recipe does not parse or `output` is not inside the result.
 #[wasm_bindgen]
-pub fn input_region(text: &str, width: u32, height: u32, output: &[u32]) -> Result<Vec<u32>, JsError> {
-    let region = recipe(text)?.input_region(Size::new(width, height), rectangle(output)?)?;
-    Ok(vec![region.x, region.y, region.width, region.height])
+impl Picture {
+    /// Whether a file of `length` bytes is read.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn check_file(length: f64) -> Result<(), JsError> {
+        Ok(picture::Picture::check_file(length as u64)?)
+    }
+
+    /// Decodes the picture in `file`.
+    ///
+    /// # Errors
+    /// When it is none that the server reads, is damaged, or takes more memory than the preview has.
+    pub fn read(file: Vec<u8>) -> Result<Picture, JsError> {
+        Ok(Self(picture::Picture::read(file)?))
+    }
+
+    /// The kind of file: `png`, `jpeg`, `tiff` or `webp`.
+    pub fn kind(&self) -> String {
+        self.0.info().kind.name().to_owned()
+    }
+
+    /// Width and height of the upright picture.
+    pub fn size(&self) -> Vec<u32> {
+        numbers(self.0.info().size())
+    }
+
+    /// The format in which the pipeline carries it: `rgb8`, `gray16le`, ...
+    pub fn format(&self) -> String {
+        self.0.info().format.to_string()
+    }
+
+    /// Width and height of the result of `recipe`.
+    ///
+    /// # Errors
+    /// When the recipe does not parse or has no result.
+    pub fn output_size(&self, recipe: &str) -> Result<Vec<u32>, JsError> {
+        Ok(numbers(self.0.output_size(&Recipe::parse(recipe)?)?))
+    }
+
+    /// The pixel format of the result of `recipe`.
+    ///
+    /// # Errors
+    /// When the recipe does not parse.
+    pub fn output_format(&self, recipe: &str) -> Result<String, JsError> {
+        Ok(self.0.output_format(&Recipe::parse(recipe)?).to_string())
+    }
+
+    /// The part `output` (x, y, width, height) of the result of `recipe`, as a canvas takes it: RGBA of 8 bit.
+    ///
+    /// # Errors
+    /// When the recipe does not parse, or there is no such part, or it takes too much memory.
+    pub fn render(&self, recipe: &str, output: &[u32]) -> Result<Vec<u8>, JsError> {
+        Ok(pixels::rgba(
+            &self.0.render(&Recipe::parse(recipe)?, rectangle(output)?)?,
+        ))
+    }
+
+    /// The same part of the upright picture itself.
+    ///
+    /// # Errors
+    /// When there is no such part.
+    pub fn original(&self, part: &[u32]) -> Result<Vec<u8>, JsError> {
+        Ok(pixels::rgba(
+            &self.0.render(&Recipe::identity(), rectangle(part)?)?,
+        ))
+    }
 }
 
-/// Renders the part `output` of the result. `rgba` are the pixels of the part `region` of an image of `width` by
-/// `height`, four bytes each. Gives four bytes a pixel, too.
-///
-/// # Errors
-/// When recipe, regions and pixels do not fit each other.
-#[wasm_bindgen]
-pub fn render(
-    text: &str,
-    width: u32,
-    height: u32,
-    region: &[u32],
-    rgba: &[u8],
-    output: &[u32],
-) -> Result<Vec<u8>, JsError> {
-    let image = Size::new(width, height);
-    Ok(pixels::render(
-        &recipe(text)?,
-        image,
-        rectangle(region)?,
-        rgba,
-        rectangle(output)?,
-    )?)
-}
-
-/// As [`render`], for pixels of any format (`gray16le`, `rgba8`, ...), row by row as records carry them: that the bytes
-/// are those of the workers is shown with all formats, not only with that of a canvas.
+/// Renders the part `output` (x, y, width, height) of the result of `text` on an image of `width` by `height`, of which `pixels`
+/// are those of the part `region`, in any format (`gray16le`, `rgba8`, ...), row by row as records carry them. The tests show
+/// with it that the kernels here give the bytes of the workers.
 ///
 /// # Errors
 /// When recipe, format, regions and pixels do not fit each other.
@@ -82,8 +112,13 @@ pub fn render_raster(
     let region = rectangle(region)?;
     let pixels = Raster::from_bytes(region.size(), format.parse()?, pixels.to_vec())?;
     let image = Size::new(width, height);
-    let result = azulejo_imaging::render(&recipe(text)?, image, region, &pixels, rectangle(output)?)?;
+    let recipe = Recipe::parse(text)?;
+    let result = azulejo_imaging::render(&recipe, image, region, &pixels, rectangle(output)?)?;
     Ok(result.into_bytes())
+}
+
+fn numbers(size: Size) -> Vec<u32> {
+    vec![size.width, size.height]
 }
 
 fn rectangle(numbers: &[u32]) -> Result<Region, JsError> {

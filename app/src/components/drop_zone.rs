@@ -15,6 +15,9 @@ const MOTIF: &str = "M0 0h80v80h-80zM40 4Q43 37 76 40Q43 43 40 76Q37 43 4 40Q37 
 /// What the server takes, by type and by ending: not every system knows the types of the last two.
 const ACCEPT: &str = "image/png,image/jpeg,image/tiff,image/webp,.png,.jpg,.jpeg,.tif,.tiff,.webp";
 
+/// What is said while the preview decodes a picture.
+const READING: &str = "Decoding it in this browser";
+
 /// The zone. `choose` gets the file input whenever a file was chosen or dropped.
 #[component]
 pub fn DropZone(
@@ -28,11 +31,6 @@ pub fn DropZone(
     let over = RwSignal::new(false);
     let ready = RwSignal::new(false);
     Effect::new(move |_| ready.set(true));
-    let shown = RwSignal::new(true);
-    Effect::new(move |_| {
-        picked.track();
-        shown.set(true);
-    });
     let input = NodeRef::<leptos::html::Input>::new();
     Effect::new(move |_| {
         if let Some(input) = input.get()
@@ -42,15 +40,11 @@ pub fn DropZone(
             choose.run(input);
         }
     });
-    // A picture that the browser does not show leaves the wall as it is, with the reason on it.
-    let is_unseen = Memo::new(move |_| {
-        picked.with(|picked| {
-            picked
-                .as_ref()
-                .is_some_and(|picked| !picked.is_previewed() && (!shown.get() || picked.size().is_some()))
-        })
+    // A picture that is not shown, or not yet, leaves the wall as it is, with the reason on it.
+    let is_shown = Memo::new(move |_| {
+        picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.decoded().is_some()))
     });
-    let class = move || match (over.get(), picked.with(Option::is_some) && !is_unseen.get()) {
+    let class = move || match (over.get(), is_shown.get()) {
         (true, _) => "drop over",
         (false, true) => "drop filled",
         (false, false) => "drop",
@@ -84,31 +78,17 @@ pub fn DropZone(
                 </defs>
                 <rect width="100%" height="100%" fill="url(#wall)" />
             </svg>
-            {move || {
-                picked
-                    .get()
-                    .filter(|_| shown.get() && !is_unseen.get())
-                    .map(|picked| {
-                        view! {
-                            <img
-                                class="local"
-                                src=picked.url
-                                alt=format!("Preview of {}", picked.name)
-                                on:error=move |_| shown.set(false)
-                            />
-                        }
-                    })
-            }}
             <label for="file" class="invite">
                 {move || {
-                    if let Some(picked) = picked.get().filter(|_| is_unseen.get()) {
+                    if let Some(picked) = picked.get().filter(|_| !is_shown.get()) {
+                        let why = picked.without_preview();
                         view! {
-                            <strong class="unseen">{picked.name.clone()}</strong>
-                            <span>{picked.without_preview()}</span>
+                            <strong class="unseen">{picked.name}</strong>
+                            <span>{why.unwrap_or_else(|| READING.to_owned())}</span>
                             <span class="button">"Choose another picture"</span>
                         }
                         .into_any()
-                    } else if picked.with(Option::is_some) {
+                    } else if is_shown.get() {
                         view! { <span class="again">"Choose another picture"</span> }.into_any()
                     } else {
                         view! {

@@ -2,8 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::picked::Picked;
+use crate::claim::Claim;
+use crate::picked::Decoded;
 use crate::previewing::{Engine, Mode};
+use crate::result_file::ResultFile;
 use crate::words;
 
 /// Beyond so many the whole is not rendered at once.
@@ -30,11 +32,12 @@ pub fn Preview(
     /// The preview's engine.
     engine: Engine,
     /// The picture.
-    picked: Picked,
+    picture: Decoded,
+    /// The kind of file of the result.
+    file: RwSignal<ResultFile>,
 ) -> impl IntoView {
     let drag = RwSignal::new(None::<Drag>);
-    let pixels = picked.size().map_or(0, |size| size.pixels());
-    let is_exact = picked.is_exact();
+    let pixels = picture.size.pixels();
     let shown = engine.shown;
     let compares = Memo::new(move |_| shown.with(|shown| shown.as_ref().is_some_and(|shown| shown.compares)));
     let scale = move || {
@@ -111,18 +114,27 @@ pub fn Preview(
             </button>
         }
     };
+    // Of the kind of file that is chosen, else of the one that the server makes of this picture.
+    let claim = move || {
+        let rendered = shown.with(|shown| shown.as_ref().map(|shown| shown.rendered))?;
+        let usual = || picture.kind.usual_result(rendered.size, rendered.format);
+        Claim::of(rendered, file.get().kind().unwrap_or_else(usual))
+    };
     let tag = move || {
         let is_valid = engine
             .recipe
             .with(|text| azulejo_imaging::Recipe::parse(text).is_ok());
-        let how = match engine.mode.get() {
-            _ if engine.error.with(Option::is_some) || !is_valid => "preview · of the recipe before",
-            _ if !engine.is_current() => "rendering in this browser",
-            Mode::Fit => "preview · scaled down",
-            _ if is_exact => "preview · 1:1 · same bytes as the result",
-            _ => "preview · 1:1",
-        };
-        how.to_owned()
+        match engine.mode.get() {
+            _ if engine.error.with(Option::is_some) || !is_valid => {
+                "preview · of the recipe before".to_owned()
+            }
+            _ if !engine.is_current() => "rendering in this browser".to_owned(),
+            Mode::Fit => "preview · scaled down".to_owned(),
+            _ => match claim() {
+                Some(claim) => format!("preview · 1:1 · {}", claim.words()),
+                None => "preview · 1:1".to_owned(),
+            },
+        }
     };
     view! {
         <div class="preview">

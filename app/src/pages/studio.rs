@@ -86,11 +86,21 @@ fn Studio(
             .map_err(|error| error.to_string())
     });
     let cost = Memo::new(move |_| {
-        let header = picked.with(|picked| picked.as_ref()?.header)?;
+        let (size, format) = picked.with(|picked| {
+            let picked = picked.as_ref()?;
+            Some((picked.size()?, picked.format()?))
+        })?;
         let recipe = parsed.get().ok()?;
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
-        Some(estimate(&recipe, header.size(), header.carried(), &limits, rate))
+        let unwritable = file.get().kind().and_then(|kind| {
+            let problem = kind.problem(recipe.output_size(size).ok()?, recipe.output_format(format))?;
+            Some(format!("{kind} {problem}: choose another kind of result"))
+        });
+        match unwritable {
+            Some(problem) => Some(Err(problem)),
+            None => Some(estimate(&recipe, size, format, &limits, rate)),
+        }
     });
     let size = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.size()));
     let pictures =
@@ -122,7 +132,8 @@ fn Studio(
     let previewing = RwSignal::new(false);
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
-        previewing.set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.is_previewed())));
+        previewing
+            .set(picked.with(|picked| picked.as_ref().is_some_and(|picked| picked.decoded().is_some())));
     });
 
     let action = move || {

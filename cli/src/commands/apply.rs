@@ -175,7 +175,7 @@ fn apply_tiles(
 ) -> anyhow::Result<Vec<String>> {
     let mut decoder = Decoder::open(input, &options.limits)?;
     let info = decoder.info().clone();
-    let recipe = info.orientation.recipe().then(recipe);
+    let recipe = info.full_recipe(recipe);
     let size = recipe.output_size(info.stored_size)?;
     let kind = FileKind::for_output(output.0, info.kind)?;
     let format = recipe.output_format(info.format);

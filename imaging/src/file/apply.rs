@@ -79,7 +79,7 @@ pub fn apply_file(
     if options.encode.keep_exif && decoder.has_unread_exif() {
         left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
     }
-    let recipe = info.orientation.recipe().then(recipe);
+    let recipe = info.full_recipe(recipe);
     let size = recipe
         .output_size(info.stored_size)
         .map_err(|error| FileError::recipe(&error))?;

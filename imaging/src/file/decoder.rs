@@ -1,14 +1,16 @@
 //! Reading: one decoder over all formats, a strip of rows at a time.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::jpeg_read::JpegReader;
 use super::png_read::PngReader;
+use super::source::Source;
 use super::tiff_read::TiffReader;
-use super::webp::WebPReader;
+use super::webp_read::WebPReader;
 use super::{FileError, FileKind, ImageInfo, Limits};
+use crate::Raster;
 
 /// The rows that [`Decoder::next_rows`] gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +44,21 @@ impl Decoder {
     /// # Errors
     /// When it is no image, damaged, beyond the limits or of a kind that is not read.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, FileError> {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let length = file.metadata()?.len();
+        Self::read_header(Source::File(file), length, limits)
+    }
+
+    /// As [`Decoder::open`], of the file whose bytes these are.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`].
+    pub fn of_bytes(file: Vec<u8>, limits: &Limits) -> Result<Self, FileError> {
+        let length = file.len() as u64;
+        Self::read_header(Source::Memory(Cursor::new(file)), length, limits)
+    }
+
+    fn read_header(mut file: Source, length: u64, limits: &Limits) -> Result<Self, FileError> {
         if length > limits.max_bytes {
             return Err(FileError::too_large(format!(
                 "{length} bytes; {} bytes are allowed",
@@ -83,6 +98,49 @@ impl Decoder {
     /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
     pub fn has_unread_exif(&self) -> bool {
         matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
+    }
+
+    /// Bytes of memory that [`Decoder::read_all`] takes at most, about: the pixels, and what decoding holds beside them. A file
+    /// in memory is not counted.
+    pub fn bytes_for_all(&self) -> u64 {
+        let ImageInfo {
+            stored_size, format, ..
+        } = self.info;
+        let pixels = stored_size
+            .pixels()
+            .saturating_mul(format.bytes_per_pixel() as u64);
+        pixels.saturating_add(match &self.reader {
+            Reader::Png(reader) => reader.extra_bytes(),
+            Reader::Jpeg(reader) => reader.extra_bytes(),
+            Reader::Tiff(reader) => reader.extra_bytes(),
+            Reader::WebP(reader) => reader.extra_bytes(),
+        })
+    }
+
+    /// The whole image as it is stored, from a decoder that has given no rows yet. Memory for all of it is allocated: look at
+    /// [`Decoder::bytes_for_all`] first.
+    ///
+    /// # Errors
+    /// When the data is damaged or ends early.
+    pub fn read_all(mut self) -> Result<Raster, FileError> {
+        let ImageInfo {
+            stored_size, format, ..
+        } = self.info;
+        let length = Raster::byte_length(stored_size, format).map_err(FileError::too_large)?;
+        let pixels = match &mut self.reader {
+            // These have all of it at once; a second copy of it is not made.
+            Reader::Jpeg(reader) => no_panic(|| reader.decode())?,
+            Reader::WebP(reader) => no_panic(|| reader.decode())?,
+            Reader::Png(_) | Reader::Tiff(_) => {
+                let mut pixels = Vec::with_capacity(length);
+                let mut strip = Vec::new();
+                while self.next_rows(&mut strip)?.is_some() {
+                    pixels.extend_from_slice(&strip);
+                }
+                pixels
+            }
+        };
+        Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)
     }
 
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::jpeg_write::{self, JpegWriter};
 use super::png_write::PngWriter;
 use super::tiff_write::TiffWriter;
-use super::webp::WebPWriter;
+use super::webp_write::WebPWriter;
 use super::{FileError, FileKind, Metadata};
 use crate::{PixelFormat, Size};
 

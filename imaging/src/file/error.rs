@@ -82,6 +82,7 @@ impl FileError {
     }
 
     /// An error while pixels are computed: a recipe that does not fit the image.
+    #[cfg(feature = "files")]
     pub(crate) fn recipe(error: &impl std::fmt::Display) -> Self {
         Self::unsupported(error)
     }

@@ -1,6 +1,5 @@
 //! Reading JPEG: baseline and progressive, gray, YCbCr, CMYK and YCCK, decoded as a whole.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use zune_jpeg::JpegDecoder;
@@ -11,14 +10,17 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::exif;
 use super::jpeg_scan::{Head, end_of_image};
+use super::source::Source;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
 
 pub(super) struct JpegReader {
-    file: File,
+    file: Source,
     colors: ColorSpace,
     /// Where the first scan begins.
     scans: usize,
+    length: u64,
+    coefficient_bytes: u64,
     /// The decoded image and how much of it has been given out.
     pixels: Option<(Vec<u8>, usize)>,
 }
@@ -29,7 +31,7 @@ const MAX_BYTES_PER_PIXEL: u64 = 16;
 const MAX_METADATA_PIECES: u64 = 4;
 
 impl JpegReader {
-    pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(file: Source, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let max_metadata = (limits.max_metadata_bytes as u64).saturating_mul(MAX_METADATA_PIECES);
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let head = Head::read(&mut reader, max_metadata)?;
@@ -89,13 +91,22 @@ impl JpegReader {
                 file,
                 colors,
                 scans,
+                length,
+                coefficient_bytes: head.frame.coefficient_bytes(),
                 pixels: None,
             },
         ))
     }
 
-    fn decode(&mut self) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
+    /// Bytes that decoding takes beside the file and the pixels: the file is decoded from a copy.
+    pub(super) fn extra_bytes(&self) -> u64 {
+        self.length.saturating_add(self.coefficient_bytes)
+    }
+
+    /// All pixels.
+    pub(super) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+        // With room for what is put behind it; its length was checked against its size.
+        let mut bytes = Vec::with_capacity(self.length as usize + 64);
         self.file.rewind()?;
         self.file
             .read_to_end(&mut bytes)
@@ -142,7 +153,7 @@ fn decoder(bytes: Vec<u8>) -> JpegDecoder<ZCursor<Vec<u8>>> {
 /// Whether an end marker follows the start of the scans, `from` bytes into the file. In compressed data `FF` is always
 /// followed by zero or a restart marker, so `FF D9` can be nothing else. Looked for from the end, where it usually is;
 /// behind it phones append whole films.
-fn has_end(file: &mut File, from: u64, length: u64) -> Result<bool, FileError> {
+fn has_end(file: &mut Source, from: u64, length: u64) -> Result<bool, FileError> {
     const BLOCK: u64 = 1 << 16;
     let mut end = length;
     while end > from {

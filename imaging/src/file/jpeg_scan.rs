@@ -29,6 +29,21 @@ impl Frame {
     /// a baseline image is a DC code and at least one AC code, the end of the block; of a progressive one it may be a DC
     /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent.
     pub(super) fn least_bytes(&self) -> u64 {
+        self.blocks() * if self.progressive { 1 } else { 2 } / 8
+    }
+
+    /// Bytes of the coefficients that are held until the last scan: of all blocks where the image is progressive.
+    pub(super) fn coefficient_bytes(&self) -> u64 {
+        const BLOCK_BYTES: u64 = 64 * 2;
+        if self.progressive {
+            self.blocks().saturating_mul(BLOCK_BYTES)
+        } else {
+            0
+        }
+    }
+
+    /// Blocks of 8 by 8 samples.
+    fn blocks(&self) -> u64 {
         let side = |f: fn(&(u8, u8)) -> u8| u64::from(self.sampling.iter().map(f).max().unwrap_or(1));
         let (across, down) = (side(|s| s.0), side(|s| s.1));
         let blocks = |length: u32, sampling: u8, most: u64| {
@@ -36,12 +51,10 @@ impl Frame {
                 .div_ceil(most)
                 .div_ceil(8)
         };
-        let blocks: u64 = self
-            .sampling
+        self.sampling
             .iter()
             .map(|(h, v)| blocks(self.size.width, *h, across) * blocks(self.size.height, *v, down))
-            .sum();
-        blocks * if self.progressive { 1 } else { 2 } / 8
+            .sum()
     }
 
     /// From a frame segment without its length.

@@ -3,45 +3,63 @@
 //! # Tour
 //! - [`probe`] reads a header and refuses what is no image, damaged at the start or beyond the [`Limits`].
 //! - [`Decoder`] gives the stored rows from top to bottom; [`Orientation::recipe`] turns them upright.
-//! - [`Encoder`] takes rows from top to bottom and writes the file.
-//! - [`apply_file`] does all of it: file in, recipe, file out.
+//! - `Encoder` takes rows from top to bottom and writes the file.
+//! - `apply_file` does all of it: file in, recipe, file out.
+//!
+//! With the feature `decode` alone, as in the browser's preview, there is the reading half: from bytes in memory, without
+//! threads and without a file system.
 //!
 //! Each format has a file for reading and one for writing. PNG and TIFF are read in strips; JPEG, WebP and interlaced PNG are
-//! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. [`apply_file`] decides in `cut` how the result is cut.
+//! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
 //! What is converted: palettes of PNG and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
 //! YCCK and YCbCr become RGB, white-is-zero is inverted, colour times alpha is divided again, and gray becomes RGB where WebP
 //! is written and read again. Depth is never reduced; what would lose something (extra bands, palettes of TIFF, floating
 //! point) is refused.
 
+#[cfg(feature = "files")]
 mod apply;
+#[cfg(feature = "files")]
 mod cut;
 mod decoder;
+#[cfg(feature = "files")]
 mod encoder;
 mod error;
 mod exif;
 mod jpeg_read;
 mod jpeg_scan;
+#[cfg(feature = "files")]
 mod jpeg_write;
 mod png_read;
+#[cfg(feature = "files")]
 mod png_write;
+#[cfg(feature = "files")]
 mod rows;
+#[cfg(feature = "files")]
 mod scratch;
+mod source;
+#[cfg(feature = "files")]
 mod splice;
 mod tiff_layout;
 mod tiff_read;
+#[cfg(feature = "files")]
 mod tiff_write;
-mod webp;
+mod webp_read;
+#[cfg(feature = "files")]
+mod webp_write;
 
 use std::path::Path;
 
+#[cfg(feature = "files")]
 pub use apply::{Applied, ApplyOptions, ApplyProgress, apply_file};
 pub use decoder::{Decoder, RowSpan};
+#[cfg(feature = "files")]
 pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
 pub use exif::Orientation;
 
-use crate::{Depth, PixelFormat, Recipe, Size};
+pub use crate::kind::FileKind;
+use crate::{PixelFormat, Recipe, Size};
 
 /// What a file may ask for. Everything is checked against these before it is allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,82 +127,7 @@ impl Limits {
 /// What deflate can make of a byte at most, generously: beyond it a header does not belong to the data.
 const MAX_INFLATE_RATIO: u64 = 1040;
 
-/// Most pixels of a WebP that is written: the whole image is held in memory.
-const MAX_WEBP_PIXELS: u64 = 1 << 27;
-
-/// The file formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FileKind {
-    /// Portable Network Graphics.
-    Png,
-    /// JPEG.
-    Jpeg,
-    /// TIFF and BigTIFF.
-    Tiff,
-    /// WebP.
-    WebP,
-}
-
 impl FileKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Tiff, Self::WebP];
-
-    /// `png`, `jpeg`, `tiff` or `webp`: what APIs and settings use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpeg",
-            Self::Tiff => "tiff",
-            Self::WebP => "webp",
-        }
-    }
-
-    /// The name for people.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Png => "PNG",
-            Self::Jpeg => "JPEG",
-            Self::Tiff => "TIFF",
-            Self::WebP => "WebP",
-        }
-    }
-
-    /// The usual file name extension, without a dot.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::Tiff => "tif",
-            Self::WebP => "webp",
-        }
-    }
-
-    /// The media type.
-    pub const fn mime(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::Tiff => "image/tiff",
-            Self::WebP => "image/webp",
-        }
-    }
-
-    /// From a name or an extension, in any case.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
-            "png" => Some(Self::Png),
-            "jpeg" | "jpg" | "jpe" | "jfif" => Some(Self::Jpeg),
-            "tiff" | "tif" => Some(Self::Tiff),
-            "webp" => Some(Self::WebP),
-            _ => None,
-        }
-    }
-
-    /// From the extension of a path.
-    pub fn from_path(path: &Path) -> Option<Self> {
-        Self::from_name(path.extension()?.to_str()?)
-    }
-
     /// The format of a file to be written at `path`: what its extension says, or `otherwise` where it has none.
     ///
     /// # Errors
@@ -201,51 +144,18 @@ impl FileKind {
         }
     }
 
-    /// From the first bytes of a file; twelve are enough.
-    pub fn from_magic(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
-            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
-            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::WebP),
-            _ => None,
-        }
-    }
-
     /// Whether an image of that size and format can be written as this kind without losing anything.
     ///
     /// # Errors
     /// With a sentence that says which kind can.
     pub fn check(self, size: Size, format: PixelFormat) -> Result<(), FileError> {
-        let eight = format.depth == Depth::Eight;
-        let problem = match self {
-            Self::Jpeg if !eight => Some("holds 8 bit only"),
-            Self::Jpeg if format.channels.has_alpha() => Some("has no alpha"),
-            Self::Jpeg if size.width > 65535 || size.height > 65535 => {
-                Some("holds 65535 pixels a side at most")
-            }
-            Self::WebP if !eight => Some("holds 8 bit only"),
-            Self::WebP if size.pixels() > MAX_WEBP_PIXELS => {
-                Some("is coded in memory, 134 megapixels at most")
-            }
-            Self::WebP if size.width > 16383 || size.height > 16383 => {
-                Some("holds 16383 pixels a side at most")
-            }
-            _ => None,
-        };
-        problem.map_or(Ok(()), |problem| {
+        self.problem(size, format).map_or(Ok(()), |problem| {
             Err(FileError::unsupported(format!(
                 "{} {problem}, and the result is {size} pixels of {}; choose png or tiff",
                 self.label(),
                 format.label(),
             )))
         })
-    }
-}
-
-impl std::fmt::Display for FileKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.label())
     }
 }
 
@@ -269,6 +179,11 @@ impl ImageInfo {
     pub fn size(&self) -> Size {
         self.orientation.upright(self.stored_size)
     }
+
+    /// What is done to the stored pixels when `recipe` is asked for: they are turned upright first.
+    pub fn full_recipe(&self, recipe: &Recipe) -> Recipe {
+        self.orientation.recipe().then(recipe)
+    }
 }
 
 /// Data about an image that carries over from file to file.
@@ -278,7 +193,7 @@ pub struct Metadata {
     pub icc: Option<Vec<u8>>,
     /// Pixels per metre, horizontally and vertically, as stored.
     pub resolution: Option<(f64, f64)>,
-    /// EXIF as a TIFF structure, orientation reset. Written only when [`EncodeOptions::keep_exif`] says so: it may hold
+    /// EXIF as a TIFF structure, orientation reset. Written only when `EncodeOptions::keep_exif` says so: it may hold
     /// the place and the camera's serial number.
     pub exif: Option<Vec<u8>>,
 }

@@ -1,18 +1,16 @@
 //! Reading PNG: every colour type and depth, row by row; interlaced images as a whole.
 
-use std::fs::File;
 use std::io::BufReader;
 
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::exif::{self, Orientation};
+use super::source::Source;
 use super::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
-type Source = BufReader<File>;
-
 pub(super) struct PngReader {
-    reader: png::Reader<Source>,
+    reader: png::Reader<BufReader<Source>>,
     sixteen: bool,
     /// The whole image where it is interlaced, and how much of it has been given out.
     whole: Option<(Vec<u8>, usize)>,
@@ -20,7 +18,7 @@ pub(super) struct PngReader {
 }
 
 impl PngReader {
-    pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(file: Source, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let mut decoder = png::Decoder::new(BufReader::with_capacity(1 << 16, file));
         decoder.set_ignore_text_chunk(true);
         decoder.set_transformations(Transformations::EXPAND);
@@ -70,6 +68,15 @@ impl PngReader {
                 interlaced,
             },
         ))
+    }
+
+    /// Bytes that decoding takes beside the file and the pixels.
+    pub(super) fn extra_bytes(&self) -> u64 {
+        match self.reader.output_buffer_size() {
+            Some(whole) if self.interlaced => whole as u64,
+            Some(_) => 0,
+            None => u64::MAX,
+        }
     }
 
     /// Fills `buffer` with the next whole rows of `stride` bytes.

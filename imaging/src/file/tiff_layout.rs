@@ -1,6 +1,5 @@
 //! How the stored pixels of a TIFF become those of a raster.
 
-use std::fs::File;
 use std::io::BufReader;
 
 use tiff::ColorType;
@@ -8,6 +7,7 @@ use tiff::decoder::Decoder;
 use tiff::tags::{PhotometricInterpretation, Tag};
 
 use super::FileError;
+use super::source::Source;
 use super::tiff_read::{error, unsupported};
 use crate::{Channels, Depth, PixelFormat};
 
@@ -23,7 +23,7 @@ pub(super) enum Layout {
 
 impl Layout {
     /// Finds out, and refuses what would lose something.
-    pub(super) fn of(decoder: &mut Decoder<BufReader<File>>) -> Result<(PixelFormat, Self), FileError> {
+    pub(super) fn of(decoder: &mut Decoder<BufReader<Source>>) -> Result<(PixelFormat, Self), FileError> {
         let photometric = decoder
             .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
             .map_err(error)?

@@ -1,6 +1,5 @@
 //! Reading TIFF and BigTIFF: strips or tiles, 8 and 16 bit, a row of chunks at a time.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use tiff::TiffError;
@@ -9,12 +8,13 @@ use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags::{CompressionMethod, Tag, Type};
 
 use super::jpeg_scan::Head;
+use super::source::Source;
 use super::tiff_layout::Layout;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
 use crate::{PixelFormat, Size};
 
 pub(super) struct TiffReader {
-    decoder: Decoder<BufReader<File>>,
+    decoder: Decoder<BufReader<Source>>,
     size: Size,
     format: PixelFormat,
     chunk: Size,
@@ -39,7 +39,7 @@ struct Packing {
 }
 
 impl TiffReader {
-    pub(super) fn open(file: File, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(file: Source, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let mut decoder = Decoder::new(BufReader::with_capacity(1 << 16, file)).map_err(error)?;
         let (width, height) = decoder.dimensions().map_err(error)?;
         let size = Size::new(width, height);
@@ -110,6 +110,22 @@ impl TiffReader {
         self.has_exif
     }
 
+    /// Bytes that decoding takes beside the file and the pixels: a row of tiles or a strip, and what is converted of it.
+    pub(super) fn extra_bytes(&self) -> u64 {
+        let rows = (self.stride as u64).saturating_mul(self.chunk.height.into());
+        if self.is_copied() {
+            let stored = self.layout.stored_bytes(self.format) as u64;
+            rows.saturating_add(self.chunk.pixels().saturating_mul(stored))
+        } else {
+            rows
+        }
+    }
+
+    /// Whether what is stored is put together or converted, and not just the rows.
+    fn is_copied(&self) -> bool {
+        self.chunk.width < self.size.width || !matches!(self.layout, Layout::Plain)
+    }
+
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let mut filled = 0;
@@ -143,7 +159,7 @@ impl TiffReader {
             let stored = width * stored_pixel * height;
             self.packing
                 .check(self.decoder.inner(), index, stored as u64, self.chunk)?;
-            if across == 1 && matches!(self.layout, Layout::Plain) {
+            if !self.is_copied() {
                 self.decoder
                     .read_chunk_bytes(index, &mut self.rows)
                     .map_err(error)?;
@@ -166,7 +182,11 @@ impl TiffReader {
 }
 
 impl Packing {
-    fn of(decoder: &mut Decoder<BufReader<File>>, tiled: bool, file_length: u64) -> Result<Self, FileError> {
+    fn of(
+        decoder: &mut Decoder<BufReader<Source>>,
+        tiled: bool,
+        file_length: u64,
+    ) -> Result<Self, FileError> {
         let (offsets, lengths) = if tiled {
             (Tag::TileOffsets, Tag::TileByteCounts)
         } else {
@@ -191,7 +211,7 @@ impl Packing {
     /// Refuses a chunk whose data cannot be that of `pixels` bytes, before memory is touched for them.
     fn check(
         &self,
-        file: &mut BufReader<File>,
+        file: &mut BufReader<Source>,
         index: u32,
         pixels: u64,
         chunk: Size,
@@ -257,7 +277,7 @@ fn to_little_endian(bytes: &mut [u8], format: PixelFormat) {
 }
 
 /// What carries over.
-fn metadata(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Metadata {
+fn metadata(decoder: &mut Decoder<BufReader<Source>>, limits: &Limits) -> Metadata {
     let per_metre = match decoder
         .find_tag_unsigned::<u16>(Tag::ResolutionUnit)
         .ok()
@@ -282,7 +302,7 @@ fn metadata(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Metadata
 }
 
 /// The colour profile, read as the bytes that it is: as a list of values it would take many times the memory.
-fn profile(decoder: &mut Decoder<BufReader<File>>, limits: &Limits) -> Option<Vec<u8>> {
+fn profile(decoder: &mut Decoder<BufReader<Source>>, limits: &Limits) -> Option<Vec<u8>> {
     let mut directory = decoder.image_ifd();
     let entry = directory.find_entry(Tag::IccProfile)?;
     let length = usize::try_from(entry.count()).ok()?;

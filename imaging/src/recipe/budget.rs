@@ -44,17 +44,36 @@ impl TileBytes {
                 *largest = Size::new(largest.width.max(width), largest.height.max(height));
             }
         }
-        let formats = recipe.formats(format);
-        let mut bytes = largest
+        Ok(Self::of_steps(recipe, format, largest))
+    }
+
+    /// Of the part `output` of the result.
+    ///
+    /// # Errors
+    /// When the recipe has no result for an image of that size, or `output` is not inside it.
+    pub fn of_part(
+        recipe: &Recipe,
+        image: Size,
+        format: PixelFormat,
+        output: Region,
+    ) -> Result<Self, RecipeError> {
+        let plan = recipe.plan(image, output)?;
+        let sizes = plan.into_iter().map(|(_, region)| region.size());
+        Ok(Self::of_steps(recipe, format, sizes))
+    }
+
+    /// Of pixels of `sizes`: those of the input, then those that each step gives.
+    fn of_steps(recipe: &Recipe, format: PixelFormat, sizes: impl IntoIterator<Item = Size>) -> Self {
+        let mut bytes = sizes
             .into_iter()
-            .zip(formats)
+            .zip(recipe.formats(format))
             .map(|(size, format)| size.pixels() * format.bytes_per_pixel() as u64);
         let input = bytes.next().unwrap_or(0);
         let (steps, output) = bytes.fold((input, input), |(largest, _), bytes| (largest.max(bytes), bytes));
-        Ok(Self {
+        Self {
             record: input.max(output),
             step: steps,
-        })
+        }
     }
 
     /// Whether a record of `max_record` bytes and [`MAX_STEP_BYTES`] are enough.

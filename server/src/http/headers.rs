@@ -22,12 +22,12 @@ pub const POLICY_OF_FILES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'none'",
 );
 
-/// The policy of a Leptos page whose inline scripts carry `nonce`: everything comes from this server, inline styles
-/// are not used, and the preview's pixels may be shown from memory.
+/// The policy of a Leptos page whose inline scripts carry `nonce`: everything comes from this server, and inline styles
+/// are not used.
 pub fn policy_of_pages(nonce: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
-         img-src 'self' blob: data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     ))
     .ok()

@@ -41,14 +41,11 @@ impl JobSpec {
             .parse()
             .map_err(|error| ApiError::unprocessable("unknown_recipe", format!("{error}")))?;
         let info = &upload.info;
-        let orientation = info.orientation.recipe();
         let unsuitable =
             |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
-        let input_size = orientation
-            .output_size(info.stored_size)
-            .map_err(|error| unsuitable(&error))?;
+        let input_size = info.size();
         let canonical = asked.to_string();
-        let full = orientation.then(&asked);
+        let full = info.full_recipe(&asked);
         let output_size = full
             .output_size(info.stored_size)
             .map_err(|error| unsuitable(&error))?;

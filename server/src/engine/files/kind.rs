@@ -20,8 +20,7 @@ pub fn result_kind(
             Ok(()) => Ok(kind),
             Err(error) => Err(ApiError::unprocessable("unsuitable_format", error.to_string())),
         },
-        None if input.check(size, format).is_ok() => Ok(input),
-        None => Ok(FileKind::Png),
+        None => Ok(input.usual_result(size, format)),
     }
 }
 

@@ -1,23 +1,22 @@
-//! WebP: read (lossy and lossless) and written (lossless) as a whole; the first frame of an animation.
+//! Reading WebP, lossy and lossless, as a whole; the first frame of an animation.
 
-use std::fs::File;
 use std::io::BufReader;
 
-use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
+use image_webp::{DecodingError, WebPDecoder};
 
-use super::encoder::Output;
 use super::exif;
+use super::source::Source;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
-use crate::{Channels, PixelFormat, Size};
+use crate::{PixelFormat, Size};
 
 pub(super) struct WebPReader {
-    decoder: WebPDecoder<BufReader<File>>,
+    decoder: WebPDecoder<BufReader<Source>>,
     /// The decoded image and how much of it has been given out.
     pixels: Option<(Vec<u8>, usize)>,
 }
 
 impl WebPReader {
-    pub(super) fn open(file: File, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(file: Source, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let mut decoder = WebPDecoder::new(BufReader::with_capacity(1 << 16, file)).map_err(reading)?;
         let (width, height) = decoder.dimensions();
         let size = Size::new(width, height);
@@ -54,15 +53,27 @@ impl WebPReader {
         ))
     }
 
+    /// Bytes that decoding takes beside the file and the pixels: lossless pictures are unpacked with an alpha, and lossy ones
+    /// in planes.
+    pub(super) fn extra_bytes(&self) -> u64 {
+        let (width, height) = self.decoder.dimensions();
+        Size::new(width, height).pixels().saturating_mul(4)
+    }
+
+    /// All pixels.
+    pub(super) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+        let length = self.decoder.output_buffer_size();
+        let length = length.ok_or_else(|| FileError::too_large("it does not fit the address space"))?;
+        self.decoder.set_memory_limit(length.saturating_mul(2));
+        let mut pixels = vec![0; length];
+        self.decoder.read_image(&mut pixels).map_err(reading)?;
+        Ok(pixels)
+    }
+
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         if self.pixels.is_none() {
-            let length = self.decoder.output_buffer_size();
-            let length = length.ok_or_else(|| FileError::too_large("it does not fit the address space"))?;
-            self.decoder.set_memory_limit(length.saturating_mul(2));
-            let mut pixels = vec![0; length];
-            self.decoder.read_image(&mut pixels).map_err(reading)?;
-            self.pixels = Some((pixels, 0));
+            self.pixels = Some((self.decode()?, 0));
         }
         if let Some((pixels, given)) = &mut self.pixels {
             let rows = pixels.get(*given..*given + buffer.len());
@@ -83,53 +94,5 @@ fn reading(error: DecodingError) -> FileError {
             "this kind of WebP is not read: {feature}; save it as PNG"
         )),
         other => FileError::damaged(other),
-    }
-}
-
-/// Keeps the rows until the last, since the format is coded as a whole.
-pub(super) struct WebPWriter {
-    output: Output,
-    size: Size,
-    channels: Channels,
-    metadata: Metadata,
-    pixels: Vec<u8>,
-}
-
-impl WebPWriter {
-    pub(super) fn new(output: Output, size: Size, format: PixelFormat, metadata: &Metadata) -> Self {
-        Self {
-            output,
-            size,
-            channels: format.channels,
-            metadata: metadata.clone(),
-            pixels: Vec::new(),
-        }
-    }
-
-    pub(super) fn write_rows(&mut self, rows: &[u8]) {
-        self.pixels.extend_from_slice(rows);
-    }
-
-    pub(super) fn finish(mut self) -> Result<u64, FileError> {
-        let mut encoder = WebPEncoder::new(&mut self.output);
-        if let Some(icc) = self.metadata.icc {
-            encoder.set_icc_profile(icc);
-        }
-        if let Some(exif) = self.metadata.exif {
-            encoder.set_exif_metadata(exif);
-        }
-        let color = match self.channels {
-            Channels::Gray => ColorType::L8,
-            Channels::GrayAlpha => ColorType::La8,
-            Channels::Rgb => ColorType::Rgb8,
-            Channels::Rgba => ColorType::Rgba8,
-        };
-        encoder
-            .encode(&self.pixels, self.size.width, self.size.height, color)
-            .map_err(|error| match error {
-                EncodingError::IoError(error) => FileError::from(error),
-                other => FileError::unsupported(format!("the WebP cannot be written: {other}")),
-            })?;
-        Ok(self.output.finish()?)
     }
 }

@@ -1,0 +1,99 @@
+//! What may be said of the pixels that the preview shows at 1:1.
+//!
+//! Decoders and kernels are those of the server and the workers, so what was rendered is the result, in its own pixel format.
+//! Two things lie between that and what somebody sees in the file: the canvas, which has 8 bit and gives back the colours of
+//! opaque pixels only, and the way in which the file is written.
+
+use azulejo_imaging::{Depth, FileKind, PixelFormat, Size};
+
+/// A part of a result that was rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rendered {
+    /// Pixel format of the result.
+    pub format: PixelFormat,
+    /// Size of the whole result.
+    pub size: Size,
+    /// Whether every pixel that is shown is opaque.
+    pub is_opaque: bool,
+}
+
+/// What is true of what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The canvas has the very bytes that the result's file gives.
+    SameBytes,
+    /// The result has 16 bit a sample, of which the canvas shows the upper 8.
+    UpperBits,
+    /// The canvas has the bytes that the encoder of a JPEG gets, which then changes them.
+    BeforeJpeg,
+}
+
+impl Claim {
+    /// What may be said of `rendered` when the result is written as a file of `kind`; `None` where the canvas does not hold it or
+    /// the file cannot.
+    pub fn of(rendered: Rendered, kind: FileKind) -> Option<Self> {
+        if !rendered.is_opaque || kind.problem(rendered.size, rendered.format).is_some() {
+            return None;
+        }
+        Some(match (kind, rendered.format.depth) {
+            (FileKind::Jpeg, _) => Self::BeforeJpeg,
+            (_, Depth::Sixteen) => Self::UpperBits,
+            // All of these are written without loss.
+            (FileKind::Png | FileKind::Tiff | FileKind::WebP, Depth::Eight) => Self::SameBytes,
+        })
+    }
+
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SameBytes => "same bytes as the result",
+            Self::UpperBits => "the result has 16 bit, shown in 8",
+            Self::BeforeJpeg => "same pixels as before JPEG compression",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(format: PixelFormat, is_opaque: bool, kind: FileKind) -> Option<Claim> {
+        let size = Size::new(2000, 1000);
+        Claim::of(
+            Rendered {
+                format,
+                size,
+                is_opaque,
+            },
+            kind,
+        )
+    }
+
+    #[test]
+    fn same_bytes_is_said_of_opaque_8_bit_that_is_written_without_loss() {
+        for format in PixelFormat::ALL {
+            for kind in FileKind::ALL {
+                let is_same = of(format, true, kind) == Some(Claim::SameBytes);
+                assert_eq!(
+                    is_same,
+                    format.depth == Depth::Eight && kind != FileKind::Jpeg,
+                    "{format} {kind}"
+                );
+                assert_eq!(of(format, false, kind), None, "{format} {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_file_or_the_canvas_changes_is_said() {
+        for format in [PixelFormat::GRAY8, PixelFormat::RGB8] {
+            assert_eq!(of(format, true, FileKind::Jpeg), Some(Claim::BeforeJpeg));
+        }
+        for kind in [FileKind::Png, FileKind::Tiff] {
+            assert_eq!(of(PixelFormat::RGB16, true, kind), Some(Claim::UpperBits));
+        }
+        // The server refuses to write these.
+        assert_eq!(of(PixelFormat::RGBA8, true, FileKind::Jpeg), None);
+        assert_eq!(of(PixelFormat::RGB16, true, FileKind::WebP), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! Writing WebP, lossless, as a whole.
+
+use image_webp::{ColorType, EncodingError, WebPEncoder};
+
+use super::encoder::Output;
+use super::{FileError, Metadata};
+use crate::{Channels, PixelFormat, Size};
+
+/// Keeps the rows until the last, since the format is coded as a whole.
+pub(super) struct WebPWriter {
+    output: Output,
+    size: Size,
+    channels: Channels,
+    metadata: Metadata,
+    pixels: Vec<u8>,
+}
+
+impl WebPWriter {
+    pub(super) fn new(output: Output, size: Size, format: PixelFormat, metadata: &Metadata) -> Self {
+        Self {
+            output,
+            size,
+            channels: format.channels,
+            metadata: metadata.clone(),
+            pixels: Vec::new(),
+        }
+    }
+
+    pub(super) fn write_rows(&mut self, rows: &[u8]) {
+        self.pixels.extend_from_slice(rows);
+    }
+
+    pub(super) fn finish(mut self) -> Result<u64, FileError> {
+        let mut encoder = WebPEncoder::new(&mut self.output);
+        if let Some(icc) = self.metadata.icc {
+            encoder.set_icc_profile(icc);
+        }
+        if let Some(exif) = self.metadata.exif {
+            encoder.set_exif_metadata(exif);
+        }
+        let color = match self.channels {
+            Channels::Gray => ColorType::L8,
+            Channels::GrayAlpha => ColorType::La8,
+            Channels::Rgb => ColorType::Rgb8,
+            Channels::Rgba => ColorType::Rgba8,
+        };
+        encoder
+            .encode(&self.pixels, self.size.width, self.size.height, color)
+            .map_err(|error| match error {
+                EncodingError::IoError(error) => FileError::from(error),
+                other => FileError::unsupported(format!("the WebP cannot be written: {other}")),
+            })?;
+        Ok(self.output.finish()?)
+    }
+}

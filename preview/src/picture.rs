@@ -1,0 +1,262 @@
+//! The chosen picture: read by the server's decoders, turned upright as the server does it, rendered by the workers' kernels.
+
+use azulejo_imaging::file::{Decoder, FileError, ImageInfo, Limits};
+use azulejo_imaging::{
+    MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size,
+    TileBytes, render,
+};
+
+/// Most bytes of memory that a picture may take while it is read: its file, its pixels and what decoding holds beside them.
+pub const MAX_BYTES: u64 = 512_000_000;
+/// Most bytes of a file: it is in memory while it is decoded.
+pub const MAX_FILE_BYTES: u64 = 256_000_000;
+
+/// Why there is nothing to show.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum PictureError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is longer than [`MAX_FILE_BYTES`].
+    #[error(
+        "the file has {} MB, and the preview reads {} MB at most; the server takes it all the same",
+        megabytes(*.0),
+        megabytes(MAX_FILE_BYTES)
+    )]
+    LongFile(u64),
+    /// Reading it takes more than [`MAX_BYTES`].
+    #[error(
+        "showing it takes {} MB of memory, and the preview has {} MB; the server takes it all the same",
+        megabytes(*.0),
+        megabytes(MAX_BYTES)
+    )]
+    Large(u64),
+    /// A step of the recipe takes more memory than a worker would give it.
+    #[error(
+        "this part of the result takes {} MB in the middle of the recipe, and the preview gives it {} MB",
+        megabytes(*.0),
+        megabytes(MAX_STEP_BYTES)
+    )]
+    LargeStep(u64),
+    /// The recipe has no result.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The part is none of the result.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The part is none of the picture.
+    #[error(transparent)]
+    Raster(#[from] RasterError),
+}
+
+/// Rounded up, so that what is too much does not look like the limit.
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+/// A picture in memory, in the format in which the pipeline carries it.
+#[derive(Debug)]
+pub struct Picture {
+    info: ImageInfo,
+    stored: Raster,
+}
+
+impl Picture {
+    /// Whether a file of that length is read.
+    ///
+    /// # Errors
+    /// When it is longer than [`MAX_FILE_BYTES`].
+    pub fn check_file(length: u64) -> Result<(), PictureError> {
+        if length > MAX_FILE_BYTES {
+            return Err(PictureError::LongFile(length));
+        }
+        Ok(())
+    }
+
+    /// Reads the picture in `file`.
+    ///
+    /// # Errors
+    /// When it is none that the server reads, is damaged, or takes more memory than [`MAX_BYTES`].
+    pub fn read(file: Vec<u8>) -> Result<Self, PictureError> {
+        let length = file.len() as u64;
+        Self::check_file(length)?;
+        let decoder = Decoder::of_bytes(file, &Limits::default())?;
+        let needed = decoder.bytes_for_all().saturating_add(length);
+        if needed > MAX_BYTES {
+            return Err(PictureError::Large(needed));
+        }
+        let info = decoder.info().clone();
+        let stored = decoder.read_all()?;
+        Ok(Self { info, stored })
+    }
+
+    /// What the file says of itself.
+    pub fn info(&self) -> &ImageInfo {
+        &self.info
+    }
+
+    /// Size of the result of `recipe`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn output_size(&self, recipe: &Recipe) -> Result<Size, PictureError> {
+        Ok(recipe.output_size(self.info.size())?)
+    }
+
+    /// Pixel format of the result of `recipe`.
+    pub fn output_format(&self, recipe: &Recipe) -> PixelFormat {
+        recipe.output_format(self.info.format)
+    }
+
+    /// The part `output` of the result of `recipe`.
+    ///
+    /// # Errors
+    /// When there is no such part, or a step takes more memory than [`MAX_STEP_BYTES`].
+    pub fn render(&self, recipe: &Recipe, output: Region) -> Result<Raster, PictureError> {
+        let recipe = self.info.full_recipe(recipe);
+        let (image, format) = (self.info.stored_size, self.info.format);
+        let region = recipe.input_region(image, output)?;
+        let needed = TileBytes::of_part(&recipe, image, format, output)?.step;
+        // The picture itself is there already.
+        if needed > MAX_STEP_BYTES.max(self.stored.bytes().len() as u64) {
+            return Err(PictureError::LargeStep(needed));
+        }
+        if region == image.region() {
+            return Ok(render(&recipe, image, region, &self.stored, output)?);
+        }
+        let pixels = self.stored.crop(region)?;
+        Ok(render(&recipe, image, region, &pixels, output)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind, FileKind, Metadata};
+    use azulejo_imaging::{apply, operations};
+
+    use super::*;
+
+    const SIZE: Size = Size::new(61, 47);
+
+    fn raster(format: PixelFormat) -> Raster {
+        let length = Raster::byte_length(SIZE, format).unwrap();
+        let bytes = (0..length as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8);
+        Raster::from_bytes(SIZE, format, bytes.collect()).unwrap()
+    }
+
+    fn file(kind: FileKind, raster: &Raster) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder
+            .path()
+            .join(Path::new("picture").with_extension(kind.extension()));
+        let options = EncodeOptions::default();
+        let metadata = Metadata::default();
+        let mut encoder =
+            Encoder::create(&path, kind, &options, raster.size(), raster.format(), &metadata).unwrap();
+        encoder.write_rows(raster.bytes()).unwrap();
+        encoder.finish().unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn a_part_of_the_preview_has_the_bytes_of_the_whole_result() {
+        let formats = PixelFormat::ALL.into_iter();
+        let kinds = formats.flat_map(|format| [(FileKind::Png, format), (FileKind::Tiff, format)]);
+        let kinds = kinds.chain([
+            (FileKind::WebP, PixelFormat::RGBA8),
+            (FileKind::WebP, PixelFormat::RGB8),
+        ]);
+        for (kind, format) in kinds {
+            let image = raster(format);
+            let picture = Picture::read(file(kind, &image)).unwrap();
+            assert_eq!((picture.info().kind, picture.info().format), (kind, format));
+            for operation in operations() {
+                let text = match operation.name {
+                    "resize" => "resize:width=40",
+                    "crop" => "crop:x=3,y=5",
+                    name => name,
+                };
+                let recipe = Recipe::parse(text).unwrap();
+                let whole = apply(&recipe, &image).unwrap();
+                assert_eq!(picture.output_size(&recipe).unwrap(), whole.size());
+                assert_eq!(picture.output_format(&recipe), whole.format());
+                let output = Region::new(3, 5, 19, 11);
+                assert_eq!(
+                    picture.render(&recipe, output).unwrap(),
+                    whole.crop(output).unwrap(),
+                    "{text} {kind} {format}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_that_lies_on_its_side_is_shown_upright() {
+        let stored = file(FileKind::Jpeg, &raster(PixelFormat::RGB8));
+        let image = Decoder::of_bytes(stored.clone(), &Limits::default()).unwrap();
+        let image = image.read_all().unwrap();
+        let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+        let mut segment = vec![0xff, 0xe1, 0, exif.len() as u8 + 2];
+        segment.append(&mut exif);
+        let sideways = [&stored[..2], &segment, &stored[2..]].concat();
+        let picture = Picture::read(sideways).unwrap();
+        assert_eq!(picture.info().size(), SIZE.transposed());
+        let recipe = Recipe::parse("blur:sigma=1|crop:x=2,y=3").unwrap();
+        let upright = apply(&Recipe::parse("rotate_90").unwrap(), &image).unwrap();
+        let whole = apply(&recipe, &upright).unwrap();
+        assert_eq!(picture.output_size(&recipe).unwrap(), whole.size());
+        assert_eq!(picture.render(&recipe, whole.size().region()).unwrap(), whole);
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_its_pixels_are_allocated() {
+        // A TIFF of 11,500 by 11,500, gray, 16 bit, in one strip that is not there.
+        let mut large = b"II\x2a\0\x08\0\0\0\x09\0".to_vec();
+        for (tag, value) in [
+            (256_u16, 11_500_u32),
+            (257, 11_500),
+            (258, 16),
+            (259, 1),
+            (262, 1),
+            (273, 8),
+            (277, 1),
+            (278, 11_500),
+            (279, 264_500_000),
+        ] {
+            large.extend(tag.to_le_bytes());
+            large.extend([4, 0, 1, 0, 0, 0]);
+            large.extend(value.to_le_bytes());
+        }
+        large.extend([0; 4]);
+        let error = Picture::read(large).unwrap_err();
+        assert!(
+            matches!(error, PictureError::Large(bytes) if bytes > 529_000_000),
+            "{error}"
+        );
+        assert!(error.to_string().contains("the preview has 512 MB"), "{error}");
+        let error = Picture::check_file(MAX_FILE_BYTES + 1).unwrap_err();
+        assert!(error.to_string().starts_with("the file has 257 MB"), "{error}");
+        assert_eq!(Picture::check_file(MAX_FILE_BYTES), Ok(()));
+    }
+
+    #[test]
+    fn what_is_damaged_or_no_picture_says_so() {
+        let png = file(FileKind::Png, &raster(PixelFormat::RGB8));
+        let kind = |bytes: &[u8]| match Picture::read(bytes.to_vec()).unwrap_err() {
+            PictureError::File(error) => error.kind(),
+            other => panic!("{other}"),
+        };
+        assert_eq!(kind(&png[..png.len() - 200]), FileErrorKind::Damaged);
+        assert_eq!(kind(b"notes"), FileErrorKind::NotAnImage);
+    }
+
+    #[test]
+    fn a_step_that_takes_too_much_memory_is_refused() {
+        let picture = Picture::read(file(FileKind::Png, &raster(PixelFormat::RGB8))).unwrap();
+        let recipe = Recipe::parse("resize:width=20000,height=20000|resize:width=10,height=10").unwrap();
+        let error = picture.render(&recipe, Region::new(0, 0, 10, 10)).unwrap_err();
+        assert!(matches!(error, PictureError::LargeStep(_)), "{error}");
+    }
+}
