@@ -58,6 +58,10 @@ pub async fn resize(browser: &Browser, viewport: Viewport) -> Result<()> {
     browser
         .devtools("Emulation.setDeviceMetricsOverride", parameters)
         .await?;
+    // A bar would take from the width.
+    browser
+        .devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }))
+        .await?;
     settle(browser).await
 }
 

@@ -62,6 +62,11 @@ impl Camera {
         self.only.is_empty() || self.only.iter().any(|start| state.starts_with(start.as_str()))
     }
 
+    /// Whether any state that begins with `group` is one of those that are taken.
+    pub fn wants_of(&self, group: &str) -> bool {
+        self.wants(group) || self.only.iter().any(|start| start.starts_with(group))
+    }
+
     /// Takes the page that is open in every theme and window. Between two themes it calls `pause`.
     ///
     /// # Errors

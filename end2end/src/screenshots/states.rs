@@ -67,8 +67,14 @@ pub async fn tour(camera: &mut Camera) -> Result<()> {
     };
     tour.without_workers().await?;
     tour.studio().await?;
-    tour.jobs().await?;
-    tour.losses().await?;
+    let of_jobs = ["job", "workers-busy", "studio-recent"];
+    if of_jobs.iter().any(|group| tour.camera.wants_of(group)) {
+        tour.jobs().await?;
+    }
+    let of_losses = ["workers-lost", "broker-down", "server-gone"];
+    if of_losses.iter().any(|group| tour.camera.wants_of(group)) {
+        tour.losses().await?;
+    }
     tour.browser.close().await
 }
 
@@ -125,7 +131,7 @@ impl Tour<'_> {
     }
 
     async fn studio(&mut self) -> Result<()> {
-        if !self.camera.wants("studio") {
+        if !self.camera.wants_of("studio") {
             return Ok(());
         }
         let picture = self.cluster.path("harbour.png");
