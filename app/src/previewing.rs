@@ -231,6 +231,10 @@ impl Engine {
             return;
         }
         let (width, height) = view_size();
+        // Nothing is in view, in a window that is being folded away for instance; its next size brings another chance.
+        if width == 0 || height == 0 {
+            return;
+        }
         let mode = self.mode.get_untracked();
         let width = if mode == Mode::SideBySide {
             (width - GAP.min(width)) / 2

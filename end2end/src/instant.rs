@@ -1,5 +1,5 @@
-//! A worker that does not render: it answers each tile with the pixels that it got. What an installation moves with it is what
-//! server and broker can do.
+//! A worker that does not render: it answers each tile with the pixels that it got, or with an error. What an installation
+//! moves with it is what server and broker can do, and what it makes of a tile that cannot be rendered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-const ID: &str = "instant";
 const BEAT: Duration = Duration::from_millis(300);
 
 /// A worker on a thread of this process. Recipes must give as many pixels as they get, such as `invert`.
@@ -22,12 +21,47 @@ pub struct InstantWorker {
     thread: Option<JoinHandle<Result<()>>>,
 }
 
+/// Who it is and how it answers.
+struct Manner {
+    id: &'static str,
+    slots: u32,
+    /// Tiles that it answers with `error`.
+    refused: &'static [u32],
+    error: &'static str,
+}
+
 impl InstantWorker {
     /// Starts it on the broker at `kafka`, with so many slots.
     pub fn start(kafka: &str, slots: u32) -> Self {
+        let manner = Manner {
+            id: "instant",
+            slots,
+            refused: &[],
+            error: "",
+        };
+        Self::start_as(kafka, manner)
+    }
+
+    /// Starts one under the name `id` that cannot render the tiles `refused`, of any job, and says `error`.
+    pub fn start_refusing(
+        kafka: &str,
+        id: &'static str,
+        refused: &'static [u32],
+        error: &'static str,
+    ) -> Self {
+        let manner = Manner {
+            id,
+            slots: 1,
+            refused,
+            error,
+        };
+        Self::start_as(kafka, manner)
+    }
+
+    fn start_as(kafka: &str, manner: Manner) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopping, kafka) = (stop.clone(), KafkaSettings::new(kafka));
-        let thread = std::thread::spawn(move || work(&kafka, slots, &stopping));
+        let thread = std::thread::spawn(move || work(&kafka, &manner, &stopping));
         Self {
             stop,
             thread: Some(thread),
@@ -44,11 +78,11 @@ impl Drop for InstantWorker {
     }
 }
 
-fn work(kafka: &KafkaSettings, slots: u32, stop: &AtomicBool) -> Result<()> {
+fn work(kafka: &KafkaSettings, manner: &Manner, stop: &AtomicBool) -> Result<()> {
     let topics = Topics::default();
-    let producer: BaseProducer = kafka.producer(ID).create()?;
+    let producer: BaseProducer = kafka.producer(manner.id).create()?;
     let consumer: BaseConsumer = kafka
-        .consumer(ID)
+        .consumer(manner.id)
         .set("group.id", &topics.worker_group)
         .set("enable.auto.offset.store", "true")
         .create()?;
@@ -58,17 +92,30 @@ fn work(kafka: &KafkaSettings, slots: u32, stop: &AtomicBool) -> Result<()> {
         producer.poll(Duration::ZERO);
         if said.is_none_or(|at| at.elapsed() > BEAT) {
             said = Some(Instant::now());
-            beat(&producer, &consumer, &topics, slots)?;
+            beat(&producer, &consumer, &topics, manner)?;
         }
         if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
-            answer(&producer, &topics, &message)?;
+            answer(&producer, &topics, &message, manner)?;
         }
     }
     producer.flush(Duration::from_secs(5)).context("the last answers")
 }
 
-fn answer(producer: &BaseProducer, topics: &Topics, message: &BorrowedMessage<'_>) -> Result<()> {
+fn answer(
+    producer: &BaseProducer,
+    topics: &Topics,
+    message: &BorrowedMessage<'_>,
+    manner: &Manner,
+) -> Result<()> {
     let task = TaskHeader::from_headers(&from_message(message.headers())).context("a task")?;
+    let error = manner
+        .refused
+        .contains(&task.tile)
+        .then(|| manner.error.to_owned());
+    let pixels = match error {
+        Some(_) => &[],
+        None => message.payload().unwrap_or_default(),
+    };
     let result = ResultHeader {
         version: task.version,
         job: task.job,
@@ -76,15 +123,15 @@ fn answer(producer: &BaseProducer, topics: &Topics, message: &BorrowedMessage<'_
         attempt: task.attempt,
         format: task.format,
         output: task.output,
-        worker: ID.to_owned(),
+        worker: manner.id.to_owned(),
         micros: 1,
-        error: None,
+        error,
         traceparent: task.traceparent.clone(),
     };
     let key = task.job.to_string();
     let mut record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
         .key(&key)
-        .payload(message.payload().unwrap_or_default())
+        .payload(pixels)
         .headers(to_owned_headers(&result.to_pairs()));
     while let Err((error, back)) = producer.send(record) {
         if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::QueueFull) {
@@ -96,7 +143,7 @@ fn answer(producer: &BaseProducer, topics: &Topics, message: &BorrowedMessage<'_
     Ok(())
 }
 
-fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics, slots: u32) -> Result<()> {
+fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics, manner: &Manner) -> Result<()> {
     let partitions: Vec<i32> = consumer
         .assignment()?
         .elements()
@@ -104,7 +151,7 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics, slots
         .map(|element| element.partition())
         .collect();
     let beat = Heartbeat {
-        worker_id: ID.to_owned(),
+        worker_id: manner.id.to_owned(),
         status: WorkerState::Idle,
         tasks_processed: 0,
         current_task: None,
@@ -112,7 +159,7 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics, slots
         uptime: 1.0,
         avg_processing_time: 0.0,
         tasks_per_minute: 0.0,
-        slots,
+        slots: manner.slots,
         busy: 0,
         tasks_failed: 0,
         partitions,
@@ -120,13 +167,13 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics, slots
         interval: BEAT.as_secs_f64(),
         host: "here".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        instance: ID.to_owned(),
+        instance: manner.id.to_owned(),
         versions: record::READABLE.to_vec(),
         alone: None,
         trouble: None,
     };
     let value = serde_json::to_string(&beat)?;
-    let record = BaseRecord::to(&topics.heartbeats).key(ID).payload(&value);
+    let record = BaseRecord::to(&topics.heartbeats).key(manner.id).payload(&value);
     producer
         .send(record)
         .map_err(|(error, _)| error)

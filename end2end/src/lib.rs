@@ -8,6 +8,7 @@
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
 //! - [`browser`]: Chromium, Firefox, WebKitGTK. [`axe`]: what is wrong with a page for those who do not see it.
+//! - [`screenshots`]: every page in every state, for people to look at.
 //! - [`kafka_broker`], [`kafka_clients`], [`kafka_kcat`]: for the conformance suite of the broker: a broker that can be
 //!   killed and started again, clients of librdkafka, and kcat.
 //!
@@ -27,6 +28,7 @@ pub mod kafka_broker;
 pub mod kafka_clients;
 pub mod kafka_kcat;
 pub mod process;
+pub mod screenshots;
 
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions};

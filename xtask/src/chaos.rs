@@ -42,7 +42,8 @@ pub fn moving() -> Result<()> {
     program("moving", &[])
 }
 
-fn program(name: &str, arguments: &[String]) -> Result<()> {
+/// Builds everything and runs the program `name` of the crate.
+pub fn program(name: &str, arguments: &[String]) -> Result<()> {
     site::build()?;
     programs::build()?;
     let mut cargo = shell::cargo();

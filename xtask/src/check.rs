@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{circles, debian, programs, shell, site, wasm_target};
+use crate::{circles, debian, programs, shell, site, style, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -120,6 +120,8 @@ fn lint() -> Result<()> {
     shell::run(shell::cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
     shell::say("circles");
     circles::run()?;
+    shell::say("style");
+    style::check()?;
     shell::say("lints");
     let deny = ["--", "--deny", "warnings"];
     shell::run(

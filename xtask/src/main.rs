@@ -2,12 +2,14 @@
 //!
 //! # Tour
 //! - [`site`]: the client for the browser: WebAssembly, style, static files, compressed copies, in `target/site`.
+//! - [`mod@style`]: the style sheet and its rules.
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
 //! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
+//! - [`screenshots`]: every page in every state, to look at.
 //! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
 //! - [`shell`]: running commands.
 
@@ -17,8 +19,10 @@ mod circles;
 mod debian;
 mod nightly;
 mod programs;
+mod screenshots;
 mod shell;
 mod site;
+mod style;
 mod tools;
 mod wasm_target;
 
@@ -49,6 +53,10 @@ enum Command {
     Build,
     /// Build the client alone.
     Site,
+    /// Build the style sheet alone and look whether it keeps its rules; a part of `test`.
+    Style,
+    /// Take every page of an installation in every state, theme and window, as target/screenshots/STATE-THEME-WIDTH.png.
+    Screenshots(screenshots::Options),
     /// Run every check: format, lints, unit, property and doc tests, real processes, real browsers.
     Test(check::Options),
     /// Kill and pause processes of an installation at random while jobs run, and look whether anything is lost.
@@ -70,6 +78,11 @@ fn main() -> Result<()> {
             programs::build()
         }
         Command::Site => site::build(),
+        Command::Style => {
+            site::build_style()?;
+            style::check()
+        }
+        Command::Screenshots(options) => screenshots::run(&options),
         Command::Test(options) => check::run(&options),
         Command::Chaos(options) => chaos::run(&options),
         Command::Moving => chaos::moving(),

@@ -8,13 +8,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
-use lightningcss::bundler::{Bundler, FileProvider};
-use lightningcss::stylesheet::{ParserOptions, PrinterOptions};
-use lightningcss::targets::{Browsers, Targets};
+use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{shell, wasm_target};
+use crate::{shell, style, wasm_target};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// A WebAssembly module of the site.
@@ -65,7 +62,7 @@ pub fn build() -> Result<()> {
     for module in MODULES {
         build_module(module, &pkg)?;
     }
-    build_style(&pkg)?;
+    build_style()?;
     copy_folder(Path::new("public"), &root())?;
     compress_folder(&root())
 }
@@ -105,28 +102,14 @@ fn build_module(module: &Module, pkg: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One style sheet from `style/main.css` and what it imports, minified.
-fn build_style(pkg: &Path) -> Result<()> {
-    let provider = FileProvider::new();
-    let main = Path::new("style/main.css");
-    let mut bundler = Bundler::new(&provider, None, ParserOptions::default());
-    let sheet = bundler
-        .bundle(main)
-        .map_err(|error| anyhow!("{}: {error}", main.display()))?;
-    // Browsers that have what the style is written in (nesting, OKLCH, color-mix); nothing is lowered.
-    let targets = Targets {
-        browsers: None::<Browsers>,
-        ..Targets::default()
-    };
-    let css = sheet
-        .to_css(PrinterOptions {
-            minify: true,
-            targets,
-            ..PrinterOptions::default()
-        })
-        .map_err(|error| anyhow!("{}: {error}", main.display()))?
-        .code;
-    write_if_changed(&pkg.join("azulejo.css"), css.as_bytes())
+/// Builds the style sheet alone, with its compressed copies.
+pub fn build_style() -> Result<()> {
+    let pkg = root().join("pkg");
+    fs::create_dir_all(&pkg)?;
+    let css = style::bundle()?;
+    style::report(&css);
+    write_if_changed(&pkg.join("azulejo.css"), css.as_bytes())?;
+    compress_folder(&pkg)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The steps of a job, in order.
 
-use azulejo_protocol::{Job, Stage, StageName};
+use azulejo_protocol::{Job, JobStatus, Stage, StageName};
 use leptos::prelude::*;
 
 use crate::clock::Clock;
@@ -49,8 +49,9 @@ pub fn Stages(
                 let (class, state) = match (stage.started_at, stage.finished_at) {
                     (_, Some(_)) => ("ok", "done"),
                     (Some(_), None) if !ended => ("on", "under way"),
-                    // Said by the detail.
-                    (Some(_), None) => ("stopped", ""),
+                    // Said by the detail. What was cancelled is not dead.
+                    (Some(_), None) if job.status == JobStatus::Failed => ("stopped", ""),
+                    (Some(_), None) => ("", ""),
                     (None, None) if ended => ("", ""),
                     (None, None) => ("", "not begun"),
                 };

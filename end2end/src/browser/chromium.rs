@@ -29,14 +29,9 @@ pub(super) fn driver(port: u16, folder: &Path, size: (u32, u32), preferences: &V
     }
 }
 
-/// Runs `source` in every page from now on, before any script of its own.
-pub(super) async fn run_before_pages(page: &Client, source: &str) -> Result<()> {
-    let command = DevTools {
-        name: "Page.addScriptToEvaluateOnNewDocument",
-        parameters: json!({ "source": source }),
-    };
-    page.issue_cmd(command).await?;
-    Ok(())
+/// Runs the command `name` of the DevTools protocol; gives what it answers.
+pub(super) async fn devtools(page: &Client, name: &'static str, parameters: Value) -> Result<Value> {
+    Ok(page.issue_cmd(DevTools { name, parameters }).await?)
 }
 
 /// Errors and warnings in the console since the last call.

@@ -3,6 +3,7 @@
 mod chromium;
 mod console;
 mod firefox;
+pub mod layout;
 mod processes;
 pub mod studio;
 mod webkit;
@@ -141,12 +142,25 @@ impl Browser {
     /// # Errors
     /// When chromedriver refuses, and in another engine.
     pub async fn run_before_pages(&self, source: &str) -> Result<()> {
+        self.devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": source }),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Runs the command `name` of Chromium's DevTools protocol; gives what it answers. Chromium only.
+    ///
+    /// # Errors
+    /// When chromedriver refuses, and in another engine.
+    pub async fn devtools(&self, name: &'static str, parameters: Value) -> Result<Value> {
         ensure!(
             self.engine == Engine::Chromium,
-            "only Chromium runs scripts before pages, not {}",
+            "only Chromium has {name}, not {}",
             self.engine
         );
-        chromium::run_before_pages(&self.page, source).await
+        chromium::devtools(&self.page, name, parameters).await
     }
 
     /// Runs `script` (a function body) in the page.
