@@ -26,6 +26,10 @@ pub struct Picked {
 }
 
 /// What the preview makes of a file.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "pictures are decoded in the browser only")
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sight {
     /// It is being decoded.

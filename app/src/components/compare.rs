@@ -5,9 +5,39 @@ use azulejo_protocol::Job;
 use leptos::prelude::*;
 
 use super::mosaic::picture;
+use crate::mosaic::Grid;
+use crate::words;
 
 /// How far an arrow key moves the split, as a share of the width.
 const KEY_STEP: f64 = 0.05;
+
+/// Results of more pixels are shown scaled down.
+const MOST_PIXELS: u64 = 40_000_000;
+
+/// A picture, and the rectangle that it covers, in pixels of the result.
+struct Shown {
+    address: String,
+    width: u32,
+    height: u32,
+}
+
+/// The result itself, where a browser shows such a file and it is not too large; else the mosaic.
+fn result_of(job: &Job) -> Shown {
+    let size = job.output_size;
+    if words::browsers_show(&job.result_filename) && size.pixels() <= MOST_PIXELS {
+        return Shown {
+            address: format!("/job/{}/result", job.job_id),
+            width: size.width,
+            height: size.height,
+        };
+    }
+    let (width, height) = Grid::of(job).picture();
+    Shown {
+        address: picture(job.job_id, job.mosaic_version, None).unwrap_or_default(),
+        width,
+        height,
+    }
+}
 
 /// The comparison of a completed job.
 #[component]
@@ -16,7 +46,7 @@ pub fn Compare(
     job: Job,
 ) -> impl IntoView {
     let original = format!("/job/{}/original", job.job_id);
-    let result = picture(job.job_id, job.mosaic_version, None).unwrap_or_default();
+    let result = result_of(&job);
     if job.input_size == job.output_size {
         let (width, height) = (job.output_size.width, job.output_size.height);
         view! {
@@ -36,7 +66,7 @@ pub fn Compare(
                     <figcaption>{format!("original, {} × {}", job.input_size.width, job.input_size.height)}</figcaption>
                 </figure>
                 <figure>
-                    <img src=result alt="Result" width=job.output_size.width height=job.output_size.height />
+                    <img src=result.address alt="Result" width=result.width height=result.height />
                     <figcaption>{format!("result, {} × {}", job.output_size.width, job.output_size.height)}</figcaption>
                 </figure>
             </div>
@@ -47,7 +77,7 @@ pub fn Compare(
 
 /// The picture with the split.
 #[component]
-fn Split(width: u32, height: u32, original: String, result: String) -> impl IntoView {
+fn Split(width: u32, height: u32, original: String, result: Shown) -> impl IntoView {
     let share = RwSignal::new(0.5_f64);
     let x = move || format!("{:.1}", share.get() * f64::from(width));
     let right = move || format!("{:.1}", (1.0 - share.get()) * f64::from(width));
@@ -77,7 +107,7 @@ fn Split(width: u32, height: u32, original: String, result: String) -> impl Into
                 <image href=original width=width height=height preserveAspectRatio="none" />
                 <g clip-path="url(#split-right)">
                     <rect class="paper" width=width height=height />
-                    <image href=result width=width height=height preserveAspectRatio="none" />
+                    <image href=result.address width=result.width height=result.height preserveAspectRatio="none" />
                 </g>
                 <path class="line" d=move || format!("M{} 0V{height}", x()) />
                 <g class="knob" transform=move || format!("translate({} {})", x(), height / 2)>
