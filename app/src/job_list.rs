@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use azulejo_protocol::{Job, JobId, JobStatus};
 
-use crate::live::JobNews;
+use crate::live::{JobNews, merge};
 
 /// Which jobs a list shows, as its address says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub fn merged(first: &[Job], news: &BTreeMap<JobId, JobNews>, filter: &Filter, l
     let mut jobs: Vec<Job> = first
         .iter()
         .filter_map(|job| match news.get(&job.job_id) {
-            Some(JobNews::Changed(newer)) => Some((**newer).clone()),
+            Some(JobNews::Changed(told)) => Some(merge(job.clone(), (**told).clone())),
             Some(JobNews::Gone) => None,
             None => Some(job.clone()),
         })
@@ -122,6 +122,20 @@ mod tests {
             }),
             expected[1..]
         );
+    }
+
+    #[test]
+    fn a_list_that_was_loaded_later_is_not_undone_by_earlier_news() {
+        let told = |revision, status| Job {
+            revision,
+            status,
+            ..job(3)
+        };
+        let first = [told(9, JobStatus::Completed)];
+        let earlier = told(8, JobStatus::Processing);
+        let news = BTreeMap::from([(earlier.job_id, JobNews::Changed(Box::new(earlier)))]);
+        let shown = merged(&first, &news, &Filter::default(), 10);
+        assert_eq!(shown[0].status, JobStatus::Completed);
     }
 
     #[test]

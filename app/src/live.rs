@@ -86,11 +86,14 @@ impl Live {
             LiveEvent::Health { health } => self.health.set(Some(health)),
             LiveEvent::Workers { workers } => self.workers.set(Some(workers)),
             LiveEvent::Job { job } => self.jobs.update(|jobs| {
-                let job = match jobs.remove(&job.job_id) {
-                    Some(JobNews::Changed(known)) => Box::new(merge(*known, *job)),
-                    _ => job,
+                let job_id = job.job_id;
+                let news = match jobs.remove(&job.job_id) {
+                    Some(JobNews::Changed(known)) => JobNews::Changed(Box::new(merge(*known, *job))),
+                    // An id is not used again: what is told of a deleted job is older than its deletion.
+                    Some(JobNews::Gone) => JobNews::Gone,
+                    None => JobNews::Changed(job),
                 };
-                jobs.insert(job.job_id, JobNews::Changed(job));
+                jobs.insert(job_id, news);
                 while jobs.len() > MOST_JOBS {
                     jobs.pop_first();
                 }
@@ -102,17 +105,26 @@ impl Live {
     }
 }
 
-/// The newer of two, with what only the older one tells: a summary has no stages, workers and, once the job has
-/// ended, no tiles.
-pub fn merge(known: Job, mut news: Job) -> Job {
-    if news.stages.is_empty() {
-        news.stages = known.stages;
-        news.workers = known.workers;
+/// The newer of two tellings of a job, whichever came first, with what only the older one tells: a summary has no stages,
+/// workers and, once the job has ended, no tiles.
+pub fn merge(known: Job, news: Job) -> Job {
+    // Of equals the second is taken: an old server does not say which is newer.
+    let (older, mut newer) = if news.revision < known.revision {
+        (news, known)
+    } else {
+        (known, news)
+    };
+    if newer.stages.is_empty() {
+        newer.stages = older.stages;
+        newer.workers = older.workers;
     }
-    if news.tiles.0.is_empty() && news.status == known.status && news.mosaic_version == known.mosaic_version {
-        news.tiles = known.tiles;
+    if newer.tiles.0.is_empty()
+        && newer.status == older.status
+        && newer.mosaic_version == older.mosaic_version
+    {
+        newer.tiles = older.tiles;
     }
-    news
+    newer
 }
 
 #[cfg(feature = "hydrate")]
@@ -233,5 +245,98 @@ mod listening {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use azulejo_protocol::{JobStatus, Stage, StageName, TileStates};
+
+    use super::*;
+    use crate::sample::job;
+
+    fn told(revision: u64, status: JobStatus) -> Job {
+        Job {
+            revision,
+            status,
+            ..job(1)
+        }
+    }
+
+    fn live() -> Live {
+        Live {
+            health: RwSignal::new(None),
+            workers: RwSignal::new(None),
+            jobs: RwSignal::new(BTreeMap::new()),
+            link: RwSignal::new(Link::Opening),
+            watched: RwSignal::new(None),
+        }
+    }
+
+    fn shown(live: Live) -> Option<JobNews> {
+        live.jobs.with_untracked(|jobs| jobs.get(&job(1).job_id).cloned())
+    }
+
+    #[test]
+    fn the_answer_to_a_cancellation_is_not_undone_by_that_to_an_earlier_retry() {
+        let retried = told(7, JobStatus::Processing);
+        let cancelled = told(8, JobStatus::Cancelled);
+        assert_eq!(merge(cancelled.clone(), retried).status, JobStatus::Cancelled);
+        // A job that is retried after its cancellation is under way, though it was ended before.
+        let again = told(9, JobStatus::Processing);
+        assert_eq!(merge(cancelled, again).status, JobStatus::Processing);
+    }
+
+    #[test]
+    fn an_event_from_before_an_action_does_not_undo_its_answer() {
+        let _owner = Owner::new();
+        let live = live();
+        let take = |revision, status| {
+            live.take(LiveEvent::Job {
+                job: Box::new(told(revision, status)),
+            });
+        };
+        take(4, JobStatus::Processing);
+        take(6, JobStatus::Cancelled);
+        take(5, JobStatus::Processing);
+        assert!(matches!(shown(live), Some(JobNews::Changed(job)) if job.status == JobStatus::Cancelled));
+        live.take(LiveEvent::JobGone {
+            job_id: job(1).job_id,
+        });
+        take(5, JobStatus::Processing);
+        assert_eq!(shown(live), Some(JobNews::Gone));
+    }
+
+    #[test]
+    fn what_only_the_older_telling_says_is_kept_whichever_came_first() {
+        let stage = Stage {
+            name: StageName::Decode,
+            started_at: None,
+            finished_at: None,
+            note: "row 5 of 9".to_owned(),
+        };
+        let whole = Job {
+            stages: vec![stage],
+            ..told(4, JobStatus::Completed)
+        };
+        let summary = Job {
+            tiles: TileStates::default(),
+            ..told(5, JobStatus::Completed)
+        };
+        for merged in [
+            merge(whole.clone(), summary.clone()),
+            merge(summary, whole.clone()),
+        ] {
+            assert_eq!(
+                (merged.revision, &merged.stages, &merged.tiles),
+                (5, &whole.stages, &whole.tiles)
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_is_believed_in_the_order_of_arrival() {
+        let merged = merge(told(0, JobStatus::Failed), told(0, JobStatus::Processing));
+        assert_eq!(merged.status, JobStatus::Processing);
     }
 }

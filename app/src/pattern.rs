@@ -1,5 +1,7 @@
-//! A worker's own azulejo: a quarter of a tile, mirrored four ways, drawn from the worker's id, so that a worker is
-//! known by its pattern and not by colour alone.
+//! A worker's own azulejo: a quarter of a tile, mirrored four ways, so that a worker is known by its pattern and not by colour
+//! alone. Which pattern it has, the server says.
+
+use azulejo_protocol::Pattern;
 
 /// Motifs at the outer corner of the quarter, whose corner is (0, 0) and whose inner end is (50, 50).
 const CORNERS: [&str; 6] = [
@@ -31,135 +33,8 @@ const SIDES: [&str; 6] = [
     "M50 0V16Q42 8 30 4Q40 0 50 0ZM0 50H16Q8 42 4 30Q0 40 0 50Z",
 ];
 
-/// Among more workers than this, patterns may repeat.
-const MOST_TOLD_APART: usize = 100;
-
-/// Which motifs a tile is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Pattern {
-    corner: u8,
-    centre: u8,
-    side: u8,
-    /// White on cobalt instead of cobalt on white.
-    inverse: bool,
-}
-
-impl Pattern {
-    /// The pattern that `id` has by itself.
-    pub fn of(id: &str) -> Self {
-        Self::candidate(hash(id))
-    }
-
-    /// A pattern for each of `ids`, in their order, such that any two of them differ in two motifs as long as there
-    /// are few, and differ at all up to a hundred. Depends on the set of ids, not on its order.
-    pub fn assign<S: AsRef<str>>(ids: &[S]) -> Vec<Self> {
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        order.sort_by(|&a, &b| ids[a].as_ref().cmp(ids[b].as_ref()));
-        let mut chosen: Vec<Option<Self>> = vec![None; ids.len()];
-        let mut taken: Vec<Self> = Vec::with_capacity(ids.len());
-        for index in order {
-            let first = hash(ids[index].as_ref());
-            // Nobody tells so many apart, and the search would be long.
-            if taken.len() >= MOST_TOLD_APART {
-                chosen[index] = Some(Self::candidate(first));
-                continue;
-            }
-            let pattern = [2, 1]
-                .into_iter()
-                .find_map(|distance| {
-                    (0..432u64)
-                        .map(|step| {
-                            Self::candidate(first.wrapping_add(step.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
-                        })
-                        .find(|pattern| taken.iter().all(|other| pattern.distance(*other) >= distance))
-                })
-                .unwrap_or_else(|| Self::candidate(first));
-            taken.push(pattern);
-            chosen[index] = Some(pattern);
-        }
-        chosen.into_iter().flatten().collect()
-    }
-
-    fn candidate(bits: u64) -> Self {
-        let motif = |shift: u32| ((bits >> shift) % 6) as u8;
-        Self {
-            corner: motif(8),
-            centre: motif(24),
-            side: motif(40),
-            inverse: (bits >> 60).is_multiple_of(4),
-        }
-    }
-
-    /// In how many of its three motifs and its ground it differs from `other`.
-    fn distance(self, other: Self) -> usize {
-        [
-            self.corner != other.corner,
-            self.centre != other.centre,
-            self.side != other.side,
-            self.inverse != other.inverse,
-        ]
-        .into_iter()
-        .filter(|differs| *differs)
-        .count()
-    }
-
-    /// Path data of the quarter from (0, 0) to (50, 50) of a tile of 100 by 100.
-    pub fn quarter(self) -> String {
-        [
-            CORNERS[self.corner as usize],
-            CENTRES[self.centre as usize],
-            SIDES[self.side as usize],
-        ]
-        .concat()
-    }
-
-    /// Whether the ground is cobalt and the motifs are white.
-    pub const fn is_inverse(self) -> bool {
-        self.inverse
-    }
-}
-
-/// FNV-1a with a final mix: short, the same on every machine and in every browser.
-fn hash(text: &str) -> u64 {
-    let mut hash = text.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    hash ^ (hash >> 29)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn workers_in_view_differ_in_two_motifs() {
-        let ids: Vec<String> = (0..12).map(|n| format!("worker-host-{n:08x}")).collect();
-        let patterns = Pattern::assign(&ids);
-        for (n, one) in patterns.iter().enumerate() {
-            for other in &patterns[..n] {
-                assert!(one.distance(*other) >= 2, "{one:?} and {other:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_order_of_the_ids_does_not_matter() {
-        let one = Pattern::assign(&["kiln-01", "kiln-02", "attic"]);
-        let other = Pattern::assign(&["attic", "kiln-02", "kiln-01"]);
-        assert_eq!(one[0], other[2]);
-        assert_eq!(one[2], other[0]);
-    }
-
-    #[test]
-    fn a_worker_alone_keeps_the_pattern_of_its_id() {
-        assert_eq!(Pattern::assign(&["attic"]), vec![Pattern::of("attic")]);
-    }
-
-    #[test]
-    fn more_workers_than_patterns_still_get_one_each() {
-        let ids: Vec<String> = (0..600).map(|n| n.to_string()).collect();
-        assert_eq!(Pattern::assign(&ids).len(), 600);
-    }
+/// Path data of the quarter from (0, 0) to (50, 50) of a tile of 100 by 100.
+pub fn quarter(pattern: Pattern) -> String {
+    let [corner, centre, side] = pattern.motifs();
+    [CORNERS[corner], CENTRES[centre], SIDES[side]].concat()
 }

@@ -8,7 +8,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::actions::{get_health, list_workers};
 use crate::clock::Clock;
-use crate::components::{Header, Patterns};
+use crate::components::Header;
 use crate::failure::Failure;
 use crate::live::Live;
 use crate::pages::{JobPage, JobsPage, NotFound, StudioPage, WorkersPage};
@@ -33,7 +33,6 @@ pub fn App() -> impl IntoView {
         health: Resource::new(|| (), |()| get_health()),
         workers: Resource::new(|| (), |()| list_workers()),
     });
-    Patterns::provide();
     StudioState::provide();
     view! {
         <Title text="Azulejo" />

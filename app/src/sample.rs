@@ -23,6 +23,7 @@ pub fn job(seconds: u32) -> Job {
         input_bytes: 1_000_000,
         output_bytes: None,
         result_filename: "picture-blur.png".to_owned(),
+        revision: 0,
         progress: Progress {
             total: 4,
             pending: 4,

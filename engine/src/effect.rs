@@ -1,6 +1,6 @@
 //! What the core wants done: everything that [`crate::Core::poll_effect`] can give.
 
-use azulejo_protocol::{ControlMessage, JobId, TileState};
+use azulejo_protocol::{ControlMessage, JobId, Pattern, TileState};
 
 use crate::{RunId, Transaction, TryId};
 
@@ -152,6 +152,13 @@ pub enum StoreOp {
         run: RunId,
         /// What is known.
         record: TileRecord,
+    },
+    /// A worker is heard of, and this is its tile pattern.
+    Pattern {
+        /// Its id.
+        worker: String,
+        /// The pattern.
+        pattern: Pattern,
     },
     /// The first tile was sent.
     TilesStarted(JobId),

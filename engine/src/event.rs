@@ -1,7 +1,7 @@
 //! What happens outside the core: everything that [`crate::Core::handle`] can be told.
 
 use azulejo_imaging::{PixelFormat, Region};
-use azulejo_protocol::{Heartbeat, JobId, TileState};
+use azulejo_protocol::{Heartbeat, JobId, Pattern, TileState};
 
 use crate::{Plan, RunId, Time, Transaction, TryId};
 
@@ -12,6 +12,8 @@ pub enum Event {
     Accepted(Box<Accepted>),
     /// These jobs ended without a result in an earlier process, which may have died before it told the workers.
     Over(Vec<JobId>),
+    /// The tile patterns of workers that an earlier process stored, by id.
+    Patterns(Vec<(String, Pattern)>),
     /// Somebody asks for the end of a job. Answered by [`crate::Effect::Reply`] with this `ticket`.
     Cancel {
         /// The job.

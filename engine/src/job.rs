@@ -166,7 +166,7 @@ impl OpenJob {
         self.micros.1.checked_div(self.micros.0).unwrap_or(0)
     }
 
-    /// What each worker did, most first.
+    /// What each worker did, most first; the patterns are left to whoever knows the workers.
     pub fn shares(&self) -> Vec<WorkerShare> {
         let mut shares: Vec<WorkerShare> = self
             .shares
@@ -175,6 +175,7 @@ impl OpenJob {
                 worker_id: worker.clone(),
                 tiles: *tiles,
                 mean_ms: *micros as f32 / 1000.0 / (*tiles).max(1) as f32,
+                pattern: None,
             })
             .collect();
         shares.sort_by(|a, b| b.tiles.cmp(&a.tiles).then_with(|| a.worker_id.cmp(&b.worker_id)));

@@ -12,7 +12,7 @@
 //!   budget that bounds them.
 //! - [`workers`]: who is live, who holds which partition, who died. [`window`]: how many tiles a worker may have
 //!   outstanding. [`lanes`]: which jobs are active, and whose turn it is.
-//! - [`rate`]: tiles in a second.
+//! - [`patterns`]: the tile pattern of each worker. [`rate`]: tiles in a second.
 //!
 //! # Durable before told
 //! What has to survive the process is stored before anybody hears of it: [`Effect::Store`] names the rows of one
@@ -28,6 +28,7 @@ pub mod event;
 pub mod job;
 pub mod lanes;
 pub mod ledger;
+pub mod patterns;
 pub mod plan;
 pub mod rate;
 pub mod tiles;

@@ -10,9 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use azulejo_protocol::{Heartbeat, Timestamp, WorkerInfo, WorkerState, record};
+use azulejo_protocol::{Heartbeat, Pattern, Timestamp, WorkerInfo, WorkerState, record};
 
 use crate::Time;
+use crate::patterns::Patterns;
 
 /// Silent for so many intervals: lost.
 const LOST_AFTER_INTERVALS: u32 = 3;
@@ -50,6 +51,8 @@ struct Known {
     /// Since when it claims each of its partitions.
     claims: BTreeMap<i32, Time>,
     history: VecDeque<f32>,
+    /// Tiles that it answered, and the microseconds that it says it took for them.
+    answered: (u64, u64),
     /// Tiles processed and when, as of the last entry of the history.
     counted: (u64, Time),
     /// It was taken for lost.
@@ -78,17 +81,39 @@ impl Known {
         }
     }
 
+    /// Tiles that it processed and its mean time for one, seconds. Its last heartbeat may be from before the tiles that it
+    /// answered since; of one that says nothing any more, what it answered is the later word.
+    fn done(&self, is_live: bool) -> (u64, f64) {
+        let (tiles, micros) = self.answered;
+        if is_live || tiles <= self.beat.tasks_processed {
+            (self.beat.tasks_processed, self.beat.avg_processing_time)
+        } else {
+            (tiles, micros as f64 / 1e6 / tiles as f64)
+        }
+    }
+
     fn is_too_old(&self) -> bool {
         !self.beat.reads(record::VERSION)
     }
+}
+
+/// The process of each id and instance.
+type Keys = BTreeMap<(String, String), WorkerKey>;
+
+/// The processes of the worker `id`, one for each instance.
+fn processes<'a>(keys: &'a Keys, id: &'a str) -> impl Iterator<Item = WorkerKey> + 'a {
+    keys.range((id.to_owned(), String::new())..)
+        .take_while(move |((known, _), _)| known == id)
+        .map(|(_, key)| *key)
 }
 
 /// Every worker known.
 #[derive(Debug, Default)]
 pub struct Workers {
     known: BTreeMap<WorkerKey, Known>,
-    keys: BTreeMap<(String, String), WorkerKey>,
+    keys: Keys,
     next: WorkerKey,
+    patterns: Patterns,
 }
 
 impl Workers {
@@ -123,6 +148,7 @@ impl Workers {
             beat: beat.clone(),
             heard,
             claims: BTreeMap::new(),
+            answered: (0, 0),
             history: VecDeque::new(),
             dead: false,
             replaced: false,
@@ -239,12 +265,42 @@ impl Workers {
             .collect()
     }
 
+    /// The worker `id` answered a tile that it rendered for so many microseconds. Where two processes have that id nobody knows
+    /// which of them it was.
+    pub fn answered(&mut self, id: &str, micros: u64) {
+        let is_here = |key: &WorkerKey| self.known.get(key).is_some_and(|known| !known.replaced);
+        let here: Vec<WorkerKey> = processes(&self.keys, id).filter(is_here).take(2).collect();
+        if let [key] = here[..]
+            && let Some(known) = self.known.get_mut(&key)
+        {
+            known.answered = (known.answered.0 + 1, known.answered.1.saturating_add(micros));
+        }
+    }
+
     /// The ids of all.
     pub fn ids(&self) -> BTreeSet<String> {
         self.known
             .values()
             .map(|known| known.beat.worker_id.clone())
             .collect()
+    }
+
+    /// The tile patterns that an earlier process stored.
+    pub fn restore_patterns(&mut self, stored: Vec<(String, Pattern)>) {
+        self.patterns.restore(stored);
+    }
+
+    /// Sees to it that `id`, which was just heard, has a tile pattern; gives it when it is to be stored.
+    pub fn give_pattern(&mut self, id: &str, now: Time) -> Option<Pattern> {
+        let is_known = |id: &str| processes(&self.keys, id).next().is_some();
+        is_known(id)
+            .then(|| self.patterns.hear(id, is_known, now))
+            .flatten()
+    }
+
+    /// The tile pattern of worker `id`; `None` when it is not remembered.
+    pub fn pattern(&self, id: &str) -> Option<Pattern> {
+        self.patterns.of(id)
     }
 
     /// How a worker is called.
@@ -331,6 +387,7 @@ impl Workers {
                     .filter(|other| other.beat.worker_id == beat.worker_id && !other.replaced)
                     .count()
                     > 1;
+                let (tasks_processed, avg_processing_time) = known.done(status.is_live());
                 let worker_id = if doubled {
                     let start: String = beat.instance.chars().take(4).collect();
                     format!("{}~{start}", beat.worker_id)
@@ -340,11 +397,11 @@ impl Workers {
                 WorkerInfo {
                     worker_id,
                     last_heartbeat: wall - now.saturating_sub(known.heard),
-                    tasks_processed: beat.tasks_processed,
+                    tasks_processed,
                     current_task: beat.current_task.clone().filter(|_| status.is_live()),
                     status,
                     uptime: beat.uptime,
-                    avg_processing_time: beat.avg_processing_time,
+                    avg_processing_time,
                     tasks_per_minute: beat.tasks_per_minute,
                     rate_history: known.history.iter().copied().collect(),
                     slots: beat.slots,
@@ -357,6 +414,7 @@ impl Workers {
                     instance: beat.instance.clone(),
                     versions: beat.versions.clone(),
                     note: self.note(known).filter(|_| status.is_live()),
+                    pattern: self.patterns.of(&beat.worker_id),
                 }
             })
             .collect();

@@ -160,3 +160,33 @@ fn the_history_has_one_rate_a_heartbeat() {
     assert_eq!(list[0].rate_history.len(), HISTORY);
     assert!(list[0].rate_history.iter().all(|rate| (*rate - 2.0).abs() < 0.01));
 }
+
+#[test]
+fn what_a_lost_worker_answered_after_its_last_heartbeat_is_not_forgotten() {
+    let mut workers = Workers::default();
+    let busy = Heartbeat {
+        status: WorkerState::Busy,
+        ..beat("a", "1", &[0])
+    };
+    workers.hear(busy, NONE, at(0));
+    for _ in 0..3 {
+        workers.answered("a", 500_000);
+    }
+    let shown = |workers: &Workers, now| {
+        let info = workers.list(now, Timestamp::UNIX_EPOCH).remove(0);
+        (info.status, info.tasks_processed, info.avg_processing_time)
+    };
+    assert_eq!(shown(&workers, at(16)), (WorkerState::Lost, 3, 0.5));
+    // What it says itself counts as long as it says it: another server may have given it tiles, too.
+    let more = Heartbeat {
+        tasks_processed: 9,
+        avg_processing_time: 0.25,
+        ..beat("a", "1", &[0])
+    };
+    workers.hear(more, NONE, at(17));
+    assert_eq!(shown(&workers, at(18)), (WorkerState::Idle, 9, 0.25));
+    assert_eq!(shown(&workers, at(40)), (WorkerState::Lost, 9, 0.25));
+    // A new process of that id has done nothing yet.
+    workers.hear(beat("a", "2", &[0]), NONE, at(41));
+    assert_eq!(shown(&workers, at(80)), (WorkerState::Lost, 0, 0.0));
+}

@@ -7,7 +7,7 @@ use azulejo_imaging::{PixelFormat, Size};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{TileStates, Timestamp};
+use crate::{Pattern, TileStates, Timestamp};
 
 /// Header of the answer to `GET /job/ID/progress` that says the job's status, so that a client that looks again and again
 /// need not ask for the whole job.
@@ -167,6 +167,10 @@ pub struct Job {
     pub output_bytes: Option<u64>,
     /// File name that a download gets.
     pub result_filename: String,
+    /// Which of two tellings of this job is the newer one: the one with the higher number, also when the server was restarted in
+    /// between. 0 from a server that does not say.
+    #[serde(default)]
+    pub revision: u64,
     /// Tiles by state.
     pub progress: Progress,
     /// Tiles at workers or on their way.
@@ -210,6 +214,9 @@ pub struct WorkerShare {
     pub tiles: u32,
     /// Mean rendering time of one, milliseconds.
     pub mean_ms: f32,
+    /// Its tile pattern, if the server still knows it.
+    #[serde(default)]
+    pub pattern: Option<Pattern>,
 }
 
 /// Which jobs a list shows. All fields are optional.

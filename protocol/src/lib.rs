@@ -2,6 +2,7 @@
 //!
 //! # Tour
 //! - [`job`], [`tile`], [`worker`], [`health`]: what the REST API, the server functions and the pages speak of.
+//! - [`pattern`]: the tile pattern that stands for a worker.
 //! - [`live`]: the events that the server pushes to open pages.
 //! - [`error`]: the one shape of an error that reaches a client.
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
@@ -17,6 +18,7 @@ pub mod error;
 pub mod health;
 pub mod job;
 pub mod live;
+pub mod pattern;
 pub mod record;
 pub mod tile;
 pub mod topics;
@@ -27,6 +29,7 @@ pub use error::ApiError;
 pub use health::{Health, Problem};
 pub use job::{Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEADER, Stage, StageName};
 pub use live::LiveEvent;
+pub use pattern::Pattern;
 pub use record::{Origin, RecordError, ResultHeader, TaskHeader};
 pub use tile::{TileInfo, TileState, TileStates};
 pub use topics::Topics;

@@ -3,6 +3,8 @@
 use azulejo_imaging::Region;
 use serde::{Deserialize, Serialize};
 
+use crate::Pattern;
+
 /// Where one tile stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,6 +124,9 @@ pub struct TileInfo {
     pub attempt: u32,
     /// Who finished it (or failed it last).
     pub worker_id: Option<String>,
+    /// The tile pattern of that worker, if the server still knows it.
+    #[serde(default)]
+    pub pattern: Option<Pattern>,
     /// Rendering time, microseconds.
     pub micros: Option<u64>,
     /// From producing the task to storing the result, less the rendering, milliseconds.

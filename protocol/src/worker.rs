@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
 use crate::bounds::{self, MAX_HEARTBEAT_BYTES, MAX_ID_BYTES, MAX_PARTITIONS, MAX_SLOTS, MAX_TEXT_BYTES};
+use crate::{Pattern, Timestamp};
 
 /// Seconds between heartbeats of a worker that does not say.
 const DEFAULT_INTERVAL: f64 = 5.0;
@@ -232,6 +232,9 @@ pub struct WorkerInfo {
     /// What is wrong with it, such as "too old: reads record version 1, this server sends 2".
     #[serde(default)]
     pub note: Option<String>,
+    /// Its tile pattern, the same for as long as the server knows it.
+    #[serde(default)]
+    pub pattern: Option<Pattern>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod rig;
 use std::time::{Duration, Instant};
 
 use azulejo_imaging::{PixelFormat, Size};
-use azulejo_protocol::{JobId, JobStatus};
+use azulejo_protocol::{JobId, JobQuery, JobStatus};
 use azulejo_server::engine::Engine;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
@@ -27,13 +27,18 @@ async fn a_restarted_engine_goes_on_where_it_was() {
     let rig = Rig::new();
     let engine = rig.engine();
     let (id, image) = begin(&rig, &engine).await;
+    let told = engine.job(id).await.unwrap().revision;
+    let listed = engine.jobs(JobQuery::default()).await.unwrap()[0].revision;
+    assert!(listed > told, "{listed} after {told}");
     engine.shutdown().await;
     drop(engine);
     let engine = rig.engine();
     let job = engine.job(id).await.unwrap();
     assert_eq!((job.status, job.progress.completed), (JobStatus::Processing, 10));
+    assert!(job.revision > listed, "what a restarted server tells is newer");
     let _worker = TestWorker::start(&rig, |_| Act::Render);
     assert_result(&engine, id, &image, "blur:sigma=2").await;
+    assert!(engine.job(id).await.unwrap().revision > job.revision);
     engine.shutdown().await;
 }
 

@@ -4,6 +4,7 @@ mod http_support;
 
 use std::time::Duration;
 
+use azulejo_protocol::Pattern;
 use http_support::{error_of, start};
 
 fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
@@ -164,5 +165,36 @@ async fn pages_come_while_other_servers_start() {
         assert!(page.contains("__INCOMPLETE_CHUNKS=[]"), "{page}");
     }
     starting.await.unwrap();
+    server.stop().await;
+}
+
+/// The first path of the tile that the page of workers shows for `id`.
+async fn tile_of(server: &http_support::Running, id: &str) -> Option<String> {
+    let html = server.page("/workers").await.text().await.unwrap();
+    let card = html.split("<li class=\"card").find(|card| card.contains(id))?;
+    Some(card.split(" d=\"").nth(1)?.split('"').next()?.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tile_of_a_worker_stays_when_another_joins() {
+    let server = start(&[]).await;
+    // By its id alone the other one would have the same tile, and it comes first in the order of ids.
+    let mine = "worker-z";
+    let rival = (0..)
+        .map(|n| format!("rival-{n}"))
+        .find(|rival| Pattern::of(rival) == Pattern::of(mine))
+        .unwrap();
+    let mut seen = Vec::new();
+    for id in [mine, &rival] {
+        let begun = std::time::Instant::now();
+        while tile_of(&server, id).await.is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{id} is not shown");
+            server.say_hello(id);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        seen.push(tile_of(&server, mine).await);
+    }
+    assert_eq!(seen[0], seen[1], "its tile has changed");
+    assert_ne!(tile_of(&server, &rival).await, seen[0], "both have the same tile");
     server.stop().await;
 }

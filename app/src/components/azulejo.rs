@@ -1,12 +1,9 @@
 //! Tiles as drawings: the logo, and the tile that stands beside a worker's name.
 
-use std::collections::HashMap;
-
+use azulejo_protocol::Pattern;
 use leptos::prelude::*;
 
-use crate::live::Live;
-use crate::pattern::Pattern;
-use crate::root::Shared;
+use crate::pattern::quarter;
 
 /// How a quarter becomes a whole: as it is, and mirrored three times.
 const MIRRORS: [&str; 4] = [
@@ -16,48 +13,18 @@ const MIRRORS: [&str; 4] = [
     "translate(100 100) scale(-1 -1)",
 ];
 
-/// The patterns of the workers in view.
-#[derive(Debug, Clone, Copy)]
-pub struct Patterns(Memo<HashMap<String, Pattern>>);
-
-impl Patterns {
-    /// Provides the patterns for the workers that the page was rendered with, and every worker heard of since.
-    pub fn provide() {
-        let live = expect_context::<Live>();
-        let rendered = expect_context::<Shared>().workers;
-        provide_context(Self(Memo::new(move |_| {
-            let known = rendered.get().and_then(Result::ok).unwrap_or_default();
-            let heard = live.workers.get().unwrap_or_default();
-            let mut ids: Vec<String> = known
-                .into_iter()
-                .chain(heard)
-                .map(|worker| worker.worker_id)
-                .collect();
-            ids.sort();
-            ids.dedup();
-            let patterns = Pattern::assign(&ids);
-            ids.into_iter().zip(patterns).collect()
-        })));
-    }
-
-    fn of(self, id: &str) -> Pattern {
-        self.0
-            .with(|patterns| patterns.get(id).copied())
-            .unwrap_or_else(|| Pattern::of(id))
-    }
-}
-
 /// The tile of worker `id`. The name stands beside it, so it is hidden from screen readers.
 #[component]
 pub fn Azulejo(
     /// The worker's id.
     #[prop(into)]
     id: Signal<String>,
+    /// The pattern that the server gave it. A worker that the server has forgotten is drawn with that of its id.
+    #[prop(into)]
+    pattern: Signal<Option<Pattern>>,
 ) -> impl IntoView {
-    let patterns = use_context::<Patterns>();
-    let pattern =
-        Memo::new(move |_| id.with(|id| patterns.map_or_else(|| Pattern::of(id), |all| all.of(id))));
-    let quarter = Memo::new(move |_| pattern.get().quarter());
+    let pattern = Memo::new(move |_| pattern.get().unwrap_or_else(|| id.with(|id| Pattern::of(id))));
+    let path = Memo::new(move |_| quarter(pattern.get()));
     view! {
         <svg
             class=move || if pattern.get().is_inverse() { "azulejo inverse" } else { "azulejo" }
@@ -66,7 +33,7 @@ pub fn Azulejo(
         >
             <rect class="glaze" width="100" height="100" />
             {MIRRORS
-                .map(|mirror| view! { <path class="motif" d=move || quarter.get() transform=mirror /> })
+                .map(|mirror| view! { <path class="motif" d=move || path.get() transform=mirror /> })
                 .collect_view()}
         </svg>
     }

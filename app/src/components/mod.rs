@@ -28,7 +28,7 @@ mod theme_switch;
 mod tile_caption;
 mod worker_list;
 
-pub use azulejo::{Azulejo, Logo, Patterns};
+pub use azulejo::{Azulejo, Logo};
 pub use compare::Compare;
 pub use dead_tiles::DeadTiles;
 pub use drop_zone::DropZone;

@@ -77,6 +77,7 @@ pub fn TileCaption(
             .get()
             .filter(|info| info.tile == index && info.state == state);
         let worker = known.as_ref().and_then(|info| info.worker_id.clone());
+        let pattern = known.as_ref().and_then(|info| info.pattern);
         let facts = known.as_ref().map(facts).unwrap_or_default();
         view! {
             <span class="mono">{format!("tile {index}, row {}, column {}", row + 1, column + 1)}</span>
@@ -85,7 +86,7 @@ pub fn TileCaption(
                 .map(|worker| {
                     view! {
                         <span class="fact who">
-                            <Azulejo id=worker.clone() />
+                            <Azulejo id=worker.clone() pattern=pattern />
                             {worker}
                         </span>
                     }

@@ -43,7 +43,10 @@ pub fn WorkerList(
                     let worker = find(workers, id.clone());
                     view! {
                         <li>
-                            <Azulejo id=id.clone() />
+                            <Azulejo
+                                id=id.clone()
+                                pattern=Signal::derive(move || worker.with(|w| w.as_ref().and_then(|w| w.pattern)))
+                            />
                             <span>
                                 <b>{id}</b>
                                 <small>{move || worker.with(|w| w.as_ref().map(doing))}</small>
@@ -96,26 +99,29 @@ pub fn WorkersOnJob(
                     {
                         let worker = find(workers, id.clone());
                         let own = id.clone();
-                        let share = move || {
-                            job.with(|job| {
-                                job.workers
-                                    .iter()
-                                    .find(|share| share.worker_id == own)
-                                    .map(|share| {
-                                        format!(
-                                            "{} · {} each",
-                                            words::plural(u64::from(share.tiles), "tile"),
-                                            words::milliseconds(f64::from(share.mean_ms)),
-                                        )
-                                    })
-                            })
+                        let share = Memo::new(move |_| {
+                            job.with(|job| job.workers.iter().find(|share| share.worker_id == own).cloned())
+                        });
+                        let did = move || {
+                            share
+                                .get()
+                                .map(|share| {
+                                    format!(
+                                        "{} · {} each",
+                                        words::plural(u64::from(share.tiles), "tile"),
+                                        words::milliseconds(f64::from(share.mean_ms)),
+                                    )
+                                })
                         };
                         view! {
                             <li>
-                                <Azulejo id=id.clone() />
+                                <Azulejo
+                                    id=id.clone()
+                                    pattern=Signal::derive(move || share.with(|s| s.as_ref().and_then(|s| s.pattern)))
+                                />
                                 <span>
                                     <b>{id}</b>
-                                    <small>{share}</small>
+                                    <small>{did}</small>
                                 </span>
                                 <Sparkline values=Signal::derive(move || {
                                     worker.with(|w| w.as_ref().map(|w| w.rate_history.clone()).unwrap_or_default())

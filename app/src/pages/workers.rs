@@ -120,7 +120,7 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
             let failed = (worker.tasks_failed > 0).then(|| format!(", {} failed", worker.tasks_failed));
             view! {
                 <li class=if is_live { "card" } else { "card away" }>
-                    <Azulejo id=tile />
+                    <Azulejo id=tile pattern=worker.pattern />
                     <div class="who">
                         <h2>{name}</h2>
                         <p>

@@ -243,6 +243,7 @@ impl Core {
             job.mosaic_version += 1;
             let rendered = job.tiles.is_rendered();
             self.rate.add(1, now);
+            self.workers.answered(&tile.worker, tile.micros);
             if let Some(out) = out.and_then(|id| self.release(id))
                 && self.workers.id(out.worker) == tile.worker
                 && let Some(window) = self.windows.get_mut(&out.worker)

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use azulejo_protocol::{ControlMessage, Heartbeat, JobId};
 
 use super::Core;
-use crate::effect::Effect;
+use super::pending::Then;
+use crate::effect::{Effect, StoreOp};
 use crate::job::JobPhase;
 use crate::ledger::Outcome;
 use crate::tiles::TilePhase;
@@ -46,7 +47,11 @@ impl Core {
     }
 
     pub(super) fn heard(&mut self, beat: Heartbeat, age: Time) {
+        let worker = beat.worker_id.clone();
         let fates = self.workers.hear(beat, age, self.now);
+        if let Some(pattern) = self.workers.give_pattern(&worker, self.now) {
+            self.store(vec![StoreOp::Pattern { worker, pattern }], Then::Nothing);
+        }
         self.refresh_holders();
         self.follow(&fates);
         self.emit(Effect::WorkersChanged);

@@ -141,6 +141,7 @@ impl Core {
         match event {
             Event::Accepted(accepted) => self.accept(*accepted),
             Event::Over(jobs) => jobs.into_iter().for_each(|job| self.is_over(job)),
+            Event::Patterns(stored) => self.workers.restore_patterns(stored),
             Event::Cancel { job, ticket } => self.cancel(job, ticket),
             Event::Checked { job, run, tiles } => self.checked(job, run, &tiles),
             Event::RowsDecoded { job, run, rows } => self.rows_decoded(job, run, rows),

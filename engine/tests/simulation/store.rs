@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use azulejo_engine::{Ending, KnownTile, Plan, StoreOp};
-use azulejo_protocol::{JobId, TileState};
+use azulejo_protocol::{JobId, Pattern, TileState};
 
 #[derive(Debug, Clone)]
 pub struct StoredJob {
@@ -18,6 +18,7 @@ pub struct StoredJob {
 pub struct Store {
     pub jobs: BTreeMap<JobId, StoredJob>,
     pub positions: BTreeMap<i32, i64>,
+    pub patterns: BTreeMap<String, Pattern>,
     /// Pixels that are in scratch.
     pub pixels: BTreeSet<(JobId, u32)>,
 }
@@ -57,6 +58,12 @@ impl Store {
                         error: record.error.clone(),
                     };
                     stored.tiles.insert(record.tile, known);
+                }
+                StoreOp::Pattern { worker, pattern } => {
+                    let before = self.patterns.insert(worker.clone(), *pattern);
+                    if before.is_some_and(|before| before != *pattern) {
+                        return Err(format!("the pattern of {worker} changes"));
+                    }
                 }
                 StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_) => {}
                 StoreOp::End { job, ending, .. } => {

@@ -198,7 +198,10 @@ impl Driver {
                     run.times().tiles_finished = Some(now);
                 }
             }
-            StoreOp::Position { .. } | StoreOp::Tile { .. } | StoreOp::End { .. } => {}
+            StoreOp::Position { .. }
+            | StoreOp::Tile { .. }
+            | StoreOp::Pattern { .. }
+            | StoreOp::End { .. } => {}
         }
     }
 

@@ -42,6 +42,7 @@ use tokio::sync::broadcast;
 
 pub use settings::{Change, EngineConfig, Mosaic, ResultFile, Upload};
 
+use api::revisions::Revisions;
 use driver::Driver;
 use kafka::Line;
 
@@ -65,6 +66,7 @@ pub struct Engine {
     threads: Arc<Mutex<Threads>>,
     commands: Arc<Vec<tokio::sync::Mutex<()>>>,
     tickets: Arc<AtomicU64>,
+    revisions: Revisions,
     started: Instant,
     /// Held as long as the engine lives: no second server on the same folder.
     _lock: Arc<File>,

@@ -11,6 +11,7 @@ use azulejo_engine::{Accepted, Core, Ending, Event, Settings};
 use azulejo_protocol::Timestamp;
 
 use super::api::events::Events;
+use super::api::revisions::Revisions;
 use super::driver::{Driver, Drivers};
 use super::files::job::JobSpec;
 use super::files::{Files, check, kind, sweep};
@@ -20,7 +21,7 @@ use super::kafka::owner::Owner;
 use super::kafka::{Line, heartbeats, probe, trim};
 use super::problems::Problems;
 use super::store::jobs::JobRow;
-use super::store::{Store, installation, jobs};
+use super::store::{Store, installation, jobs, patterns};
 use super::tell::Tell;
 use super::threads::{self, Alarm};
 use super::{COMMAND_LOCKS, Engine, EngineConfig, Threads};
@@ -128,6 +129,7 @@ impl Engine {
             threads: Arc::new(Mutex::new(Threads { work, look })),
             commands: Arc::new((0..COMMAND_LOCKS).map(|_| tokio::sync::Mutex::new(())).collect()),
             tickets: Arc::new(AtomicU64::new(1)),
+            revisions: Revisions::new(epoch),
             started: Instant::now(),
             _lock: Arc::new(lock),
         })
@@ -157,6 +159,9 @@ fn teller(place: &Arc<OnceLock<Weak<Driver>>>) -> Tell {
 /// Tells the core of every unfinished job, as the database knows it. What is done of each is looked at when its turn comes.
 /// Jobs that cannot go on are failed.
 fn take_up(driver: &Driver, store: &Store, config: &EngineConfig) -> anyhow::Result<()> {
+    let now = Timestamp::now_utc();
+    let known = store.write_blocking(move |db| patterns::restore(db, now))?;
+    driver.tell(Event::Patterns(known));
     driver.tell(Event::Over(store.read_blocking(|db| jobs::over(db, MAX_OVER))?));
     for row in store.read_blocking(jobs::unfinished)? {
         let id = row.id;

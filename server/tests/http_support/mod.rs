@@ -122,6 +122,11 @@ impl Running {
         Worker::start(&self.kafka, &Topics::default())
     }
 
+    /// Has a worker of that id say that it is there. It does nothing else.
+    pub fn say_hello(&self, id: &str) {
+        worker::say_hello(&self.kafka, &Topics::default(), id);
+    }
+
     pub async fn until_ready(&self) {
         for _ in 0..300 {
             if self.json("/health").await["status"] == "healthy" {

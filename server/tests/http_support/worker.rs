@@ -10,7 +10,7 @@ use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Timestamp, Topics, W
 use azulejo_transport::{KafkaSettings, from_message, to_owned_headers};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 /// A worker on a thread. Dropping it stops it.
 pub struct Worker {
@@ -101,8 +101,19 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics) {
                 .collect()
         })
         .unwrap_or_default();
+    send_beat(producer, topics, "test-worker", partitions);
+}
+
+/// One heartbeat of a worker that holds no partition.
+pub fn say_hello(brokers: &str, topics: &Topics, id: &str) {
+    let producer: BaseProducer = KafkaSettings::new(brokers).producer(id).create().unwrap();
+    send_beat(&producer, topics, id, Vec::new());
+    producer.flush(Duration::from_secs(10)).unwrap();
+}
+
+fn send_beat(producer: &BaseProducer, topics: &Topics, id: &str, partitions: Vec<i32>) {
     let heartbeat = Heartbeat {
-        worker_id: "test-worker".into(),
+        worker_id: id.into(),
         status: if partitions.is_empty() {
             WorkerState::Starting
         } else {
@@ -128,9 +139,7 @@ fn beat(producer: &BaseProducer, consumer: &BaseConsumer, topics: &Topics) {
         trouble: None,
     };
     let value = serde_json::to_string(&heartbeat).unwrap();
-    let record = BaseRecord::to(&topics.heartbeats)
-        .key("test-worker")
-        .payload(&value);
+    let record = BaseRecord::to(&topics.heartbeats).key(id).payload(&value);
     producer.send(record).map_err(|(error, _)| error).unwrap();
     producer.poll(Duration::ZERO);
 }

@@ -33,6 +33,11 @@ impl World {
             .filter(|(_, stored)| matches!(stored.ending, Some(Ending::Failed { .. } | Ending::Cancelled)))
             .map(|(id, _)| *id)
             .collect();
+        let patterns = self.store.patterns.clone().into_iter().collect();
+        self.tell(Event::Patterns(patterns))?;
+        if self.core.is_none() {
+            return Ok(());
+        }
         self.tell(Event::Over(over))?;
         if self.core.is_none() {
             return Ok(());

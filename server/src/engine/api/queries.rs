@@ -21,10 +21,12 @@ impl Engine {
     /// # Errors
     /// 503 when the database does not answer.
     pub async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError> {
+        let revisions = self.revisions.clone();
         let live: HashSet<JobId> = self.driver.core().jobs().map(|(id, _)| *id).collect();
         let found = self
             .store()
             .read(move |db| {
+                let revision = revisions.draw();
                 let rows = jobs::list(db, &query)?;
                 rows.into_iter()
                     .map(|row| {
@@ -32,9 +34,9 @@ impl Engine {
                         let stored = if under_way {
                             None
                         } else {
-                            Some(views::stored(db, &row, Detail::Summary)?)
+                            Some(views::stored(db, &row, Detail::Summary, revision)?)
                         };
-                        Ok((row.id, stored, row))
+                        Ok((row.id, stored, views::bare(&row, revision)))
                     })
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
@@ -42,13 +44,13 @@ impl Engine {
             .map_err(|error| unavailable(&error))?;
         let mut list = Vec::with_capacity(found.len());
         let mut late = Vec::new();
-        for (id, stored, row) in found {
+        for (id, stored, bare) in found {
             match stored.or_else(|| self.live(id, Detail::Summary)) {
                 Some(job) => list.push(job),
                 // It ended between the two looks.
                 None => {
                     late.push(list.len());
-                    list.push(views::bare(&row));
+                    list.push(bare);
                 }
             }
         }
@@ -69,17 +71,26 @@ impl Engine {
     /// # Errors
     /// 404 when there is none.
     pub async fn job(&self, id: JobId) -> Result<Job, ApiError> {
-        if let Some(job) = self.live(id, Detail::Whole) {
-            return Ok(job);
+        let revisions = self.revisions.clone();
+        let mut job = match self.live(id, Detail::Whole) {
+            Some(job) => job,
+            None => self
+                .store()
+                .read(move |db| {
+                    let revision = revisions.draw();
+                    let row = jobs::get(db, id)?;
+                    row.map(|row| views::stored(db, &row, Detail::Whole, revision))
+                        .transpose()
+                })
+                .await
+                .map_err(|error| unavailable(&error))?
+                .ok_or_else(|| views::no_such_job(id))?,
+        };
+        let core = self.driver.core();
+        for share in &mut job.workers {
+            share.pattern = core.workers().pattern(&share.worker_id);
         }
-        self.store()
-            .read(move |db| {
-                let row = jobs::get(db, id)?;
-                row.map(|row| views::stored(db, &row, Detail::Whole)).transpose()
-            })
-            .await
-            .map_err(|error| unavailable(&error))?
-            .ok_or_else(|| views::no_such_job(id))
+        Ok(job)
     }
 
     fn store(&self) -> &Store {
@@ -91,7 +102,8 @@ impl Engine {
         let run = self.driver.drivers().files.run(id)?;
         let core = self.driver.core();
         let job = core.job(id).filter(|job| job.is_known())?;
-        Some(views::live(&run, job, detail, self.driver.now()))
+        let revision = self.revisions.draw();
+        Some(views::live(&run, job, detail, self.driver.now(), revision))
     }
 
     /// A job's status and its tiles by state, without looking at each tile.
@@ -130,7 +142,14 @@ impl Engine {
             .await
             .map_err(|error| unavailable(&error))?;
         let row = row.ok_or_else(|| views::no_such_job(id))?;
-        views::tile(&row, tile, live, stored).ok_or_else(|| {
+        let found = views::tile(&row, tile, live, stored).map(|found| TileInfo {
+            pattern: found
+                .worker_id
+                .as_deref()
+                .and_then(|id| self.driver.core().workers().pattern(id)),
+            ..found
+        });
+        found.ok_or_else(|| {
             let detail = format!(
                 "the job has {} tiles, 0 to {}",
                 row.total_tiles,

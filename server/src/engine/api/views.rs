@@ -23,8 +23,8 @@ pub enum Detail {
     Whole,
 }
 
-/// A job under way.
-pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time) -> Job {
+/// A job under way. The core must be held since `revision` was drawn.
+pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) -> Job {
     let row = &run.spec.row;
     let progress = job.tiles.progress();
     Job {
@@ -45,12 +45,13 @@ pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time) -> Job {
         } else {
             Vec::new()
         },
-        ..bare(row)
+        ..bare(row, revision)
     }
 }
 
-/// A job that has ended (or, between two moments, one that memory does not have yet), from the database.
-pub fn stored(db: &Connection, row: &JobRow, detail: Detail) -> rusqlite::Result<Job> {
+/// A job that has ended (or, between two moments, one that memory does not have yet), from the database, as
+/// it is since `revision` was drawn.
+pub fn stored(db: &Connection, row: &JobRow, detail: Detail, revision: u64) -> rusqlite::Result<Job> {
     let progress = progress(db, row)?;
     let done = progress.completed;
     let seconds = match (row.times.tiles_started, row.times.tiles_finished.or(row.ended_at)) {
@@ -60,7 +61,7 @@ pub fn stored(db: &Connection, row: &JobRow, detail: Detail) -> rusqlite::Result
     let mut job = Job {
         progress,
         tiles_per_second: if seconds > 0.0 { done as f32 / seconds } else { 0.0 },
-        ..bare(row)
+        ..bare(row, revision)
     };
     if detail == Detail::Whole || !row.status.is_final() {
         let mut states = vec![TileState::Queued; row.total_tiles as usize];
@@ -94,7 +95,7 @@ pub fn progress(db: &Connection, row: &JobRow) -> rusqlite::Result<Progress> {
 }
 
 /// What the row alone says.
-pub fn bare(row: &JobRow) -> Job {
+pub fn bare(row: &JobRow, revision: u64) -> Job {
     Job {
         job_id: row.id,
         original_filename: row.filename.clone(),
@@ -111,6 +112,7 @@ pub fn bare(row: &JobRow) -> Job {
         input_bytes: row.input_bytes,
         output_bytes: row.output_bytes,
         result_filename: row.result_filename.clone(),
+        revision,
         progress: Progress::default(),
         in_flight: 0,
         tiles_per_second: 0.0,
@@ -226,6 +228,7 @@ pub fn tile(
         state,
         attempt,
         worker_id: stored.as_ref().and_then(|row| row.worker.clone()),
+        pattern: None,
         micros: stored.as_ref().and_then(|row| row.micros),
         transit_ms: stored
             .as_ref()

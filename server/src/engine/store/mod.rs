@@ -6,11 +6,12 @@
 //! long list never holds up a result. Neither blocks the async runtime.
 //!
 //! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
-//! - [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
+//! - [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
 
 pub mod installation;
 pub mod jobs;
 pub mod ops;
+pub mod patterns;
 pub mod schema;
 pub mod tiles;
 

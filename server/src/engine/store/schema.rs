@@ -80,6 +80,15 @@ const MIGRATIONS: &[M<'_>] = &[
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
+    M::up(
+        "-- The tile pattern that stands for a worker.
+    CREATE TABLE patterns (
+        worker TEXT PRIMARY KEY NOT NULL,
+        pattern INTEGER NOT NULL CHECK (pattern BETWEEN 0 AND 65535),
+        heard INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX patterns_by_time ON patterns (heard);",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.

@@ -150,6 +150,7 @@ pub fn shares(connection: &Connection, job: JobId) -> rusqlite::Result<Vec<Worke
                 worker_id: row.get(0)?,
                 tiles: row.get(1)?,
                 mean_ms: row.get::<_, Option<f64>>(2)?.unwrap_or(0.0) as f32,
+                pattern: None,
             })
         })?
         .collect()
