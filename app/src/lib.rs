@@ -7,7 +7,7 @@
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
-//!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `result_file`, `studio_address`, `estimate`, `header` (the
+//!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `studio_address`, `estimate`, `header` (the
 //!   first bytes of a file), `claim` (what is said of the preview), `job_list`.
 #![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
@@ -47,7 +47,6 @@ mod previewing;
 mod recipe_draft;
 mod recipe_history;
 mod recipe_words;
-mod result_file;
 mod root;
 #[cfg(test)]
 mod sample;

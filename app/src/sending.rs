@@ -97,7 +97,7 @@ pub fn actions(
         event.prevent_default();
         let order = Order {
             recipe: text.get_untracked(),
-            format: result_file.get_untracked().text(),
+            format: result_file.get_untracked().map(|format| format.to_string()),
         };
         let is_valid = azulejo_imaging::Recipe::parse(&order.recipe).is_ok();
         if !is_valid || objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
@@ -149,14 +149,8 @@ pub fn actions(
 /// What is to be done with the files.
 struct Order {
     recipe: String,
-    /// The kind of file of the result; empty for that of the picture.
-    format: String,
-}
-
-impl Order {
-    fn format(&self) -> Option<String> {
-        Some(self.format.clone()).filter(|format| !format.is_empty())
-    }
+    /// The kind of file of the result, where one is wanted.
+    format: Option<String>,
 }
 
 /// The address to go to, and the job where it is one.
@@ -175,7 +169,7 @@ async fn again(
     phase: RwSignal<Phase>,
 ) -> Result<Place, Failure> {
     phase.try_set(Phase::Starting);
-    match run_again(job, order.recipe.clone(), order.format()).await {
+    match run_again(job, order.recipe.clone(), order.format.clone()).await {
         Ok(job) => Ok(place_of(job.job_id)),
         Err(failure)
             if !files.is_empty() && ["job_not_found", "original_gone"].contains(&failure.0.code.as_str()) =>
@@ -209,7 +203,7 @@ async fn send_all(
         let started = match upload.send(file, progress).await {
             Ok(id) => {
                 phase.try_set(Phase::Starting);
-                process(id, order.recipe.clone(), order.format()).await
+                process(id, order.recipe.clone(), order.format.clone()).await
             }
             Err(failure) => Err(failure),
         };

@@ -1,14 +1,13 @@
 //! The Studio's address: recipe, kind of file and the job whose picture is shown, so that it can be kept, sent and gone back to.
 
+use azulejo_imaging::OutputFormat;
 use azulejo_protocol::JobId;
 
-use crate::result_file::ResultFile;
-
-/// `/?recipe=blur%3Asigma%3D2&format=tiff&job=ID`.
-pub fn studio_address(recipe: &str, file: ResultFile, job: Option<JobId>) -> String {
+/// `/?recipe=blur:sigma=2&format=tiff&job=ID`.
+pub fn studio_address(recipe: &str, file: Option<OutputFormat>, job: Option<JobId>) -> String {
     let mut address = format!("/?recipe={}", escape(recipe));
-    if file != ResultFile::AsPicture {
-        address.push_str(&format!("&format={}", escape(&file.text())));
+    if let Some(file) = file {
+        address.push_str(&format!("&format={}", escape(&file.to_string())));
     }
     if let Some(job) = job {
         address.push_str(&format!("&job={job}"));
@@ -33,20 +32,21 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use azulejo_imaging::FileKind;
 
     #[test]
     fn what_has_a_meaning_in_a_query_is_escaped() {
         assert_eq!(
-            studio_address("blur:sigma=2|sharpen", ResultFile::AsPicture, None),
+            studio_address("blur:sigma=2|sharpen", None, None),
             "/?recipe=blur:sigma=2%7Csharpen"
         );
         assert_eq!(
-            studio_address("a&b+c#d%é", ResultFile::Jpeg(80), None),
+            studio_address("a&b+c#d%é", Some(OutputFormat::jpeg(80)), None),
             "/?recipe=a%26b%2Bc%23d%25%C3%A9&format=jpeg:quality=80"
         );
         let job: JobId = "01a20544-b985-730f-82a6-b84d915d4169".parse().unwrap();
         assert_eq!(
-            studio_address("invert", ResultFile::Tiff, Some(job)),
+            studio_address("invert", Some(FileKind::Tiff.into()), Some(job)),
             "/?recipe=invert&format=tiff&job=01a20544-b985-730f-82a6-b84d915d4169"
         );
     }

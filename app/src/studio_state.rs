@@ -1,9 +1,9 @@
 //! What the Studio keeps while other pages are shown: the picture that was chosen, and the recipe.
 
+use azulejo_imaging::OutputFormat;
 use leptos::prelude::*;
 
 use crate::picked::Picked;
-use crate::result_file::ResultFile;
 
 /// The recipe of a fresh page.
 const FIRST_RECIPE: &str = "blur:sigma=6|sharpen";
@@ -15,8 +15,8 @@ pub struct StudioState {
     pub picked: RwSignal<Option<Picked>>,
     /// The recipe's text.
     pub text: RwSignal<String>,
-    /// The kind of file of the result.
-    pub file: RwSignal<ResultFile>,
+    /// The kind of file of the result; without a wish it is that of the picture, or PNG where that cannot hold the result.
+    pub file: RwSignal<Option<OutputFormat>>,
     /// The files themselves; the first is the picture.
     #[cfg(feature = "hydrate")]
     pub files: StoredValue<Vec<web_sys::File>, LocalStorage>,
@@ -37,7 +37,7 @@ impl StudioState {
         provide_context(Self {
             picked,
             text,
-            file: RwSignal::new(ResultFile::default()),
+            file: RwSignal::new(None),
             #[cfg(feature = "hydrate")]
             loaded: StoredValue::new(None),
             #[cfg(feature = "hydrate")]

@@ -25,6 +25,34 @@ async fn click(browser: &Browser, element: Locator<'_>) -> Result<()> {
     clicked.map_err(|error| anyhow!("{element:?} cannot be clicked: {error:?}"))
 }
 
+/// Searches the list of jobs, in vain and then not, and goes to the job by its row.
+async fn find_it_in_the_list(browser: &Browser, id: &str) -> Result<()> {
+    click(browser, Locator::Css("nav a[href='/jobs']")).await?;
+    for (sought, status, shown) in [
+        ("nothing", "", "No job is like that"),
+        ("HARB", "failed", "No job is like that"),
+        ("HARB", "completed", "harbour.png"),
+    ] {
+        let fill = format!(
+            "const form = document.querySelector('form.filter'); form.elements.search.value = '{sought}'; \
+             form.elements.status.value = '{status}'; form.requestSubmit()"
+        );
+        browser
+            .wait_for("the list", SOON, "return !!document.querySelector('form.filter')")
+            .await?;
+        browser.run(&fill).await?;
+        let found = format!(
+            "return location.search.includes('{sought}') && location.search.includes('{status}') \
+             && document.querySelector('main').innerText.includes('{shown}')"
+        );
+        browser.wait_for(shown, SOON, &found).await?;
+    }
+    click(browser, Locator::Css(&format!("main a[href='/job/{id}']"))).await?;
+    let there = format!("return location.pathname === '/job/{id}' && !!document.querySelector('.mosaic')");
+    browser.wait_for("the job", SOON, &there).await?;
+    Ok(())
+}
+
 async fn visit(engine: Engine) -> Result<()> {
     let cluster = Cluster::start_default().await?;
     let path = cluster.path("harbour.png");
@@ -78,6 +106,9 @@ async fn visit(engine: Engine) -> Result<()> {
         browser.wait_for(path, SOON, &there).await?;
         must_be_quiet(&browser, path).await?;
     }
+
+    find_it_in_the_list(&browser, id).await?;
+    must_be_quiet(&browser, "the search").await?;
 
     // Silence means something only where an error is heard.
     browser

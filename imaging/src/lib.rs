@@ -35,6 +35,7 @@ mod grid;
 mod kind;
 mod operation;
 mod operations;
+mod output_format;
 mod patch;
 mod raster;
 mod recipe;
@@ -48,6 +49,7 @@ pub use grid::TileGrid;
 pub use kind::FileKind;
 pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
+pub use output_format::{OutputFormat, ParseOutputFormatError};
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
 pub use recipe::{
     MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, TileError,

@@ -1,26 +1,20 @@
 //! The kind of file that the result is to be, with the quality of a JPEG.
 
+use azulejo_imaging::{FileKind, OutputFormat};
 use leptos::prelude::*;
-
-use crate::result_file::{QUALITY, ResultFile};
 
 /// The choice. Without JavaScript it is sent with the form.
 #[component]
 pub fn FileChoice(
-    /// What is chosen.
-    file: RwSignal<ResultFile>,
+    /// What is chosen; `None` for the kind of the picture.
+    file: RwSignal<Option<OutputFormat>>,
 ) -> impl IntoView {
-    let quality = move || match file.get() {
-        ResultFile::Jpeg(quality) => Some(quality),
-        _ => None,
-    };
-    let set_quality = move |text: &str| {
-        if let Ok(quality) = text.parse::<u8>()
-            && matches!(file.get_untracked(), ResultFile::Jpeg(_))
-        {
-            file.set(ResultFile::Jpeg(quality.clamp(1, 100)));
-        }
-    };
+    let kind = move || file.get().map(OutputFormat::kind);
+    let quality = Memo::new(move |_| {
+        file.get()
+            .map_or(OutputFormat::USUAL_QUALITY, OutputFormat::quality)
+    });
+    let is_jpeg = Memo::new(move |_| kind() == Some(FileKind::Jpeg));
     view! {
         <div class="file-choice">
             <label for="result-file">"Result"</label>
@@ -28,24 +22,25 @@ pub fn FileChoice(
                 id="result-file"
                 name="format"
                 on:change=move |event| {
-                    if let Some(chosen) = ResultFile::parse(&event_target_value(&event)) {
-                        file.set(chosen);
-                    }
+                    file.set(FileKind::from_name(&event_target_value(&event)).map(OutputFormat::from));
                 }
             >
-                {ResultFile::ALL
-                    .map(|kind| {
+                <option value="" selected=move || kind().is_none()>
+                    "as the picture"
+                </option>
+                {FileKind::ALL
+                    .map(|each| {
                         view! {
-                            <option value=kind.name() selected=move || file.get().name() == kind.name()>
-                                {kind.label()}
+                            <option value=each.name() selected=move || kind() == Some(each)>
+                                {each.label()}
                             </option>
                         }
                     })
                     .collect_view()}
             </select>
             {move || {
-                quality()
-                    .is_some()
+                is_jpeg
+                    .get()
                     .then(|| {
                         view! {
                             <label for="quality">"Quality"</label>
@@ -55,10 +50,15 @@ pub fn FileChoice(
                                     type="range"
                                     min="1"
                                     max="100"
-                                    prop:value=move || quality().unwrap_or(QUALITY)
-                                    on:input=move |event| set_quality(&event_target_value(&event))
+                                    value=quality.get_untracked()
+                                    prop:value=move || quality.get()
+                                    on:input=move |event| {
+                                        if let Ok(quality) = event_target_value(&event).parse() {
+                                            file.set(Some(OutputFormat::jpeg(quality)));
+                                        }
+                                    }
                                 />
-                                <output for="quality">{move || quality().unwrap_or(QUALITY)}</output>
+                                <output for="quality">{move || quality.get()}</output>
                             </span>
                         }
                     })

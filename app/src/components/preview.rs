@@ -1,11 +1,11 @@
 //! The picture in the Studio, before and after, rendered in the browser by the kernels that the workers run.
 
+use azulejo_imaging::OutputFormat;
 use leptos::prelude::*;
 
 use crate::claim::Claim;
 use crate::picked::Decoded;
 use crate::previewing::{Engine, Mode};
-use crate::result_file::ResultFile;
 use crate::words;
 
 /// Beyond so many the whole is not rendered at once.
@@ -34,7 +34,7 @@ pub fn Preview(
     /// The picture.
     picture: Decoded,
     /// The kind of file of the result.
-    file: RwSignal<ResultFile>,
+    file: RwSignal<Option<OutputFormat>>,
 ) -> impl IntoView {
     let drag = RwSignal::new(None::<Drag>);
     let pixels = picture.size.pixels();
@@ -118,7 +118,7 @@ pub fn Preview(
     let claim = move || {
         let rendered = shown.with(|shown| shown.as_ref().map(|shown| shown.rendered))?;
         let usual = || picture.kind.usual_result(rendered.size, rendered.format);
-        Claim::of(rendered, file.get().kind().unwrap_or_else(usual))
+        Claim::of(rendered, file.get().map_or_else(usual, OutputFormat::kind))
     };
     let tag = move || {
         let is_valid = engine

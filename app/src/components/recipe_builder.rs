@@ -1,7 +1,7 @@
 //! The recipe rail: a card for each operation with a slider for each parameter, the operations to add, the presets, and the text,
 //! which is what is sent. Without JavaScript the text is edited directly.
 
-use azulejo_imaging::{OperationInfo, Recipe, Size};
+use azulejo_imaging::{OperationInfo, OutputFormat, Recipe, Size};
 use leptos::prelude::*;
 
 use super::focus::focus_first;
@@ -10,7 +10,6 @@ use super::preset_menu::PresetMenu;
 use super::recipe_tools::RecipeTools;
 use super::step_card::StepCard;
 use crate::recipe_draft::Draft;
-use crate::result_file::ResultFile;
 use crate::words;
 
 /// The builder. `text` is the recipe; cards and text always say the same, except while the text does not parse.
@@ -21,7 +20,7 @@ pub fn RecipeBuilder(
     /// The text as a recipe, or what is wrong with it.
     parsed: Memo<Result<Recipe, String>>,
     /// The kind of file of the result.
-    file: RwSignal<ResultFile>,
+    file: RwSignal<Option<OutputFormat>>,
     /// Size of the picture that the recipe is for, once there is one.
     #[prop(into)]
     picture: Signal<Option<Size>>,

@@ -1,9 +1,9 @@
 //! Undo, redo, and the link to the recipe.
 
+use azulejo_imaging::OutputFormat;
 use leptos::prelude::*;
 
 use crate::recipe_history::History;
-use crate::result_file::ResultFile;
 
 /// The tools below the recipe's text.
 #[component]
@@ -11,7 +11,7 @@ pub fn RecipeTools(
     /// The recipe's text.
     text: RwSignal<String>,
     /// The kind of file of the result, which is in the link, too.
-    file: RwSignal<ResultFile>,
+    file: RwSignal<Option<OutputFormat>>,
     /// Whether the page is hydrated.
     ready: RwSignal<bool>,
 ) -> impl IntoView {
@@ -64,7 +64,7 @@ pub fn RecipeTools(
 
 /// Copies the Studio's address with the recipe, and tells what came of it.
 #[cfg(feature = "hydrate")]
-fn copy_link(recipe: String, file: ResultFile, told: RwSignal<Option<String>>) {
+fn copy_link(recipe: String, file: Option<OutputFormat>, told: RwSignal<Option<String>>) {
     let address = crate::studio_address::studio_address(&recipe, file, None);
     let origin = window().location().origin().unwrap_or_default();
     let link = format!("{origin}{address}");

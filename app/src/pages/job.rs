@@ -14,7 +14,6 @@ use crate::components::{
 };
 use crate::failure::Failure;
 use crate::live::{JobNews, Live, merge};
-use crate::result_file::ResultFile;
 use crate::root::Shared;
 use crate::studio_address::studio_address;
 use crate::words;
@@ -74,7 +73,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let id = first.job_id;
     live.watch(id);
     let recipe = first.transformation.clone();
-    let address = |job| studio_address(&recipe, ResultFile::AsPicture, job);
+    let address = |job| studio_address(&recipe, None, job);
     let (change, reuse) = (address(Some(id)), address(None));
     let facts = [
         first.original_filename.clone(),

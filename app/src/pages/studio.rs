@@ -18,7 +18,6 @@ use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 use crate::picked::Picked;
-use crate::result_file::ResultFile;
 use crate::root::Shared;
 #[cfg(feature = "hydrate")]
 use crate::sending;
@@ -93,7 +92,8 @@ fn Studio(
         let recipe = parsed.get().ok()?;
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
-        let unwritable = file.get().kind().and_then(|kind| {
+        let unwritable = file.get().and_then(|file| {
+            let kind = file.kind();
             let problem = kind.problem(recipe.output_size(size).ok()?, recipe.output_format(format))?;
             Some(format!("{kind} {problem}: choose another kind of result"))
         });
@@ -204,8 +204,7 @@ fn take_query(state: StudioState) {
     if let Some(recipe) = value("recipe").filter(|recipe| recipe.len() <= azulejo_imaging::MAX_TEXT) {
         state.text.set(recipe);
         // An address without a kind is that of a result as the picture is.
-        let kind = value("format").and_then(|text| ResultFile::parse(&text));
-        state.file.set(kind.unwrap_or_default());
+        state.file.set(value("format").and_then(|text| text.parse().ok()));
     }
 }
 
