@@ -54,10 +54,22 @@ mod backend {
 #[cfg(feature = "ssr")]
 use backend::{answer, backend, is_form};
 
-/// Starts a job on an upload that has arrived whole: tiles it and produces the tiles to Kafka.
+/// Starts a job on an upload that has arrived whole: tiles it and produces the tiles to Kafka. `format` is the kind of file that
+/// the result is to be (`png`, `jpeg`, `tiff`, `webp`); unset or empty, it is that of the picture.
 #[server(prefix = "/api", endpoint = "process")]
-pub async fn process(upload: Uuid, recipe: String) -> Result<Job, Failure> {
-    answer(backend()?.process(upload, &recipe).await)
+pub async fn process(upload: Uuid, recipe: String, format: Option<String>) -> Result<Job, Failure> {
+    answer(backend()?.process(upload, &recipe, format.as_deref()).await)
+}
+
+/// Starts a new job on the stored original of job `id`, without an upload; `format` as in [`process`]. A form is led to the
+/// page of the new job, a page goes there by itself.
+#[server(prefix = "/api", endpoint = "run_again")]
+pub async fn run_again(id: JobId, recipe: String, format: Option<String>) -> Result<Job, Failure> {
+    let job = answer(backend()?.again(id, &recipe, format.as_deref()).await)?;
+    if is_form() {
+        leptos_axum::redirect(&format!("/job/{}", job.job_id));
+    }
+    Ok(job)
 }
 
 /// Jobs, newest first.

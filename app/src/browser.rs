@@ -1,6 +1,6 @@
 //! The few things that are asked of the browser directly.
 
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -17,6 +17,19 @@ pub async fn sleep(milliseconds: i32) {
             .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
     });
     let _: Result<JsValue, JsValue> = JsFuture::from(promise).await;
+}
+
+/// What the browser keeps for this site under `name`, if it keeps anything.
+pub fn stored(name: &str) -> Option<String> {
+    let storage = Reflect::get(&leptos::prelude::window(), &"localStorage".into()).ok()?;
+    Reflect::get(&storage, &name.into()).ok()?.as_string()
+}
+
+/// Has the browser keep `text` for this site under `name`. It may refuse to; then nothing is kept.
+pub fn store(name: &str, text: &str) {
+    if let Ok(storage) = Reflect::get(&leptos::prelude::window(), &"localStorage".into()) {
+        let _ = Reflect::set(&storage, &name.into(), &text.into());
+    }
 }
 
 /// A picture that is loaded and decoded; keeping it keeps the decoded pixels at hand.

@@ -46,7 +46,6 @@ mod sample;
 mod sending;
 mod studio_state;
 mod theme;
-#[cfg(feature = "hydrate")]
 mod upload;
 mod words;
 

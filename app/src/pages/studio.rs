@@ -15,6 +15,8 @@ use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 use crate::root::Shared;
+#[cfg(not(feature = "hydrate"))]
+use crate::components::UploadControls;
 #[cfg(feature = "hydrate")]
 use crate::sending;
 use crate::studio_state::StudioState;
@@ -91,12 +93,12 @@ fn Studio(
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, cancel, preview) = sending::actions(phase, objection);
+    let (choose, submit, controls, preview) = sending::actions(phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, cancel, preview) = (
+    let (choose, submit, controls, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
         |_: leptos::ev::SubmitEvent| (),
-        Callback::new(|()| ()),
+        UploadControls::none(),
         || None::<AnyView>,
     );
     let previewing = RwSignal::new(false);
@@ -137,7 +139,7 @@ fn Studio(
                         })
                 }}
                 <RecipeBuilder text picture=size />
-                <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase cancel />
+                <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase controls />
                 <section aria-labelledby="live-title">
                     <h2 id="live-title">"Workers"</h2>
                     <WorkerList workers />

@@ -46,6 +46,8 @@ pub struct Upload {
     pub started_at: Option<Timestamp>,
     /// The kind of file that the result is to be, where the client has a wish.
     pub result_kind: Option<FileKind>,
+    /// The id that its job gets, where it was chosen before; of version 7, as jobs are sorted by it.
+    pub job: Option<JobId>,
 }
 
 /// A finished result.

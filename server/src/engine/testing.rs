@@ -39,6 +39,7 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
         },
         started_at: None,
         result_kind: None,
+        job: None,
     }
 }
 

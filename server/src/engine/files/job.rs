@@ -75,7 +75,7 @@ impl JobSpec {
                 ),
             ));
         }
-        let id = JobId(uuid::Uuid::now_v7());
+        let id = upload.job.unwrap_or_else(|| JobId(uuid::Uuid::now_v7()));
         let result_kind = kind::result_kind(upload.result_kind, info.kind, output_size, output_format)?;
         let row = JobRow {
             id,
