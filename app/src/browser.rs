@@ -1,6 +1,6 @@
 //! The few things that are asked of the browser directly.
 
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -17,6 +17,19 @@ pub async fn sleep(milliseconds: i32) {
             .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
     });
     let _: Result<JsValue, JsValue> = JsFuture::from(promise).await;
+}
+
+/// What the browser keeps for this site under `name`, if it keeps anything.
+pub fn stored(name: &str) -> Option<String> {
+    let storage = Reflect::get(&leptos::prelude::window(), &"localStorage".into()).ok()?;
+    Reflect::get(&storage, &name.into()).ok()?.as_string()
+}
+
+/// Has the browser keep `text` for this site under `name`. It may refuse to; then nothing is kept.
+pub fn store(name: &str, text: &str) {
+    if let Ok(storage) = Reflect::get(&leptos::prelude::window(), &"localStorage".into()) {
+        let _ = Reflect::set(&storage, &name.into(), &text.into());
+    }
 }
 
 /// A picture that is loaded and decoded; keeping it keeps the decoded pixels at hand.
@@ -66,20 +79,6 @@ pub fn reduced_motion() -> bool {
         .ok()
         .flatten()
         .is_some_and(|query| query.matches())
-}
-
-/// What is kept in this browser under `key`. A browser that keeps nothing has nothing.
-pub fn stored(key: &str) -> Option<String> {
-    let storage = leptos::prelude::window().local_storage().ok().flatten()?;
-    storage.get_item(key).ok().flatten()
-}
-
-/// Keeps `text` in this browser under `key`. A browser that is full, or keeps nothing, is left alone: what is kept here is a
-/// comfort, and the page shows it until it is closed.
-pub fn store(key: &str, text: &str) {
-    if let Ok(Some(storage)) = leptos::prelude::window().local_storage() {
-        let _ = storage.set_item(key, text);
-    }
 }
 
 /// Puts `text` on the clipboard; whether it is there.

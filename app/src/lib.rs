@@ -57,7 +57,6 @@ mod stored_original;
 mod studio_address;
 mod studio_state;
 mod theme;
-#[cfg(feature = "hydrate")]
 mod upload;
 mod words;
 

@@ -11,19 +11,19 @@ use web_sys::{File, HtmlInputElement};
 
 use crate::actions::{process, run_again};
 use crate::browser;
-use crate::components::{Phase, Preview};
+use crate::components::{Line, Phase, Preview, Sending, UploadControls};
 use crate::failure::Failure;
 use crate::header::{self, HEADER_BYTES};
 use crate::picked::{Picked, Sight};
 use crate::stored_original;
 use crate::studio_address::studio_address;
 use crate::studio_state::StudioState;
-use crate::upload::Upload;
+use crate::upload::{self, Upload};
 
 /// The address follows the recipe after so long a rest.
 const ADDRESS_PAUSE: Duration = Duration::from_millis(300);
 /// What a person is asked who leaves while files are sent.
-const LEAVE: &str = "The upload is not finished. Leave, and give it up?";
+const LEAVE: &str = "The upload is not finished. Leave? What was sent is kept: it goes on when the same file is chosen again.";
 
 type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
 type View = Box<dyn Fn() -> Option<AnyView> + Send>;
@@ -32,7 +32,7 @@ type View = Box<dyn Fn() -> Option<AnyView> + Send>;
 pub fn actions(
     phase: RwSignal<Phase>,
     objection: Memo<Option<String>>,
-) -> (Callback<HtmlInputElement>, Submit, Callback<()>, View) {
+) -> (Callback<HtmlInputElement>, Submit, UploadControls, View) {
     let state = expect_context::<StudioState>();
     let StudioState {
         picked,
@@ -43,7 +43,7 @@ pub fn actions(
         loaded,
     } = state;
     let upload = Upload::new();
-    on_cleanup(move || upload.cancel());
+    on_cleanup(move || upload.leave());
     // The window may have another size than when the picture was last shown.
     Effect::new(move |_| engine.want());
     keep_in_address(state);
@@ -141,7 +141,10 @@ pub fn actions(
     (
         choose,
         Box::new(submit),
-        Callback::new(move |()| upload.cancel()),
+        UploadControls {
+            cancel: Callback::new(move |()| upload.cancel()),
+            pause: Callback::new(move |paused| upload.pause(paused)),
+        },
         Box::new(preview),
     )
 }
@@ -196,10 +199,17 @@ async fn send_all(
             return Ok(place);
         }
         let which = (files.len() > 1).then(|| format!("{} of {}", index + 1, files.len()));
-        phase.try_set(Phase::Uploading(0.0, file.size(), which.clone()));
-        let progress = move |sent, total| {
-            phase.try_set(Phase::Uploading(sent, total, which.clone()));
+        let total = file.size();
+        let progress = move |sent, line| {
+            let which = which.clone();
+            phase.try_set(Phase::Uploading(Sending {
+                sent,
+                total,
+                which,
+                line,
+            }));
         };
+        progress(0.0, Line::Open);
         let started = match upload.send(file, progress).await {
             Ok(id) => {
                 phase.try_set(Phase::Starting);
@@ -208,7 +218,10 @@ async fn send_all(
             Err(failure) => Err(failure),
         };
         match started {
-            Ok(job) => place = place_of(job.job_id),
+            Ok(job) => {
+                upload::forget(file);
+                place = place_of(job.job_id);
+            }
             Err(failure) if files.len() == 1 || failure.0.code == "cancelled" => return Err(failure),
             Err(failure) => refused.push((file.name(), failure)),
         }
@@ -218,6 +231,8 @@ async fn send_all(
             0 => String::new(),
             count => format!(" (and {count} more were refused)"),
         };
+        // Another try is one with all of them, not the rest of an upload.
+        failure.0.code = "some_refused".to_owned();
         failure.0.detail = format!("{name}: {}{others}; the rest became jobs", failure.0.detail);
         return Err(failure);
     }
@@ -313,7 +328,7 @@ fn take_drops(phase: RwSignal<Phase>) {
     });
 }
 
-/// While files are sent, leaving the page is asked about first: it would give them up.
+/// While files are sent, leaving the page is asked about first: it would interrupt them.
 fn warn_of_leaving(phase: RwSignal<Phase>) {
     let is_busy = move || phase.try_with_untracked(Phase::is_busy) == Some(true);
     let unload = window_event_listener(leptos::ev::beforeunload, move |event| {

@@ -1,10 +1,10 @@
 //! The Studio's address: recipe, kind of file and the job whose picture is shown, so that it can be kept, sent and gone back to.
 
-use azulejo_imaging::OutputFormat;
+use azulejo_imaging::Encoding;
 use azulejo_protocol::JobId;
 
 /// `/?recipe=blur:sigma=2&format=tiff&job=ID`.
-pub fn studio_address(recipe: &str, file: Option<OutputFormat>, job: Option<JobId>) -> String {
+pub fn studio_address(recipe: &str, file: Option<Encoding>, job: Option<JobId>) -> String {
     let mut address = format!("/?recipe={}", escape(recipe));
     if let Some(file) = file {
         address.push_str(&format!("&format={}", escape(&file.to_string())));
@@ -41,7 +41,7 @@ mod tests {
             "/?recipe=blur:sigma=2%7Csharpen"
         );
         assert_eq!(
-            studio_address("a&b+c#d%é", Some(OutputFormat::jpeg(80)), None),
+            studio_address("a&b+c#d%é", Some(Encoding::jpeg(80)), None),
             "/?recipe=a%26b%2Bc%23d%25%C3%A9&format=jpeg:quality=80"
         );
         let job: JobId = "01a20544-b985-730f-82a6-b84d915d4169".parse().unwrap();

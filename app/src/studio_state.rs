@@ -1,6 +1,6 @@
 //! What the Studio keeps while other pages are shown: the picture that was chosen, and the recipe.
 
-use azulejo_imaging::OutputFormat;
+use azulejo_imaging::Encoding;
 use leptos::prelude::*;
 
 use crate::picked::Picked;
@@ -16,7 +16,7 @@ pub struct StudioState {
     /// The recipe's text.
     pub text: RwSignal<String>,
     /// The kind of file of the result; without a wish it is that of the picture, or PNG where that cannot hold the result.
-    pub file: RwSignal<Option<OutputFormat>>,
+    pub file: RwSignal<Option<Encoding>>,
     /// The files themselves; the first is the picture.
     #[cfg(feature = "hydrate")]
     pub files: StoredValue<Vec<web_sys::File>, LocalStorage>,

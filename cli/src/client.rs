@@ -149,6 +149,18 @@ impl Client {
             .await
     }
 
+    /// Starts a new job on the image of job `id`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, does not know the job or has its image no more, or refuses the recipe.
+    pub async fn again(&self, id: JobId, recipe: &str, kind: Option<FileKind>) -> anyhow::Result<Accepted> {
+        let form = Form::new()
+            .text("transformation", recipe.to_owned())
+            .text("format", kind.map_or("", FileKind::name));
+        let url = self.url(&format!("/job/{id}/again"));
+        self.json(self.http.post(url).multipart(form)).await
+    }
+
     /// One job, whole.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! `azulejo`: the command that a person types.
 //!
 //! # Tour
-//! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `apply` does
-//!   the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list.
+//! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `again`
+//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
 //! - [`client`]: the server's REST API. [`naming`]: where a result goes. [`output`]: tables, sizes, progress bars.
 //! - [`photo`]: the pictures that `bench` works on.
@@ -34,6 +34,7 @@ struct Arguments {
 enum Command {
     Up(commands::up::Arguments),
     Submit(commands::submit::Arguments),
+    Again(commands::again::Arguments),
     Apply(commands::apply::Arguments),
     Recipes(commands::recipes::Arguments),
     Jobs(commands::jobs::Arguments),
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Up(arguments) => commands::up::run(arguments).await,
             Command::Submit(arguments) => commands::submit::run(arguments).await,
+            Command::Again(arguments) => commands::again::run(arguments).await,
             Command::Apply(arguments) => commands::apply::run(arguments).await,
             Command::Recipes(arguments) => commands::recipes::run(&arguments),
             Command::Jobs(arguments) => commands::jobs::run(arguments).await,
@@ -115,6 +117,17 @@ mod tests {
                 "--output",
             ),
             (&["apply", "no_such", "a", "b"], "RECIPE"),
+            (&["again", "no-id", "grayscale"], "JOB"),
+            (
+                &[
+                    "again",
+                    "01a20544-b985-730f-82a6-b84d915d4169",
+                    "grayscale",
+                    "--format",
+                    "gif",
+                ],
+                "--format",
+            ),
             (&["apply", "grayscale", "a", "b", "--tile", "0"], "--tile"),
             (&["jobs", "--status", "asleep"], "--status"),
         ] {

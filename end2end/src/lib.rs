@@ -4,6 +4,7 @@
 //! - [`process`]: one program, started and killed.
 //! - [`cluster`]: a whole installation (broker, server, workers) on free ports in a folder of its own.
 //! - [`chaos`]: random kills and pauses of all of them. [`instant`]: a worker that does not render.
+//! - [`cutting`]: a line that is cut.
 //! - [`client`]: the REST API as a script uses it.
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
@@ -21,6 +22,7 @@ pub mod browser;
 pub mod chaos;
 pub mod client;
 pub mod cluster;
+pub mod cutting;
 pub mod definition;
 pub mod images;
 pub mod instant;

@@ -96,6 +96,32 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
         "{refused:?}"
     );
 
+    // Another recipe on the image of a job, without sending it: the bytes of `submit`.
+    let (sent, again) = (cluster.path("sent.png"), cluster.path("again.png"));
+    let holiday = cluster.path("holiday.png");
+    std::fs::write(&holiday, images::png(&images::photo(1024, 1024, 41))?)?;
+    says(
+        &cluster,
+        &["submit", &holiday, "-r", "rotate_90|invert", "-o", &sent],
+    )
+    .await?;
+    let said = says(&cluster, &["again", &id, "rotate_90|invert", "-o", &again]).await?;
+    ensure!(said.trim() == again, "{said}");
+    ensure!(
+        std::fs::read(&sent)? == std::fs::read(&again)?,
+        "again and submit differ"
+    );
+    let folder = cluster.path(".");
+    let arguments = ["again", &id, "invert", "--format", "webp", "-o", &folder];
+    let said = says(&cluster, &arguments).await?;
+    ensure!(std::fs::read(said.trim())?.starts_with(b"RIFF"), "{said}");
+    let unknown = "01a20544-b985-730f-82a6-b84d915d4169";
+    let refused = azulejo(&cluster, &["again", unknown, "invert"]).await?;
+    ensure!(
+        refused.status.code() == Some(1) && String::from_utf8_lossy(&refused.stderr).contains("404"),
+        "{refused:?}"
+    );
+
     let figures = cluster.path("figures.json");
     let bench = says(
         &cluster,

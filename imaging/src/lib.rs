@@ -27,15 +27,15 @@
 #![deny(missing_docs)]
 
 mod convolve;
+pub mod encoding;
 #[cfg(feature = "decode")]
 pub mod file;
-pub mod format;
+mod format;
 pub mod geometry;
 mod grid;
 mod kind;
 mod operation;
 mod operations;
-mod output_format;
 mod patch;
 mod raster;
 mod recipe;
@@ -43,13 +43,13 @@ mod render;
 mod sample;
 mod simd;
 
+pub use encoding::{Encoding, ParseEncodingError};
 pub use format::{Channels, Depth, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
 pub use kind::FileKind;
 pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
-pub use output_format::{OutputFormat, ParseOutputFormatError};
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
 pub use recipe::{
     MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, TileError,

@@ -13,6 +13,9 @@ use crate::{Pattern, TileStates, Timestamp};
 /// need not ask for the whole job.
 pub const STATUS_HEADER: &str = "azulejo-job-status";
 
+/// The header with the id of the job that an upload has become.
+pub const JOB_HEADER: &str = "azulejo-job-id";
+
 /// Identifies a job. A UUID (version 7, so that ids sort by time) made by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -27,7 +27,7 @@ pub mod worker;
 pub use control::ControlMessage;
 pub use error::ApiError;
 pub use health::{Health, Problem};
-pub use job::{Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEADER, Stage, StageName};
+pub use job::{JOB_HEADER, Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEADER, Stage, StageName};
 pub use live::LiveEvent;
 pub use pattern::Pattern;
 pub use record::{Origin, RecordError, ResultHeader, TaskHeader};

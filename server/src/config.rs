@@ -117,6 +117,12 @@ pub struct Arguments {
         value_parser = ranged::<u32>("AZULEJO_MAX_SIDE", 1, 1_000_000))]
     pub max_side: u32,
 
+    /// Deletes an unfinished upload of which nothing has come for so many seconds (PUT /uploads and POST /process delete theirs as
+    /// soon as they break off). 1 to 2592000.
+    #[arg(long, env = "AZULEJO_UPLOAD_EXPIRY", value_name = "SECONDS", default_value = "86400",
+        value_parser = ranged::<u32>("AZULEJO_UPLOAD_EXPIRY", 1, 2_592_000))]
+    pub upload_expiry: u32,
+
     /// Sends a tile again when its result has not come after this many seconds. 1 to 3600.
     #[arg(long, env = "AZULEJO_TILE_TIMEOUT", value_name = "SECONDS", default_value = "30",
         value_parser = ranged::<u32>("AZULEJO_TILE_TIMEOUT", 1, 3600))]
@@ -155,6 +161,8 @@ pub struct Config {
     pub site_root: PathBuf,
     /// What an image must keep to.
     pub limits: IntakeLimits,
+    /// When an unfinished upload is deleted of which nothing comes.
+    pub upload_expiry: Duration,
     /// When an outstanding tile is sent again.
     pub tile_timeout: Duration,
     /// Failures after which a tile is given up.
@@ -221,6 +229,7 @@ impl Arguments {
                 tile_size: self.tile_size,
                 max_record_bytes: MAX_RECORD_BYTES as u64,
             },
+            upload_expiry: Duration::from_secs(u64::from(self.upload_expiry)),
             tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
             max_attempts: self.max_attempts,
         })
@@ -377,6 +386,10 @@ mod tests {
             (["--tile-size", "many"], ["TILE_SIZE", "16 to 2048"]),
             (["--min-image-size", "0"], ["MIN_IMAGE_SIZE", "1 to 65535"]),
             (["--port", "70000"], ["MASTER_PORT", "0 to 65535"]),
+            (
+                ["--upload-expiry", "0"],
+                ["AZULEJO_UPLOAD_EXPIRY", "1 to 2592000"],
+            ),
             (["--partitions", "0"], ["KAFKA_PARTITIONS", "1 to 1000"]),
             (["--max-upload-bytes", "4T"], ["AZULEJO_MAX_UPLOAD_BYTES", "4G"]),
             (["--listen", "nonsense"], ["AZULEJO_LISTEN", "HOST:PORT"]),

@@ -57,7 +57,10 @@ impl Server {
             tile_timeout: config.tile_timeout,
             max_attempts: config.max_attempts,
         })?;
-        let intake = Intake::open(IntakeConfig::new(config.data_dir.join("uploads"), config.limits))?;
+        let mut uploads = IntakeConfig::new(config.data_dir.join("uploads"), config.limits);
+        uploads.resumable.age = config.upload_expiry;
+        let intake = Intake::open(uploads)?;
+        intake.expire();
         let http = HttpConfig {
             address,
             public_hosts: config.public_hosts,

@@ -35,7 +35,7 @@ const NPM: Program = ("npm", "npm");
 const KAFKA: Program = ("kcat", "kcat");
 
 /// Makes sure that the programs are there: installs Debian's packages when we may, otherwise says what to install.
-/// Gives how the names of tests begin whose browser this system does not have at all.
+/// Gives how the names of tests begin whose browser, or client of uploads, this system does not have at all.
 pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
     let mut wanted = vec![KAFKA];
     if browser {
@@ -74,6 +74,7 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
         }
         install(&packages)?;
     }
+    skipped.extend(tools::ensure_tus_clients());
     if browser {
         tools::ensure_axe()?;
     }

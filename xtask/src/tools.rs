@@ -1,4 +1,5 @@
-//! What the tests need and Debian has not, in `target/tools`: Firefox's driver and axe-core, each in one version.
+//! What the tests need and Debian has not, in `target/tools`: Firefox's driver, axe-core and two clients of tus, each in one
+//! version.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use crate::shell;
 
 const GECKODRIVER: &str = "0.37.1";
 const AXE: &str = "4.10.3";
+const TUSPY: &str = "1.1.0";
+const TUS_JS: &str = "4.3.1";
 
 fn folder() -> PathBuf {
     shell::target_dir().join("tools")
@@ -63,4 +66,57 @@ pub fn ensure_axe() -> Result<()> {
     fs::remove_file(&packed)?;
     ensure!(has_axe(), "{} is not axe {AXE}", axe().display());
     Ok(())
+}
+
+/// Fetches the clients of tus when they are missing. Gives how the names of tests begin whose client cannot be had here.
+pub fn ensure_tus_clients() -> Vec<&'static str> {
+    let mut skipped = Vec::new();
+    for (name, tests, ensure) in [
+        ("tuspy", "tuspy_", ensure_tuspy as fn() -> Result<()>),
+        ("tus-js-client", "tus_js_", ensure_tus_js),
+    ] {
+        if let Err(error) = ensure() {
+            shell::say(&format!("SKIPPED: the tests with {name}: {error:#}"));
+            skipped.push(tests);
+        }
+    }
+    skipped
+}
+
+fn ensure_tuspy() -> Result<()> {
+    let place = folder().join("tuspy");
+    let version = place.join(TUSPY);
+    if version.is_file() {
+        return Ok(());
+    }
+    shell::say("fetching tuspy for the tests of uploads");
+    let mut make = Command::new("python3");
+    shell::run(make.args(["-m", "venv", "--clear"]).arg(&place))?;
+    let mut install = Command::new(place.join("bin/python"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    shell::run(install.arg(format!("tuspy=={TUSPY}")))?;
+    // Written last: what is there is whole.
+    fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
+}
+
+fn ensure_tus_js() -> Result<()> {
+    let place = folder().join("tus-js-client");
+    let version = place.join(TUS_JS);
+    if version.is_file() {
+        return Ok(());
+    }
+    ensure!(shell::is_installed("node"), "node is not installed");
+    shell::say("fetching tus-js-client for the tests of uploads");
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    let mut install = Command::new("npm");
+    install.args([
+        "install",
+        "--silent",
+        "--no-save",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+    ]);
+    shell::run(install.arg(&place).arg(format!("tus-js-client@{TUS_JS}")))?;
+    fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
 }

@@ -1,19 +1,16 @@
 //! The kind of file that the result is to be, with the quality of a JPEG.
 
-use azulejo_imaging::{FileKind, OutputFormat};
+use azulejo_imaging::{Encoding, FileKind};
 use leptos::prelude::*;
 
 /// The choice. Without JavaScript it is sent with the form.
 #[component]
 pub fn FileChoice(
     /// What is chosen; `None` for the kind of the picture.
-    file: RwSignal<Option<OutputFormat>>,
+    file: RwSignal<Option<Encoding>>,
 ) -> impl IntoView {
-    let kind = move || file.get().map(OutputFormat::kind);
-    let quality = Memo::new(move |_| {
-        file.get()
-            .map_or(OutputFormat::USUAL_QUALITY, OutputFormat::quality)
-    });
+    let kind = move || file.get().map(Encoding::kind);
+    let quality = Memo::new(move |_| file.get().map_or(Encoding::USUAL_QUALITY, Encoding::quality));
     let is_jpeg = Memo::new(move |_| kind() == Some(FileKind::Jpeg));
     view! {
         <div class="file-choice">
@@ -22,7 +19,7 @@ pub fn FileChoice(
                 id="result-file"
                 name="format"
                 on:change=move |event| {
-                    file.set(FileKind::from_name(&event_target_value(&event)).map(OutputFormat::from));
+                    file.set(FileKind::from_name(&event_target_value(&event)).map(Encoding::from));
                 }
             >
                 <option value="" selected=move || kind().is_none()>
@@ -54,7 +51,7 @@ pub fn FileChoice(
                                     prop:value=move || quality.get()
                                     on:input=move |event| {
                                         if let Ok(quality) = event_target_value(&event).parse() {
-                                            file.set(Some(OutputFormat::jpeg(quality)));
+                                            file.set(Some(Encoding::jpeg(quality)));
                                         }
                                     }
                                 />

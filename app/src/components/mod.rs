@@ -26,6 +26,7 @@ mod submit_panel;
 mod tab;
 mod theme_switch;
 mod tile_caption;
+mod upload_progress;
 mod worker_list;
 
 pub use azulejo::{Azulejo, Logo};
@@ -47,4 +48,7 @@ pub use sparkline::Sparkline;
 pub use stages::Stages;
 pub use submit_panel::{Phase, SubmitPanel};
 pub use tab::TabProgress;
+#[cfg(feature = "hydrate")]
+pub use upload_progress::percent;
+pub use upload_progress::{Line, Sending, UploadControls, UploadProgress};
 pub use worker_list::{WorkerList, WorkersOnJob};

@@ -1,6 +1,6 @@
 //! The picture in the Studio, before and after, rendered in the browser by the kernels that the workers run.
 
-use azulejo_imaging::OutputFormat;
+use azulejo_imaging::Encoding;
 use leptos::prelude::*;
 
 use crate::claim::Claim;
@@ -34,7 +34,7 @@ pub fn Preview(
     /// The picture.
     picture: Decoded,
     /// The kind of file of the result.
-    file: RwSignal<Option<OutputFormat>>,
+    file: RwSignal<Option<Encoding>>,
 ) -> impl IntoView {
     let drag = RwSignal::new(None::<Drag>);
     let pixels = picture.size.pixels();
@@ -118,7 +118,7 @@ pub fn Preview(
     let claim = move || {
         let rendered = shown.with(|shown| shown.as_ref().map(|shown| shown.rendered))?;
         let usual = || picture.kind.usual_result(rendered.size, rendered.format);
-        Claim::of(rendered, file.get().map_or_else(usual, OutputFormat::kind))
+        Claim::of(rendered, file.get().map_or_else(usual, Encoding::kind))
     };
     let tag = move || {
         let is_valid = engine

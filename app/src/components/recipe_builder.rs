@@ -1,7 +1,7 @@
 //! The recipe rail: a card for each operation with a slider for each parameter, the operations to add, the presets, and the text,
 //! which is what is sent. Without JavaScript the text is edited directly.
 
-use azulejo_imaging::{OperationInfo, OutputFormat, Recipe, Size};
+use azulejo_imaging::{Encoding, OperationInfo, Recipe, Size};
 use leptos::prelude::*;
 
 use super::focus::focus_first;
@@ -20,7 +20,7 @@ pub fn RecipeBuilder(
     /// The text as a recipe, or what is wrong with it.
     parsed: Memo<Result<Recipe, String>>,
     /// The kind of file of the result.
-    file: RwSignal<Option<OutputFormat>>,
+    file: RwSignal<Option<Encoding>>,
     /// Size of the picture that the recipe is for, once there is one.
     #[prop(into)]
     picture: Signal<Option<Size>>,

@@ -1,6 +1,6 @@
 //! Undo, redo, and the link to the recipe.
 
-use azulejo_imaging::OutputFormat;
+use azulejo_imaging::Encoding;
 use leptos::prelude::*;
 
 use crate::recipe_history::History;
@@ -11,7 +11,7 @@ pub fn RecipeTools(
     /// The recipe's text.
     text: RwSignal<String>,
     /// The kind of file of the result, which is in the link, too.
-    file: RwSignal<Option<OutputFormat>>,
+    file: RwSignal<Option<Encoding>>,
     /// Whether the page is hydrated.
     ready: RwSignal<bool>,
 ) -> impl IntoView {
@@ -64,7 +64,7 @@ pub fn RecipeTools(
 
 /// Copies the Studio's address with the recipe, and tells what came of it.
 #[cfg(feature = "hydrate")]
-fn copy_link(recipe: String, file: Option<OutputFormat>, told: RwSignal<Option<String>>) {
+fn copy_link(recipe: String, file: Option<Encoding>, told: RwSignal<Option<String>>) {
     let address = crate::studio_address::studio_address(&recipe, file, None);
     let origin = window().location().origin().unwrap_or_default();
     let link = format!("{origin}{address}");

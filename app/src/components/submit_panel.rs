@@ -6,7 +6,7 @@ use crate::estimate::Estimate;
 use crate::failure::Failure;
 use crate::words;
 
-use super::FailureNotice;
+use super::{FailureNotice, Sending, UploadControls, UploadProgress};
 
 /// Where the way from the button to the job stands.
 #[cfg_attr(
@@ -17,8 +17,8 @@ use super::FailureNotice;
 pub enum Phase {
     /// Nothing has begun.
     Idle,
-    /// Bytes sent, bytes in all, and of which file where there are several: `2 of 3`.
-    Uploading(f64, f64, Option<String>),
+    /// Bytes go to the server.
+    Uploading(Sending),
     /// The file is there; the server starts the job.
     Starting,
     /// It did not work.
@@ -26,6 +26,14 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The phase without what changes during an upload.
+    fn kind(&self) -> Self {
+        match self {
+            Self::Uploading(_) => Self::Uploading(Sending::nothing()),
+            other => other.clone(),
+        }
+    }
+
     /// Whether the person has to wait.
     pub const fn is_busy(&self) -> bool {
         matches!(self, Self::Uploading(..) | Self::Starting)
@@ -62,9 +70,8 @@ pub fn SubmitPanel(
     /// Where it stands.
     #[prop(into)]
     phase: Signal<Phase>,
-    /// Stops the upload.
-    #[prop(into)]
-    cancel: Callback<()>,
+    /// What can be done about the upload.
+    controls: UploadControls,
 ) -> impl IntoView {
     let problem = move || {
         objection.get().or_else(|| {
@@ -75,7 +82,19 @@ pub fn SubmitPanel(
         })
     };
     // Its size is that of the result.
+    let is_cut =
+        move || phase.with(|phase| matches!(phase, Phase::Failed(failure) if failure.0.code == "upload_cut"));
+    // While an upload runs only its figures change: its buttons stay the same.
+    let shown = Memo::new(move |_| phase.with(Phase::kind));
+    let sending = Memo::new(move |before: Option<&Sending>| {
+        let now = phase.with(|phase| match phase {
+            Phase::Uploading(sending) => Some(sending.clone()),
+            _ => None,
+        });
+        now.or_else(|| before.cloned()).unwrap_or_else(Sending::nothing)
+    });
     let label = move || match (pictures.get(), estimate.get()) {
+        _ if is_cut() => "Resume".to_owned(),
         (2.., _) => format!("Process {} pictures", pictures.get()),
         (_, Some(Ok(Estimate { output, .. }))) => {
             format!("Process to {} × {}", output.width, output.height)
@@ -130,7 +149,7 @@ pub fn SubmitPanel(
             >
                 {label}
             </button>
-            {move || match phase.get() {
+            {move || match shown.get() {
                 Phase::Idle => ().into_any(),
                 Phase::Failed(failure) => view! { <FailureNotice failure /> }.into_any(),
                 Phase::Starting => {
@@ -142,21 +161,7 @@ pub fn SubmitPanel(
                     }
                         .into_any()
                 }
-                Phase::Uploading(sent, total, which) => {
-                    let which = which.map(|which| format!("picture {which}: ")).unwrap_or_default();
-                    view! {
-                        <div class="uploading">
-                            <progress aria-label="Upload" max=total value=sent></progress>
-                            <p>
-                                {format!("{which}{} of {} uploaded", words::bytes(sent as u64), words::bytes(total as u64))}
-                                <button type="button" class="warn" on:click=move |_| cancel.run(())>
-                                    "Cancel"
-                                </button>
-                            </p>
-                        </div>
-                    }
-                        .into_any()
-                }
+                Phase::Uploading(_) => view! { <UploadProgress sending controls /> }.into_any(),
             }}
         </section>
     }

@@ -9,6 +9,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::actions::{get_job, list_jobs};
+#[cfg(not(feature = "hydrate"))]
+use crate::components::UploadControls;
 use crate::components::{
     DropZone, FailureNotice, FileChoice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel,
     WorkerList,
@@ -121,12 +123,12 @@ fn Studio(
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, cancel, preview) = sending::actions(phase, objection);
+    let (choose, submit, controls, preview) = sending::actions(phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, cancel, preview) = (
+    let (choose, submit, controls, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
         |_: leptos::ev::SubmitEvent| (),
-        Callback::new(|()| ()),
+        UploadControls::none(),
         || None::<AnyView>,
     );
     let previewing = RwSignal::new(false);
@@ -175,7 +177,7 @@ fn Studio(
                 }}
                 <RecipeBuilder text parsed file picture=size />
                 <FileChoice file />
-                <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase cancel />
+                <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase controls />
                 <section aria-labelledby="live-title">
                     <h2 id="live-title">"Workers"</h2>
                     <WorkerList workers />

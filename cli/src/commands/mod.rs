@@ -1,5 +1,6 @@
 //! The subcommands, a file each.
 
+pub mod again;
 pub mod apply;
 pub mod bench;
 pub mod health;

@@ -10,7 +10,7 @@ use azulejo_imaging::file::FileKind;
 use azulejo_protocol::{Job, JobId, JobStatus, Progress};
 use indicatif::ProgressBar;
 
-use crate::client::{Client, Refused};
+use crate::client::{Accepted, Client, Refused};
 use crate::commands::{ServerArgument, recipe};
 use crate::{naming, output};
 
@@ -65,13 +65,15 @@ impl Arguments {
                     output.display()
                 );
             }
-            if !output.is_dir() {
-                naming::check(output, self.force)?;
-                // A wrong extension is told before anything goes up.
-                FileKind::for_output(output, FileKind::Png)?;
-            }
         }
-        Ok(())
+        self.place().check()
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            output: self.output.as_deref(),
+            force: self.force,
+        }
     }
 }
 
@@ -83,32 +85,45 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.check()?;
     let client = Client::new(arguments.server.server.clone())?;
     for image in &arguments.images {
-        match submit(&client, image, &arguments).await? {
-            Outcome::Saved(place) => output::line(&place.display().to_string()),
-            Outcome::Ended(reason) => {
-                eprintln!("error: {}: {reason}", image.display());
-                return Ok(ExitCode::from(JOB_ENDED));
-            }
-            Outcome::Interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+        let outcome = submit(&client, image, &arguments).await?;
+        if let Some(code) = outcome.tell(&image.display()) {
+            return Ok(code);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-enum Outcome {
+/// How it went with a job.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The result is in this file.
     Saved(PathBuf),
+    /// It has ended without a result, for this reason.
     Ended(String),
+    /// Ctrl-C.
     Interrupted,
+}
+
+impl Outcome {
+    /// Says it, of `subject`; gives the exit code of what did not end with a result.
+    pub fn tell(self, subject: &dyn std::fmt::Display) -> Option<ExitCode> {
+        match self {
+            Self::Saved(place) => {
+                output::line(&place.display().to_string());
+                None
+            }
+            Self::Ended(reason) => {
+                eprintln!("error: {subject}: {reason}");
+                Some(ExitCode::from(JOB_ENDED))
+            }
+            Self::Interrupted => Some(ExitCode::from(INTERRUPTED)),
+        }
+    }
 }
 
 async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let recipe = arguments.recipe.to_string();
-    // A name for the result says of which kind it is to be; a folder says nothing.
-    let kind = arguments
-        .output
-        .as_deref()
-        .filter(|output| !output.is_dir())
-        .and_then(FileKind::from_path);
+    let kind = arguments.place().kind();
     let bar = output::byte_bar("upload", 0);
     let accepted = tokio::select! {
         accepted = client.process(image, &recipe, kind, &bar) => accepted?,
@@ -119,6 +134,44 @@ async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow:
         }
     };
     bar.finish();
+    see_through(client, &accepted, arguments.place()).await
+}
+
+/// Where a result goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// File or folder; `None` for the server's name in the current folder.
+    pub output: Option<&'a Path>,
+    /// Whether a file that is there is overwritten.
+    pub force: bool,
+}
+
+impl Place<'_> {
+    /// Checks what can be checked before there is a job.
+    ///
+    /// # Errors
+    /// A sentence that names the argument.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if let Some(output) = self.output.filter(|output| !output.is_dir()) {
+            naming::check(output, self.force)?;
+            // A wrong extension is told before anything goes up.
+            FileKind::for_output(output, FileKind::Png)?;
+        }
+        Ok(())
+    }
+
+    /// The kind of file that the name for the result asks for; a folder asks for none.
+    pub fn kind(&self) -> Option<FileKind> {
+        let output = self.output.filter(|output| !output.is_dir());
+        output.and_then(FileKind::from_path)
+    }
+}
+
+/// Shows the tiles of an accepted job as they land and saves its result; Ctrl-C cancels it.
+///
+/// # Errors
+/// When the server stays away or the result cannot be saved.
+pub async fn see_through(client: &Client, accepted: &Accepted, place: Place<'_>) -> anyhow::Result<Outcome> {
     let bar = output::tile_bar(u64::from(accepted.total_tiles));
     let job = tokio::select! {
         job = follow(client, accepted.job_id, LOOK, |progress| show(&bar, progress)) => job?,
@@ -140,12 +193,13 @@ async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow:
             return Ok(Outcome::Ended(format!("job {} failed: {reason}", job.job_id)));
         }
     }
-    let place = naming::place(arguments.output.as_deref(), &job.result_filename);
-    naming::check(&place, arguments.force)?;
+    let force = place.force;
+    let place = naming::place(place.output, &job.result_filename);
+    naming::check(&place, force)?;
     let draft = naming::draft(&place)?;
     let bar = output::byte_bar("download", job.output_bytes.unwrap_or(0));
     client.download(job.job_id, draft.reopen()?, &bar).await?;
-    naming::publish(draft, &place, arguments.force)?;
+    naming::publish(draft, &place, force)?;
     bar.finish();
     Ok(Outcome::Saved(place))
 }

@@ -9,7 +9,7 @@ use super::png_write::PngWriter;
 use super::tiff_write::TiffWriter;
 use super::webp_write::WebPWriter;
 use super::{FileError, FileKind, Metadata};
-use crate::{OutputFormat, PixelFormat, Size};
+use crate::{Encoding, PixelFormat, Size};
 
 /// How to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl EncodeOptions {
 impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
-            quality: OutputFormat::USUAL_QUALITY,
+            quality: Encoding::USUAL_QUALITY,
             threads: Self::usual_threads(),
             keep_exif: false,
             big_tiff: false,

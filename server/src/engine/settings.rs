@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use azulejo_imaging::file::{FileKind, ImageInfo};
+use azulejo_imaging::Encoding;
+use azulejo_imaging::file::ImageInfo;
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{JobId, Timestamp, Topics};
 use azulejo_transport::{KafkaSettings, TopicSettings};
@@ -44,8 +45,10 @@ pub struct Upload {
     pub info: ImageInfo,
     /// When its first byte came, if that is known.
     pub started_at: Option<Timestamp>,
-    /// The kind of file that the result is to be, where the client has a wish.
-    pub result_kind: Option<FileKind>,
+    /// How the result is to be written, where the client has a wish.
+    pub encoding: Option<Encoding>,
+    /// The id that its job gets, where it was chosen before; of version 7, as jobs are sorted by it.
+    pub job: Option<JobId>,
 }
 
 /// A finished result.

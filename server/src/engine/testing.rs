@@ -38,7 +38,8 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
             metadata: Metadata::default(),
         },
         started_at: None,
-        result_kind: None,
+        encoding: None,
+        job: None,
     }
 }
 

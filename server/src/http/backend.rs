@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use azulejo_app::backend::Backend;
-use azulejo_imaging::file::FileKind;
+use azulejo_imaging::Encoding;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
+use super::check_format::check_format;
 use super::check_recipe::check_recipe;
 use crate::engine::{Engine, Upload};
 use crate::intake::{Intake, Received};
@@ -31,18 +32,23 @@ impl ServerBackend {
         &self,
         received: Received,
         recipe: String,
-        result_kind: Option<FileKind>,
+        encoding: Option<Encoding>,
     ) -> Result<Job, ApiError> {
         let engine = self.engine.clone();
-        in_full(async move { start(&engine, &received, &recipe, result_kind).await }).await
+        in_full(async move { start(&engine, &received, &recipe, encoding, None).await }).await
     }
 }
 
-async fn start(
+/// Starts a job on a received file, with the id `job` where it was chosen before. The file is where it was when that fails.
+///
+/// # Errors
+/// Those of the engine.
+pub async fn start(
     engine: &Engine,
     received: &Received,
     recipe: &str,
-    result_kind: Option<FileKind>,
+    encoding: Option<Encoding>,
+    job: Option<JobId>,
 ) -> Result<Job, ApiError> {
     let upload = Upload {
         id: received.id,
@@ -50,14 +56,18 @@ async fn start(
         filename: received.filename.clone(),
         bytes: received.bytes,
         info: received.info.clone(),
-        started_at: Some(received.started_at),
-        result_kind,
+        started_at: received.started_at,
+        encoding,
+        job,
     };
     engine.submit(upload, recipe).await
 }
 
 /// Runs `work` to its end even when the caller is dropped.
-async fn in_full<T: Send + 'static>(
+///
+/// # Errors
+/// Those of `work`; 500 when it panics.
+pub async fn in_full<T: Send + 'static>(
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     match tokio::spawn(work).await {
@@ -75,17 +85,30 @@ async fn in_full<T: Send + 'static>(
 
 #[async_trait]
 impl Backend for ServerBackend {
-    async fn process(&self, upload: Uuid, recipe: &str) -> Result<Job, ApiError> {
+    async fn process(&self, upload: Uuid, recipe: &str, format: Option<&str>) -> Result<Job, ApiError> {
         check_recipe(recipe)?;
-        let received = self.intake.take(upload)?;
+        let encoding = check_format(format.unwrap_or_default())?;
         let (engine, intake, recipe) = (self.engine.clone(), self.intake.clone(), recipe.to_owned());
         in_full(async move {
-            let result = start(&engine, &received, &recipe, None).await;
+            let received = intake.take(upload).await?;
+            let result = start(&engine, &received, &recipe, encoding, None).await;
             if result.is_err() && received.file.path().exists() {
                 // The file is good: it waits for another recipe, or for the broker.
                 intake.keep(received)?;
             }
             result
+        })
+        .await
+    }
+
+    async fn again(&self, id: JobId, recipe: &str, format: Option<&str>) -> Result<Job, ApiError> {
+        check_recipe(recipe)?;
+        let encoding = check_format(format.unwrap_or_default())?;
+        let original = self.engine.original_file(id).await?;
+        let (engine, intake, recipe) = (self.engine.clone(), self.intake.clone(), recipe.to_owned());
+        in_full(async move {
+            let received = intake.borrow(&original.path, &original.filename).await?;
+            start(&engine, &received, &recipe, encoding, None).await
         })
         .await
     }

@@ -1,13 +1,16 @@
 //! The server's HTTP side: the REST API, the live streams, the pages.
 //!
-//! - [`submit`], [`multipart`]: images coming in. [`download`]: results going out.
+//! - [`submit`], [`multipart`]: images coming in. [`again`]: a job on what came in before. [`started`]: the answer to both.
+//!   [`tus`]: resumable uploads. [`check_recipe`], [`check_format`]: what is asked for. [`download`]: results going out.
 //! - [`jobs`], [`recipes`]: JSON. [`live`]: live streams.
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
 //! - [`guard`]: who may speak to us. [`headers`]: what browsers may do with the answers. [`error`]: errors.
 //! - [`backend`]: what the pages see of the server. [`serve`]: from a listener to a clean end.
 
 pub mod accept;
+pub mod again;
 pub mod backend;
+pub mod check_format;
 pub mod check_recipe;
 pub mod download;
 pub mod error;
@@ -20,9 +23,11 @@ pub mod multipart;
 pub mod pages;
 pub mod recipes;
 pub mod serve;
+pub mod started;
 pub mod state;
 pub mod submit;
 pub mod thumbnail;
+pub mod tus;
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -33,7 +38,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use azulejo_app::backend::Backend;
 use azulejo_protocol::ApiError;
 use leptos::prelude::LeptosOptions;
@@ -88,10 +93,14 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         leptos,
         shutdown,
     };
+    tokio::spawn(tus::finish::take_up(app.clone()));
     let hosts = Hosts::new(&config.public_hosts, !config.address.ip().is_loopback());
     let json = Router::new()
         .route("/process", post(submit::process))
         .route("/uploads", put(submit::upload))
+        .route("/uploads/{id}", delete(tus::give_up))
+        .route("/files", any(tus::collection))
+        .route("/files/{id}", any(tus::upload))
         .route("/job/{id}/progress", get(jobs::progress))
         .route("/job/{id}/tile/{tile}", get(jobs::tile))
         .route("/job/{id}/mosaic.png", get(jobs::mosaic))
@@ -99,6 +108,7 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .route("/job/{id}/original", get(download::original))
         .route("/job/{id}/cancel", post(jobs::cancel))
         .route("/job/{id}/retry", post(jobs::retry))
+        .route("/job/{id}/again", post(again::again))
         .route("/download/{id}", get(download::attachment))
         .route("/health", get(jobs::health))
         .route("/recipes", get(recipes::list))

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-use azulejo_imaging::file::FileKind;
+use axum::response::{IntoResponse, Response};
+use azulejo_imaging::Encoding;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::{ApiError, Job};
 use bytes::Bytes;
@@ -14,53 +14,27 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::accept::{vary, wants_page};
+use super::accept::wants_page;
+use super::check_format::{MAX_FORMAT_BYTES, check_format};
 use super::check_recipe::check_recipe;
-use super::error::{Answer, Failure};
+use super::error::Answer;
 use super::multipart::{Form, from_multer, short_text};
+use super::started::started;
 use super::state::AppState;
 use crate::intake::{Received, too_large};
 
 /// What a form may have around its file: boundaries, headers, the recipe.
 const FORM_OVERHEAD: u64 = 1 << 20;
 
-/// Longest name of a file format.
-const MAX_FORMAT_BYTES: usize = 40;
-
 /// What is read and thrown away of a refused body, so that the client gets to read the answer instead of a reset
 /// connection: many clients do not look before they have sent everything.
 const DRAIN_BYTES: u64 = 64 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// What `POST /process` answers.
-#[derive(Debug, Serialize)]
-struct Accepted {
-    job_id: azulejo_protocol::JobId,
-    total_tiles: u32,
-    transformation: String,
-    status: azulejo_protocol::JobStatus,
-}
-
-impl From<Job> for Accepted {
-    fn from(job: Job) -> Self {
-        Self {
-            job_id: job.job_id,
-            total_tiles: job.total_tiles,
-            transformation: job.transformation,
-            status: job.status,
-        }
-    }
-}
-
 /// `POST /process`.
 pub async fn process(State(app): State<AppState>, request: Request) -> Response {
     let page = wants_page(request.headers());
-    vary(match process_form(&app, request).await {
-        Ok(job) if page => Redirect::to(&format!("/job/{}", job.job_id)).into_response(),
-        Ok(job) => Json(Accepted::from(job)).into_response(),
-        Err(error) if page => Failure(error).into_page(),
-        Err(error) => Failure(error).into_response(),
-    })
+    started(process_form(&app, request).await, page)
 }
 
 async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError> {
@@ -72,7 +46,11 @@ async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError>
     }
     let mut form = Form::new(&parts.headers, body)?;
     match read_form(app, &mut form).await {
-        Ok(Order { file, recipe, kind }) => app.backend.submit(file, recipe, kind).await,
+        Ok(Order {
+            file,
+            recipe,
+            encoding,
+        }) => app.backend.submit(file, recipe, encoding).await,
         Err(error) => {
             drain(form.into_rest()).await;
             Err(error)
@@ -85,14 +63,14 @@ struct Order {
     /// On disk.
     file: Received,
     recipe: String,
-    /// The kind of file that the result is to be.
-    kind: Option<FileKind>,
+    /// How the result is to be written.
+    encoding: Option<Encoding>,
 }
 
 /// The fields come in any order; others are passed over.
 async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
     let most = app.intake.limits().max_bytes;
-    let (mut file, mut recipe, mut kind, mut other_bytes) = (None, None, None, 0);
+    let (mut file, mut recipe, mut encoding, mut other_bytes) = (None, None, None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
         match field.name() {
@@ -106,9 +84,9 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
                 check_recipe(&text)?;
                 recipe = Some(text);
             }
-            Some("format") if kind.is_none() => {
+            Some("format") if encoding.is_none() => {
                 let text = app.intake.in_time(short_text(field, MAX_FORMAT_BYTES)).await?;
-                kind = Some(read_kind(&text)?);
+                encoding = Some(check_format(&text)?);
             }
             Some(name @ ("file" | "transformation" | "format")) => {
                 let detail = format!("the form has the field '{name}' twice: send each field once");
@@ -138,24 +116,11 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
         (Some(file), Some(recipe)) => Ok(Order {
             file,
             recipe,
-            kind: kind.flatten(),
+            encoding: encoding.flatten(),
         }),
         (None, _) => Err(missing("file")),
         (_, None) => Err(missing("transformation")),
     }
-}
-
-/// The kind of file called `text`; nothing at all is no wish.
-fn read_kind(text: &str) -> Result<Option<FileKind>, ApiError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    FileKind::from_name(text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().filter(|c| !c.is_control()).take(20).collect();
-        let detail = format!("'{shown}' is no file format to write; there are png, jpeg, tiff and webp");
-        ApiError::unprocessable("unknown_format", detail)
-    })
 }
 
 /// The name that an uploaded file has at its owner's; the result is named after it.
@@ -216,11 +181,11 @@ pub async fn upload(
     }
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn interrupted() -> ApiError {
+pub(super) fn interrupted() -> ApiError {
     ApiError::new(
         400,
         "upload_interrupted",
@@ -228,7 +193,8 @@ fn interrupted() -> ApiError {
     )
 }
 
-async fn drain(body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin) {
+/// Reads and throws away some of the rest of a refused body.
+pub(super) async fn drain(body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin) {
     let mut body = body;
     let read = async {
         let mut left = DRAIN_BYTES;

@@ -13,6 +13,23 @@ use super::whole::{NotWhole, check_jpeg, check_png, check_webp};
 /// # Errors
 /// 415 for what is no image that we read, 413 for one that is too large, 422 for one that is too small or damaged.
 pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
+    let info = header(path, limits)?;
+    match info.kind {
+        FileKind::Png => check_png(path),
+        FileKind::Jpeg => check_jpeg(path),
+        FileKind::WebP => check_webp(path),
+        // Pixels may lie anywhere in a TIFF file: decoding finds out, and the job says so.
+        FileKind::Tiff => Ok(()),
+    }
+    .map_err(from_whole)?;
+    Ok(info)
+}
+
+/// Reads the header alone.
+///
+/// # Errors
+/// Those of [`inspect`], for what the header says.
+pub fn header(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
     let bounds = Limits {
         max_bytes: limits.max_bytes,
         max_pixels: limits.max_pixels,
@@ -28,14 +45,6 @@ pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError
         );
         return Err(ApiError::unprocessable("image_too_small", detail));
     }
-    match info.kind {
-        FileKind::Png => check_png(path),
-        FileKind::Jpeg => check_jpeg(path),
-        FileKind::WebP => check_webp(path),
-        // Pixels may lie anywhere in a TIFF file: decoding finds out, and the job says so.
-        FileKind::Tiff => Ok(()),
-    }
-    .map_err(from_whole)?;
     Ok(info)
 }
 

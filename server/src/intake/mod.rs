@@ -5,19 +5,22 @@
 //! What passes is a [`Received`]; what does not leaves nothing behind, whoever is at fault and whenever the client
 //! goes away, because the file's guard ([`PartFile`]) deletes it when dropped.
 //!
-//! - [`receive`]: from the network to the disk, with limits.
+//! - [`resumable`]: uploads that may come in pieces.
+//! - [`receive`]: from the network to the disk, with limits. [`borrow`]: a file that is on the disk already.
 //! - [`inspect`]: header, limits, completeness. [`whole`]: whether a PNG, JPEG or WebP file is all there.
 //! - [`waiting`]: uploads that wait for their job. [`filename`]: names as clients give them, made harmless.
 
+mod borrow;
 pub mod filename;
 mod inspect;
 mod part_file;
 mod receive;
 mod received;
+pub mod resumable;
 mod waiting;
 mod whole;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +33,8 @@ use uuid::Uuid;
 pub use part_file::PartFile;
 pub use receive::too_large;
 pub use received::Received;
+use resumable::Resumable;
+pub use resumable::ResumableLimits;
 use waiting::Waiting;
 pub use waiting::WaitingLimits;
 
@@ -47,6 +52,8 @@ pub struct IntakeConfig {
     pub idle_timeout: Duration,
     /// How many finished uploads may wait for their job, and how long.
     pub waiting: WaitingLimits,
+    /// How many resumable uploads there may be, and how long.
+    pub resumable: ResumableLimits,
 }
 
 impl IntakeConfig {
@@ -57,6 +64,7 @@ impl IntakeConfig {
             limits,
             idle_timeout: Duration::from_secs(30),
             waiting: WaitingLimits::default(),
+            resumable: ResumableLimits::default(),
         }
     }
 }
@@ -66,16 +74,18 @@ impl IntakeConfig {
 pub struct Intake {
     config: Arc<IntakeConfig>,
     waiting: Arc<Waiting>,
+    resumable: Arc<Resumable>,
     places: Arc<Semaphore>,
 }
 
 impl Intake {
-    /// Makes the folder and deletes what an earlier run left in it: nothing that was accepted lies there.
+    /// Makes the folder and deletes what an earlier run left in it, except for resumable uploads: nothing that was accepted lies
+    /// there.
     ///
     /// # Errors
     /// The folder cannot be made or read.
     pub fn open(config: IntakeConfig) -> anyhow::Result<Self> {
-        clean(&config.folder).with_context(|| {
+        let resumable = clean(&config).with_context(|| {
             format!(
                 "cannot prepare the folder of uploads, {}",
                 config.folder.display()
@@ -83,6 +93,7 @@ impl Intake {
         })?;
         Ok(Self {
             waiting: Arc::new(Waiting::new(config.waiting)),
+            resumable: Arc::new(resumable),
             config: Arc::new(config),
             places: Arc::new(Semaphore::new(MAX_CONCURRENT)),
         })
@@ -98,33 +109,72 @@ impl Intake {
     /// # Errors
     /// 429 when too many, or too large ones, wait already.
     pub fn keep(&self, received: Received) -> Result<(), ApiError> {
+        if received.file.has_record() {
+            return self
+                .resumable
+                .take_back(&self.config.folder, &self.config.limits, received);
+        }
         self.waiting.keep(received)
     }
 
-    /// Hands over a file that was kept.
+    /// Hands over a file that was kept, or a resumable upload that is complete.
     ///
     /// # Errors
-    /// 404 when there is none: it was used, it expired, or the server was started again since.
-    pub fn take(&self, id: Uuid) -> Result<Received, ApiError> {
-        self.waiting.take(id)
+    /// 404 when there is none: it was used, it expired, or the server was started again since. 409 when it is not complete, 422 when
+    /// it does not pass.
+    pub async fn take(&self, id: Uuid) -> Result<Received, ApiError> {
+        if !self.resumable.has(id) {
+            return self.waiting.take(id);
+        }
+        let mut held = self.hold(id).await?;
+        if !held.is_complete() {
+            let detail = format!(
+                "{} of {} bytes of the upload are here: send the rest first",
+                held.offset(),
+                held.length()
+            );
+            return Err(ApiError::conflict("upload_not_complete", detail));
+        }
+        if held.job().is_some() {
+            return self.waiting.take(id);
+        }
+        let received = held.received().await?;
+        Ok(held.hand_over(received))
     }
 
-    /// Deletes the files whose time is over. To be called now and then.
+    /// Deletes a file that was kept, or a resumable upload in whatever state.
+    ///
+    /// # Errors
+    /// 404 when there is none, 423 when a request that has it does not put it down.
+    pub async fn give_up(&self, id: Uuid) -> Result<(), ApiError> {
+        if self.resumable.has(id) {
+            self.hold(id).await?.delete();
+            return Ok(());
+        }
+        self.waiting.take(id).map(drop)
+    }
+
+    /// Deletes the files whose time is over. To be called at the start and now and then.
     pub fn expire(&self) {
         self.waiting.expire();
+        self.resumable.expire();
     }
 }
 
-fn clean(folder: &Path) -> std::io::Result<()> {
+fn clean(config: &IntakeConfig) -> std::io::Result<Resumable> {
+    let folder = &config.folder;
     std::fs::create_dir_all(folder)?;
+    let resumable = Resumable::open(folder, &config.limits, config.resumable)?;
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "part") {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+        let goes_on = stem.is_some_and(|id| resumable.has(id));
+        if path.extension().is_some_and(|extension| extension == "part") && !goes_on {
             tracing::info!(path = %path.display(), "deleting an upload that never became a job");
             std::fs::remove_file(path)?;
         }
     }
-    Ok(())
+    Ok(resumable)
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use super::{Intake, PartFile, filename, inspect};
 use crate::engine::files::disk;
 
 /// Bytes gathered before they go to the file: one hop to the blocking pool for each.
-const BUFFER_BYTES: usize = 512 * 1024;
+pub(super) const BUFFER_BYTES: usize = 512 * 1024;
 
 /// Bytes that are written between two looks at the room on the disk.
-const LOOK_EVERY: u64 = 64 << 20;
+pub(super) const LOOK_EVERY: u64 = 64 << 20;
 
 impl Intake {
     /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did.
@@ -43,7 +43,7 @@ impl Intake {
         self.check_room(declared.unwrap_or(0))?;
         let mut look_at = LOOK_EVERY;
         let id = Uuid::new_v4();
-        let started_at = Timestamp::now_utc();
+        let started_at = Some(Timestamp::now_utc());
         let file = PartFile::new(self.config.folder.join(format!("{id}.part")));
         let handle = File::create_new(file.path())
             .await
@@ -71,11 +71,29 @@ impl Intake {
                 "the file is empty: choose an image",
             ));
         }
+        self.pass(id, file, name, started_at).await
+    }
+
+    /// Inspects a file that is all there.
+    ///
+    /// # Errors
+    /// 413, 415 or 422 for the file; it is deleted then.
+    pub(super) async fn pass(
+        &self,
+        id: Uuid,
+        file: PartFile,
+        name: &str,
+        started_at: Option<Timestamp>,
+    ) -> Result<Received, ApiError> {
         let path = file.path().to_owned();
         let limits = self.config.limits;
-        let info = tokio::task::spawn_blocking(move || inspect::inspect(&path, &limits))
-            .await
-            .map_err(|_| ApiError::new(500, "internal", "the file could not be inspected"))??;
+        let look = move || {
+            Ok((
+                inspect::inspect(&path, &limits)?,
+                disk::length(&path).unwrap_or(0),
+            ))
+        };
+        let (info, bytes) = off_the_runtime(look).await?;
         Ok(Received {
             id,
             file,
@@ -108,9 +126,22 @@ impl Intake {
         })
     }
 
-    fn check_room(&self, needed: u64) -> Result<(), ApiError> {
-        disk::check_room(&self.config.folder, "the upload", needed, 0)
+    pub(super) fn check_room(&self, needed: u64) -> Result<(), ApiError> {
+        disk::check_room(
+            &self.config.folder,
+            "the upload",
+            needed,
+            self.resumable.reserved(),
+        )
     }
+}
+
+/// Runs work with files off the async runtime's threads.
+pub(super) async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(ApiError::new(500, "internal", "the file could not be inspected")))
 }
 
 /// The refusal of a file, or a request, with more than `most` bytes.
@@ -120,7 +151,7 @@ pub fn too_large(most: u64) -> ApiError {
 }
 
 /// An error of the disk that uploads go to.
-fn on_disk(error: &io::Error) -> ApiError {
+pub(super) fn on_disk(error: &io::Error) -> ApiError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             let detail =

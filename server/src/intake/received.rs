@@ -19,6 +19,6 @@ pub struct Received {
     pub bytes: u64,
     /// What its header says.
     pub info: ImageInfo,
-    /// When its first byte came.
-    pub started_at: Timestamp,
+    /// When its first byte came; `None` for a file that was here before.
+    pub started_at: Option<Timestamp>,
 }

@@ -159,8 +159,8 @@ async fn a_kept_upload_can_be_taken_once() {
     let id = received.id;
     intake.keep(received).unwrap();
     assert_eq!(files(&folder), 1);
-    let taken = intake.take(id).unwrap();
-    assert_eq!(intake.take(id).unwrap_err().code, "upload_not_found");
+    let taken = intake.take(id).await.unwrap();
+    assert_eq!(intake.take(id).await.unwrap_err().code, "upload_not_found");
     drop(taken);
     assert_eq!(files(&folder), 0);
 }
@@ -265,6 +265,30 @@ mod completeness {
             let _ = with(&[&[0xff, 0xd8][..], &bytes].concat(), check_jpeg);
         }
     }
+}
+
+#[tokio::test]
+async fn a_borrowed_file_has_a_name_of_its_own_that_a_crash_costs_and_the_original_is_untouched() {
+    let (intake, folder) = intake_with(|_| {});
+    let file = png(64, 32);
+    let original = folder.path().join("original");
+    std::fs::write(&original, &file).unwrap();
+    let borrowed = intake.borrow(&original, "cat.png").await.unwrap();
+    assert_eq!((borrowed.bytes, borrowed.started_at), (file.len() as u64, None));
+    assert_eq!(std::fs::read(borrowed.file.path()).unwrap(), file);
+    // The process dies before the file has become a job.
+    std::mem::forget(borrowed);
+    assert_eq!(files(&folder), 1);
+    let config = IntakeConfig::new(folder.path().join("uploads"), LIMITS);
+    let intake = Intake::open(config).unwrap();
+    assert_eq!(files(&folder), 0);
+    assert_eq!(std::fs::read(&original).unwrap(), file);
+
+    let borrowed = intake.borrow(&original, "cat.png").await.unwrap();
+    std::fs::remove_file(&original).unwrap();
+    assert_eq!(std::fs::read(borrowed.file.path()).unwrap(), file);
+    let error = intake.borrow(&original, "cat.png").await.unwrap_err();
+    assert_eq!((error.status, error.code.as_str()), (410, "original_gone"));
 }
 
 #[tokio::test]

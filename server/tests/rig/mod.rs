@@ -107,6 +107,7 @@ impl Rig {
             path,
             started_at: None,
             result_kind: None,
+            job: None,
         };
         (upload, raster)
     }

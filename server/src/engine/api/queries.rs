@@ -169,8 +169,9 @@ impl Engine {
             let detail = format!("the job is {}: there is no result to download", row.status);
             return Err(ApiError::conflict("job_not_completed", detail));
         }
-        let kind =
-            kind::of_name(&row.result_kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let kind = kind::of_row(&row.encoding)
+            .map_err(|reason| ApiError::conflict("job_not_usable", reason))?
+            .kind();
         let path = JobFolder::new(&self.jobs_dir, id).result(kind.extension());
         let bytes = tokio::fs::metadata(&path)
             .await
@@ -197,7 +198,7 @@ impl Engine {
     /// 404 when there is no such job, 410 when the file is gone.
     pub async fn original_file(&self, id: JobId) -> Result<ResultFile, ApiError> {
         let row = self.row(id).await?;
-        let kind = kind::of_name(&row.kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let kind = kind::of_row(&row.kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let path = JobFolder::new(&self.jobs_dir, id).original();
         let bytes = tokio::fs::metadata(&path)
             .await

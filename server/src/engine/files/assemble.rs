@@ -203,13 +203,15 @@ fn begin(run: &Run, limits: &Limits) -> Result<Assembly, Trouble> {
     // Profile and resolution carry over from the uploaded file.
     let info = probe(&spec.folder.original(), limits).map_err(|error| explain(&error))?;
     let part = Part(spec.folder.unfinished_result(run.id));
+    let encoding = kind::of_row(&spec.row.encoding)?;
     let options = EncodeOptions {
+        quality: encoding.quality(),
         threads: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
         ..EncodeOptions::default()
     };
     let encoder = Encoder::create(
         &part.0,
-        kind::of_name(&spec.row.result_kind)?,
+        encoding.kind(),
         &options,
         spec.row.output_size,
         spec.row.output_format,
@@ -233,7 +235,7 @@ fn finish(run: &Run, assembly: Assembly) -> Result<u64, Trouble> {
     encoder.finish().map_err(|error| explain(&error))?;
     let result = spec
         .folder
-        .result(kind::of_name(&spec.row.result_kind)?.extension());
+        .result(kind::of_row(&spec.row.encoding)?.kind().extension());
     let bytes: std::io::Result<u64> = (|| {
         let file = File::open(&part.0)?;
         file.sync_all()?;

@@ -72,19 +72,19 @@ impl JobSpec {
                 ),
             ));
         }
-        let id = JobId(uuid::Uuid::now_v7());
-        let result_kind = kind::result_kind(upload.result_kind, info.kind, output_size, output_format)?;
+        let id = upload.job.unwrap_or_else(|| JobId(uuid::Uuid::now_v7()));
+        let encoding = kind::encoding(upload.encoding, info.kind, output_size, output_format)?;
         let row = JobRow {
             id,
             filename: upload.filename.clone(),
-            result_filename: kind::result_filename(&upload.filename, &canonical, result_kind),
+            result_filename: kind::result_filename(&upload.filename, &canonical, encoding.kind()),
             recipe: canonical,
             tile_recipe,
             status: JobStatus::Processing,
             created_at: now,
             ended_at: None,
             kind: info.kind.name().to_owned(),
-            result_kind: result_kind.name().to_owned(),
+            encoding: encoding.to_string(),
             stored_size: info.stored_size,
             input_size,
             output_size,

@@ -1,35 +1,36 @@
-//! Which kind of file a result gets, and what it is called.
+//! How a result is written, and what it is called.
 
 use azulejo_imaging::file::{FileKind, Limits};
-use azulejo_imaging::{PixelFormat, Size};
+use azulejo_imaging::{Encoding, PixelFormat, Size};
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
-/// The kind that a result gets: the one that was asked for; without a wish the input's where that can hold it, else PNG.
+/// How a result is written: as was asked for; without a wish as the input's kind where that can hold it, else as PNG.
 ///
 /// # Errors
 /// 422 when the kind that was asked for cannot hold the result.
-pub fn result_kind(
-    asked: Option<FileKind>,
+pub fn encoding(
+    asked: Option<Encoding>,
     input: FileKind,
     size: Size,
     format: PixelFormat,
-) -> Result<FileKind, ApiError> {
+) -> Result<Encoding, ApiError> {
     match asked {
-        Some(kind) => match kind.check(size, format) {
-            Ok(()) => Ok(kind),
+        Some(encoding) => match encoding.kind().check(size, format) {
+            Ok(()) => Ok(encoding),
             Err(error) => Err(ApiError::unprocessable("unsuitable_format", error.to_string())),
         },
-        None => Ok(input.usual_result(size, format)),
+        None => Ok(input.usual_result(size, format).into()),
     }
 }
 
-/// The kind that the database names.
+/// The encoding that the database names.
 ///
 /// # Errors
 /// A sentence, when this version has none.
-pub fn of_name(text: &str) -> Result<FileKind, String> {
-    FileKind::from_name(text).ok_or_else(|| format!("this version does not know files of kind '{text}'"))
+pub fn of_row(text: &str) -> Result<Encoding, String> {
+    text.parse()
+        .map_err(|_| format!("this version does not know files of kind '{text}'"))
 }
 
 /// The imaging crate's limits for ours.
@@ -85,7 +86,10 @@ mod tests {
     #[test]
     fn a_result_is_of_the_kind_asked_for_else_of_the_inputs_where_that_holds_it() {
         let size = Size::new(2000, 1000);
-        let kind = |asked, input, format| result_kind(asked, input, size, format).map_err(|error| error.code);
+        let kind = |asked: Option<FileKind>, input, format| {
+            let encoding = encoding(asked.map(Encoding::from), input, size, format);
+            encoding.map(Encoding::kind).map_err(|error| error.code)
+        };
         for input in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::WebP] {
             assert_eq!(kind(None, input, PixelFormat::RGB8), Ok(input));
             assert_eq!(

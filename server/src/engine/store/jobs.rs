@@ -51,8 +51,8 @@ pub struct JobRow {
     pub ended_at: Option<Timestamp>,
     /// Kind of the uploaded file: `png`, `jpeg`, ...
     pub kind: String,
-    /// Kind of the result file.
-    pub result_kind: String,
+    /// How the result is written, as `Encoding` says it: `png`, `jpeg:quality=80`.
+    pub encoding: String,
     /// Size of the image as it is stored in the file.
     pub stored_size: Size,
     /// Size of the upright image.
@@ -123,7 +123,7 @@ impl JobRow {
             created_at: time(row.get("created_at")?)?,
             ended_at: optional_time(row, "ended_at")?,
             kind: row.get("kind")?,
-            result_kind: row.get("result_kind")?,
+            encoding: row.get("result_kind")?,
             stored_size: size("stored_width", "stored_height")?,
             input_size: size("input_width", "input_height")?,
             output_size: size("output_width", "output_height")?,
@@ -170,7 +170,7 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             ":status": job.status.name(),
             ":created_at": micros(job.created_at),
             ":kind": job.kind,
-            ":result_kind": job.result_kind,
+            ":result_kind": job.encoding,
             ":stored_width": job.stored_size.width,
             ":stored_height": job.stored_size.height,
             ":input_width": job.input_size.width,

@@ -8,12 +8,12 @@ use crate::FileKind;
 
 /// The kind of file and the quality of a JPEG.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutputFormat {
+pub struct Encoding {
     kind: FileKind,
     quality: u8,
 }
 
-impl OutputFormat {
+impl Encoding {
     /// JPEG quality where nobody asks for another.
     pub const USUAL_QUALITY: u8 = 90;
 
@@ -36,7 +36,7 @@ impl OutputFormat {
     }
 }
 
-impl From<FileKind> for OutputFormat {
+impl From<FileKind> for Encoding {
     fn from(kind: FileKind) -> Self {
         Self {
             kind,
@@ -45,7 +45,7 @@ impl From<FileKind> for OutputFormat {
     }
 }
 
-impl fmt::Display for OutputFormat {
+impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.name())?;
         if self.kind == FileKind::Jpeg && self.quality != Self::USUAL_QUALITY {
@@ -55,9 +55,9 @@ impl fmt::Display for OutputFormat {
     }
 }
 
-/// A text that is no output format.
+/// A text that is no encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ParseOutputFormatError {
+pub enum ParseEncodingError {
     /// There is no such kind of file.
     #[error("'{0}' is no file format to write; there are png, jpeg, tiff and webp")]
     Kind(String),
@@ -69,8 +69,8 @@ pub enum ParseOutputFormatError {
 /// Longest part of a wrong text that an error repeats, characters.
 const SHOWN: usize = 20;
 
-impl FromStr for OutputFormat {
-    type Err = ParseOutputFormatError;
+impl FromStr for Encoding {
+    type Err = ParseEncodingError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
@@ -78,7 +78,7 @@ impl FromStr for OutputFormat {
             Some((name, parameter)) => (name, Some(parameter)),
             None => (text, None),
         };
-        let kind = FileKind::from_name(name).ok_or_else(|| ParseOutputFormatError::Kind(shown(name)))?;
+        let kind = FileKind::from_name(name).ok_or_else(|| ParseEncodingError::Kind(shown(name)))?;
         let Some(parameter) = quality else {
             return Ok(kind.into());
         };
@@ -89,7 +89,7 @@ impl FromStr for OutputFormat {
             .filter(|quality| kind == FileKind::Jpeg && (1..=100).contains(quality));
         quality
             .map(Self::jpeg)
-            .ok_or_else(|| ParseOutputFormatError::Quality(shown(parameter)))
+            .ok_or_else(|| ParseEncodingError::Quality(shown(parameter)))
     }
 }
 
@@ -99,19 +99,19 @@ mod tests {
 
     #[test]
     fn texts_are_read_as_they_are_written() {
-        let every = FileKind::ALL.into_iter().map(OutputFormat::from);
-        for format in every.chain([OutputFormat::jpeg(1), OutputFormat::jpeg(100)]) {
+        let every = FileKind::ALL.into_iter().map(Encoding::from);
+        for format in every.chain([Encoding::jpeg(1), Encoding::jpeg(100)]) {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        assert_eq!(OutputFormat::jpeg(80).to_string(), "jpeg:quality=80");
-        assert_eq!(OutputFormat::jpeg(90).to_string(), "jpeg");
-        assert_eq!("JPG".parse(), Ok(OutputFormat::from(FileKind::Jpeg)));
+        assert_eq!(Encoding::jpeg(80).to_string(), "jpeg:quality=80");
+        assert_eq!(Encoding::jpeg(90).to_string(), "jpeg");
+        assert_eq!("JPG".parse(), Ok(Encoding::from(FileKind::Jpeg)));
     }
 
     #[test]
     fn what_is_none_is_refused_with_what_there_is() {
         for text in ["gif", "", ":quality=9", "\u{7}gif"] {
-            let error = text.parse::<OutputFormat>().map_err(|error| error.to_string());
+            let error = text.parse::<Encoding>().map_err(|error| error.to_string());
             assert!(
                 error.is_err_and(|error| error.contains("there are png")),
                 "{text}"
@@ -125,7 +125,7 @@ mod tests {
             "jpeg:80",
             "png:quality=9",
         ] {
-            let error = text.parse::<OutputFormat>().map_err(|error| error.to_string());
+            let error = text.parse::<Encoding>().map_err(|error| error.to_string());
             assert!(error.is_err_and(|error| error.contains("1 to 100")), "{text}");
         }
     }

@@ -1,0 +1,44 @@
+"""Uploads a file with tuspy: upload.py URL FILE RECIPE. Goes on after whatever cuts it; prints the id of the job."""
+
+import sys
+import time
+
+import requests
+from tusclient import client
+from tusclient.exceptions import TusCommunicationError
+
+url, path, recipe = sys.argv[1:]
+end = time.monotonic() + 120
+
+
+def patiently(step):
+    while True:
+        try:
+            return step()
+        except (TusCommunicationError, requests.RequestException) as error:
+            print("again:", error, file=sys.stderr)
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+uploader = patiently(
+    lambda: client.TusClient(url + "/files").uploader(
+        path,
+        # Pieces with checksums: what nobody could compare is sent again, so they must be small against the cuts.
+        chunk_size=1 << 20,
+        metadata={"filename": "tuspy.png", "transformation": recipe},
+        upload_checksum=True,
+    )
+)
+
+
+def go_on():
+    uploader.offset = uploader.get_offset()
+    while uploader.offset < uploader.get_file_size():
+        uploader.upload_chunk()
+
+
+patiently(go_on)
+head = patiently(lambda: requests.head(uploader.url, headers={"Tus-Resumable": "1.0.0"}, timeout=30))
+print(head.headers["Azulejo-Job-Id"])

@@ -1,0 +1,159 @@
+//! `POST /job/{id}/again`: a new job on the stored original of an earlier one, without an upload.
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use azulejo_app::backend::Backend;
+use azulejo_protocol::record::MAX_RECIPE_BYTES;
+use azulejo_protocol::{ApiError, Job};
+use futures::StreamExt;
+use percent_encoding::percent_decode;
+
+use super::accept::wants_page;
+use super::check_format::MAX_FORMAT_BYTES;
+use super::jobs::job_id;
+use super::multipart::{Form, short_text};
+use super::started::started;
+use super::state::AppState;
+
+/// Longest form: a recipe may come with three bytes for each of its own, and names and separators stand around it.
+const MAX_FORM_BYTES: usize = 3 * (MAX_RECIPE_BYTES + MAX_FORMAT_BYTES) + 4096;
+
+/// Most fields of a form.
+const MAX_FIELDS: usize = 20;
+
+/// What a form asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wish {
+    transformation: Option<String>,
+    format: Option<String>,
+}
+
+impl Wish {
+    fn set(&mut self, name: &str, value: String) -> Result<(), ApiError> {
+        let (place, most) = match name {
+            "transformation" => (&mut self.transformation, MAX_RECIPE_BYTES),
+            "format" => (&mut self.format, MAX_FORMAT_BYTES),
+            _ => return Ok(()),
+        };
+        if value.len() > most {
+            return Err(bad(format!("the field '{name}' has more than {most} bytes")));
+        }
+        match place.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(bad(format!(
+                "the form has the field '{name}' twice: send each field once"
+            ))),
+        }
+    }
+}
+
+/// `POST /job/{id}/again`.
+pub async fn again(State(app): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
+    let page = wants_page(request.headers());
+    started(start(&app, &id, request).await, page)
+}
+
+async fn start(app: &AppState, id: &str, request: Request) -> Result<Job, ApiError> {
+    let (parts, body) = request.into_parts();
+    let wish = if is_url_encoded(&parts.headers) {
+        parse(&app.intake.in_time(whole(body)).await?)?
+    } else {
+        read_form(app, &parts.headers, body).await?
+    };
+    let Some(recipe) = wish.transformation else {
+        let detail = "the form has no field 'transformation': it needs one, a recipe";
+        return Err(ApiError::unprocessable("missing_field", detail));
+    };
+    app.backend
+        .again(job_id(id)?, &recipe, wish.format.as_deref())
+        .await
+}
+
+async fn read_form(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Wish, ApiError> {
+    let mut form = Form::new(headers, body)?;
+    let mut wish = Wish::default();
+    for _ in 0..MAX_FIELDS {
+        let Some(field) = app.intake.in_time(form.next_field()).await? else {
+            return Ok(wish);
+        };
+        let name = field.name().unwrap_or_default().to_owned();
+        let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
+        wish.set(&name, text)?;
+    }
+    Err(bad(format!("it has more than {MAX_FIELDS} fields")))
+}
+
+fn is_url_encoded(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], |kind| kind.as_bytes());
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii()
+        .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+async fn whole(body: Body) -> Result<Vec<u8>, ApiError> {
+    let mut body = body.into_data_stream();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| bad("the connection broke before it was complete"))?;
+        if bytes.len() + chunk.len() > MAX_FORM_BYTES {
+            return Err(bad(format!("it has more than {MAX_FORM_BYTES} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The fields of a form of the type `application/x-www-form-urlencoded`.
+fn parse(form: &[u8]) -> Result<Wish, ApiError> {
+    let mut wish = Wish::default();
+    for pair in form.split(|byte| *byte == b'&') {
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (&pair[..at], pair.get(at + 1..).unwrap_or_default());
+        wish.set(&decode(name)?, decode(value)?)?;
+    }
+    Ok(wish)
+}
+
+fn decode(text: &[u8]) -> Result<String, ApiError> {
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decode(&spaced)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| bad("it is not UTF-8 text"))
+}
+
+fn bad(detail: impl std::fmt::Display) -> ApiError {
+    ApiError::new(400, "bad_form", format!("the form cannot be read: {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_of_a_browser_is_read() {
+        let wish = parse(b"format=png&transformation=blur%3Asigma%3D2+%7C%20sharpen&x&=y&").unwrap();
+        assert_eq!(wish.transformation.as_deref(), Some("blur:sigma=2 | sharpen"));
+        assert_eq!(wish.format.as_deref(), Some("png"));
+        assert_eq!(parse(b"").unwrap(), Wish::default());
+    }
+
+    #[test]
+    fn what_is_too_long_or_twice_or_no_text_is_refused() {
+        let long = format!("transformation={}", "a".repeat(MAX_RECIPE_BYTES + 1));
+        for form in [
+            &b"format=png&format=png"[..],
+            long.as_bytes(),
+            b"transformation=%ff",
+        ] {
+            assert_eq!(parse(form).unwrap_err().code, "bad_form");
+        }
+    }
+}

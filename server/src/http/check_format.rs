@@ -1,0 +1,23 @@
+//! How a result is to be written, as clients name it.
+
+use azulejo_imaging::Encoding;
+use azulejo_protocol::ApiError;
+
+/// Longest name of a file format, bytes.
+pub const MAX_FORMAT_BYTES: usize = 40;
+
+/// The encoding that `text` names: `tiff`, `jpeg:quality=80`; nothing at all is no wish.
+///
+/// # Errors
+/// 422 `unknown_format` for what is none that is written.
+pub fn check_format(text: &str) -> Result<Option<Encoding>, ApiError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|error: azulejo_imaging::ParseEncodingError| {
+            ApiError::unprocessable("unknown_format", error.to_string())
+        })
+}
