@@ -91,7 +91,10 @@ fn faults_of(main: &Path) -> Result<Vec<String>> {
     }
     files.sort();
     for path in files {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name.ends_with(".css") {
             let text =
                 std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -204,10 +207,16 @@ impl Look<'_> {
             match unit {
                 "px" if is_font(property) => self.fault(line, "a font is sized in px, not in rem"),
                 "px" if !is_hairline(length) => {
-                    self.fault(line, &format!("{length}px is no hairline and has no name in {TOKENS}"));
+                    self.fault(
+                        line,
+                        &format!("{length}px is no hairline and has no name in {TOKENS}"),
+                    );
                 }
                 "rem" if is_space(property) => {
-                    self.fault(line, &format!("{property} is a space, and {length}rem is not on the scale"));
+                    self.fault(
+                        line,
+                        &format!("{property} is a space, and {length}rem is not on the scale"),
+                    );
                 }
                 _ => (),
             }
@@ -223,14 +232,20 @@ impl Look<'_> {
         };
         let is_so = matches!(value, [Token::Dimension { int_value: Some(length), unit, .. }] if **unit == *"px" && *length == pixels);
         if !is_so || pixels <= 0 || pixels % STEP != 0 {
-            self.fault(line, &format!("{name} is not a multiple of {STEP}px that its name says"));
+            self.fault(
+                line,
+                &format!("{name} is not a multiple of {STEP}px that its name says"),
+            );
         }
     }
 
     fn prelude(&mut self, words: &[Token<'_>], line: u32) {
         for (length, unit) in lengths(words) {
             if unit != "px" || length.rem_euclid(WIDTH_STEP as f32) != 0.0 {
-                self.fault(line, &format!("a page changes at {length}{unit}, which is no multiple of {WIDTH_STEP}px"));
+                self.fault(
+                    line,
+                    &format!("a page changes at {length}{unit}, which is no multiple of {WIDTH_STEP}px"),
+                );
             }
         }
     }
@@ -273,7 +288,11 @@ mod tests {
     fn faults(text: &str, rest: &str) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("main.css");
-        fs::write(&main, format!("@layer a;\n@import \"part.css\" layer(a);\n{rest}")).unwrap();
+        fs::write(
+            &main,
+            format!("@layer a;\n@import \"part.css\" layer(a);\n{rest}"),
+        )
+        .unwrap();
         fs::write(folder.path().join("part.css"), text).unwrap();
         faults_of(&main).unwrap()
     }
@@ -295,8 +314,14 @@ mod tests {
     #[test]
     fn a_rule_outside_of_every_layer_is_found() {
         must_have(&faults("", "p { color: red }"), "in no layer: p");
-        must_have(&faults("", "@media print { p { color: red } }"), "in no layer: @media print");
-        must_have(&faults("", "@layer b { p { color: red } }"), "no layer that main.css declares");
+        must_have(
+            &faults("", "@media print { p { color: red } }"),
+            "in no layer: @media print",
+        );
+        must_have(
+            &faults("", "@layer b { p { color: red } }"),
+            "no layer that main.css declares",
+        );
     }
 
     #[test]
@@ -305,16 +330,28 @@ mod tests {
         must_have(&faults("p { width: calc(100% - 3px) }", ""), "3px");
         must_have(&faults("@media print { p { border: 1.5px solid } }", ""), "1.5px");
         must_have(&faults("p { padding: 0.7rem }", ""), "0.7rem");
-        must_have(&faults("@media (max-width: 763px) { p { color: red } }", ""), "763px");
-        must_have(&length_faults(TOKENS, ":root { --s8: 8px; --s10: 10px }"), "--s10");
-        must_have(&length_faults(TOKENS, ":root { --s8: 9px; --tile: 37px }"), "--s8");
+        must_have(
+            &faults("@media (max-width: 763px) { p { color: red } }", ""),
+            "763px",
+        );
+        must_have(
+            &length_faults(TOKENS, ":root { --s8: 8px; --s10: 10px }"),
+            "--s10",
+        );
+        must_have(
+            &length_faults(TOKENS, ":root { --s8: 9px; --tile: 37px }"),
+            "--s8",
+        );
     }
 
     #[test]
     fn a_font_that_does_not_follow_the_browsers_own_size_is_found() {
         must_have(&faults("p { font-size: 14px }", ""), "not in rem");
         must_have(&faults("p { font: 400 1px/2 serif }", ""), "not in rem");
-        must_have(&length_faults(TOKENS, ":root { --font-1: 13px }"), "not sized in rem");
+        must_have(
+            &length_faults(TOKENS, ":root { --font-1: 13px }"),
+            "not sized in rem",
+        );
     }
 
     #[test]

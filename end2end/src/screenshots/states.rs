@@ -250,9 +250,10 @@ impl Tour<'_> {
             return Ok(());
         }
         let id = self.client.submit("harbour.png", file, SLOW).await?;
-        for (state, path) in states
-            .iter()
-            .zip([format!("/job/{id}"), "/jobs".to_owned(), "/workers".to_owned()])
+        for (state, path) in
+            states
+                .iter()
+                .zip([format!("/job/{id}"), "/jobs".to_owned(), "/workers".to_owned()])
         {
             self.open(&path).await?;
             if *state == "job-running" {
