@@ -55,12 +55,12 @@ pub async fn resize(browser: &Browser, viewport: Viewport) -> Result<()> {
     let parameters = json!({
         "width": viewport.width, "height": viewport.height, "deviceScaleFactor": viewport.scale, "mobile": false,
     });
-    browser
-        .devtools("Emulation.setDeviceMetricsOverride", parameters)
-        .await?;
     // A bar would take from the width.
     browser
         .devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }))
+        .await?;
+    browser
+        .devtools("Emulation.setDeviceMetricsOverride", parameters)
         .await?;
     settle(browser).await
 }

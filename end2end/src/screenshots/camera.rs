@@ -121,6 +121,10 @@ impl Camera {
     }
 }
 
+/// For every page: while it is taken, Chromium makes the window another size for a moment, which the page must not answer.
+pub const HOLD_STILL: &str = "addEventListener('resize', event => { \
+     if (window.isTaken) event.stopImmediatePropagation(); }, true)";
+
 /// The whole page as a PNG file, also what lies below the window.
 async fn capture(browser: &Browser) -> Result<Vec<u8>> {
     browser.run("scrollTo(0, 0)").await?;
@@ -133,7 +137,10 @@ async fn capture(browser: &Browser) -> Result<Vec<u8>> {
         "format": "png", "captureBeyondViewport": true,
         "clip": { "x": 0, "y": 0, "width": width, "height": height.min(LONGEST), "scale": 1 },
     });
+    browser.run("window.isTaken = true").await?;
     let answer = browser.devtools("Page.captureScreenshot", parameters).await?;
+    settle(browser).await?;
+    browser.run("window.isTaken = false").await?;
     let data = answer["data"].as_str().context("a screenshot has data")?;
     Ok(BASE64_STANDARD.decode(data)?)
 }

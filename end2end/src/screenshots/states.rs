@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::Camera;
+use super::camera::{Camera, HOLD_STILL};
 use crate::browser::Browser;
 use crate::browser::studio::{ALIVE, CLAIM, choose, write_recipe};
 use crate::instant::InstantWorker;
@@ -59,6 +59,7 @@ pub async fn tour(camera: &mut Camera) -> Result<()> {
     let cluster = Cluster::start(options).await?;
     let client = cluster.client();
     let browser = Browser::start(1440, 1060).await?;
+    browser.run_before_pages(HOLD_STILL).await?;
     let mut tour = Tour {
         cluster,
         client,
