@@ -24,6 +24,10 @@ pub struct Picked {
 
 /// What the preview makes of a file.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "made in the browser only")
+)]
 pub enum Sight {
     /// It is being decoded.
     Reading,
