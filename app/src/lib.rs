@@ -5,7 +5,8 @@
 //! - `pages/`: Studio, Jobs, Job, Workers. `components/`: what they are made of.
 //! - `actions`: the server functions; each calls the `backend` (feature `ssr`) that the server puts into context.
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
-//!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that renders the preview.
+//!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that decodes and
+//!   renders the preview, `preview_canvas` draws it.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `studio_address`, `estimate`, `header` (the
 //!   first bytes of a file), `claim` (what is said of the preview), `job_list`.
@@ -42,6 +43,8 @@ mod pages;
 mod pattern;
 mod picked;
 mod presets;
+#[cfg(feature = "hydrate")]
+mod preview_canvas;
 #[cfg(feature = "hydrate")]
 mod previewing;
 mod recipe_draft;

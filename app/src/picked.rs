@@ -31,6 +31,10 @@ pub struct Picked {
     allow(dead_code, reason = "pictures are decoded in the browser only")
 )]
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "made in the browser only")
+)]
 pub enum Sight {
     /// It is being decoded.
     Reading,
