@@ -26,7 +26,8 @@ pub async fn finish(app: &AppState, held: &mut Held) -> Result<Option<JobId>, Ap
         let job = held.choose_job().await?;
         start(&app.engine, &received, &order.recipe, encoding, Some(job)).await
     };
-    match outcome.await {
+    let outcome = outcome.await;
+    match outcome {
         Ok(job) => {
             held.used();
             Ok(Some(job.job_id))

@@ -176,7 +176,7 @@ impl Held {
             }
             let chunk = tokio::select! {
                 biased;
-                _ = self.calls.wait_for(|calls| *calls != self.ticket) => {
+                () = overtaken(&mut self.calls, self.ticket) => {
                     let detail = "a later request goes on with this upload";
                     return Err(ApiError::new(423, "upload_taken_over", detail));
                 }
@@ -318,4 +318,10 @@ impl Held {
         );
         ApiError::new(413, "upload_too_long", detail)
     }
+}
+
+/// Waits until a later request has called.
+async fn overtaken(calls: &mut watch::Receiver<u64>, ticket: u64) {
+    // Whoever could call holds the sender.
+    drop(calls.wait_for(|calls| *calls != ticket).await);
 }
