@@ -1,16 +1,16 @@
 //! The Studio: choose a picture, compose a recipe, see what it will cost, start. The page is one form that posts to
 //! `/process` by itself; in the browser it uploads with progress and then goes to the job.
 
-use azulejo_protocol::{Health, Job, WorkerInfo};
+use azulejo_protocol::{Costs, Health, Job, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::actions::list_jobs;
+use crate::actions::{get_costs, list_jobs};
 use crate::components::{
     DropZone, FailureNotice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel, WorkerList,
 };
-use crate::estimate::{estimate, expected_rate};
+use crate::estimate::{Fleet, estimate};
 use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
@@ -26,6 +26,7 @@ const RECENT: usize = 5;
 #[component]
 pub fn StudioPage() -> impl IntoView {
     let shared = expect_context::<Shared>();
+    let costs = Resource::new(|| (), |()| get_costs());
     let recent = Resource::new(|| (), |()| list_jobs(None, None, Some(RECENT as u32), None));
     view! {
         <Title text="Azulejo" />
@@ -35,7 +36,8 @@ pub fn StudioPage() -> impl IntoView {
             <Suspense fallback=|| view! { <p class="quiet">"Loading"</p> }>
                 {move || Suspend::new(async move {
                     let (health, workers) = (shared.health.await.ok(), shared.workers.await.unwrap_or_default());
-                    view! { <Studio health workers recent /> }
+                    let costs = costs.await.unwrap_or_default();
+                    view! { <Studio health workers costs recent /> }
                 })}
             </Suspense>
         </main>
@@ -47,6 +49,7 @@ pub fn StudioPage() -> impl IntoView {
 fn Studio(
     health: Option<Health>,
     workers: Vec<WorkerInfo>,
+    costs: Costs,
     recent: Resource<Result<Vec<Job>, Failure>>,
 ) -> impl IntoView {
     let live = expect_context::<Live>();
@@ -60,16 +63,38 @@ fn Studio(
 
     let health = Memo::new(move |_| live.health.get().or_else(|| health.clone()));
     let workers = Memo::new(move |_| live.workers.get().unwrap_or_else(|| workers.clone()));
+    let costs = Memo::new(move |_| live.costs.get().unwrap_or_else(|| costs.clone()));
     let objection = Memo::new(move |_| {
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         picked.with(|picked| picked.as_ref().and_then(|picked| picked.objection(&limits)))
     });
+    let fleet = Memo::new(move |_| {
+        health.with(|health| {
+            let health = health.as_ref()?;
+            // In whole seconds, so that not every word of the server is a new estimate.
+            let queue = health.queue_seconds.map(f32::round);
+            Some((health.limits, health.slots, queue))
+        })
+    });
     let cost = Memo::new(move |_| {
         let header = picked.with(|picked| picked.as_ref()?.header)?;
         let recipe = text.with(|text| azulejo_imaging::Recipe::parse(text)).ok()?;
-        let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
-        let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
-        Some(estimate(&recipe, header.size(), header.carried(), &limits, rate))
+        let (limits, slots, queue) = fleet.get()?;
+        costs.with(|costs| {
+            let fleet = Fleet {
+                costs,
+                slots,
+                kind: header.format,
+                queue: queue.map(f64::from),
+            };
+            Some(estimate(
+                &recipe,
+                header.size(),
+                header.carried(),
+                &limits,
+                &fleet,
+            ))
+        })
     });
     let size = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.size()));
     let pictures =

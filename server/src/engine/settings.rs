@@ -81,4 +81,6 @@ pub enum Change {
     Workers,
     /// The state of the installation.
     Health,
+    /// What is known of costs.
+    Costs,
 }
