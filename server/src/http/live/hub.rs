@@ -144,14 +144,13 @@ impl Hub {
 
     /// What work costs goes to the pages that estimate.
     async fn post_costs(&self, backend: &dyn Backend, watchers: &[(Wish, Arc<Mailbox>)]) {
-        let mut pages = watchers.iter().filter(|(wish, _)| *wish == Wish::All).peekable();
-        if pages.peek().is_some()
-            && let Ok(costs) = backend.costs().await
-        {
-            let text = snapshot::event(self.next_id(), &LiveEvent::Costs { costs });
-            for (_, mailbox) in pages {
-                mailbox.put(Subject::Costs, Snapshot::Text(text.clone()));
-            }
+        if !watchers.iter().any(|(wish, _)| *wish == Wish::All) {
+            return;
+        }
+        let Ok(costs) = backend.costs().await else { return };
+        let text = snapshot::event(self.next_id(), &LiveEvent::Costs { costs });
+        for (_, mailbox) in watchers.iter().filter(|(wish, _)| *wish == Wish::All) {
+            mailbox.put(Subject::Costs, Snapshot::Text(text.clone()));
         }
     }
 
