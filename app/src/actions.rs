@@ -3,7 +3,7 @@
 //!
 //! [`Backend`]: crate::backend::Backend
 
-use azulejo_protocol::{Health, Job, JobId, JobStatus, TileInfo, WorkerInfo};
+use azulejo_protocol::{Costs, Health, Job, JobId, JobStatus, TileInfo, WorkerInfo};
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use uuid::Uuid;
@@ -127,6 +127,12 @@ pub async fn delete_job(id: JobId) -> Result<(), Failure> {
 #[server(prefix = "/api", endpoint = "list_workers", input = GetUrl)]
 pub async fn list_workers() -> Result<Vec<WorkerInfo>, Failure> {
     answer(backend()?.workers().await)
+}
+
+/// What work costs, as far as it was measured: for estimates.
+#[server(prefix = "/api", endpoint = "get_costs", input = GetUrl)]
+pub async fn get_costs() -> Result<Costs, Failure> {
+    answer(backend()?.costs().await)
 }
 
 /// State of the installation and its limits.

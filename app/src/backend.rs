@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
+use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
 /// The server, as the pages see it.
@@ -29,6 +29,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn delete(&self, id: JobId) -> Result<(), ApiError>;
     /// Workers known, live ones first.
     async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError>;
+    /// What work costs, as far as it was measured.
+    async fn costs(&self) -> Result<Costs, ApiError>;
     /// State of the installation and its limits.
     async fn health(&self) -> Result<Health, ApiError>;
 }

@@ -1,11 +1,14 @@
 //! What a job will cost before it is begun: tiles, bytes through Kafka, seconds.
 
 use azulejo_imaging::{PixelFormat, Recipe, Size, TileGrid, fitting_tile};
+use azulejo_protocol::Costs;
+use azulejo_protocol::costs::Load;
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::{Health, WorkerInfo};
 
 /// Beyond so many tiles their regions are sampled, not summed.
 const SUMMED: u32 = 4096;
+/// Seconds that are not worth a word.
+const SHORT: f64 = 1.0;
 
 /// The estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,18 +21,33 @@ pub struct Estimate {
     pub smaller: Option<u32>,
     /// Bytes of all tasks and results together.
     pub bytes: u64,
-    /// Seconds until all tiles are done, where the rate is known.
+    /// Seconds that it takes when it has the fleet to itself, where that was measured.
     pub seconds: Option<f64>,
+    /// Seconds that jobs under way still take, when there are some and that is known.
+    pub ahead: Option<f64>,
 }
 
-/// Estimates `recipe` on an image of size `input` and of `format`, cut into tiles as a server with these limits does;
-/// `rate` is in tiles a second. The error is a sentence on why there would be no result.
+/// Who will do it, and what they are known to need for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Fleet<'a> {
+    /// What was measured.
+    pub costs: &'a Costs,
+    /// Slots of live workers.
+    pub slots: u32,
+    /// Kind of the file: `png`.
+    pub kind: &'a str,
+    /// Seconds until the jobs under way are done.
+    pub queue: Option<f64>,
+}
+
+/// Estimates `recipe` on an image of size `input` and of `format`, cut into tiles as a server with these limits does, for `fleet`.
+/// The error is a sentence on why there would be no result.
 pub fn estimate(
     recipe: &Recipe,
     input: Size,
     format: PixelFormat,
     limits: &IntakeLimits,
-    rate: Option<f64>,
+    fleet: &Fleet<'_>,
 ) -> Result<Estimate, String> {
     let output = recipe.output_size(input).map_err(|error| error.to_string())?;
     let tile = fitting_tile(recipe, input, format, limits.tile_size, limits.max_record_bytes)
@@ -42,6 +60,8 @@ pub fn estimate(
     let tiles = grid.len();
     let every = tiles.div_ceil(SUMMED).max(1);
     let mut bytes = 0;
+    let mut work = vec![0.0; recipe.steps().len()];
+    let mut looked_at = 0.0;
     for region in (0..tiles)
         .step_by(every as usize)
         .filter_map(|index| grid.region(index))
@@ -50,44 +70,39 @@ pub fn estimate(
             .input_region(input, region)
             .map_err(|error| error.to_string())?;
         bytes += needed.size().pixels() * to_worker + region.size().pixels() * back;
+        let steps = recipe
+            .work(input, format, region)
+            .map_err(|error| error.to_string())?;
+        for (sum, bytes) in work.iter_mut().zip(steps) {
+            *sum += bytes;
+        }
+        looked_at += 1.0;
     }
     let bytes = u64::saturating_mul(bytes, u64::from(every));
-    let seconds = rate
-        .filter(|rate| *rate > 0.0)
-        .map(|rate| f64::from(tiles) / rate);
+    for sum in &mut work {
+        *sum /= looked_at;
+    }
+    let load = Load {
+        recipe,
+        work: &work,
+        tiles,
+        bytes: input.pixels() as f64 * to_worker as f64 + output.pixels() as f64 * back as f64,
+        kind: fleet.kind,
+    };
     Ok(Estimate {
         output,
         tiles,
         smaller: (tile < limits.tile_size).then_some(tile),
         bytes,
-        seconds,
-    })
-}
-
-/// Tiles a second to expect: what is measured at the moment if jobs run, else what the workers' slots did before.
-pub fn expected_rate(health: Option<&Health>, workers: &[WorkerInfo]) -> Option<f64> {
-    let measured = health
-        .map(|health| f64::from(health.tiles_per_second))
-        .filter(|rate| *rate > 0.5);
-    measured.or_else(|| {
-        let by_slots: f64 = workers
-            .iter()
-            .filter(|worker| worker.status.is_live() && worker.avg_processing_time > 1e-6)
-            .map(|worker| f64::from(worker.slots) / worker.avg_processing_time)
-            .sum();
-        let best: f64 = workers
-            .iter()
-            .filter(|worker| worker.status.is_live())
-            .map(|worker| worker.rate_history.iter().copied().fold(0.0_f32, f32::max))
-            .map(f64::from)
-            .sum();
-        // Slots never do nothing but render: what was reached before is the better guide where there is one.
-        [best, by_slots].into_iter().find(|rate| *rate > 0.5)
+        seconds: fleet.costs.seconds(&load, fleet.slots),
+        ahead: fleet.queue.filter(|seconds| *seconds >= SHORT),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use azulejo_protocol::costs::Around;
+
     use super::*;
 
     const LIMITS: IntakeLimits = IntakeLimits {
@@ -101,7 +116,67 @@ mod tests {
 
     fn of(recipe: &str, width: u32, height: u32, format: PixelFormat) -> Result<Estimate, String> {
         let recipe = Recipe::parse(recipe).unwrap();
-        estimate(&recipe, Size::new(width, height), format, &LIMITS, Some(2.0))
+        with(&recipe, Size::new(width, height), format, &Costs::default(), None)
+    }
+
+    fn with(
+        recipe: &Recipe,
+        size: Size,
+        format: PixelFormat,
+        costs: &Costs,
+        queue: Option<f64>,
+    ) -> Result<Estimate, String> {
+        let fleet = Fleet {
+            costs,
+            slots: 4,
+            kind: "PNG",
+            queue,
+        };
+        estimate(recipe, size, format, &LIMITS, &fleet)
+    }
+
+    #[test]
+    fn seconds_follow_from_what_was_measured_of_the_recipe_and_the_kind() {
+        let around = Around {
+            seconds: 1.0,
+            seconds_per_megabyte: 0.1,
+        };
+        let costs = Costs {
+            steps: [("invert".to_owned(), 40.0)].into(),
+            around: [("png".to_owned(), around)].into(),
+            ..Costs::default()
+        };
+        let invert = Recipe::parse("invert").unwrap();
+        let seconds = |side: u32| {
+            with(&invert, Size::new(side, side), PixelFormat::GRAY8, &costs, None)
+                .unwrap()
+                .seconds
+                .unwrap()
+        };
+        // A megabyte has 40 ms of a slot, of which there are four, and 0.2 s around it: in and out.
+        for side in [1024, 4096] {
+            let megabytes = f64::from(side * side) / 1e6;
+            let expected = 1.0 + megabytes * (0.01 + 0.2);
+            assert!((seconds(side) / expected - 1.0).abs() < 0.01, "{}", seconds(side));
+        }
+        let blur = Recipe::parse("blur").unwrap();
+        let unknown = with(&blur, Size::new(1024, 1024), PixelFormat::GRAY8, &costs, None).unwrap();
+        assert_eq!(unknown.seconds, None, "nothing is known of a blur");
+    }
+
+    #[test]
+    fn the_jobs_before_are_told_when_there_are_some() {
+        let invert = Recipe::parse("invert").unwrap();
+        let ahead = |queue| {
+            let size = Size::new(1024, 1024);
+            with(&invert, size, PixelFormat::RGB8, &Costs::default(), queue)
+                .unwrap()
+                .ahead
+        };
+        assert_eq!(
+            (ahead(None), ahead(Some(0.2)), ahead(Some(40.0))),
+            (None, None, Some(40.0))
+        );
     }
 
     #[test]
@@ -109,7 +184,7 @@ mod tests {
         let plain = of("invert", 1024, 1024, PixelFormat::RGB8).unwrap();
         assert_eq!(
             (plain.tiles, plain.smaller, plain.bytes, plain.seconds),
-            (4, None, 2 * 3 * 1024 * 1024, Some(2.0))
+            (4, None, 2 * 3 * 1024 * 1024, None)
         );
         let gray = of("grayscale", 1024, 1024, PixelFormat::RGB8).unwrap();
         assert_eq!(gray.bytes, (3 + 1) * 1024 * 1024);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use azulejo_protocol::{Health, Job, JobId, LiveEvent, WorkerInfo};
+use azulejo_protocol::{Costs, Health, Job, JobId, LiveEvent, WorkerInfo};
 use leptos::prelude::*;
 
 /// Jobs remembered at most; the oldest are forgotten, so that a page left open does not grow.
@@ -43,6 +43,8 @@ pub struct Live {
     pub health: RwSignal<Option<Health>>,
     /// Every worker known.
     pub workers: RwSignal<Option<Vec<WorkerInfo>>>,
+    /// What work costs.
+    pub costs: RwSignal<Option<Costs>>,
     /// Jobs, by id and with that by age.
     pub jobs: RwSignal<BTreeMap<JobId, JobNews>>,
     /// Whether news arrive.
@@ -56,6 +58,7 @@ impl Live {
         let live = Self {
             health: RwSignal::new(None),
             workers: RwSignal::new(None),
+            costs: RwSignal::new(None),
             jobs: RwSignal::new(BTreeMap::new()),
             link: RwSignal::new(Link::Opening),
             watched: RwSignal::new(None),
@@ -85,6 +88,7 @@ impl Live {
         match event {
             LiveEvent::Health { health } => self.health.set(Some(health)),
             LiveEvent::Workers { workers } => self.workers.set(Some(workers)),
+            LiveEvent::Costs { costs } => self.costs.set(Some(costs)),
             LiveEvent::Job { job } => self.jobs.update(|jobs| {
                 let job_id = job.job_id;
                 let news = match jobs.remove(&job.job_id) {
@@ -267,6 +271,7 @@ mod tests {
         Live {
             health: RwSignal::new(None),
             workers: RwSignal::new(None),
+            costs: RwSignal::new(None),
             jobs: RwSignal::new(BTreeMap::new()),
             link: RwSignal::new(Link::Opening),
             watched: RwSignal::new(None),

@@ -98,6 +98,12 @@ impl Picked {
         decoded.or_else(|| self.header.map(Header::carried))
     }
 
+    /// The kind of file.
+    pub fn kind(&self) -> Option<FileKind> {
+        let decoded = self.decoded().map(|decoded| decoded.kind);
+        decoded.or_else(|| self.header.map(|header| header.kind))
+    }
+
     /// Whether the server has the file already.
     pub fn is_kept(&self) -> bool {
         self.stored.is_some() && self.others.is_empty()
@@ -119,10 +125,8 @@ impl Picked {
 
     /// `3000 × 2000 · RGB 8 bit · JPEG · 2.1 MB`.
     pub fn describe(&self) -> String {
-        let kind = self.decoded().map(|decoded| decoded.kind);
-        let kind = kind.or_else(|| self.header.map(|header| header.kind));
         let mut parts = Vec::new();
-        if let (Some(size), Some(format), Some(kind)) = (self.size(), self.format(), kind) {
+        if let (Some(size), Some(format), Some(kind)) = (self.size(), self.format(), self.kind()) {
             parts.push(format!("{} × {}", size.width, size.height));
             parts.push(format.label().to_owned());
             parts.push(kind.label().to_owned());

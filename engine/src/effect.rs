@@ -97,6 +97,8 @@ pub enum Effect {
     WorkersChanged,
     /// The installation looks different now.
     HealthChanged,
+    /// What is known of costs is different now.
+    CostsChanged,
     /// The process must end: what is stored cannot be kept up.
     Fatal(String),
 }
@@ -160,6 +162,8 @@ pub enum StoreOp {
         /// The pattern.
         pattern: Pattern,
     },
+    /// What was learned of costs, as text.
+    Costs(String),
     /// The first tile was sent.
     TilesStarted(JobId),
     /// The last tile is done.

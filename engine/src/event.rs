@@ -14,6 +14,8 @@ pub enum Event {
     Over(Vec<JobId>),
     /// The tile patterns of workers that an earlier process stored, by id.
     Patterns(Vec<(String, Pattern)>),
+    /// What an earlier process stored of costs.
+    Costs(String),
     /// Somebody asks for the end of a job. Answered by [`crate::Effect::Reply`] with this `ticket`.
     Cancel {
         /// The job.

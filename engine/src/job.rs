@@ -70,6 +70,14 @@ pub struct OpenJob {
     pub(crate) cancels: Vec<(u64, bool)>,
     /// A retry that came while this run's end was being stored.
     pub(crate) next: Option<Box<Accepted>>,
+    /// When the job was accepted, its first tile sent, its latest one stored.
+    pub(crate) accepted_at: Time,
+    pub(crate) started_at: Time,
+    pub(crate) rendered_at: Time,
+    /// Whether it has had the fleet to itself, all of it and without trouble: then it shows what a job takes.
+    pub(crate) is_undisturbed: bool,
+    /// Bytes that each step works on for a tile, on the mean.
+    pub(crate) work: Vec<f64>,
     rate: Rate,
     shares: BTreeMap<String, (u32, u64)>,
     micros: (u64, u64),
@@ -85,6 +93,11 @@ impl OpenJob {
             } else {
                 0
             },
+            work: accepted.plan.mean_work(),
+            accepted_at: Time::ZERO,
+            started_at: Time::ZERO,
+            rendered_at: Time::ZERO,
+            is_undisturbed: !accepted.check && !accepted.decoded,
             plan: accepted.plan,
             run: accepted.run,
             phase: JobPhase::Waiting,
@@ -164,6 +177,11 @@ impl OpenJob {
     /// Mean rendering time of a tile, microseconds; 0 while none is known.
     pub fn mean_micros(&self) -> u64 {
         self.micros.1.checked_div(self.micros.0).unwrap_or(0)
+    }
+
+    /// Microseconds that its tiles were rendered, as the workers say.
+    pub(crate) fn rendered_micros(&self) -> u64 {
+        self.micros.1
     }
 
     /// What each worker did, most first; the patterns are left to whoever knows the workers.

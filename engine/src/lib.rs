@@ -13,6 +13,7 @@
 //! - [`workers`]: who is live, who holds which partition, who died. [`window`]: how many tiles a worker may have
 //!   outstanding. [`lanes`]: which jobs are active, and whose turn it is.
 //! - [`patterns`]: the tile pattern of each worker. [`rate`]: tiles in a second.
+//! - [`costs`]: learns what work costs, for estimates.
 //!
 //! # Durable before told
 //! What has to survive the process is stored before anybody hears of it: [`Effect::Store`] names the rows of one
@@ -23,6 +24,7 @@
 #![deny(missing_docs)]
 
 pub mod core;
+pub mod costs;
 pub mod effect;
 pub mod event;
 pub mod job;

@@ -2,6 +2,10 @@
 
 use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileGrid};
 use azulejo_protocol::JobId;
+use azulejo_protocol::costs::Load;
+
+/// Tiles that are looked at for their mean.
+const LOOKED_AT: u32 = 16;
 
 /// The facts that scheduling needs of a job.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Plan {
     pub input_format: PixelFormat,
     /// Format of the result's pixels.
     pub output_format: PixelFormat,
+    /// Kind of the file that came in: `png`, `jpeg`, ...
+    pub kind: String,
 }
 
 impl Plan {
@@ -26,6 +32,30 @@ impl Plan {
         let output = self.grid.region(tile)?;
         let region = self.recipe.input_region(self.stored_size, output).ok()?;
         Some((region, output))
+    }
+
+    /// Bytes that each step of the recipe works on for `tile`; `None` when there is no such tile.
+    pub fn work(&self, tile: u32) -> Option<Vec<f64>> {
+        let output = self.grid.region(tile)?;
+        self.recipe.work(self.stored_size, self.input_format, output).ok()
+    }
+
+    /// The same for a tile on the mean, of which some are looked at.
+    pub fn mean_work(&self) -> Vec<f64> {
+        self.recipe
+            .mean_work(self.stored_size, self.input_format, self.grid, LOOKED_AT)
+            .unwrap_or_default()
+    }
+
+    /// The job as an estimate needs it, where each step works on so many bytes for a tile.
+    pub fn load<'a>(&'a self, work: &'a [f64]) -> Load<'a> {
+        Load {
+            recipe: &self.recipe,
+            work,
+            tiles: self.grid.len(),
+            bytes: self.source_bytes() as f64 + self.result_bytes() as f64,
+            kind: &self.kind,
+        }
     }
 
     /// Bytes of the pixels of `region` of the input.

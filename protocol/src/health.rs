@@ -32,6 +32,10 @@ pub struct Health {
     pub lag_seconds: f32,
     /// Tiles stored in a second, over the last few seconds.
     pub tiles_per_second: f32,
+    /// Estimate of the seconds until the jobs under way are done; `None` when they, or their recipes, were not measured or no worker
+    /// is live.
+    #[serde(default)]
+    pub queue_seconds: Option<f32>,
     /// Version of the server.
     pub version: String,
     /// Seconds since the server started.

@@ -3,6 +3,7 @@
 //! # Tour
 //! - [`job`], [`tile`], [`worker`], [`health`]: what the REST API, the server functions and the pages speak of.
 //! - [`pattern`]: the tile pattern that stands for a worker.
+//! - [`costs`]: what work costs on this fleet, and the estimate that follows.
 //! - [`live`]: the events that the server pushes to open pages.
 //! - [`error`]: the one shape of an error that reaches a client.
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
@@ -14,6 +15,7 @@
 
 pub mod bounds;
 pub mod control;
+pub mod costs;
 pub mod error;
 pub mod health;
 pub mod job;
@@ -25,6 +27,7 @@ pub mod topics;
 pub mod worker;
 
 pub use control::ControlMessage;
+pub use costs::Costs;
 pub use error::ApiError;
 pub use health::{Health, Problem};
 pub use job::{JOB_HEADER, Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEADER, Stage, StageName};

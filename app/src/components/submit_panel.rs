@@ -49,6 +49,11 @@ fn tiles(count: u32, smaller: Option<u32>) -> String {
     smaller.map_or_else(|| noun.to_owned(), |side| format!("{noun} of {side} px"))
 }
 
+/// What is said of the jobs before this one.
+fn after(seconds: f64) -> String {
+    format!("after about {} of other jobs", words::roughly(seconds))
+}
+
 /// Estimate, button, progress.
 #[component]
 pub fn SubmitPanel(
@@ -130,11 +135,13 @@ pub fn SubmitPanel(
                                     <dd>
                                         {match (workers.get(), estimate.seconds) {
                                             (1.., Some(seconds)) => format!("≈ {}", words::roughly(seconds)),
+                                            (1.., None) => "not measured yet".to_owned(),
                                             _ => "–".to_owned(),
                                         }}
                                     </dd>
                                 </div>
                             </dl>
+                            {estimate.ahead.map(|ahead| view! { <p class="quiet">{after(ahead)}</p> })}
                         }
                     })
             }}

@@ -3,19 +3,19 @@
 //! of a job, which the server keeps: then the form posts to `/job/ID/again`.
 
 use azulejo_imaging::Recipe;
-use azulejo_protocol::{Health, Job, JobId, WorkerInfo};
+use azulejo_protocol::{Costs, Health, Job, JobId, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use crate::actions::{get_job, list_jobs};
+use crate::actions::{get_costs, get_job, list_jobs};
 #[cfg(not(feature = "hydrate"))]
 use crate::components::UploadControls;
 use crate::components::{
     DropZone, FailureNotice, FileChoice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel,
     WorkerList,
 };
-use crate::estimate::{estimate, expected_rate};
+use crate::estimate::{Fleet, estimate};
 use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
@@ -34,6 +34,7 @@ const RECENT: usize = 5;
 #[component]
 pub fn StudioPage() -> impl IntoView {
     let shared = expect_context::<Shared>();
+    let costs = Resource::new(|| (), |()| get_costs());
     let recent = Resource::new(|| (), |()| list_jobs(None, None, Some(RECENT as u32), None));
     let query = use_query_map();
     let asked = move || query.with(|query| query.get_str("job").and_then(|id| id.parse::<JobId>().ok()));
@@ -51,7 +52,8 @@ pub fn StudioPage() -> impl IntoView {
             <Suspense fallback=|| view! { <p class="quiet">"Loading"</p> }>
                 {move || Suspend::new(async move {
                     let (health, workers) = (shared.health.await.ok(), shared.workers.await.unwrap_or_default());
-                    view! { <Studio health workers recent original=original.await /> }
+                    let costs = costs.await.unwrap_or_default();
+                    view! { <Studio health workers costs recent original=original.await /> }
                 })}
             </Suspense>
         </main>
@@ -63,6 +65,7 @@ pub fn StudioPage() -> impl IntoView {
 fn Studio(
     health: Option<Health>,
     workers: Vec<WorkerInfo>,
+    costs: Costs,
     recent: Resource<Result<Vec<Job>, Failure>>,
     /// The job whose picture is asked for.
     original: Option<Result<Job, Failure>>,
@@ -78,6 +81,7 @@ fn Studio(
 
     let health = Memo::new(move |_| live.health.get().or_else(|| health.clone()));
     let workers = Memo::new(move |_| live.workers.get().unwrap_or_else(|| workers.clone()));
+    let costs = Memo::new(move |_| live.costs.get().unwrap_or_else(|| costs.clone()));
     let objection = Memo::new(move |_| {
         let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
         picked.with(|picked| picked.as_ref().and_then(|picked| picked.objection(&limits)))
@@ -86,23 +90,38 @@ fn Studio(
         text.with(|text| Recipe::parse(text))
             .map_err(|error| error.to_string())
     });
+    let fleet = Memo::new(move |_| {
+        health.with(|health| {
+            let health = health.as_ref()?;
+            // In whole seconds, so that not every word of the server is a new estimate.
+            let queue = health.queue_seconds.map(f32::round);
+            Some((health.limits, health.slots, queue))
+        })
+    });
     let cost = Memo::new(move |_| {
-        let (size, format) = picked.with(|picked| {
+        let (size, format, kind) = picked.with(|picked| {
             let picked = picked.as_ref()?;
-            Some((picked.size()?, picked.format()?))
+            Some((picked.size()?, picked.format()?, picked.kind()?))
         })?;
         let recipe = parsed.get().ok()?;
-        let limits = health.with(|health| health.as_ref().map(|health| health.limits))?;
-        let rate = health.with(|health| workers.with(|workers| expected_rate(health.as_ref(), workers)));
+        let (limits, slots, queue) = fleet.get()?;
         let unwritable = file.get().and_then(|file| {
             let kind = file.kind();
             let problem = kind.problem(recipe.output_size(size).ok()?, recipe.output_format(format))?;
             Some(format!("{kind} {problem}: choose another kind of result"))
         });
-        match unwritable {
-            Some(problem) => Some(Err(problem)),
-            None => Some(estimate(&recipe, size, format, &limits, rate)),
+        if let Some(problem) = unwritable {
+            return Some(Err(problem));
         }
+        costs.with(|costs| {
+            let fleet = Fleet {
+                costs,
+                slots,
+                kind: kind.name(),
+                queue: queue.map(f64::from),
+            };
+            Some(estimate(&recipe, size, format, &limits, &fleet))
+        })
     });
     let size = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.size()));
     let pictures =

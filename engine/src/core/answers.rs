@@ -217,6 +217,7 @@ impl Core {
             };
             let out = job.out.get(&tile.tile).copied();
             if let Some(error) = &tile.error {
+                job.is_undisturbed = false;
                 let dead = job
                     .tiles
                     .ledger(tile.tile)
@@ -240,10 +241,12 @@ impl Core {
             job.tiles.set(tile.tile, TilePhase::Done);
             job.count_done(Some(&tile.worker), tile.micros);
             job.count_rate(1, now);
+            job.rendered_at = now;
             job.mosaic_version += 1;
             let rendered = job.tiles.is_rendered();
             self.rate.add(1, now);
             self.workers.answered(&tile.worker, tile.micros);
+            self.learn_tile(tile.job, tile.tile, tile.micros);
             if let Some(out) = out.and_then(|id| self.release(id))
                 && self.workers.id(out.worker) == tile.worker
                 && let Some(window) = self.windows.get_mut(&out.worker)

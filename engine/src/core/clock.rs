@@ -72,6 +72,7 @@ impl Core {
             self.find_overdue();
         }
         self.retry_transactions();
+        self.keep_costs();
     }
 
     /// Looks again at who holds which partition.
@@ -81,6 +82,7 @@ impl Core {
         let live = self.workers.count(now);
         if live != self.live {
             self.live = live;
+            self.disturb_all();
             self.emit(Effect::WorkersChanged);
             self.emit(Effect::HealthChanged);
         }

@@ -35,6 +35,7 @@ impl Core {
             return;
         }
         job.assembled = true;
+        self.learn_job(id);
         self.end(id, run, Ending::Completed { output_bytes: bytes });
     }
 

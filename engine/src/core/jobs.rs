@@ -22,7 +22,10 @@ impl Core {
             earlier.next = Some(Box::new(accepted));
             return;
         }
-        let job = OpenJob::new(accepted);
+        let mut job = OpenJob::new(accepted);
+        job.accepted_at = self.now;
+        job.is_undisturbed &= self.jobs.is_empty() && self.live.1 > 0;
+        self.disturb_all();
         self.lanes.wait(id, job.tiles.total());
         self.jobs.insert(id, job);
         self.activate();

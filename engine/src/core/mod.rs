@@ -3,10 +3,12 @@
 //! # Tour
 //! Each kind of event has a file: [`jobs`] (a job comes, is cancelled, ends), [`files`] (rows are decoded, bands encoded),
 //! [`sending`] (the next tile goes out; the broker took it or not), [`answers`] (results are read, written, stored),
-//! [`clock`] (workers are heard and lost, tiles are overdue), [`storing`] (transactions and what follows from them).
+//! [`clock`] (workers are heard and lost, tiles are overdue), [`storing`] (transactions and what follows from them), [`estimates`] (what is learned of
+//! costs, and how long the open jobs will take).
 
 mod answers;
 mod clock;
+mod estimates;
 mod files;
 mod jobs;
 mod pending;
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azulejo_protocol::JobId;
 
+use crate::costs::Learner;
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::job::OpenJob;
@@ -102,6 +105,10 @@ pub struct Core {
     /// Jobs that ended without a result lately.
     over: VecDeque<JobId>,
     rate: Rate,
+    costs: Learner,
+    /// When costs were stored last, and whether something was learned since.
+    costs_kept: Time,
+    costs_changed: bool,
     effects: VecDeque<Effect>,
 }
 
@@ -131,6 +138,9 @@ impl Core {
             unsaid: BTreeSet::new(),
             over: VecDeque::new(),
             rate: Rate::default(),
+            costs: Learner::default(),
+            costs_kept: Time::ZERO,
+            costs_changed: false,
             effects: VecDeque::new(),
         }
     }
@@ -142,6 +152,7 @@ impl Core {
             Event::Accepted(accepted) => self.accept(*accepted),
             Event::Over(jobs) => jobs.into_iter().for_each(|job| self.is_over(job)),
             Event::Patterns(stored) => self.workers.restore_patterns(stored),
+            Event::Costs(stored) => self.costs = Learner::from_json(&stored),
             Event::Cancel { job, ticket } => self.cancel(job, ticket),
             Event::Checked { job, run, tiles } => self.checked(job, run, &tiles),
             Event::RowsDecoded { job, run, rows } => self.rows_decoded(job, run, rows),

@@ -136,6 +136,9 @@ impl Core {
         job.tiles.ledger_mut(tile).begin(attempt, &name, partition, now);
         let (run, bytes) = (job.run, job.plan.input_bytes(region));
         let first = !std::mem::replace(&mut job.started, true);
+        if first {
+            job.started_at = now;
+        }
         self.next_try += 1;
         let this = self.next_try;
         job.out.insert(tile, this);
@@ -248,6 +251,7 @@ impl Core {
         };
         let ledger = job.tiles.ledger_mut(out.tile);
         ledger.note(outcome, all);
+        job.is_undisturbed = false;
         if ledger.is_used_up(all) {
             let worker = ledger
                 .tries()

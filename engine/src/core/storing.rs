@@ -100,7 +100,13 @@ impl Core {
                 let reason = format!("what is known of tile {} cannot be stored: {reason}", record.tile);
                 self.end(job, run, Ending::Failed { reason });
             }
-            Some(StoreOp::Pattern { .. } | StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_)) | None => {}
+            Some(
+                StoreOp::Pattern { .. }
+                | StoreOp::Costs(_)
+                | StoreOp::TilesStarted(_)
+                | StoreOp::TilesFinished(_),
+            )
+            | None => {}
             Some(StoreOp::Position { .. } | StoreOp::End { .. }) => {
                 self.emit(Effect::Fatal(format!(
                     "the database does not take what has to be stored: {reason}"

@@ -19,6 +19,7 @@ pub struct Store {
     pub jobs: BTreeMap<JobId, StoredJob>,
     pub positions: BTreeMap<i32, i64>,
     pub patterns: BTreeMap<String, Pattern>,
+    pub costs: String,
     /// Pixels that are in scratch.
     pub pixels: BTreeSet<(JobId, u32)>,
 }
@@ -65,6 +66,7 @@ impl Store {
                         return Err(format!("the pattern of {worker} changes"));
                     }
                 }
+                StoreOp::Costs(text) => self.costs.clone_from(text),
                 StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_) => {}
                 StoreOp::End { job, ending, .. } => {
                     let Some(stored) = self.jobs.get_mut(job) else {

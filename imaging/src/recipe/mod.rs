@@ -7,6 +7,7 @@
 mod budget;
 mod error;
 mod parse;
+mod work;
 
 use std::fmt;
 use std::str::FromStr;
@@ -236,13 +237,21 @@ impl fmt::Display for Recipe {
             if index > 0 {
                 f.write_str("|")?;
             }
-            f.write_str(step.info.name)?;
-            let mut separator = ':';
-            for (parameter, value) in step.info.parameters.iter().zip(&step.values) {
-                if *value != parameter.default_value() {
-                    write!(f, "{separator}{}={value}", parameter.name)?;
-                    separator = ',';
-                }
+            step.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The step's part of the canonical text: `blur:sigma=6`.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info.name)?;
+        let mut separator = ':';
+        for (parameter, value) in self.info.parameters.iter().zip(&self.values) {
+            if *value != parameter.default_value() {
+                write!(f, "{separator}{}={value}", parameter.name)?;
+                separator = ',';
             }
         }
         Ok(())

@@ -154,6 +154,7 @@ impl Driver {
             Effect::JobChanged(job) => events.mark(Change::Job(job)),
             Effect::WorkersChanged => events.mark(Change::Workers),
             Effect::HealthChanged => events.mark(Change::Health),
+            Effect::CostsChanged => events.mark(Change::Costs),
             Effect::Fatal(reason) => self.end_process(&reason),
         }
     }
@@ -201,6 +202,7 @@ impl Driver {
             StoreOp::Position { .. }
             | StoreOp::Tile { .. }
             | StoreOp::Pattern { .. }
+            | StoreOp::Costs(_)
             | StoreOp::End { .. } => {}
         }
     }

@@ -84,4 +84,6 @@ pub enum Change {
     Workers,
     /// The state of the installation.
     Health,
+    /// What is known of costs.
+    Costs,
 }

@@ -162,6 +162,7 @@ fn take_up(driver: &Driver, store: &Store, config: &EngineConfig) -> anyhow::Res
     let now = Timestamp::now_utc();
     let known = store.write_blocking(move |db| patterns::restore(db, now))?;
     driver.tell(Event::Patterns(known));
+    driver.tell(Event::Costs(store.read_blocking(installation::costs)?));
     driver.tell(Event::Over(store.read_blocking(|db| jobs::over(db, MAX_OVER))?));
     for row in store.read_blocking(jobs::unfinished)? {
         let id = row.id;

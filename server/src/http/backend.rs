@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use azulejo_app::backend::Backend;
 use azulejo_imaging::Encoding;
-use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
+use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
 use super::check_format::check_format;
@@ -142,6 +142,10 @@ impl Backend for ServerBackend {
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError> {
         Ok(self.engine.workers())
+    }
+
+    async fn costs(&self) -> Result<Costs, ApiError> {
+        Ok(self.engine.costs())
     }
 
     async fn health(&self) -> Result<Health, ApiError> {

@@ -76,8 +76,11 @@ impl World {
             }
             Effect::Fatal(_) => self.crash(),
             Effect::DeadLetter { job, tile, error, .. } => self.buried(job, tile, &error)?,
-            Effect::Reply { .. } | Effect::JobChanged(_) | Effect::WorkersChanged | Effect::HealthChanged => {
-            }
+            Effect::Reply { .. }
+            | Effect::JobChanged(_)
+            | Effect::WorkersChanged
+            | Effect::HealthChanged
+            | Effect::CostsChanged => {}
         }
         Ok(())
     }

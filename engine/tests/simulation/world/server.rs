@@ -35,6 +35,7 @@ impl World {
             .collect();
         let patterns = self.store.patterns.clone().into_iter().collect();
         self.tell(Event::Patterns(patterns))?;
+        self.tell(Event::Costs(self.store.costs.clone()))?;
         if self.core.is_none() {
             return Ok(());
         }

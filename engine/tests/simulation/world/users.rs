@@ -18,6 +18,7 @@ impl World {
         let columns = self.random.between(1, u64::from(tiles).min(8)) as u32;
         let size = Size::new(columns * 8, tiles.div_ceil(columns) * 8);
         let plan = Plan {
+            kind: "png".to_owned(),
             job: id,
             recipe: "invert".parse().expect("a recipe"),
             grid: TileGrid::new(size, 8),

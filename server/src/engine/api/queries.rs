@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use azulejo_protocol::{
-    ApiError, Health, Job, JobId, JobQuery, JobStatus, Progress, TileInfo, Timestamp, WorkerInfo,
+    ApiError, Costs, Health, Job, JobId, JobQuery, JobStatus, Progress, TileInfo, Timestamp, WorkerInfo,
 };
 use bytes::Bytes;
 
@@ -265,6 +265,11 @@ impl Engine {
             .core()
             .workers()
             .list(self.driver.now(), Timestamp::now_utc())
+    }
+
+    /// What work costs, as far as it was measured.
+    pub fn costs(&self) -> Costs {
+        self.driver.core().costs()
     }
 
     /// State of the installation and its limits.

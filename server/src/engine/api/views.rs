@@ -270,6 +270,7 @@ pub fn health(engine: &Engine) -> Health {
         tiles_in_flight,
         lag_seconds: age.as_secs_f32(),
         tiles_per_second: core.tiles_per_second(now),
+        queue_seconds: core.queue_seconds().map(|seconds| seconds as f32),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: engine.started.elapsed().as_secs_f64(),
         limits: engine.config.limits,

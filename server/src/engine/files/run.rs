@@ -72,6 +72,7 @@ impl Run {
     /// What the core has to know of it.
     pub fn plan(&self) -> Plan {
         Plan {
+            kind: self.spec.row.kind.clone(),
             job: self.spec.id(),
             recipe: self.spec.recipe.clone(),
             grid: self.spec.grid,

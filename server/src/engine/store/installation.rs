@@ -36,3 +36,24 @@ pub fn next_epoch(connection: &Connection) -> rusqlite::Result<u64> {
         |row| row.get(0),
     )
 }
+
+/// What was learned of costs, as the core wrote it; empty when nothing was.
+pub fn costs(connection: &Connection) -> rusqlite::Result<String> {
+    let known = connection
+        .query_row("SELECT value FROM installation WHERE key = 'costs'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(known.unwrap_or_default())
+}
+
+/// Keeps what was learned of costs.
+pub fn set_costs(connection: &Connection, text: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO installation (key, value) VALUES ('costs', ?1)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )?
+        .execute([text])?;
+    Ok(())
+}

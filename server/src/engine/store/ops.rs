@@ -5,7 +5,7 @@ use azulejo_protocol::{StageName, Timestamp};
 use rusqlite::Connection;
 
 use super::tiles::TileRow;
-use super::{jobs, patterns, tiles};
+use super::{installation, jobs, patterns, tiles};
 
 /// Executes `ops`; positions are those of the topic `results`.
 pub fn apply(
@@ -21,6 +21,7 @@ pub fn apply(
             }
             StoreOp::Tile { job, record, .. } => tiles::put(connection, *job, &row(record))?,
             StoreOp::Pattern { worker, pattern } => patterns::put(connection, worker, *pattern, now)?,
+            StoreOp::Costs(text) => installation::set_costs(connection, text)?,
             StoreOp::TilesStarted(job) => jobs::stage_started(connection, *job, StageName::Tiles, now)?,
             StoreOp::TilesFinished(job) => jobs::tiles_finished(connection, *job, now)?,
             StoreOp::End {

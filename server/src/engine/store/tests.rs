@@ -1,8 +1,8 @@
 use azulejo_protocol::{JobQuery, JobStatus, TileState, Timestamp};
 
-use super::jobs;
 use super::tiles::{self, TileRow};
 use super::*;
+use super::{jobs, patterns};
 use crate::engine::testing;
 use azulejo_engine::Ending;
 
@@ -47,6 +47,51 @@ fn a_job_round_trips() {
         store.read_blocking(move |db| jobs::get(db, id)).unwrap(),
         Some(row)
     );
+}
+
+#[test]
+fn patterns_of_workers_are_kept_until_they_are_old() {
+    let (_folder, store) = open();
+    let at = |days: i64| Timestamp::UNIX_EPOCH + time::Duration::days(20_000 + days);
+    let put = |worker: &'static str, pattern: u16, days| {
+        store
+            .write_blocking(move |db| patterns::put(db, worker, pattern.into(), at(days)))
+            .unwrap();
+    };
+    put("a", 7, 0);
+    put("b", 8, 1);
+    put("a", 7, 50);
+    let restored = |days| {
+        store
+            .write_blocking(move |db| patterns::restore(db, at(days)))
+            .unwrap()
+    };
+    assert_eq!(
+        restored(60),
+        [("a".to_owned(), 7.into()), ("b".to_owned(), 8.into())]
+    );
+    assert_eq!(restored(100), [("a".to_owned(), 7.into())]);
+    assert_eq!(restored(60), [("a".to_owned(), 7.into())], "b is forgotten");
+}
+
+#[test]
+fn the_oldest_patterns_go_when_there_are_too_many() {
+    let (_folder, store) = open();
+    let rows = store
+        .write_blocking(|db| {
+            for n in 0..azulejo_engine::patterns::MAX_REMEMBERED as i64 {
+                db.execute(
+                    "INSERT INTO patterns VALUES (?1, 1, ?2)",
+                    (n.to_string(), 1000 + n),
+                )?;
+            }
+            patterns::put(db, "new", 5.into(), Timestamp::now_utc())?;
+            db.query_row("SELECT count(*), min(heard) FROM patterns", [], |row| {
+                Ok((row.get::<_, usize>(0)?, row.get::<_, i64>(1)?))
+            })
+        })
+        .unwrap();
+    assert_eq!(rows, (azulejo_engine::patterns::MAX_REMEMBERED, 1001));
 }
 
 #[test]

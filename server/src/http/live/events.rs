@@ -117,6 +117,11 @@ impl Stream {
         if let Ok(workers) = backend.workers().await {
             self.send(&LiveEvent::Workers { workers }).await?;
         }
+        if self.only.is_none()
+            && let Ok(costs) = backend.costs().await
+        {
+            self.send(&LiveEvent::Costs { costs }).await?;
+        }
         if let Some(job_id) = self.only {
             return match backend.job(job_id).await {
                 Ok(job) => self.send(&LiveEvent::Job { job: Box::new(job) }).await,

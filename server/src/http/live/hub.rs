@@ -128,6 +128,9 @@ impl Hub {
                 mailbox.put(Subject::Workers, Snapshot::Text(text));
             }
         }
+        if batch.costs {
+            self.post_costs(backend, &watchers).await;
+        }
         if batch.health
             && watchers.iter().any(|(wish, _)| *wish != Wish::Original)
             && let Ok(health) = backend.health().await
@@ -136,6 +139,18 @@ impl Hub {
             for (_, mailbox) in watchers.iter().filter(|(wish, _)| *wish != Wish::Original) {
                 mailbox.put(Subject::Health, Snapshot::Text(text.clone()));
             }
+        }
+    }
+
+    /// What work costs goes to the pages that estimate.
+    async fn post_costs(&self, backend: &dyn Backend, watchers: &[(Wish, Arc<Mailbox>)]) {
+        if !watchers.iter().any(|(wish, _)| *wish == Wish::All) {
+            return;
+        }
+        let Ok(costs) = backend.costs().await else { return };
+        let text = snapshot::event(self.next_id(), &LiveEvent::Costs { costs });
+        for (_, mailbox) in watchers.iter().filter(|(wish, _)| *wish == Wish::All) {
+            mailbox.put(Subject::Costs, Snapshot::Text(text.clone()));
         }
     }
 
@@ -190,6 +205,7 @@ struct Batch {
     everything: bool,
     health: bool,
     workers: bool,
+    costs: bool,
     jobs: BTreeSet<JobId>,
     gone: BTreeSet<JobId>,
 }
@@ -199,6 +215,7 @@ impl Batch {
         match change {
             Change::Health => self.health = true,
             Change::Workers => self.workers = true,
+            Change::Costs => self.costs = true,
             Change::Job(id) => {
                 self.jobs.insert(id);
             }
@@ -232,7 +249,7 @@ async fn gather(changes: &mut Receiver<Change>) -> Option<Batch> {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use azulejo_protocol::{ApiError, Health, Job, JobQuery, TileInfo, WorkerInfo};
+    use azulejo_protocol::{ApiError, Costs, Health, Job, JobQuery, TileInfo, WorkerInfo};
     use tokio::sync::broadcast;
     use uuid::Uuid;
 
@@ -278,6 +295,9 @@ mod tests {
         async fn workers(&self) -> Result<Vec<WorkerInfo>, ApiError> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Ok(Vec::new())
+        }
+        async fn costs(&self) -> Result<Costs, ApiError> {
+            self.asked()
         }
         async fn health(&self) -> Result<Health, ApiError> {
             self.asked()

@@ -13,6 +13,8 @@ pub enum Subject {
     Health,
     /// The workers.
     Workers,
+    /// What work costs.
+    Costs,
     /// A job, or that it is no more.
     Job(JobId),
 }

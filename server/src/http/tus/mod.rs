@@ -112,7 +112,10 @@ fn options(app: &AppState) -> Response {
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
-    if headers.get(TUS_RESUMABLE).is_some_and(|version| version == VERSION) {
+    if headers
+        .get(TUS_RESUMABLE)
+        .is_some_and(|version| version == VERSION)
+    {
         return Ok(());
     }
     let detail =
