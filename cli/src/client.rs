@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use azulejo_imaging::file::FileKind;
+use azulejo_imaging::Encoding;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobStatus, Progress, STATUS_HEADER, WorkerInfo};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
@@ -123,7 +123,7 @@ impl Client {
         &self,
         image: &Path,
         recipe: &str,
-        kind: Option<FileKind>,
+        encoding: Option<Encoding>,
         bar: &ProgressBar,
     ) -> anyhow::Result<Accepted> {
         let unreadable = || format!("cannot read {}", image.display());
@@ -143,7 +143,10 @@ impl Client {
         // The recipe first: a wrong one is refused before the file has travelled.
         let form = Form::new()
             .text("transformation", recipe.to_owned())
-            .text("format", kind.map_or("", FileKind::name))
+            .text(
+                "format",
+                encoding.map_or_else(String::new, |encoding| encoding.to_string()),
+            )
             .part("file", part);
         self.json(self.http.post(self.url("/process")).multipart(form))
             .await
@@ -153,10 +156,16 @@ impl Client {
     ///
     /// # Errors
     /// When the server cannot be reached, does not know the job or has its image no more, or refuses the recipe.
-    pub async fn again(&self, id: JobId, recipe: &str, kind: Option<FileKind>) -> anyhow::Result<Accepted> {
-        let form = Form::new()
-            .text("transformation", recipe.to_owned())
-            .text("format", kind.map_or("", FileKind::name));
+    pub async fn again(
+        &self,
+        id: JobId,
+        recipe: &str,
+        encoding: Option<Encoding>,
+    ) -> anyhow::Result<Accepted> {
+        let form = Form::new().text("transformation", recipe.to_owned()).text(
+            "format",
+            encoding.map_or_else(String::new, |encoding| encoding.to_string()),
+        );
         let url = self.url(&format!("/job/{id}/again"));
         self.json(self.http.post(url).multipart(form)).await
     }

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use azulejo_imaging::Recipe;
-use azulejo_imaging::file::FileKind;
+use azulejo_imaging::{Encoding, Recipe};
 use azulejo_protocol::JobId;
 
 use crate::client::Client;
@@ -27,9 +26,9 @@ pub struct Arguments {
     #[arg(value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
-    /// Kind of file for the result: png, jpeg, tiff, webp [default: what --output says, else the kind of the image].
-    #[arg(long, value_name = "FORMAT", value_parser = format)]
-    format: Option<FileKind>,
+    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what --output says, else the kind of the image].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Encoding>,
 
     /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
     #[arg(long, short, value_name = "PATH")]
@@ -54,14 +53,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     place.check()?;
     let client = Client::new(arguments.server.server.clone())?;
-    let kind = arguments.format.or(place.kind());
+    let encoding = place.encoding(arguments.format)?;
     let accepted = client
-        .again(arguments.job, &arguments.recipe.to_string(), kind)
+        .again(arguments.job, &arguments.recipe.to_string(), encoding)
         .await?;
     let outcome = see_through(&client, &accepted, place).await?;
     Ok(outcome.tell(&arguments.job).unwrap_or(ExitCode::SUCCESS))
-}
-
-fn format(text: &str) -> Result<FileKind, String> {
-    FileKind::from_name(text).ok_or_else(|| "there are png, jpeg, tiff and webp".to_owned())
 }

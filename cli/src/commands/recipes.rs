@@ -33,7 +33,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         } else {
             format!(" (also {})", operation.aliases.join(", "))
         };
-        output::line(&format!("{}{also}\n    {}", operation.name, operation.summary));
+        output::line(&format!(
+            "{}{also}\n    {}\n    {}",
+            operation.name, operation.summary, operation.method
+        ));
         for parameter in operation.parameters {
             let unit = if parameter.unit.is_empty() {
                 String::new()

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use azulejo_imaging::Recipe;
-use azulejo_imaging::file::FileKind;
+use azulejo_imaging::{Encoding, FileKind, Recipe};
 use azulejo_protocol::{Job, JobId, JobStatus, Progress};
 use indicatif::ProgressBar;
 
@@ -40,6 +39,10 @@ pub struct Arguments {
     #[arg(long, short, value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
+    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what --output says, else the kind of the image].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Encoding>,
+
     /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -66,6 +69,7 @@ impl Arguments {
                 );
             }
         }
+        self.place().encoding(self.format)?;
         self.place().check()
     }
 
@@ -123,10 +127,10 @@ impl Outcome {
 
 async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let recipe = arguments.recipe.to_string();
-    let kind = arguments.place().kind();
+    let encoding = arguments.place().encoding(arguments.format)?;
     let bar = output::byte_bar("upload", 0);
     let accepted = tokio::select! {
-        accepted = client.process(image, &recipe, kind, &bar) => accepted?,
+        accepted = client.process(image, &recipe, encoding, &bar) => accepted?,
         _ = tokio::signal::ctrl_c() => {
             bar.abandon();
             eprintln!("interrupted: the upload was not finished, there is no job");
@@ -160,10 +164,19 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// The kind of file that the name for the result asks for; a folder asks for none.
-    pub fn kind(&self) -> Option<FileKind> {
+    /// How the result is to be written: as `asked`, else as the name for the result says; a folder says nothing.
+    ///
+    /// # Errors
+    /// When the two do not agree.
+    pub fn encoding(&self, asked: Option<Encoding>) -> anyhow::Result<Option<Encoding>> {
         let output = self.output.filter(|output| !output.is_dir());
-        output.and_then(FileKind::from_path)
+        let named = output.and_then(FileKind::from_path);
+        match (asked, named) {
+            (Some(asked), Some(named)) if asked.kind() != named => {
+                bail!("--format {asked} does not fit --output, which is named as {named}")
+            }
+            (asked, named) => Ok(asked.or(named.map(Encoding::from))),
+        }
     }
 }
 
