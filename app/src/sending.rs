@@ -144,7 +144,12 @@ async fn send_all(
         let total = file.size();
         let progress = move |sent, line| {
             let which = which.clone();
-            phase.try_set(Phase::Uploading(Sending { sent, total, which, line }));
+            phase.try_set(Phase::Uploading(Sending {
+                sent,
+                total,
+                which,
+                line,
+            }));
         };
         progress(0.0, Line::Open);
         let started = match upload.send(file, progress).await {

@@ -119,7 +119,13 @@ mod tests {
             (&["apply", "no_such", "a", "b"], "RECIPE"),
             (&["again", "no-id", "grayscale"], "JOB"),
             (
-                &["again", "01a20544-b985-730f-82a6-b84d915d4169", "grayscale", "--format", "gif"],
+                &[
+                    "again",
+                    "01a20544-b985-730f-82a6-b84d915d4169",
+                    "grayscale",
+                    "--format",
+                    "gif",
+                ],
                 "--format",
             ),
             (&["apply", "grayscale", "a", "b", "--tile", "0"], "--tile"),

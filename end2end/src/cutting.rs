@@ -77,7 +77,11 @@ impl CuttingProxy {
 
     /// Cuts that have not been made yet.
     pub fn cuts_to_come(&self) -> usize {
-        self.line.cuts.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.line
+            .cuts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Cuts every connection and takes no new one, or takes them again.
@@ -115,7 +119,11 @@ async fn up(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, line: &Line) {
             let is_due = cuts.first().is_some_and(|cut| *cut <= before + count as u64);
             is_due.then(|| cuts.remove(0))
         };
-        let most = cut.map_or(count, |cut| usize::try_from(cut.saturating_sub(before)).unwrap_or(0).min(count));
+        let most = cut.map_or(count, |cut| {
+            usize::try_from(cut.saturating_sub(before))
+                .unwrap_or(0)
+                .min(count)
+        });
         if to.write_all(&piece[..most]).await.is_err() || cut.is_some() {
             return;
         }

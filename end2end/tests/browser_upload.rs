@@ -63,7 +63,13 @@ impl Scene {
 
     async fn press(&self, name: &str) -> Result<()> {
         let button = format!("//button[normalize-space()='{name}' and not(@hidden)]");
-        Ok(self.browser.page.find(Locator::XPath(&button)).await?.click().await?)
+        Ok(self
+            .browser
+            .page
+            .find(Locator::XPath(&button))
+            .await?
+            .click()
+            .await?)
     }
 
     async fn start_upload(&self) -> Result<()> {
@@ -111,11 +117,17 @@ impl Scene {
             job["original_filename"] == "noise.png" && job["input_bytes"] == self.file.len(),
             "{job}"
         );
-        let result = reqwest::get(format!("{}/download/{id}", self.cluster.url())).await?.bytes().await?;
+        let result = reqwest::get(format!("{}/download/{id}", self.cluster.url()))
+            .await?
+            .bytes()
+            .await?;
         let wanted = self.cluster.apply(RECIPE, &self.file, "png")?;
         images::decode(&result)?.must_equal(&wanted, "the job of a cut upload")?;
         let (sent, length) = (self.proxy.sent(), self.file.len() as u64);
-        ensure!(sent < length * 3 / 2, "{sent} bytes were sent for a file of {length}");
+        ensure!(
+            sent < length * 3 / 2,
+            "{sent} bytes were sent for a file of {length}"
+        );
         let kept = self.browser.run("return localStorage['azulejo-uploads']").await?;
         ensure!(kept == "[]", "a used upload is remembered: {kept}");
         ensure!(client.get("/files").await?.json == serde_json::json!([]));
@@ -151,7 +163,12 @@ async fn browser_an_upload_goes_on_after_a_cut_line_and_a_death_of_the_server() 
         said.contains("going on at ") && said.contains("% as soon as it is back"),
         "{said}"
     );
-    scene.cluster.server.as_mut().context("the server runs")?.kill_9()?;
+    scene
+        .cluster
+        .server
+        .as_mut()
+        .context("the server runs")?
+        .kill_9()?;
     scene.cluster.start_server()?;
     ensure!(scene.offset().await? >= arrived);
     scene.proxy.set_open(true);
@@ -177,9 +194,14 @@ async fn browser_an_upload_goes_on_after_the_page_was_loaded_anew() -> Result<()
     scene.open().await?;
     scene.start_upload().await?;
     let said = scene.said("Resumed at").await?;
-    let percent = said.split_once("Resumed at ").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
+    let percent = said
+        .split_once("Resumed at ")
+        .and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
     let least = arrived * 100 / scene.file.len() as u64;
-    ensure!(percent.is_some_and(|percent| percent >= least), "{least} %: {said}");
+    ensure!(
+        percent.is_some_and(|percent| percent >= least),
+        "{least} %: {said}"
+    );
     scene.ends_well().await?;
     scene.browser.close().await
 }
@@ -209,7 +231,11 @@ async fn browser_an_upload_rests_as_long_as_the_person_wants_and_is_given_up_by_
     scene.press("Cancel").await?;
     scene
         .browser
-        .wait_for("the button", SOON, "return !document.querySelector('button.go').hidden")
+        .wait_for(
+            "the button",
+            SOON,
+            "return !document.querySelector('button.go').hidden",
+        )
         .await?;
     for _ in 0..200 {
         if scene.cluster.client().get("/files").await?.json == serde_json::json!([]) {
@@ -218,6 +244,12 @@ async fn browser_an_upload_rests_as_long_as_the_person_wants_and_is_given_up_by_
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     ensure!(scene.cluster.client().get("/files").await?.json == serde_json::json!([]));
-    ensure!(scene.browser.run("return localStorage['azulejo-uploads']").await? == "[]");
+    ensure!(
+        scene
+            .browser
+            .run("return localStorage['azulejo-uploads']")
+            .await?
+            == "[]"
+    );
     scene.browser.close().await
 }

@@ -100,10 +100,17 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
     let (sent, again) = (cluster.path("sent.png"), cluster.path("again.png"));
     let holiday = cluster.path("holiday.png");
     std::fs::write(&holiday, images::png(&images::photo(1024, 1024, 41))?)?;
-    says(&cluster, &["submit", &holiday, "-r", "rotate_90|invert", "-o", &sent]).await?;
+    says(
+        &cluster,
+        &["submit", &holiday, "-r", "rotate_90|invert", "-o", &sent],
+    )
+    .await?;
     let said = says(&cluster, &["again", &id, "rotate_90|invert", "-o", &again]).await?;
     ensure!(said.trim() == again, "{said}");
-    ensure!(std::fs::read(&sent)? == std::fs::read(&again)?, "again and submit differ");
+    ensure!(
+        std::fs::read(&sent)? == std::fs::read(&again)?,
+        "again and submit differ"
+    );
     let folder = cluster.path(".");
     let arguments = ["again", &id, "invert", "--format", "webp", "-o", &folder];
     let said = says(&cluster, &arguments).await?;

@@ -32,7 +32,9 @@ fn noise() -> Result<Vec<u8>> {
 
 /// Where the line is cut: at points of which no client knows, the same in every run.
 fn cuts(length: u64) -> Vec<u64> {
-    [0.03, 0.21, 0.34, 0.58, 0.83].map(|share| (length as f64 * share) as u64 + 12_345).to_vec()
+    [0.03, 0.21, 0.34, 0.58, 0.83]
+        .map(|share| (length as f64 * share) as u64 + 12_345)
+        .to_vec()
 }
 
 /// Has a client send the file through cuts and a death of the server; `command` gets the address, the file and the recipe.
@@ -69,17 +71,29 @@ async fn judged(command: impl FnOnce(&str, &str, &str) -> Result<tokio::process:
         killed?;
         Ok::<Output, anyhow::Error>(output?)
     };
-    let output = tokio::time::timeout(Duration::from_secs(180), run).await.context("the client does not end")??;
+    let output = tokio::time::timeout(Duration::from_secs(180), run)
+        .await
+        .context("the client does not end")??;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.success(), "{}: {said}", output.status);
     ensure!(proxy.cuts_to_come() == 0, "the line was not cut: {said}");
-    ensure!(proxy.sent() < 2 * length, "{} bytes were sent for {length}", proxy.sent());
+    ensure!(
+        proxy.sent() < 2 * length,
+        "{} bytes were sent for {length}",
+        proxy.sent()
+    );
     let id = String::from_utf8(output.stdout)?.trim().to_owned();
     let client = cluster.client();
     let job = client.wait_for_end(&id, Duration::from_secs(120)).await?;
-    ensure!(job["status"] == "completed" && job["transformation"] == "rotate_90", "{job}");
+    ensure!(
+        job["status"] == "completed" && job["transformation"] == "rotate_90",
+        "{job}"
+    );
     ensure!(job["input_bytes"] == length, "{job}");
-    let original = reqwest::get(format!("{}/job/{id}/original", cluster.url())).await?.bytes().await?;
+    let original = reqwest::get(format!("{}/job/{id}/original", cluster.url()))
+        .await?
+        .bytes()
+        .await?;
     ensure!(original == file, "other bytes arrived");
     let jobs = client.get("/jobs").await?.json;
     ensure!(jobs.as_array().is_some_and(|jobs| jobs.len() == 1), "{jobs}");
@@ -95,7 +109,11 @@ fn script(name: &str) -> String {
 async fn tuspy_uploads_through_cuts_and_a_death_of_the_server() -> Result<()> {
     judged(|url, path, recipe| {
         let python = tools_dir()?.join("tuspy/bin/python");
-        ensure!(python.is_file(), "{} is not there: `cargo xtask test` makes it", python.display());
+        ensure!(
+            python.is_file(),
+            "{} is not there: `cargo xtask test` makes it",
+            python.display()
+        );
         let mut command = tokio::process::Command::new(python);
         command.args([&script("tuspy_upload.py"), url, path, recipe]);
         Ok(command)
@@ -107,10 +125,20 @@ async fn tuspy_uploads_through_cuts_and_a_death_of_the_server() -> Result<()> {
 async fn tus_js_client_uploads_through_cuts_and_a_death_of_the_server() -> Result<()> {
     judged(|url, path, recipe| {
         let modules = tools_dir()?.join("tus-js-client");
-        ensure!(modules.is_dir(), "{} is not there: `cargo xtask test` makes it", modules.display());
+        ensure!(
+            modules.is_dir(),
+            "{} is not there: `cargo xtask test` makes it",
+            modules.display()
+        );
         let modules = modules.canonicalize()?;
         let mut command = tokio::process::Command::new("node");
-        command.args([&script("tus_js_upload.js"), &modules.to_string_lossy(), url, path, recipe]);
+        command.args([
+            &script("tus_js_upload.js"),
+            &modules.to_string_lossy(),
+            url,
+            path,
+            recipe,
+        ]);
         Ok(command)
     })
     .await

@@ -386,7 +386,10 @@ mod tests {
             (["--tile-size", "many"], ["TILE_SIZE", "16 to 2048"]),
             (["--min-image-size", "0"], ["MIN_IMAGE_SIZE", "1 to 65535"]),
             (["--port", "70000"], ["MASTER_PORT", "0 to 65535"]),
-            (["--upload-expiry", "0"], ["AZULEJO_UPLOAD_EXPIRY", "1 to 2592000"]),
+            (
+                ["--upload-expiry", "0"],
+                ["AZULEJO_UPLOAD_EXPIRY", "1 to 2592000"],
+            ),
             (["--partitions", "0"], ["KAFKA_PARTITIONS", "1 to 1000"]),
             (["--max-upload-bytes", "4T"], ["AZULEJO_MAX_UPLOAD_BYTES", "4G"]),
             (["--listen", "nonsense"], ["AZULEJO_LISTEN", "HOST:PORT"]),

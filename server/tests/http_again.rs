@@ -66,7 +66,10 @@ async fn a_job_without_an_upload_gives_the_bytes_of_one_with_it_whatever_is_dele
     assert_eq!(result(&server, &second).await, wanted);
     assert!(result(&server, &third).await.starts_with(b"II*\0"));
     let job = server.finished(&second).await;
-    assert_eq!((job.original_filename.as_str(), job.input_bytes), ("coast.png", file.len() as u64));
+    assert_eq!(
+        (job.original_filename.as_str(), job.input_bytes),
+        ("coast.png", file.len() as u64)
+    );
 
     result(&server, &first).await;
     delete(&server, &first).await;
@@ -87,13 +90,38 @@ async fn what_cannot_be_run_again_is_refused_and_leaves_nothing() {
     let first = id_of(server.process(&png(1024, 1024), "x.png", "grayscale").await).await;
     let unknown = "01a20544-b985-730f-82a6-b84d915d4169";
     for (id, form, status, code) in [
-        (unknown, &[("transformation", "grayscale")][..], 404, "job_not_found"),
-        ("nonsense", &[("transformation", "grayscale")], 404, "job_not_found"),
+        (
+            unknown,
+            &[("transformation", "grayscale")][..],
+            404,
+            "job_not_found",
+        ),
+        (
+            "nonsense",
+            &[("transformation", "grayscale")],
+            404,
+            "job_not_found",
+        ),
         (&first, &[], 422, "missing_field"),
         (&first, &[("transformation", "sepia_tone")], 422, "unknown_recipe"),
-        (&first, &[("transformation", "crop:x=5000,y=0,width=10,height=10")], 422, "unsuitable_recipe"),
-        (&first, &[("transformation", "invert"), ("format", "gif")], 422, "unknown_format"),
-        (&first, &[("transformation", "invert"), ("transformation", "invert")], 400, "bad_form"),
+        (
+            &first,
+            &[("transformation", "crop:x=5000,y=0,width=10,height=10")],
+            422,
+            "unsuitable_recipe",
+        ),
+        (
+            &first,
+            &[("transformation", "invert"), ("format", "gif")],
+            422,
+            "unknown_format",
+        ),
+        (
+            &first,
+            &[("transformation", "invert"), ("transformation", "invert")],
+            400,
+            "bad_form",
+        ),
     ] {
         let (is, named, detail) = error_of(again(&server, id, form).await).await;
         assert_eq!((is, named.as_str()), (status, code), "{form:?}: {detail}");
@@ -105,7 +133,11 @@ async fn what_cannot_be_run_again_is_refused_and_leaves_nothing() {
     let foreign = request.header("origin", "http://evil.example");
     assert_eq!(error_of(foreign.send().await.unwrap()).await.0, 403);
 
-    for file in server.files("jobs").iter().filter(|path| path.ends_with("original")) {
+    for file in server
+        .files("jobs")
+        .iter()
+        .filter(|path| path.ends_with("original"))
+    {
         std::fs::remove_file(file).unwrap();
     }
     let (status, code, _) = error_of(again(&server, &first, &[("transformation", "invert")]).await).await;
@@ -128,7 +160,9 @@ async fn a_form_without_javascript_is_sent_on_to_the_new_job_or_told_why_not() {
             .send()
     };
     let path = format!("/job/{first}/again");
-    let sent_on = send(path.clone(), "transformation=rotate_90&format=").await.unwrap();
+    let sent_on = send(path.clone(), "transformation=rotate_90&format=")
+        .await
+        .unwrap();
     assert_eq!(sent_on.status(), 303);
     let location = sent_on.headers()["location"].to_str().unwrap().to_owned();
     assert_ne!(location, format!("/job/{first}"));

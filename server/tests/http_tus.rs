@@ -58,7 +58,9 @@ async fn a_file_in_pieces_becomes_the_job_that_its_metadata_names() {
     let server = start(&[]).await;
     let _worker = server.worker();
     server.until_ready().await;
-    let options = server.client.request(Method::OPTIONS, format!("{}/files", server.url));
+    let options = server
+        .client
+        .request(Method::OPTIONS, format!("{}/files", server.url));
     let options = options.send().await.unwrap();
     assert_eq!(options.status(), 204);
     assert_eq!(header(&options, "tus-version"), "1.0.0");
@@ -74,7 +76,10 @@ async fn a_file_in_pieces_becomes_the_job_that_its_metadata_names() {
     let path = created(&server, file.len(), &metadata).await;
     let half = file.len() / 2;
     let first = patch(&server, &path, 0, &file[..half]).await;
-    assert_eq!((first.status().as_u16(), header(&first, "upload-offset")), (204, half.to_string()));
+    assert_eq!(
+        (first.status().as_u16(), header(&first, "upload-offset")),
+        (204, half.to_string())
+    );
     assert!(first.headers().get(JOB_HEADER).is_none());
     let at = head(&server, &path).await;
     assert_eq!(at.status(), 200);
@@ -96,15 +101,24 @@ async fn a_file_in_pieces_becomes_the_job_that_its_metadata_names() {
     assert!(listed[0]["expires"].as_str().unwrap().ends_with('Z'));
 
     let last = patch(&server, &path, half, &file[half..]).await;
-    assert_eq!((last.status().as_u16(), header(&last, "upload-offset")), (204, file.len().to_string()));
+    assert_eq!(
+        (last.status().as_u16(), header(&last, "upload-offset")),
+        (204, file.len().to_string())
+    );
     let id = header(&last, JOB_HEADER);
     // A client that did not hear the answer asks, or sends an empty piece.
     assert_eq!(header(&head(&server, &path).await, JOB_HEADER), id);
     let again = patch(&server, &path, file.len(), b"").await;
-    assert_eq!((again.status().as_u16(), header(&again, JOB_HEADER)), (204, id.clone()));
+    assert_eq!(
+        (again.status().as_u16(), header(&again, JOB_HEADER)),
+        (204, id.clone())
+    );
     let job = server.finished(&id).await;
     assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error);
-    assert_eq!((job.original_filename.as_str(), job.transformation.as_str()), ("coast.png", "invert"));
+    assert_eq!(
+        (job.original_filename.as_str(), job.transformation.as_str()),
+        ("coast.png", "invert")
+    );
     assert!(job.result_filename.ends_with(".tiff") || job.result_filename.ends_with(".tif"));
     let original = server.get(&format!("/job/{id}/original")).await;
     assert_eq!(original.bytes().await.unwrap(), file);
@@ -128,7 +142,10 @@ async fn an_upload_without_a_recipe_is_used_like_one_that_came_whole_or_given_up
         .header("content-type", PIECE)
         .body(file.clone());
     let whole = whole.send().await.unwrap();
-    assert_eq!((whole.status().as_u16(), header(&whole, "upload-offset")), (201, file.len().to_string()));
+    assert_eq!(
+        (whole.status().as_u16(), header(&whole, "upload-offset")),
+        (201, file.len().to_string())
+    );
     let path = header(&whole, "location");
     let id = path.strip_prefix("/files/").unwrap();
     let process = |id: String, recipe: &'static str| {
@@ -139,12 +156,25 @@ async fn an_upload_without_a_recipe_is_used_like_one_that_came_whole_or_given_up
             .send()
     };
     // A refused recipe costs nothing.
-    let refused = process(id.to_owned(), "crop:x=5000,y=0,width=9,height=9").await.unwrap();
+    let refused = process(id.to_owned(), "crop:x=5000,y=0,width=9,height=9")
+        .await
+        .unwrap();
     assert_eq!(refused.status(), 422);
-    assert_eq!(header(&head(&server, &path).await, "upload-offset"), file.len().to_string());
-    let job: serde_json::Value = process(id.to_owned(), "invert").await.unwrap().json().await.unwrap();
+    assert_eq!(
+        header(&head(&server, &path).await, "upload-offset"),
+        file.len().to_string()
+    );
+    let job: serde_json::Value = process(id.to_owned(), "invert")
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(job["transformation"], "invert");
-    assert!(job["result_filename"].as_str().unwrap().ends_with(".webp"), "{job}");
+    assert!(
+        job["result_filename"].as_str().unwrap().ends_with(".webp"),
+        "{job}"
+    );
     assert_eq!(head(&server, &path).await.status(), 404);
     no_files(&server).await;
 
@@ -155,17 +185,37 @@ async fn an_upload_without_a_recipe_is_used_like_one_that_came_whole_or_given_up
         let id = path.strip_prefix("/files/").unwrap();
         let unfinished = process(id.to_owned(), "invert").await.unwrap();
         assert_eq!(unfinished.status(), 409);
-        let given_up = request(&server, Method::DELETE, &format!("/{way}/{id}")).send().await.unwrap();
+        let given_up = request(&server, Method::DELETE, &format!("/{way}/{id}"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(given_up.status(), 204);
         assert_eq!(head(&server, &path).await.status(), 404);
         assert_eq!(patch(&server, &path, 1000, b"x").await.status(), 404);
         no_files(&server).await;
     }
-    let put = server.client.put(format!("{}/uploads?filename=a.png", server.url)).body(file);
+    let put = server
+        .client
+        .put(format!("{}/uploads?filename=a.png", server.url))
+        .body(file);
     let put: serde_json::Value = put.send().await.unwrap().json().await.unwrap();
     let path = format!("/uploads/{}", put["upload_id"].as_str().unwrap());
-    assert_eq!(request(&server, Method::DELETE, &path).send().await.unwrap().status(), 204);
-    assert_eq!(request(&server, Method::DELETE, &path).send().await.unwrap().status(), 404);
+    assert_eq!(
+        request(&server, Method::DELETE, &path)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        204
+    );
+    assert_eq!(
+        request(&server, Method::DELETE, &path)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        404
+    );
     no_files(&server).await;
     server.stop().await;
 }
@@ -177,26 +227,48 @@ async fn requests_that_break_a_rule_are_refused_and_change_nothing() {
     let path = created(&server, file.len(), NAME_COAST).await;
     patch(&server, &path, 0, &file[..1000]).await;
     let piece = |headers: &[(&str, &str)]| {
-        let mut request = server.client.request(Method::PATCH, format!("{}{path}", server.url));
+        let mut request = server
+            .client
+            .request(Method::PATCH, format!("{}{path}", server.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         request.body(file[1000..2000].to_vec()).send()
     };
-    let (tus, at, kind) = (("tus-resumable", "1.0.0"), ("upload-offset", "1000"), ("content-type", PIECE));
+    let (tus, at, kind) = (
+        ("tus-resumable", "1.0.0"),
+        ("upload-offset", "1000"),
+        ("content-type", PIECE),
+    );
     let sum = |text: &'static str| ("upload-checksum", text);
     for (headers, status, code) in [
         (&[at, kind][..], 412, "unknown_tus_version"),
-        (&[("tus-resumable", "0.2.2"), at, kind], 412, "unknown_tus_version"),
+        (
+            &[("tus-resumable", "0.2.2"), at, kind],
+            412,
+            "unknown_tus_version",
+        ),
         (&[tus, kind], 400, "bad_header"),
         (&[tus, ("upload-offset", "+1000"), kind], 400, "bad_header"),
         (&[tus, at], 415, "not_a_piece"),
         (&[tus, at, ("content-type", "image/png")], 415, "not_a_piece"),
         (&[tus, ("upload-offset", "999"), kind], 409, "offset_mismatch"),
         (&[tus, ("upload-offset", "1001"), kind], 409, "offset_mismatch"),
-        (&[tus, at, kind, sum("sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=")], 460, "checksum_mismatch"),
-        (&[tus, at, kind, sum("md5 kAFQmDzST7DWlj99KOF/cg==")], 400, "bad_checksum"),
-        (&[tus, at, kind, ("origin", "http://evil.example")], 403, "cross_site"),
+        (
+            &[tus, at, kind, sum("sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=")],
+            460,
+            "checksum_mismatch",
+        ),
+        (
+            &[tus, at, kind, sum("md5 kAFQmDzST7DWlj99KOF/cg==")],
+            400,
+            "bad_checksum",
+        ),
+        (
+            &[tus, at, kind, ("origin", "http://evil.example")],
+            403,
+            "cross_site",
+        ),
     ] {
         let answer = piece(headers).await.unwrap();
         if status == 412 {
@@ -204,7 +276,11 @@ async fn requests_that_break_a_rule_are_refused_and_change_nothing() {
         }
         let (is, named, detail) = error_of(answer).await;
         assert_eq!((is, named.as_str()), (status, code), "{headers:?}: {detail}");
-        assert_eq!(header(&head(&server, &path).await, "upload-offset"), "1000", "{headers:?}");
+        assert_eq!(
+            header(&head(&server, &path).await, "upload-offset"),
+            "1000",
+            "{headers:?}"
+        );
     }
     let beyond = patch(&server, &path, 1000, &vec![0; file.len()]).await;
     assert_eq!(error_of(beyond).await.1, "upload_too_long");
@@ -221,9 +297,24 @@ async fn requests_that_break_a_rule_are_refused_and_change_nothing() {
         (&[("upload-length", "-1")], 400, "bad_header"),
         (&[("upload-length", "0")], 422, "image_empty"),
         (&[("upload-length", "1048577")], 413, "file_too_large"),
-        (&[("upload-length", "99"), ("upload-metadata", "filename !")], 400, "bad_header"),
-        (&[("upload-length", "99"), ("upload-metadata", "transformation eA==")], 422, "unknown_recipe"),
-        (&[("upload-length", "99"), ("upload-metadata", "format Z2lm")], 422, "unknown_format"),
+        (
+            &[("upload-length", "99"), ("upload-metadata", "filename !")],
+            400,
+            "bad_header",
+        ),
+        (
+            &[
+                ("upload-length", "99"),
+                ("upload-metadata", "transformation eA=="),
+            ],
+            422,
+            "unknown_recipe",
+        ),
+        (
+            &[("upload-length", "99"), ("upload-metadata", "format Z2lm")],
+            422,
+            "unknown_format",
+        ),
     ] {
         let (is, named, detail) = error_of(create(headers).await.unwrap()).await;
         assert_eq!((is, named.as_str()), (status, code), "{headers:?}: {detail}");
@@ -235,15 +326,30 @@ async fn requests_that_break_a_rule_are_refused_and_change_nothing() {
         (Method::DELETE, "/files/nonsense", 404),
         (Method::DELETE, "/uploads/nonsense", 404),
     ] {
-        assert_eq!(request(&server, method.clone(), path).send().await.unwrap().status(), status, "{method} {path}");
+        assert_eq!(
+            request(&server, method.clone(), path)
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            status,
+            "{method} {path}"
+        );
     }
     // A right checksum, and a client that can only POST.
     let mut overridden = request(&server, Method::POST, &path).header("x-http-method-override", "PATCH");
-    for (name, value) in [at, kind, sum("sha256 ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")] {
+    for (name, value) in [
+        at,
+        kind,
+        sum("sha256 ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="),
+    ] {
         overridden = overridden.header(name, value);
     }
     let taken = overridden.body("abc").send().await.unwrap();
-    assert_eq!((taken.status().as_u16(), header(&taken, "upload-offset")), (204, "1003".to_owned()));
+    assert_eq!(
+        (taken.status().as_u16(), header(&taken, "upload-offset")),
+        (204, "1003".to_owned())
+    );
     assert_eq!(server.json("/files").await.as_array().unwrap().len(), 1);
     server.stop().await;
 }
@@ -274,7 +380,10 @@ async fn a_hopeless_file_is_refused_long_before_its_end_and_a_broken_one_at_it()
     // A recipe that does not suit the image is known at the end only; nothing stays then, as with `/process`.
     let crop = "transformation Y3JvcDp4PTUwMDAseT0wLHdpZHRoPTksaGVpZ2h0PTk=";
     let path = created(&server, file.len(), crop).await;
-    assert_eq!(error_of(patch(&server, &path, 0, &file).await).await.1, "unsuitable_recipe");
+    assert_eq!(
+        error_of(patch(&server, &path, 0, &file).await).await.1,
+        "unsuitable_recipe"
+    );
     no_files(&server).await;
     server.stop().await;
 }
@@ -320,7 +429,14 @@ async fn a_cut_line_costs_nothing_that_arrived_and_a_half_open_one_no_time() {
     drop(half_open(&server, &path, &file, sent).await);
     let at = head(&server, &path).await;
     assert_eq!(header(&at, "upload-offset"), sent.to_string());
-    assert_eq!(request(&server, Method::DELETE, &path).send().await.unwrap().status(), 204);
+    assert_eq!(
+        request(&server, Method::DELETE, &path)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        204
+    );
 
     let path = created(&server, file.len(), &format!("{NAME_COAST},{RECIPE_INVERT}")).await;
     let mut old = half_open(&server, &path, &file, sent).await;
@@ -333,7 +449,10 @@ async fn a_cut_line_costs_nothing_that_arrived_and_a_half_open_one_no_time() {
     let mut answer = vec![0; 4096];
     let count = old.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..count]);
-    assert!(answer.starts_with("HTTP/1.1 423") && answer.contains("upload_taken_over"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 423") && answer.contains("upload_taken_over"),
+        "{answer}"
+    );
     let id = header(&done, JOB_HEADER);
     let original = server.get(&format!("/job/{id}/original")).await;
     assert_eq!(original.bytes().await.unwrap(), file);

@@ -102,7 +102,10 @@ pub fn run(options: &Options) -> Result<()> {
         counts.passed, counts.failed, counts.skipped
     );
     if !lacking.is_empty() {
-        println!("skipped for want of a browser or a client: {}", lacking.join(", "));
+        println!(
+            "skipped for want of a browser or a client: {}",
+            lacking.join(", ")
+        );
     }
     if !failures.is_empty() {
         bail!("failed: {}", failures.join("; "));

@@ -109,7 +109,14 @@ fn ensure_tus_js() -> Result<()> {
     shell::say("fetching tus-js-client for the tests of uploads");
     fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     let mut install = Command::new("npm");
-    install.args(["install", "--silent", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
+    install.args([
+        "install",
+        "--silent",
+        "--no-save",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+    ]);
     shell::run(install.arg(&place).arg(format!("tus-js-client@{TUS_JS}")))?;
     fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
 }

@@ -82,7 +82,8 @@ pub fn SubmitPanel(
         })
     };
     // Its size is that of the result.
-    let is_cut = move || phase.with(|phase| matches!(phase, Phase::Failed(failure) if failure.0.code == "upload_cut"));
+    let is_cut =
+        move || phase.with(|phase| matches!(phase, Phase::Failed(failure) if failure.0.code == "upload_cut"));
     // While an upload runs only its figures change: its buttons stay the same.
     let shown = Memo::new(move |_| phase.with(Phase::kind));
     let sending = Memo::new(move |before: Option<&Sending>| {

@@ -5,6 +5,10 @@ use leptos::prelude::*;
 use crate::words;
 
 /// How the line to the server is.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     /// Bytes go out.
@@ -43,7 +47,11 @@ impl Sending {
 
     /// How far it is, in words.
     fn amount(&self) -> String {
-        let which = self.which.as_ref().map(|which| format!("picture {which}: ")).unwrap_or_default();
+        let which = self
+            .which
+            .as_ref()
+            .map(|which| format!("picture {which}: "))
+            .unwrap_or_default();
         let (sent, total) = (words::bytes(self.sent as u64), words::bytes(self.total as u64));
         format!("{which}{sent} of {total} uploaded")
     }
@@ -54,7 +62,9 @@ impl Sending {
         match self.line {
             Line::Open => None,
             Line::Resumed(from) => Some(format!("Resumed at {from} %")),
-            Line::Cut => Some(format!("The line is cut; going on at {at} % as soon as it is back")),
+            Line::Cut => Some(format!(
+                "The line is cut; going on at {at} % as soon as it is back"
+            )),
             Line::Paused => Some(format!("Paused at {at} %")),
         }
     }
@@ -138,15 +148,24 @@ mod tests {
             which: Some("2 of 3".into()),
             line,
         };
-        assert_eq!(sending(Line::Open).amount(), "picture 2 of 3: 45 B of 100 B uploaded");
+        assert_eq!(
+            sending(Line::Open).amount(),
+            "picture 2 of 3: 45 B of 100 B uploaded"
+        );
         for (line, said) in [
             (Line::Open, None),
             (Line::Resumed(12), Some("Resumed at 12 %")),
-            (Line::Cut, Some("The line is cut; going on at 45 % as soon as it is back")),
+            (
+                Line::Cut,
+                Some("The line is cut; going on at 45 % as soon as it is back"),
+            ),
             (Line::Paused, Some("Paused at 45 %")),
         ] {
             assert_eq!(sending(line).note().as_deref(), said);
         }
-        assert_eq!((percent(0.0, 0.0), percent(99.99, 100.0), percent(5.0, 5.0)), (0, 99, 100));
+        assert_eq!(
+            (percent(0.0, 0.0), percent(99.99, 100.0), percent(5.0, 5.0)),
+            (0, 99, 100)
+        );
     }
 }

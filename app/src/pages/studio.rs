@@ -7,6 +7,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::actions::list_jobs;
+#[cfg(not(feature = "hydrate"))]
+use crate::components::UploadControls;
 use crate::components::{
     DropZone, FailureNotice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel, WorkerList,
 };
@@ -15,8 +17,6 @@ use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 use crate::root::Shared;
-#[cfg(not(feature = "hydrate"))]
-use crate::components::UploadControls;
 #[cfg(feature = "hydrate")]
 use crate::sending;
 use crate::studio_state::StudioState;

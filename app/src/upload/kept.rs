@@ -32,7 +32,10 @@ impl KeptUploads {
 
     /// The upload of the file with this fingerprint.
     pub fn find(&self, file: &str) -> Option<Uuid> {
-        self.0.iter().find(|kept| kept.file == file).map(|kept| kept.upload)
+        self.0
+            .iter()
+            .find(|kept| kept.file == file)
+            .map(|kept| kept.upload)
     }
 
     /// Remembers `upload` for the file with this fingerprint; the oldest is forgotten when there are too many.

@@ -84,7 +84,11 @@ impl Request {
         let ended = Promise::new(&mut |resolve: Function, _| request.set_onloadend(Some(&resolve)));
         let watched = request.clone();
         let watch = move || {
-            let most = if all_sent.get() { SILENCE_AT_THE_END } else { SILENCE };
+            let most = if all_sent.get() {
+                SILENCE_AT_THE_END
+            } else {
+                SILENCE
+            };
             if now_ms() - moved.get() > most {
                 // Its end is told like any other.
                 let _ = watched.abort();

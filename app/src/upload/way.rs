@@ -2,7 +2,7 @@
 
 use azulejo_protocol::ApiError;
 use js_sys::{Function, Promise};
-use leptos::prelude::{LocalStorage, StoredValue, WithValue, UpdateValue, window};
+use leptos::prelude::{LocalStorage, StoredValue, UpdateValue, WithValue, window};
 use uuid::Uuid;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File, XmlHttpRequest};
@@ -108,7 +108,11 @@ impl Upload {
 
     /// Sends `file`, or the rest of it; `progress` is told the bytes that arrived and how the line is. A minute without progress
     /// ends it with the code `upload_cut`; another call goes on.
-    pub async fn send(self, file: &File, progress: impl Fn(f64, Line) + Clone + 'static) -> Result<Uuid, Failure> {
+    pub async fn send(
+        self,
+        file: &File,
+        progress: impl Fn(f64, Line) + Clone + 'static,
+    ) -> Result<Uuid, Failure> {
         self.0.try_update_value(|state| state.wish = Wish::Go);
         let file_id = fingerprint_of(file);
         let mut way = Way {
@@ -135,7 +139,11 @@ impl Upload {
                         forget(file);
                         give_up(id);
                     }
-                    return Err(Failure(ApiError::new(499, "cancelled", "the upload was cancelled")));
+                    return Err(Failure(ApiError::new(
+                        499,
+                        "cancelled",
+                        "the upload was cancelled",
+                    )));
                 }
             }
             match self.step(file, &mut way, &progress).await {
@@ -162,7 +170,12 @@ impl Upload {
         }
     }
 
-    async fn step(self, file: &File, way: &mut Way, progress: &(impl Fn(f64, Line) + Clone + 'static)) -> Step {
+    async fn step(
+        self,
+        file: &File,
+        way: &mut Way,
+        progress: &(impl Fn(f64, Line) + Clone + 'static),
+    ) -> Step {
         let Some(id) = way.id else {
             return self.create(file, way).await;
         };
@@ -252,7 +265,8 @@ impl Upload {
         let promise = Promise::new(&mut |resolve: Function, _| {
             if let Some(milliseconds) = milliseconds {
                 // A window refuses a timer only while it is being torn down; then nobody waits.
-                let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
+                let _ =
+                    window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds);
             }
             self.0.try_update_value(|state| state.wake = Some(resolve));
         });

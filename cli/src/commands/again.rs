@@ -15,7 +15,9 @@ use crate::commands::{ServerArgument, recipe};
 ///
 /// The earlier job stays as it is. Ctrl-C cancels the new one.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: azulejo again 01a20544-b985-730f-82a6-b84d915d4169 'blur:sigma=2|sharpen' -o out.png")]
+#[command(
+    after_help = "Example: azulejo again 01a20544-b985-730f-82a6-b84d915d4169 'blur:sigma=2|sharpen' -o out.png"
+)]
 pub struct Arguments {
     /// The earlier job; `azulejo jobs` lists them.
     #[arg(value_name = "JOB")]
@@ -53,7 +55,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     place.check()?;
     let client = Client::new(arguments.server.server.clone())?;
     let kind = arguments.format.or(place.kind());
-    let accepted = client.again(arguments.job, &arguments.recipe.to_string(), kind).await?;
+    let accepted = client
+        .again(arguments.job, &arguments.recipe.to_string(), kind)
+        .await?;
     let outcome = see_through(&client, &accepted, place).await?;
     Ok(outcome.tell(&arguments.job).unwrap_or(ExitCode::SUCCESS))
 }

@@ -42,7 +42,9 @@ impl Wish {
         }
         match place.replace(value) {
             None => Ok(()),
-            Some(_) => Err(bad(format!("the form has the field '{name}' twice: send each field once"))),
+            Some(_) => Err(bad(format!(
+                "the form has the field '{name}' twice: send each field once"
+            ))),
         }
     }
 }
@@ -64,7 +66,9 @@ async fn start(app: &AppState, id: &str, request: Request) -> Result<Job, ApiErr
         let detail = "the form has no field 'transformation': it needs one, a recipe";
         return Err(ApiError::unprocessable("missing_field", detail));
     };
-    app.backend.again(job_id(id)?, &recipe, wish.format.as_deref()).await
+    app.backend
+        .again(job_id(id)?, &recipe, wish.format.as_deref())
+        .await
 }
 
 async fn read_form(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Wish, ApiError> {
@@ -82,9 +86,12 @@ async fn read_form(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Wi
 }
 
 fn is_url_encoded(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], |kind| kind.as_bytes());
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
-    kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    kind.trim_ascii()
+        .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
 async fn whole(body: Body) -> Result<Vec<u8>, ApiError> {
@@ -112,7 +119,10 @@ fn parse(form: &[u8]) -> Result<Wish, ApiError> {
 }
 
 fn decode(text: &[u8]) -> Result<String, ApiError> {
-    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
     percent_decode(&spaced)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
@@ -138,7 +148,11 @@ mod tests {
     #[test]
     fn what_is_too_long_or_twice_or_no_text_is_refused() {
         let long = format!("transformation={}", "a".repeat(MAX_RECIPE_BYTES + 1));
-        for form in [&b"format=png&format=png"[..], long.as_bytes(), b"transformation=%ff"] {
+        for form in [
+            &b"format=png&format=png"[..],
+            long.as_bytes(),
+            b"transformation=%ff",
+        ] {
             assert_eq!(parse(form).unwrap_err().code, "bad_form");
         }
     }

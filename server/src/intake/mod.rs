@@ -17,6 +17,7 @@ mod part_file;
 mod receive;
 mod received;
 pub mod resumable;
+mod trouble;
 mod waiting;
 mod whole;
 
@@ -31,10 +32,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use part_file::PartFile;
-pub use receive::too_large;
 pub use received::Received;
 use resumable::Resumable;
 pub use resumable::ResumableLimits;
+pub use trouble::too_large;
 use waiting::Waiting;
 pub use waiting::WaitingLimits;
 
@@ -110,7 +111,9 @@ impl Intake {
     /// 429 when too many, or too large ones, wait already.
     pub fn keep(&self, received: Received) -> Result<(), ApiError> {
         if received.file.has_record() {
-            return self.resumable.take_back(&self.config.folder, &self.config.limits, received);
+            return self
+                .resumable
+                .take_back(&self.config.folder, &self.config.limits, received);
         }
         self.waiting.keep(received)
     }
@@ -126,7 +129,11 @@ impl Intake {
         }
         let mut held = self.hold(id).await?;
         if !held.is_complete() {
-            let detail = format!("{} of {} bytes of the upload are here: send the rest first", held.offset(), held.length());
+            let detail = format!(
+                "{} of {} bytes of the upload are here: send the rest first",
+                held.offset(),
+                held.length()
+            );
             return Err(ApiError::conflict("upload_not_complete", detail));
         }
         if held.job().is_some() {

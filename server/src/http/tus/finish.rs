@@ -54,9 +54,13 @@ pub async fn take_up(app: AppState) {
             finish(&app, &mut held).await
         };
         match finished.await {
-            Ok(Some(job)) => tracing::info!(upload = %upload.id, %job, "an upload of an earlier run has become its job"),
+            Ok(Some(job)) => {
+                tracing::info!(upload = %upload.id, %job, "an upload of an earlier run has become its job")
+            }
             Ok(None) => {}
-            Err(error) => tracing::warn!(upload = %upload.id, error = error.detail, "an upload of an earlier run does not become a job"),
+            Err(error) => {
+                tracing::warn!(upload = %upload.id, error = error.detail, "an upload of an earlier run does not become a job")
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use azulejo_protocol::{ApiError, JOB_HEADER, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, metadata};
+use super::headers::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, expires};
+use super::metadata;
 use crate::http::state::AppState;
 
 /// `HEAD /files/{id}`.
@@ -27,7 +28,10 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
     let order = held.order();
     let about = metadata::write(&[
         ("filename", Some(held.filename())),
-        ("transformation", order.as_ref().map(|order| order.recipe.as_str())),
+        (
+            "transformation",
+            order.as_ref().map(|order| order.recipe.as_str()),
+        ),
         ("format", order.as_ref().map(|order| order.format.as_str())),
     ]);
     let mut response = StatusCode::OK.into_response();
@@ -35,8 +39,12 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
     headers.insert(UPLOAD_OFFSET, HeaderValue::from(held.offset()));
     headers.insert(UPLOAD_LENGTH, HeaderValue::from(held.length()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(super::expires(held.expires()));
-    headers.extend(HeaderValue::from_str(&about).ok().map(|about| (UPLOAD_METADATA, about)));
+    headers.extend(expires(held.expires()));
+    headers.extend(
+        HeaderValue::from_str(&about)
+            .ok()
+            .map(|about| (UPLOAD_METADATA, about)),
+    );
     if let Some(job) = job.and_then(|job| HeaderValue::from_str(&job.to_string()).ok()) {
         headers.insert(JOB_HEADER, job);
     }

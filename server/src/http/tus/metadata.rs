@@ -6,7 +6,7 @@ use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{UPLOAD_METADATA, bad_header};
+use super::headers::{UPLOAD_METADATA, bad_header};
 use crate::http::check_format::{MAX_FORMAT_BYTES, check_format};
 use crate::http::check_recipe::check_recipe;
 
@@ -38,9 +38,14 @@ impl Metadata {
             return Ok(metadata);
         };
         if value.len() > MAX_BYTES {
-            return Err(bad_header(&UPLOAD_METADATA, &format!("has more than {MAX_BYTES} bytes")));
+            return Err(bad_header(
+                &UPLOAD_METADATA,
+                &format!("has more than {MAX_BYTES} bytes"),
+            ));
         }
-        let text = value.to_str().map_err(|_| bad_header(&UPLOAD_METADATA, "is not ASCII"))?;
+        let text = value
+            .to_str()
+            .map_err(|_| bad_header(&UPLOAD_METADATA, "is not ASCII"))?;
         for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             let (place, most) = match key {
@@ -49,7 +54,10 @@ impl Metadata {
                 "format" => (&mut metadata.format, MAX_FORMAT_BYTES),
                 _ => continue,
             };
-            let value = STANDARD.decode(value.trim()).ok().and_then(|value| String::from_utf8(value).ok());
+            let value = STANDARD
+                .decode(value.trim())
+                .ok()
+                .and_then(|value| String::from_utf8(value).ok());
             let value = value.filter(|value| value.len() <= most).ok_or_else(|| {
                 let what = format!("must have '{key}' as at most {most} bytes of UTF-8 in base64");
                 bad_header(&UPLOAD_METADATA, &what)
@@ -68,7 +76,9 @@ impl Metadata {
 
 /// The header for what is given; `None` for a pair without a value.
 pub fn write(pairs: &[(&str, Option<&str>)]) -> String {
-    let pairs = pairs.iter().filter_map(|(key, value)| Some(format!("{key} {}", STANDARD.encode((*value)?))));
+    let pairs = pairs
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key} {}", STANDARD.encode((*value)?))));
     pairs.collect::<Vec<_>>().join(",")
 }
 
@@ -85,13 +95,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_other_keys_are_passed_over() {
-        let text = write(&[("filename", Some("Zoë.png")), ("transformation", Some("invert")), ("format", None)]);
+        let text = write(&[
+            ("filename", Some("Zoë.png")),
+            ("transformation", Some("invert")),
+            ("format", None),
+        ]);
         let wanted = Metadata {
             filename: Some("Zoë.png".into()),
             transformation: Some("invert".into()),
             format: None,
         };
-        assert_eq!(read(&format!("is_confidential, {text},filetype aW1hZ2UvcG5n")).unwrap(), wanted);
+        assert_eq!(
+            read(&format!("is_confidential, {text},filetype aW1hZ2UvcG5n")).unwrap(),
+            wanted
+        );
         assert_eq!(read("").unwrap(), Metadata::default());
         assert_eq!(read("format").unwrap().format.as_deref(), Some(""));
         assert_eq!(Metadata::read(&HeaderMap::new()).unwrap(), Metadata::default());

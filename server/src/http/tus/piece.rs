@@ -8,7 +8,8 @@ use azulejo_protocol::{ApiError, JOB_HEADER};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
-use super::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, finish};
+use super::finish;
+use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
 use crate::http::backend::in_full;
 use crate::http::state::AppState;
 use crate::http::submit::{declared_length, drain, interrupted};
@@ -23,7 +24,12 @@ pub async fn patch(app: &AppState, id: Uuid, request: Request) -> Result<Respons
 
 /// Adds the body to the upload, and finishes it when that was all. Runs to its end even when the client is gone, so that nothing
 /// that came is lost.
-pub async fn take(app: &AppState, mut held: Held, offset: u64, request: Request) -> Result<Response, ApiError> {
+pub async fn take(
+    app: &AppState,
+    mut held: Held,
+    offset: u64,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     check_type(&parts.headers)?;
     let checksum = checksum(&parts.headers)?;
@@ -48,7 +54,7 @@ pub async fn take(app: &AppState, mut held: Held, offset: u64, request: Request)
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
         headers.insert(UPLOAD_OFFSET, HeaderValue::from(held.offset()));
-        headers.extend(super::expires(held.expires()));
+        headers.extend(expires(held.expires()));
         if let Some(job) = job.and_then(|job| HeaderValue::from_str(&job.to_string()).ok()) {
             headers.insert(JOB_HEADER, job);
         }
@@ -70,6 +76,8 @@ fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, ApiError> {
     let Some(text) = headers.get(UPLOAD_CHECKSUM) else {
         return Ok(None);
     };
-    let text = text.to_str().map_err(|_| bad_header(&UPLOAD_CHECKSUM, "is not ASCII"))?;
+    let text = text
+        .to_str()
+        .map_err(|_| bad_header(&UPLOAD_CHECKSUM, "is not ASCII"))?;
     Checksum::parse(text).map(Some)
 }

@@ -66,7 +66,8 @@ impl Checksum {
         if found == self.wanted {
             return Ok(());
         }
-        let detail = "the bytes that came are not those of the checksum, so they were thrown away: send them again";
+        let detail =
+            "the bytes that came are not those of the checksum, so they were thrown away: send them again";
         Err(ApiError::new(460, "checksum_mismatch", detail))
     }
 }
@@ -93,8 +94,19 @@ mod tests {
 
     #[test]
     fn what_is_no_checksum_is_refused() {
-        for text in ["", "sha1", "sha1 ", "md5 kAFQmDzST7DWlj99KOF/cg==", "sha1 !!!", "sha256 qZk+NkcGgWq6PiVxeFDCbJzQ2J0="] {
-            assert_eq!(Checksum::parse(text).err().map(|error| error.status), Some(400), "{text}");
+        for text in [
+            "",
+            "sha1",
+            "sha1 ",
+            "md5 kAFQmDzST7DWlj99KOF/cg==",
+            "sha1 !!!",
+            "sha256 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=",
+        ] {
+            assert_eq!(
+                Checksum::parse(text).err().map(|error| error.status),
+                Some(400),
+                "{text}"
+            );
         }
     }
 }

@@ -13,9 +13,11 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use super::checksum::Checksum;
-use super::{Turn, Upload, early, not_found};
+use super::early;
+use super::upload::{Turn, Upload, not_found};
 use crate::engine::files::disk;
-use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY, off_the_runtime, on_disk};
+use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY};
+use crate::intake::trouble::{off_the_runtime, on_disk};
 use crate::intake::{Intake, PartFile, Received, inspect};
 
 /// What a finished upload is to become by itself.
@@ -100,7 +102,9 @@ impl Held {
     {
         let at = self.offset();
         if offset != at {
-            let detail = format!("the upload is at byte {at}, and this begins at byte {offset}: ask where it is and go on there");
+            let detail = format!(
+                "the upload is at byte {at}, and this begins at byte {offset}: ask where it is and go on there"
+            );
             return Err(ApiError::conflict("offset_mismatch", detail));
         }
         let most = self.length() - at;
@@ -298,7 +302,9 @@ impl Held {
     async fn measure(&self) -> Result<(), ApiError> {
         let path = self.upload.part.clone();
         let length = off_the_runtime(move || disk::length(&path).ok_or_else(not_found)).await?;
-        self.upload.offset.store(length.min(self.upload.length), Ordering::Relaxed);
+        self.upload
+            .offset
+            .store(length.min(self.upload.length), Ordering::Relaxed);
         Ok(())
     }
 

@@ -136,7 +136,11 @@ mod tests {
             record.write(&path).unwrap();
             assert!(Record::read(&path, &LIMITS).is_err(), "{number}");
         }
-        let endless = format!("{}{}", serde_json::to_string(&record()).unwrap(), " ".repeat(MAX_BYTES as usize));
+        let endless = format!(
+            "{}{}",
+            serde_json::to_string(&record()).unwrap(),
+            " ".repeat(MAX_BYTES as usize)
+        );
         for text in ["", "{}", "[]", "null", &endless] {
             std::fs::write(&path, text).unwrap();
             assert!(Record::read(&path, &LIMITS).is_err());

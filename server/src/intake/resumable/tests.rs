@@ -48,13 +48,18 @@ fn announced(length: usize) -> Announced {
 }
 
 fn body(bytes: &[u8]) -> impl futures::Stream<Item = Result<Bytes, ApiError>> + Unpin + use<> {
-    let chunks: Vec<_> = bytes.chunks(700).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+    let chunks: Vec<_> = bytes
+        .chunks(700)
+        .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+        .collect();
     stream::iter(chunks)
 }
 
 fn files(folder: &TempDir) -> Vec<String> {
     let entries = std::fs::read_dir(folder.path()).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -77,20 +82,33 @@ async fn pieces_become_the_file_whatever_cuts_them_and_the_server_may_die_in_bet
     let id = create(&intake, file.len()).await;
     assert_eq!(append(&intake, id, 0, &file[..1000]).await.unwrap(), 1000);
     // The line is cut in the middle of a piece: what came is kept.
-    let cut = body(&file[1000..2000]).chain(stream::iter([Err(ApiError::new(400, "upload_interrupted", "cut"))]));
+    let cut = body(&file[1000..2000]).chain(stream::iter([Err(ApiError::new(
+        400,
+        "upload_interrupted",
+        "cut",
+    ))]));
     let mut held = intake.hold(id).await.unwrap();
     let error = held.append(1000, None, cut, None).await.unwrap_err();
     assert_eq!((error.code.as_str(), held.offset()), ("upload_interrupted", 2000));
     drop(held);
-    assert_eq!(append(&intake, id, 0, &file).await.unwrap_err().code, "offset_mismatch");
+    assert_eq!(
+        append(&intake, id, 0, &file).await.unwrap_err().code,
+        "offset_mismatch"
+    );
     assert_eq!(intake.take(id).await.unwrap_err().code, "upload_not_complete");
 
     drop(intake);
     let intake = intake_in(&folder, |_| {});
     let listed = intake.unfinished();
     assert_eq!((listed.len(), listed[0].id, listed[0].offset), (1, id, 2000));
-    assert_eq!((listed[0].filename.as_str(), listed[0].bytes), ("cat.png", file.len() as u64));
-    assert_eq!(append(&intake, id, 2000, &file[2000..]).await.unwrap(), file.len() as u64);
+    assert_eq!(
+        (listed[0].filename.as_str(), listed[0].bytes),
+        ("cat.png", file.len() as u64)
+    );
+    assert_eq!(
+        append(&intake, id, 2000, &file[2000..]).await.unwrap(),
+        file.len() as u64
+    );
 
     // Complete, and the server dies again before anybody has used it.
     drop(intake);
@@ -113,11 +131,7 @@ async fn a_hopeless_file_is_refused_when_its_header_is_there_and_leaves_nothing(
     large[16..20].copy_from_slice(&100_000_u32.to_be_bytes());
     let checksum = crc32fast::hash(&large[12..29]);
     large[29..33].copy_from_slice(&checksum.to_be_bytes());
-    for (file, status) in [
-        (vec![b'x'; 90_000], 415),
-        (large, 413),
-        (png(15, 100), 422),
-    ] {
+    for (file, status) in [(vec![b'x'; 90_000], 415), (large, 413), (png(15, 100), 422)] {
         assert!(file.len() > 4200, "{}", file.len());
         let id = create(&intake, file.len()).await;
         let came = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -129,7 +143,10 @@ async fn a_hopeless_file_is_refused_when_its_header_is_there_and_leaves_nothing(
         let error = held.append(0, None, counted, None).await.unwrap_err();
         assert_eq!(error.status, status, "{error:?}");
         drop(held);
-        assert!(came.load(std::sync::atomic::Ordering::Relaxed) <= 6, "the rest was read");
+        assert!(
+            came.load(std::sync::atomic::Ordering::Relaxed) <= 6,
+            "the rest was read"
+        );
         assert_eq!(files(&folder), Vec::<String>::new());
         assert_eq!(intake.hold(id).await.err().unwrap().status, 404);
     }
@@ -163,11 +180,20 @@ async fn bytes_beyond_the_end_are_refused_and_those_before_it_kept() {
     let file = png(64, 32);
     let id = create(&intake, 3000).await;
     let mut held = intake.hold(id).await.unwrap();
-    let error = held.append(0, Some(3001), body(&file[..3001]), None).await.unwrap_err();
-    assert_eq!((error.status, error.code.as_str(), held.offset()), (413, "upload_too_long", 0));
+    let error = held
+        .append(0, Some(3001), body(&file[..3001]), None)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.status, error.code.as_str(), held.offset()),
+        (413, "upload_too_long", 0)
+    );
     let error = held.append(0, None, body(&file[..3001]), None).await.unwrap_err();
     assert_eq!((error.code.as_str(), held.offset()), ("upload_too_long", 3000));
-    assert_eq!(std::fs::read(folder.path().join(format!("{id}.part"))).unwrap(), file[..3000]);
+    assert_eq!(
+        std::fs::read(folder.path().join(format!("{id}.part"))).unwrap(),
+        file[..3000]
+    );
 }
 
 #[tokio::test]
@@ -179,9 +205,16 @@ async fn a_piece_with_a_wrong_checksum_is_thrown_away_even_by_the_next_process()
     append(&intake, id, 0, &file[..500]).await.unwrap();
     let wrong = || Some(Checksum::parse("sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=").unwrap());
     let mut held = intake.hold(id).await.unwrap();
-    let error = held.append(500, None, body(&file[500..900]), wrong()).await.unwrap_err();
+    let error = held
+        .append(500, None, body(&file[500..900]), wrong())
+        .await
+        .unwrap_err();
     assert_eq!((error.status, held.offset()), (460, 500));
-    let cut = body(&file[500..900]).chain(stream::iter([Err(ApiError::new(400, "upload_interrupted", "cut"))]));
+    let cut = body(&file[500..900]).chain(stream::iter([Err(ApiError::new(
+        400,
+        "upload_interrupted",
+        "cut",
+    ))]));
     assert!(held.append(500, None, cut, wrong()).await.is_err());
     assert_eq!(held.offset(), 500, "what nobody could compare is not kept");
     drop(held);
@@ -264,7 +297,10 @@ async fn uploads_are_bounded_in_number_in_bytes_and_in_time() {
     let first = create(&intake, 1000).await;
     create(&intake, 2000).await;
     assert_eq!(intake.resumable.reserved(), 3000);
-    assert_eq!(intake.create(announced(1000)).await.err().unwrap().code, "too_many_uploads");
+    assert_eq!(
+        intake.create(announced(1000)).await.err().unwrap().code,
+        "too_many_uploads"
+    );
     intake.give_up(first).await.unwrap();
     assert_eq!(intake.resumable.reserved(), 2000);
     create(&intake, 1000).await;
@@ -283,10 +319,16 @@ async fn an_upload_that_the_disk_has_no_room_for_beside_the_others_is_refused() 
     let intake = intake_in(&folder, |config| config.limits.max_bytes = u64::MAX / 4);
     let free = crate::engine::files::disk::free_bytes(folder.path()).unwrap();
     create(&intake, usize::try_from(free / 5 * 3).unwrap()).await;
-    let error = intake.create(announced(usize::try_from(free / 5 * 3).unwrap())).await.err().unwrap();
+    let error = intake
+        .create(announced(usize::try_from(free / 5 * 3).unwrap()))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(error.code, "disk_full");
     // What comes in one piece respects what was promised, too.
-    let whole = intake.receive(stream::pending(), Some(free / 5 * 3), "x.png").await;
+    let whole = intake
+        .receive(stream::pending(), Some(free / 5 * 3), "x.png")
+        .await;
     assert_eq!(whole.unwrap_err().code, "disk_full");
 }
 
@@ -313,11 +355,20 @@ async fn what_lies_about_beside_an_upload_is_not_trusted() {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let intake = intake_in(&folder, |_| {});
-    let mut found: Vec<_> = intake.unfinished().iter().map(|upload| (upload.id, upload.offset)).collect();
+    let mut found: Vec<_> = intake
+        .unfinished()
+        .iter()
+        .map(|upload| (upload.id, upload.offset))
+        .collect();
     found.sort();
     let mut wanted = vec![(whole, 100), (long, 500)];
     wanted.sort();
     assert_eq!(found, wanted);
-    assert_eq!(std::fs::metadata(folder.path().join(format!("{long}.part"))).unwrap().len(), 500);
+    assert_eq!(
+        std::fs::metadata(folder.path().join(format!("{long}.part")))
+            .unwrap()
+            .len(),
+        500
+    );
     assert_eq!(files(&folder).len(), 6, "{:?}", files(&folder));
 }
