@@ -49,6 +49,6 @@ pub use stages::Stages;
 pub use submit_panel::{Phase, SubmitPanel};
 pub use tab::TabProgress;
 #[cfg(feature = "hydrate")]
-pub use upload_progress::percent;
-pub use upload_progress::{Line, Sending, UploadControls, UploadProgress};
+pub use upload_progress::{Line, percent};
+pub use upload_progress::{Sending, UploadControls, UploadProgress};
 pub use worker_list::{WorkerList, WorkersOnJob};

@@ -5,6 +5,10 @@ use leptos::prelude::*;
 use crate::words;
 
 /// How the line to the server is.
+#[cfg_attr(
+    not(feature = "hydrate"),
+    allow(dead_code, reason = "used in the browser only")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     /// Bytes go out.

@@ -6,8 +6,8 @@ use std::path::Path;
 use azulejo_protocol::ApiError;
 use uuid::Uuid;
 
-use super::receive::{off_the_runtime, on_disk};
 use super::received::Received;
+use super::trouble::{off_the_runtime, on_disk};
 use super::{Intake, PartFile};
 use crate::engine::files::disk;
 

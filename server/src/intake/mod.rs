@@ -17,6 +17,7 @@ mod part_file;
 mod receive;
 mod received;
 pub mod resumable;
+mod trouble;
 mod waiting;
 mod whole;
 
@@ -31,10 +32,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use part_file::PartFile;
-pub use receive::too_large;
 pub use received::Received;
 use resumable::Resumable;
 pub use resumable::ResumableLimits;
+pub use trouble::too_large;
 use waiting::Waiting;
 pub use waiting::WaitingLimits;
 

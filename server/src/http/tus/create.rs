@@ -6,8 +6,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use azulejo_protocol::ApiError;
 
+use super::headers::{UPLOAD_LENGTH, bad_header, count, expires};
 use super::metadata::Metadata;
-use super::{UPLOAD_LENGTH, bad_header, count, piece};
+use super::piece;
 use crate::http::state::AppState;
 use crate::intake::resumable::Announced;
 
@@ -42,7 +43,7 @@ pub async fn create(app: &AppState, request: Request) -> Result<Response, ApiErr
         }
     } else {
         let mut response = StatusCode::CREATED.into_response();
-        response.headers_mut().extend(super::expires(held.expires()));
+        response.headers_mut().extend(expires(held.expires()));
         response
     };
     let location =

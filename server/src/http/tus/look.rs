@@ -8,7 +8,8 @@ use azulejo_protocol::{ApiError, JOB_HEADER, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, metadata};
+use super::headers::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, expires};
+use super::metadata;
 use crate::http::state::AppState;
 
 /// `HEAD /files/{id}`.
@@ -38,7 +39,7 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
     headers.insert(UPLOAD_OFFSET, HeaderValue::from(held.offset()));
     headers.insert(UPLOAD_LENGTH, HeaderValue::from(held.length()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.extend(super::expires(held.expires()));
+    headers.extend(expires(held.expires()));
     headers.extend(
         HeaderValue::from_str(&about)
             .ok()

@@ -6,7 +6,7 @@ use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{UPLOAD_METADATA, bad_header};
+use super::headers::{UPLOAD_METADATA, bad_header};
 use crate::http::check_format::{MAX_FORMAT_BYTES, check_format};
 use crate::http::check_recipe::check_recipe;
 

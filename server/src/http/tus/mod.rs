@@ -2,48 +2,31 @@
 //! creation-with-upload, termination, expiration and checksum.
 //!
 //! - [`create`]: POST. [`piece`]: PATCH. [`look`]: HEAD, and the list that GET gives. [`finish`]: from the last byte to a job.
-//! - [`metadata`]: `Upload-Metadata`.
+//! - [`headers`]: the headers. [`metadata`]: `Upload-Metadata`.
 //!
 //! A request for an upload ends an earlier one that is still sending to it, see [`crate::intake::resumable`].
 
 mod create;
 pub mod finish;
+mod headers;
 mod look;
 mod metadata;
 mod piece;
 
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ALLOW, HeaderName};
+use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use azulejo_protocol::{ApiError, Timestamp};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
+use azulejo_protocol::ApiError;
 use uuid::Uuid;
 
+use self::headers::{
+    EXTENSIONS, METHOD_OVERRIDE, TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE,
+    TUS_VERSION, VERSION,
+};
 use super::error::{Answer, Failure};
 use super::state::AppState;
 use crate::intake::resumable::ALGORITHMS;
-
-const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
-const EXTENSIONS: HeaderValue =
-    HeaderValue::from_static("creation,creation-with-upload,termination,expiration,checksum");
-
-const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
-const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
-const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-const TUS_CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
-const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
-const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
-const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
-const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
-const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
-
-/// How HTTP writes a moment.
-const HTTP_DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// `/files`: POST creates an upload, GET lists those that are unfinished, OPTIONS says what is understood here.
 pub async fn collection(State(app): State<AppState>, request: Request) -> Response {
@@ -150,26 +133,4 @@ fn upload_id(text: &str) -> Result<Uuid, ApiError> {
         let shown: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
         ApiError::not_found("upload_not_found", format!("there is no upload '{shown}'"))
     })
-}
-
-/// A header that is a count of bytes.
-fn count(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, ApiError> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    // No sign, no space.
-    let digits = Some(value.as_bytes()).filter(|value| value.iter().all(u8::is_ascii_digit));
-    let read = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    read.map(Some)
-        .ok_or_else(|| bad_header(name, "must be a whole number of bytes"))
-}
-
-fn bad_header(name: &HeaderName, what: &str) -> ApiError {
-    ApiError::new(400, "bad_header", format!("the header {name} {what}"))
-}
-
-/// `Upload-Expires`.
-fn expires(at: Timestamp) -> Option<(HeaderName, HeaderValue)> {
-    let text = at.to_offset(time::UtcOffset::UTC).format(HTTP_DATE).ok()?;
-    Some((UPLOAD_EXPIRES, HeaderValue::from_str(&text).ok()?))
 }

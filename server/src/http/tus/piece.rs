@@ -8,7 +8,8 @@ use azulejo_protocol::{ApiError, JOB_HEADER};
 use futures::TryStreamExt;
 use uuid::Uuid;
 
-use super::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, finish};
+use super::finish;
+use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
 use crate::http::backend::in_full;
 use crate::http::state::AppState;
 use crate::http::submit::{declared_length, drain, interrupted};
@@ -53,7 +54,7 @@ pub async fn take(
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
         headers.insert(UPLOAD_OFFSET, HeaderValue::from(held.offset()));
-        headers.extend(super::expires(held.expires()));
+        headers.extend(expires(held.expires()));
         if let Some(job) = job.and_then(|job| HeaderValue::from_str(&job.to_string()).ok()) {
             headers.insert(JOB_HEADER, job);
         }

@@ -13,9 +13,11 @@ use tokio::sync::{OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use super::checksum::Checksum;
-use super::{Turn, Upload, early, not_found};
+use super::early;
+use super::upload::{Turn, Upload, not_found};
 use crate::engine::files::disk;
-use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY, off_the_runtime, on_disk};
+use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY};
+use crate::intake::trouble::{off_the_runtime, on_disk};
 use crate::intake::{Intake, PartFile, Received, inspect};
 
 /// What a finished upload is to become by itself.
