@@ -26,4 +26,9 @@ mod tests {
         assert_eq!(parts("swirl"), [("swirl".to_owned(), vec![])]);
         assert_eq!(sentence("edge_detection"), "edge detection");
     }
+
+    #[test]
+    fn parameters_stand_apart() {
+        assert!(sentence("bilateral").contains(", σ colour 0.1"));
+    }
 }

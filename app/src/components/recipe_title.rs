@@ -20,7 +20,13 @@ pub fn RecipeTitle(
                 {name}
                 {values
                     .into_iter()
-                    .map(|(symbol, value)| view! { " " <em>{format!("{symbol}\u{a0}{value}")}</em> })
+                    .enumerate()
+                    .map(|(m, (symbol, value))| {
+                        view! {
+                            {if m > 0 { ", " } else { " " }}
+                            <em>{format!("{symbol}\u{a0}{value}")}</em>
+                        }
+                    })
                     .collect_view()}
             }
         })

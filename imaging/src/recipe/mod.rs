@@ -210,9 +210,11 @@ impl Recipe {
     /// The recipe in words: `blur σ 6 then sharpen`.
     pub fn title(&self) -> String {
         let parts = self.title_parts().into_iter().map(|(name, parameters)| {
-            parameters
+            let parameters: Vec<String> = parameters
                 .iter()
-                .fold(name, |text, (symbol, value)| format!("{text} {symbol} {value}"))
+                .map(|(symbol, value)| format!(" {symbol} {value}"))
+                .collect();
+            format!("{name}{}", parameters.join(","))
         });
         let parts: Vec<String> = parts.collect();
         if parts.is_empty() {
