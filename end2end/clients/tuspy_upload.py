@@ -22,18 +22,18 @@ def patiently(step):
             time.sleep(0.2)
 
 
-uploader = patiently(
-    lambda: client.TusClient(url + "/files").uploader(
-        path,
-        # Pieces with checksums: what nobody could compare is sent again, so they must be small against the cuts.
-        chunk_size=1 << 20,
-        metadata={"filename": "tuspy.png", "transformation": recipe},
-        upload_checksum=True,
-    )
+uploader = client.TusClient(url + "/files").uploader(
+    path,
+    # Pieces with checksums: what nobody could compare is sent again, so they must be small against the cuts.
+    chunk_size=1 << 20,
+    metadata={"filename": "tuspy.png", "transformation": recipe},
+    upload_checksum=True,
 )
 
 
 def go_on():
+    if not uploader.url:
+        uploader.set_url(uploader.create_url())
     uploader.offset = uploader.get_offset()
     while uploader.offset < uploader.get_file_size():
         uploader.upload_chunk()

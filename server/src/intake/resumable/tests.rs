@@ -19,14 +19,19 @@ const LIMITS: IntakeLimits = IntakeLimits {
     max_record_bytes: 10 << 20,
 };
 
-/// A PNG of noise.
+/// A PNG of noise, which does not pack.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgb);
-    let pixels: Vec<u8> = (0..width * height * 3)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let noise = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    });
+    let pixels: Vec<u8> = noise.take((width * height * 3) as usize).collect();
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&pixels).unwrap();
     writer.finish().unwrap();
@@ -371,4 +376,34 @@ async fn what_lies_about_beside_an_upload_is_not_trusted() {
         500
     );
     assert_eq!(files(&folder).len(), 6, "{:?}", files(&folder));
+}
+
+#[tokio::test]
+async fn a_record_knows_the_job_that_took_the_file_and_does_not_take_the_will_for_the_deed() {
+    let folder = TempDir::new().unwrap();
+    let intake = intake_in(&folder, |_| {});
+    let file = png(64, 32);
+    let id = create(&intake, file.len()).await;
+    append(&intake, id, 0, &file).await.unwrap();
+    let job = intake.hold(id).await.unwrap().choose_job().await.unwrap();
+
+    // The process dies before the job is started: the file is still there, and the job gets the same id.
+    let intake = intake_in(&folder, |_| {});
+    let mut held = intake.hold(id).await.unwrap();
+    assert_eq!((held.is_complete(), held.job()), (true, None));
+    assert_eq!(held.choose_job().await.unwrap(), job);
+    drop(held);
+
+    // It dies after it: the file has become the job's.
+    std::fs::rename(
+        folder.path().join(format!("{id}.part")),
+        folder.path().join("original"),
+    )
+    .unwrap();
+    let intake = intake_in(&folder, |_| {});
+    let held = intake.hold(id).await.unwrap();
+    assert_eq!((held.is_complete(), held.job()), (true, Some(job)));
+    drop(held);
+    assert_eq!(intake.unfinished(), []);
+    assert_eq!(intake.take(id).await.unwrap_err().status, 404);
 }
