@@ -1,3 +1,5 @@
+use azulejo_protocol::Timestamp;
+
 use super::*;
 
 fn beat(worker: &str, instance: &str, partitions: &[i32]) -> Heartbeat {

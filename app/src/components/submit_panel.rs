@@ -174,3 +174,14 @@ pub fn SubmitPanel(
     }
     .into_any()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_before_this_one_are_told_in_plain_words() {
+        assert_eq!(after(40.0), "after about 40 s of other jobs");
+        assert_eq!(after(600.0), "after about 10 min of other jobs");
+    }
+}
