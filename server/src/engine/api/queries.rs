@@ -198,7 +198,9 @@ impl Engine {
     /// 404 when there is no such job, 410 when the file is gone.
     pub async fn original_file(&self, id: JobId) -> Result<ResultFile, ApiError> {
         let row = self.row(id).await?;
-        let kind = kind::of_row(&row.kind).map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
+        let kind = kind::of_row(&row.kind)
+            .map_err(|reason| ApiError::conflict("job_not_usable", reason))?
+            .kind();
         let path = JobFolder::new(&self.jobs_dir, id).original();
         let bytes = tokio::fs::metadata(&path)
             .await
