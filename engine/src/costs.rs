@@ -182,7 +182,8 @@ impl Learner {
     /// A tile was rendered in `ms` milliseconds; each step of its recipe worked on so many bytes. What cannot be is ignored.
     pub fn learn_tile(&mut self, recipe: &Recipe, work: &[f64], ms: f64) {
         let is_work = |bytes: &f64| bytes.is_finite() && *bytes > 0.0;
-        if !(ms.is_finite() && ms > 0.0) || !work.iter().all(is_work) || work.len() != recipe.steps().len() {
+        let is_whole = work.len() == recipe.steps().len() && work.iter().all(is_work);
+        if !(is_whole && ms.is_finite() && ms > 0.0) {
             return;
         }
         let thought: Vec<f64> = recipe
