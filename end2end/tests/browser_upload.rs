@@ -111,7 +111,7 @@ impl Scene {
         let id = self.browser.wait_for("the job's page", WHILE, script).await?;
         let id = id.as_str().context("an id")?;
         let client = self.cluster.client();
-        let job = client.wait_for_end(id, Duration::from_secs(60)).await?;
+        let job = client.wait_for_end(id, WHILE).await?;
         ensure!(job["status"] == "completed", "{job}");
         ensure!(
             job["original_filename"] == "noise.png" && job["input_bytes"] == self.file.len(),

@@ -77,9 +77,10 @@ pub async fn give_up(State(app): State<AppState>, Path(id): Path<String>) -> Ans
 fn method(request: &Request) -> Method {
     let meant = request.headers().get(METHOD_OVERRIDE);
     let meant = meant.and_then(|meant| Method::from_bytes(meant.as_bytes()).ok());
-    match request.method() {
-        &Method::POST => meant.unwrap_or(Method::POST),
-        method => method.clone(),
+    if *request.method() == Method::POST {
+        meant.unwrap_or(Method::POST)
+    } else {
+        request.method().clone()
     }
 }
 

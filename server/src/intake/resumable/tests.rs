@@ -340,7 +340,7 @@ async fn an_upload_that_the_disk_has_no_room_for_beside_the_others_is_refused() 
 #[tokio::test]
 async fn what_lies_about_beside_an_upload_is_not_trusted() {
     let folder = TempDir::new().unwrap();
-    let id = || Uuid::new_v4();
+    let id = Uuid::new_v4;
     let (whole, alone, wrong, long) = (id(), id(), id(), id());
     let record = r#"{"filename":"a.png","length":500,"created_at":0}"#;
     for (name, text) in [
