@@ -33,7 +33,7 @@ async fn must_be_quiet(browser: &Browser, page: &str) -> Result<()> {
 /// Hydration is done when the controls that need it are no longer disabled.
 async fn hydrated(browser: &Browser) -> Result<()> {
     let script = "return !!document.querySelector('main') && (document.readyState === 'complete') \
-                  && ![...document.querySelectorAll('details.add button')].some(b => b.disabled);";
+                  && ![...document.querySelectorAll('details.add .menu-list button')].some(b => b.disabled);";
     browser.wait_for("hydration", SOON, script).await?;
     Ok(())
 }

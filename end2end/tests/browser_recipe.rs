@@ -253,7 +253,7 @@ async fn browser_another_recipe_on_a_stored_picture_needs_no_upload() -> Result<
         .wait_for(
             "what is wrong",
             SOON,
-            "return document.querySelector('main')?.innerText.includes('no such job')",
+            &format!("return document.querySelector('main')?.innerText.includes('There is no job {third}')"),
         )
         .await?;
     browser.close().await

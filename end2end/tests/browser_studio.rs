@@ -182,7 +182,7 @@ async fn browser_the_focus_stays_where_one_works() -> Result<()> {
     browser.wait_for("the menu closed", SOON, closed).await?;
     browser
         .run("document.querySelector('details.add').open = true; \
-              [...document.querySelectorAll('details.add button')].find(b => b.innerText.startsWith('Resize')).click()")
+              [...document.querySelectorAll('details.add .menu-list button')].find(b => b.innerText.startsWith('Resize')).click()")
         .await?;
     let added = "return document.activeElement.closest('.step')?.querySelector('b').innerText === 'Resize'";
     browser.wait_for("the new step", SOON, added).await?;

@@ -10,8 +10,8 @@ use crate::{Cluster, ClusterOptions};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Whether the Studio is hydrated: then the controls that need it are no longer disabled.
-pub const ALIVE: &str = "return document.readyState === 'complete' && !!document.querySelector('details.add button') \
-                         && ![...document.querySelectorAll('details.add button')].some(b => b.disabled)";
+pub const ALIVE: &str = "return document.readyState === 'complete' && !!document.querySelector('details.add .menu-list button') \
+                         && ![...document.querySelectorAll('details.add .menu-list button')].some(b => b.disabled)";
 /// Whether the preview says that it shows the bytes of the result.
 pub const CLAIM: &str =
     "return [...document.querySelectorAll('.tag.right')].some(t => t.innerText.includes('same bytes'))";
