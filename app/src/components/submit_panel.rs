@@ -44,6 +44,9 @@ impl Phase {
 const SMALLER: &str =
     "With this recipe a tile needs much of the picture, and what it needs has to fit one record.";
 
+/// What is said in place of seconds.
+const UNMEASURED: &str = "How long it takes was not measured yet.";
+
 fn tiles(count: u32, smaller: Option<u32>) -> String {
     let noun = if count == 1 { "tile" } else { "tiles" };
     smaller.map_or_else(|| noun.to_owned(), |side| format!("{noun} of {side} px"))
@@ -135,12 +138,12 @@ pub fn SubmitPanel(
                                     <dd>
                                         {match (workers.get(), estimate.seconds) {
                                             (1.., Some(seconds)) => format!("≈ {}", words::roughly(seconds)),
-                                            (1.., None) => "not measured yet".to_owned(),
                                             _ => "–".to_owned(),
                                         }}
                                     </dd>
                                 </div>
                             </dl>
+                            {(workers.get() > 0 && estimate.seconds.is_none()).then(|| view! { <p class="quiet">{UNMEASURED}</p> })}
                             {estimate.ahead.map(|ahead| view! { <p class="quiet">{after(ahead)}</p> })}
                         }
                     })
