@@ -26,10 +26,6 @@ pub struct Picked {
 }
 
 /// What the preview makes of a file.
-#[cfg_attr(
-    not(feature = "hydrate"),
-    allow(dead_code, reason = "pictures are decoded in the browser only")
-)]
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(
     not(feature = "hydrate"),

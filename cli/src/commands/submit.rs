@@ -61,13 +61,14 @@ impl Arguments {
     /// # Errors
     /// A sentence that names the argument.
     pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(output) = &self.output {
-            if self.images.len() > 1 && !output.is_dir() {
-                bail!(
-                    "--output {} must be a folder when there are several images",
-                    output.display()
-                );
-            }
+        if let Some(output) = &self.output
+            && self.images.len() > 1
+            && !output.is_dir()
+        {
+            bail!(
+                "--output {} must be a folder when there are several images",
+                output.display()
+            );
         }
         self.place().encoding(self.format)?;
         self.place().check()

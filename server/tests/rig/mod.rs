@@ -106,7 +106,7 @@ impl Rig {
             info: probe(&path, &Limits::default()).unwrap(),
             path,
             started_at: None,
-            result_kind: None,
+            encoding: None,
             job: None,
         };
         (upload, raster)
