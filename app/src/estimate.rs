@@ -129,7 +129,7 @@ mod tests {
         let fleet = Fleet {
             costs,
             slots: 4,
-            kind: "PNG",
+            kind: "png",
             queue,
         };
         estimate(recipe, size, format, &LIMITS, &fleet)
