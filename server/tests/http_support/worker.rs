@@ -11,6 +11,7 @@ use azulejo_transport::{KafkaSettings, from_message, to_owned_headers};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::RDKafkaErrorCode;
 
 /// A worker on a thread. Dropping it stops it.
 pub struct Worker {
@@ -81,11 +82,20 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
             traceparent: None,
         };
         let key = task.job.to_string();
-        let record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
+        let mut record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
             .key(&key)
             .payload(tile.bytes())
             .headers(to_owned_headers(&result.to_pairs()));
-        producer.send(record).map_err(|(error, _)| error).unwrap();
+        // A result of several megabytes may have to wait until those before it are sent.
+        while let Err((error, refused)) = producer.send(record) {
+            assert_eq!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::QueueFull),
+                "{error}"
+            );
+            producer.poll(Duration::from_millis(50));
+            record = refused;
+        }
         producer.poll(Duration::ZERO);
         consumer.commit_message(&message, CommitMode::Async).unwrap();
     }
