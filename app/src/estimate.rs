@@ -60,8 +60,6 @@ pub fn estimate(
     let tiles = grid.len();
     let every = tiles.div_ceil(SUMMED).max(1);
     let mut bytes = 0;
-    let mut work = vec![0.0; recipe.steps().len()];
-    let mut looked_at = 0.0;
     for region in (0..tiles)
         .step_by(every as usize)
         .filter_map(|index| grid.region(index))
@@ -70,18 +68,11 @@ pub fn estimate(
             .input_region(input, region)
             .map_err(|error| error.to_string())?;
         bytes += needed.size().pixels() * to_worker + region.size().pixels() * back;
-        let steps = recipe
-            .work(input, format, region)
-            .map_err(|error| error.to_string())?;
-        for (sum, bytes) in work.iter_mut().zip(steps) {
-            *sum += bytes;
-        }
-        looked_at += 1.0;
     }
     let bytes = u64::saturating_mul(bytes, u64::from(every));
-    for sum in &mut work {
-        *sum /= looked_at;
-    }
+    let work = recipe
+        .mean_work(input, format, grid, SUMMED)
+        .map_err(|error| error.to_string())?;
     let load = Load {
         recipe,
         work: &work,

@@ -61,6 +61,12 @@ pub fn actions(
     let choose = Callback::new(move |input: HtmlInputElement| {
         phase.set(Phase::Idle);
         loaded.set_value(None);
+        // What is known of the picture before is shown until this one is looked at, but it is another file than the server has.
+        picked.update(|picked| {
+            if let Some(picked) = picked {
+                picked.stored = None;
+            }
+        });
         let files = input.files();
         let files: Vec<File> = files
             .iter()

@@ -9,8 +9,8 @@ use web_sys::{Blob, Response};
 use crate::picked::Sight;
 use crate::studio_state::StudioState;
 
-/// Originals of more bytes are not loaded for a preview.
-const MOST_LOADED: u64 = 512 << 20;
+/// Originals of more bytes are not loaded: the preview would not read them (`MAX_FILE_BYTES` in `preview/src/picture.rs`).
+const MOST_LOADED: u64 = 256_000_000;
 
 /// Loads the original of `job` and opens it in the preview, unless another picture is chosen meanwhile.
 pub fn open(state: StudioState, job: JobId) {

@@ -4,23 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
-use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, process, studio};
+use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, click, process, studio};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
 
 const SOON: Duration = Duration::from_secs(30);
 /// How long the loop may take with everything that a person waits for.
 const LOOP: Duration = Duration::from_secs(40);
-
-async fn click(browser: &Browser, xpath: &str) -> Result<()> {
-    let found = browser
-        .page
-        .wait()
-        .at_most(SOON)
-        .for_element(Locator::XPath(xpath))
-        .await?;
-    Ok(found.click().await?)
-}
 
 /// Writes `sigma` into the first number field, as a person does.
 async fn set_sigma(browser: &Browser, sigma: u32) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
-use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, process, studio, write_recipe};
+use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, click, process, studio, write_recipe};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
 
@@ -21,16 +21,6 @@ async fn recipe_is(browser: &Browser, recipe: &str) -> Result<()> {
     let script = format!("return document.querySelector('input[name=transformation]').value === '{recipe}'");
     browser.wait_for(recipe, SOON, &script).await?;
     Ok(())
-}
-
-async fn click(browser: &Browser, xpath: &str) -> Result<()> {
-    let found = browser
-        .page
-        .wait()
-        .at_most(SOON)
-        .for_element(Locator::XPath(xpath))
-        .await?;
-    Ok(found.click().await?)
 }
 
 async fn type_into(browser: &Browser, id: &str, keys: &str) -> Result<()> {
@@ -260,4 +250,34 @@ async fn browser_another_recipe_on_a_stored_picture_needs_no_upload() -> Result<
         )
         .await?;
     browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_picture_that_is_sent_as_soon_as_it_is_chosen_is_not_taken_for_the_one_before() -> Result<()>
+{
+    let (cluster, browser) = studio(1).await?;
+    let path = cluster.path("before.png");
+    std::fs::write(&path, images::png(&images::photo(1100, 1024, 10))?)?;
+    choose(&browser, &path).await?;
+    write_recipe(&browser, "invert").await?;
+    process(&browser).await?;
+    browser.page.back().await?;
+    let kept = "return document.querySelector('.file')?.innerText.includes('no upload')";
+    browser.wait_for("the picture before", SOON, kept).await?;
+    // Chosen and sent in one breath: nothing of the new file was looked at yet.
+    browser
+        .run(
+            "const canvas = new OffscreenCanvas(1030, 1024); canvas.getContext('2d').fillRect(9, 9, 99, 99); \
+             canvas.convertToBlob().then(blob => { \
+               const files = new DataTransfer(); files.items.add(new File([blob], 'after.png', { type: 'image/png' })); \
+               const input = document.querySelector('input[type=file]'); input.files = files.files; \
+               input.dispatchEvent(new Event('change', { bubbles: true })); \
+               document.querySelector('form.studio').requestSubmit(); })",
+        )
+        .await?;
+    let there = "return location.pathname.startsWith('/job/') && document.querySelector('main').innerText.includes('after.png')";
+    browser
+        .wait_for("the job of the new picture", SOON, there)
+        .await?;
+    end(browser).await
 }

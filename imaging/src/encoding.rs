@@ -14,6 +14,8 @@ pub struct Encoding {
 }
 
 impl Encoding {
+    /// Longest text that is looked at, bytes.
+    pub const MAX_TEXT: usize = 40;
     /// JPEG quality where nobody asks for another.
     pub const USUAL_QUALITY: u8 = 90;
 

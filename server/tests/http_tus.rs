@@ -48,6 +48,10 @@ async fn head(server: &Running, path: &str) -> Response {
     request(server, Method::HEAD, path).send().await.unwrap()
 }
 
+async fn delete(server: &Running, path: &str) -> Response {
+    request(server, Method::DELETE, path).send().await.unwrap()
+}
+
 async fn no_files(server: &Running) {
     assert_eq!(server.files("uploads"), Vec::<std::path::PathBuf>::new());
     assert_eq!(server.json("/files").await, serde_json::json!([]));
@@ -185,10 +189,7 @@ async fn an_upload_without_a_recipe_is_used_like_one_that_came_whole_or_given_up
         let id = path.strip_prefix("/files/").unwrap();
         let unfinished = process(id.to_owned(), "invert").await.unwrap();
         assert_eq!(unfinished.status(), 409);
-        let given_up = request(&server, Method::DELETE, &format!("/{way}/{id}"))
-            .send()
-            .await
-            .unwrap();
+        let given_up = delete(&server, &format!("/{way}/{id}")).await;
         assert_eq!(given_up.status(), 204);
         assert_eq!(head(&server, &path).await.status(), 404);
         assert_eq!(patch(&server, &path, 1000, b"x").await.status(), 404);
@@ -200,22 +201,8 @@ async fn an_upload_without_a_recipe_is_used_like_one_that_came_whole_or_given_up
         .body(file);
     let put: serde_json::Value = put.send().await.unwrap().json().await.unwrap();
     let path = format!("/uploads/{}", put["upload_id"].as_str().unwrap());
-    assert_eq!(
-        request(&server, Method::DELETE, &path)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        204
-    );
-    assert_eq!(
-        request(&server, Method::DELETE, &path)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        404
-    );
+    assert_eq!(delete(&server, &path).await.status(), 204);
+    assert_eq!(delete(&server, &path).await.status(), 404);
     no_files(&server).await;
     server.stop().await;
 }
@@ -429,14 +416,7 @@ async fn a_cut_line_costs_nothing_that_arrived_and_a_half_open_one_no_time() {
     drop(half_open(&server, &path, &file, sent).await);
     let at = head(&server, &path).await;
     assert_eq!(header(&at, "upload-offset"), sent.to_string());
-    assert_eq!(
-        request(&server, Method::DELETE, &path)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        204
-    );
+    assert_eq!(delete(&server, &path).await.status(), 204);
 
     let path = created(&server, file.len(), &format!("{NAME_COAST},{RECIPE_INVERT}")).await;
     let mut old = half_open(&server, &path, &file, sent).await;

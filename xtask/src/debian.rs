@@ -33,11 +33,13 @@ const ENGINES: [Engine; 2] = [
 ];
 const NPM: Program = ("npm", "npm");
 const KAFKA: Program = ("kcat", "kcat");
+/// For tuspy, a client of uploads.
+const PYTHON: Program = ("python3", "python3-venv");
 
 /// Makes sure that the programs are there: installs Debian's packages when we may, otherwise says what to install.
 /// Gives how the names of tests begin whose browser, or client of uploads, this system does not have at all.
 pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
-    let mut wanted = vec![KAFKA];
+    let mut wanted = vec![KAFKA, PYTHON];
     if browser {
         wanted.extend(CHROMIUM);
         if !tools::has_axe() {

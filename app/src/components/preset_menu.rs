@@ -11,7 +11,7 @@ const PRESETS: &str = "presets";
 const NAME: &str = "preset-name";
 /// Where the browser keeps a person's own.
 #[cfg(feature = "hydrate")]
-const STORE: &str = "azulejo.presets";
+const STORE: &str = "azulejo-presets";
 
 /// The menu. Choosing one replaces the recipe; undo brings the old one back.
 #[component]

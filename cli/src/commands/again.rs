@@ -1,13 +1,13 @@
 //! `azulejo again`: another recipe on the image of an earlier job, which the server still has.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use azulejo_imaging::{Encoding, Recipe};
+use azulejo_imaging::Recipe;
 use azulejo_protocol::JobId;
 
 use crate::client::Client;
-use crate::commands::submit::{Place, see_through};
+use crate::commands::place::Place;
+use crate::commands::submit::see_through;
 use crate::commands::{ServerArgument, recipe};
 
 /// Run another recipe on the image of an earlier job and save the result; nothing is sent.
@@ -26,17 +26,8 @@ pub struct Arguments {
     #[arg(value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
-    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what --output says, else the kind of the image].
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Encoding>,
-
-    /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
-    #[arg(long, short, value_name = "PATH")]
-    output: Option<PathBuf>,
-
-    /// Overwrite a file that is there.
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    place: Place,
 
     #[command(flatten)]
     server: ServerArgument,
@@ -47,13 +38,10 @@ pub struct Arguments {
 /// # Errors
 /// When the server refuses, or the result cannot be saved. A job that failed is told by the exit code.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let place = Place {
-        output: arguments.output.as_deref(),
-        force: arguments.force,
-    };
+    let place = &arguments.place;
     place.check()?;
     let client = Client::new(arguments.server.server.clone())?;
-    let encoding = place.encoding(arguments.format)?;
+    let encoding = place.encoding()?;
     let accepted = client
         .again(arguments.job, &arguments.recipe.to_string(), encoding)
         .await?;

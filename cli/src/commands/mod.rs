@@ -5,6 +5,7 @@ pub mod apply;
 pub mod bench;
 pub mod health;
 pub mod jobs;
+pub mod place;
 pub mod recipes;
 pub mod submit;
 pub mod up;

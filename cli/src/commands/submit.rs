@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use azulejo_imaging::{Encoding, FileKind, Recipe};
+use azulejo_imaging::Recipe;
 use azulejo_protocol::{Job, JobId, JobStatus, Progress};
 use indicatif::ProgressBar;
 
 use crate::client::{Accepted, Client, Refused};
+use crate::commands::place::Place;
 use crate::commands::{ServerArgument, recipe};
 use crate::{naming, output};
 
@@ -39,17 +40,8 @@ pub struct Arguments {
     #[arg(long, short, value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
-    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what --output says, else the kind of the image].
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Encoding>,
-
-    /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
-    #[arg(long, short, value_name = "PATH")]
-    output: Option<PathBuf>,
-
-    /// Overwrite a file that is there.
-    #[arg(long, short)]
-    force: bool,
+    #[command(flatten)]
+    place: Place,
 
     #[command(flatten)]
     server: ServerArgument,
@@ -61,7 +53,7 @@ impl Arguments {
     /// # Errors
     /// A sentence that names the argument.
     pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(output) = &self.output
+        if let Some(output) = &self.place.output
             && self.images.len() > 1
             && !output.is_dir()
         {
@@ -70,15 +62,7 @@ impl Arguments {
                 output.display()
             );
         }
-        self.place().encoding(self.format)?;
-        self.place().check()
-    }
-
-    fn place(&self) -> Place<'_> {
-        Place {
-            output: self.output.as_deref(),
-            force: self.force,
-        }
+        self.place.check()
     }
 }
 
@@ -128,7 +112,7 @@ impl Outcome {
 
 async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let recipe = arguments.recipe.to_string();
-    let encoding = arguments.place().encoding(arguments.format)?;
+    let encoding = arguments.place.encoding()?;
     let bar = output::byte_bar("upload", 0);
     let accepted = tokio::select! {
         accepted = client.process(image, &recipe, encoding, &bar) => accepted?,
@@ -139,53 +123,14 @@ async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow:
         }
     };
     bar.finish();
-    see_through(client, &accepted, arguments.place()).await
-}
-
-/// Where a result goes.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// File or folder; `None` for the server's name in the current folder.
-    pub output: Option<&'a Path>,
-    /// Whether a file that is there is overwritten.
-    pub force: bool,
-}
-
-impl Place<'_> {
-    /// Checks what can be checked before there is a job.
-    ///
-    /// # Errors
-    /// A sentence that names the argument.
-    pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(output) = self.output.filter(|output| !output.is_dir()) {
-            naming::check(output, self.force)?;
-            // A wrong extension is told before anything goes up.
-            FileKind::for_output(output, FileKind::Png)?;
-        }
-        Ok(())
-    }
-
-    /// How the result is to be written: as `asked`, else as the name for the result says; a folder says nothing.
-    ///
-    /// # Errors
-    /// When the two do not agree.
-    pub fn encoding(&self, asked: Option<Encoding>) -> anyhow::Result<Option<Encoding>> {
-        let output = self.output.filter(|output| !output.is_dir());
-        let named = output.and_then(FileKind::from_path);
-        match (asked, named) {
-            (Some(asked), Some(named)) if asked.kind() != named => {
-                bail!("--format {asked} does not fit --output, which is named as {named}")
-            }
-            (asked, named) => Ok(asked.or(named.map(Encoding::from))),
-        }
-    }
+    see_through(client, &accepted, &arguments.place).await
 }
 
 /// Shows the tiles of an accepted job as they land and saves its result; Ctrl-C cancels it.
 ///
 /// # Errors
 /// When the server stays away or the result cannot be saved.
-pub async fn see_through(client: &Client, accepted: &Accepted, place: Place<'_>) -> anyhow::Result<Outcome> {
+pub async fn see_through(client: &Client, accepted: &Accepted, place: &Place) -> anyhow::Result<Outcome> {
     let bar = output::tile_bar(u64::from(accepted.total_tiles));
     let job = tokio::select! {
         job = follow(client, accepted.job_id, LOOK, |progress| show(&bar, progress)) => job?,
@@ -208,7 +153,7 @@ pub async fn see_through(client: &Client, accepted: &Accepted, place: Place<'_>)
         }
     }
     let force = place.force;
-    let place = naming::place(place.output, &job.result_filename);
+    let place = naming::place(place.output.as_deref(), &job.result_filename);
     naming::check(&place, force)?;
     let draft = naming::draft(&place)?;
     let bar = output::byte_bar("download", job.output_bytes.unwrap_or(0));

@@ -32,6 +32,15 @@ pub async fn studio(workers: usize) -> Result<(Cluster, Browser)> {
     Ok((cluster, browser))
 }
 
+/// Waits for the element at `xpath`, and clicks it.
+///
+/// # Errors
+/// When it does not come or cannot be clicked.
+pub async fn click(browser: &Browser, xpath: &str) -> Result<()> {
+    let found = browser.page.wait().at_most(SOON);
+    Ok(found.for_element(Locator::XPath(xpath)).await?.click().await?)
+}
+
 /// Chooses `file` alone.
 ///
 /// # Errors

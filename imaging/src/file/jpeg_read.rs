@@ -11,6 +11,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::exif;
 use super::jpeg_scan::{Head, end_of_image};
 use super::source::Source;
+use super::whole::Whole;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
 
@@ -22,7 +23,7 @@ pub(super) struct JpegReader {
     length: u64,
     coefficient_bytes: u64,
     /// The decoded image and how much of it has been given out.
-    pixels: Option<(Vec<u8>, usize)>,
+    whole: Option<Whole>,
 }
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is refused before it is read.
@@ -93,7 +94,7 @@ impl JpegReader {
                 scans,
                 length,
                 coefficient_bytes: head.frame.coefficient_bytes(),
-                pixels: None,
+                whole: None,
             },
         ))
     }
@@ -131,15 +132,13 @@ impl JpegReader {
 
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
-        if self.pixels.is_none() {
-            self.pixels = Some((self.decode()?, 0));
-        }
-        if let Some((pixels, given)) = &mut self.pixels {
-            let rows = pixels.get(*given..*given + buffer.len());
-            buffer.copy_from_slice(rows.ok_or_else(|| FileError::damaged("rows are missing at the end"))?);
-            *given += buffer.len();
-        }
-        Ok(())
+        let mut whole = match self.whole.take() {
+            Some(whole) => whole,
+            None => Whole::new(self.decode()?),
+        };
+        let read = whole.read_rows(buffer);
+        self.whole = Some(whole);
+        read
     }
 }
 

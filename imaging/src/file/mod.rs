@@ -47,6 +47,7 @@ mod tiff_write;
 mod webp_read;
 #[cfg(feature = "files")]
 mod webp_write;
+mod whole;
 
 use std::path::Path;
 

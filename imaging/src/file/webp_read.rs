@@ -6,13 +6,14 @@ use image_webp::{DecodingError, WebPDecoder};
 
 use super::exif;
 use super::source::Source;
+use super::whole::Whole;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
 
 pub(super) struct WebPReader {
     decoder: WebPDecoder<BufReader<Source>>,
     /// The decoded image and how much of it has been given out.
-    pixels: Option<(Vec<u8>, usize)>,
+    whole: Option<Whole>,
 }
 
 impl WebPReader {
@@ -44,13 +45,7 @@ impl WebPReader {
             orientation,
             metadata,
         };
-        Ok((
-            info,
-            Self {
-                decoder,
-                pixels: None,
-            },
-        ))
+        Ok((info, Self { decoder, whole: None }))
     }
 
     /// Bytes that decoding takes beside the file and the pixels: lossless pictures are unpacked with an alpha, and lossy ones
@@ -72,15 +67,13 @@ impl WebPReader {
 
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
-        if self.pixels.is_none() {
-            self.pixels = Some((self.decode()?, 0));
-        }
-        if let Some((pixels, given)) = &mut self.pixels {
-            let rows = pixels.get(*given..*given + buffer.len());
-            buffer.copy_from_slice(rows.ok_or_else(|| FileError::damaged("rows are missing at the end"))?);
-            *given += buffer.len();
-        }
-        Ok(())
+        let mut whole = match self.whole.take() {
+            Some(whole) => whole,
+            None => Whole::new(self.decode()?),
+        };
+        let read = whole.read_rows(buffer);
+        self.whole = Some(whole);
+        read
     }
 }
 

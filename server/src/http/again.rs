@@ -1,24 +1,23 @@
 //! `POST /job/{id}/again`: a new job on the stored original of an earlier one, without an upload.
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use azulejo_app::backend::Backend;
+use azulejo_imaging::Encoding;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::{ApiError, Job};
-use futures::StreamExt;
 use percent_encoding::percent_decode;
 
 use super::accept::wants_page;
-use super::check_format::MAX_FORMAT_BYTES;
 use super::jobs::job_id;
 use super::multipart::{Form, short_text};
 use super::started::started;
 use super::state::AppState;
 
 /// Longest form: a recipe may come with three bytes for each of its own, and names and separators stand around it.
-const MAX_FORM_BYTES: usize = 3 * (MAX_RECIPE_BYTES + MAX_FORMAT_BYTES) + 4096;
+const MAX_FORM_BYTES: usize = 3 * (MAX_RECIPE_BYTES + Encoding::MAX_TEXT) + 4096;
 
 /// Most fields of a form.
 const MAX_FIELDS: usize = 20;
@@ -34,7 +33,7 @@ impl Wish {
     fn set(&mut self, name: &str, value: String) -> Result<(), ApiError> {
         let (place, most) = match name {
             "transformation" => (&mut self.transformation, MAX_RECIPE_BYTES),
-            "format" => (&mut self.format, MAX_FORMAT_BYTES),
+            "format" => (&mut self.format, Encoding::MAX_TEXT),
             _ => return Ok(()),
         };
         if value.len() > most {
@@ -58,7 +57,8 @@ pub async fn again(State(app): State<AppState>, Path(id): Path<String>, request:
 async fn start(app: &AppState, id: &str, request: Request) -> Result<Job, ApiError> {
     let (parts, body) = request.into_parts();
     let wish = if is_url_encoded(&parts.headers) {
-        parse(&app.intake.in_time(whole(body)).await?)?
+        let form = async { to_bytes(body, MAX_FORM_BYTES).await.map_err(bad) };
+        parse(&app.intake.in_time(form).await?)?
     } else {
         read_form(app, &parts.headers, body).await?
     };
@@ -92,19 +92,6 @@ fn is_url_encoded(headers: &HeaderMap) -> bool {
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
     kind.trim_ascii()
         .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-}
-
-async fn whole(body: Body) -> Result<Vec<u8>, ApiError> {
-    let mut body = body.into_data_stream();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| bad("the connection broke before it was complete"))?;
-        if bytes.len() + chunk.len() > MAX_FORM_BYTES {
-            return Err(bad(format!("it has more than {MAX_FORM_BYTES} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
 }
 
 /// The fields of a form of the type `application/x-www-form-urlencoded`.

@@ -3,9 +3,6 @@
 use azulejo_imaging::Encoding;
 use azulejo_protocol::ApiError;
 
-/// Longest name of a file format, bytes.
-pub const MAX_FORMAT_BYTES: usize = 40;
-
 /// The encoding that `text` names: `tiff`, `jpeg:quality=80`; nothing at all is no wish.
 ///
 /// # Errors

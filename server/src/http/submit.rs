@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::accept::wants_page;
-use super::check_format::{MAX_FORMAT_BYTES, check_format};
+use super::check_format::check_format;
 use super::check_recipe::check_recipe;
 use super::error::Answer;
 use super::multipart::{Form, from_multer, short_text};
@@ -85,7 +85,7 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
                 recipe = Some(text);
             }
             Some("format") if encoding.is_none() => {
-                let text = app.intake.in_time(short_text(field, MAX_FORMAT_BYTES)).await?;
+                let text = app.intake.in_time(short_text(field, Encoding::MAX_TEXT)).await?;
                 encoding = Some(check_format(&text)?);
             }
             Some(name @ ("file" | "transformation" | "format")) => {

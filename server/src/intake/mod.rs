@@ -137,6 +137,7 @@ impl Intake {
             return Err(ApiError::conflict("upload_not_complete", detail));
         }
         if held.job().is_some() {
+            // Not found, in the words for every upload that was used.
             return self.waiting.take(id);
         }
         let received = held.received().await?;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const LIMITS: IntakeLimits = IntakeLimits {
+pub(super) const LIMITS: IntakeLimits = IntakeLimits {
     min_side: 16,
     max_side: 200,
     max_pixels: 20_000,

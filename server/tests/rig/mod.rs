@@ -1,6 +1,8 @@
 //! An engine, the embedded broker and a worker that does as it is told: for tests of the engine through real Kafka records.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+mod images;
+
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use azulejo_broker::running::start_on;
 use azulejo_broker::{BrokerConfig, RunningBroker};
-use azulejo_imaging::file::{Decoder, Limits, probe};
+use azulejo_imaging::file::{Limits, probe};
 use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply, render};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{
@@ -26,6 +28,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+pub use self::images::{noise, read_image, write_png};
 
 pub const TASK_PARTITIONS: i32 = 4;
 
@@ -422,43 +426,4 @@ pub async fn assert_result(engine: &Engine, id: JobId, image: &Raster, recipe: &
         (expected.size(), expected.format())
     );
     assert!(found.bytes() == expected.bytes(), "the pixels differ");
-}
-
-pub fn read_image(path: &Path) -> Raster {
-    let mut decoder = Decoder::open(path, &Limits::default()).unwrap();
-    let (size, format) = (decoder.info().stored_size, decoder.info().format);
-    let (mut rows, mut pixels) = (Vec::new(), Vec::new());
-    while decoder.next_rows(&mut rows).unwrap().is_some() {
-        pixels.extend_from_slice(&rows);
-    }
-    Raster::from_bytes(size, format, pixels).unwrap()
-}
-
-/// A picture that is different everywhere.
-pub fn noise(size: Size, format: PixelFormat) -> Raster {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let bytes = (0..size.pixels() as usize * format.bytes_per_pixel())
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 32) as u8
-        })
-        .collect();
-    Raster::from_bytes(size, format, bytes).unwrap()
-}
-
-pub fn write_png(path: &Path, raster: &Raster) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let file = std::fs::File::create(path).unwrap();
-    let mut encoder = png::Encoder::new(file, raster.size().width, raster.size().height);
-    encoder.set_color(match raster.format() {
-        PixelFormat::GRAY8 => png::ColorType::Grayscale,
-        PixelFormat::RGB8 => png::ColorType::Rgb,
-        _ => png::ColorType::Rgba,
-    });
-    encoder.set_compression(png::Compression::Fastest);
-    let mut writer = encoder.write_header().unwrap();
-    writer.write_image_data(raster.bytes()).unwrap();
-    writer.finish().unwrap();
 }

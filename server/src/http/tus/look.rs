@@ -4,8 +4,7 @@ use axum::Json;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use azulejo_protocol::{ApiError, JOB_HEADER, Timestamp};
-use serde::Serialize;
+use azulejo_protocol::{ApiError, JOB_HEADER};
 use uuid::Uuid;
 
 use super::headers::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, expires};
@@ -51,29 +50,7 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
     Ok(response)
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    id: Uuid,
-    filename: String,
-    bytes: u64,
-    offset: u64,
-    #[serde(with = "time::serde::rfc3339")]
-    expires: Timestamp,
-}
-
 /// `GET /files`. Their number is bounded where they are created.
 pub fn list(app: &AppState) -> Response {
-    let rows: Vec<Row> = app
-        .intake
-        .unfinished()
-        .into_iter()
-        .map(|upload| Row {
-            id: upload.id,
-            filename: upload.filename,
-            bytes: upload.bytes,
-            offset: upload.offset,
-            expires: upload.expires,
-        })
-        .collect();
-    Json(rows).into_response()
+    Json(app.intake.unfinished()).into_response()
 }

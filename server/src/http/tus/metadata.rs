@@ -1,13 +1,14 @@
 //! `Upload-Metadata`: pairs of a key and a value in base64.
 
 use axum::http::HeaderMap;
+use azulejo_imaging::Encoding;
 use azulejo_protocol::ApiError;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::headers::{UPLOAD_METADATA, bad_header};
-use crate::http::check_format::{MAX_FORMAT_BYTES, check_format};
+use crate::http::check_format::check_format;
 use crate::http::check_recipe::check_recipe;
 
 /// Longest name of a file that is read, bytes; a shorter part of it is kept.
@@ -51,7 +52,7 @@ impl Metadata {
             let (place, most) = match key {
                 "filename" => (&mut metadata.filename, MAX_NAME_BYTES),
                 "transformation" => (&mut metadata.transformation, MAX_RECIPE_BYTES),
-                "format" => (&mut metadata.format, MAX_FORMAT_BYTES),
+                "format" => (&mut metadata.format, Encoding::MAX_TEXT),
                 _ => continue,
             };
             let value = STANDARD

@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use azulejo_protocol::{ApiError, Timestamp};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::held::Held;
 use super::record::Record;
 use super::upload::{Upload, not_found, now};
-use crate::engine::files::disk;
 use crate::intake::trouble::{off_the_runtime, on_disk, too_large};
 use crate::intake::{Intake, filename};
 
@@ -29,8 +29,8 @@ pub struct Announced {
     pub format: Option<String>,
 }
 
-/// An upload, as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An upload, as the list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
@@ -41,6 +41,7 @@ pub struct Listed {
     /// Bytes that came.
     pub offset: u64,
     /// When it is deleted if nothing happens.
+    #[serde(with = "time::serde::rfc3339")]
     pub expires: Timestamp,
 }
 
@@ -57,12 +58,7 @@ impl Intake {
                 return Err(ApiError::unprocessable("image_empty", detail));
             }
             length if length > most => return Err(too_large(most)),
-            length => disk::check_room(
-                &self.config.folder,
-                "the upload",
-                length,
-                self.resumable.reserved(),
-            )?,
+            length => self.check_room(length)?,
         }
         let (id, now) = (Uuid::new_v4(), now());
         let record = Record {

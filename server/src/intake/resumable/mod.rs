@@ -6,7 +6,6 @@
 //!
 //! One request at a time has an upload in its hands ([`Held`]). A later one gets it at once and ends the earlier: a client comes
 //! back because its line is dead, and the server may not know that for minutes.
-
 //!
 //! - [`desk`]: where requests come. [`held`]: an upload in a request's hands. [`collection`], [`upload`], [`record`]: what is known.
 //!   [`early`]: a look at the beginning. [`checksum`]: of one piece.

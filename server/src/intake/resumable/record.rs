@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use azulejo_imaging::Encoding;
 use azulejo_protocol::JobId;
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
@@ -15,9 +16,6 @@ use crate::intake::filename;
 
 /// Largest file that is read: the longest recipe with every byte escaped, and the rest.
 const MAX_BYTES: u64 = 6 * MAX_RECIPE_BYTES as u64 + 8 * 1024;
-
-/// Longest name of a file format, bytes.
-const MAX_FORMAT: usize = 40;
 
 /// The record of one upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +59,7 @@ impl Record {
         let is_short = |text: &Option<String>, most| text.as_ref().is_none_or(|text| text.len() <= most);
         if !has_length
             || !is_short(&record.recipe, MAX_RECIPE_BYTES)
-            || !is_short(&record.format, MAX_FORMAT)
+            || !is_short(&record.format, Encoding::MAX_TEXT)
             || filename::sanitise(&record.filename) != record.filename
         {
             return Err(wrong("a field is out of its bounds"));

@@ -1,23 +1,14 @@
 use std::time::Duration;
 
 use azulejo_protocol::ApiError;
-use azulejo_protocol::health::IntakeLimits;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{Announced, Checksum};
+use crate::intake::tests::LIMITS;
 use crate::intake::{Intake, IntakeConfig};
-
-const LIMITS: IntakeLimits = IntakeLimits {
-    min_side: 16,
-    max_side: 200,
-    max_pixels: 20_000,
-    max_bytes: 100_000,
-    tile_size: 16,
-    max_record_bytes: 10 << 20,
-};
 
 /// A PNG of noise, which does not pack.
 fn png(width: u32, height: u32) -> Vec<u8> {

@@ -1,0 +1,24 @@
+//! Rows of an image whose file is decoded as a whole.
+
+use super::FileError;
+
+/// All pixels, and how many bytes of them were given.
+pub(super) struct Whole {
+    pixels: Vec<u8>,
+    given: usize,
+}
+
+impl Whole {
+    /// Of `pixels`, none of which were given.
+    pub(super) fn new(pixels: Vec<u8>) -> Self {
+        Self { pixels, given: 0 }
+    }
+
+    /// Fills `buffer` with the next rows.
+    pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+        let rows = self.pixels.get(self.given..self.given + buffer.len());
+        buffer.copy_from_slice(rows.ok_or_else(|| FileError::damaged("rows are missing at the end"))?);
+        self.given += buffer.len();
+        Ok(())
+    }
+}
