@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use azulejo_end2end::browser::Browser;
+use azulejo_end2end::screenshots::{Camera, states};
 use azulejo_end2end::{Cluster, axe, images};
 use fantoccini::Locator;
 
@@ -82,6 +83,16 @@ async fn browser_axe_finds_nothing_wrong_with_any_page_in_light_or_dark() -> Res
     }
     browser.close().await?;
     ensure!(wrong.is_empty(), "axe finds\n{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Menus open, something refused, uploads, failed and cancelled jobs, losses: every state that `cargo xtask screenshots` takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_axe_finds_nothing_wrong_in_any_state() -> Result<()> {
+    let mut camera = Camera::without_pictures();
+    states::tour(&mut camera).await?;
+    let looked_at = camera.finish()?;
+    ensure!(looked_at >= 2 * 28, "{looked_at} states and themes");
     Ok(())
 }
 

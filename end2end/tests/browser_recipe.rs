@@ -230,6 +230,9 @@ async fn browser_another_recipe_on_a_stored_picture_needs_no_upload() -> Result<
         images::decode(&result(&cluster, id).await?)?.must_equal(&expected, "the result")?;
     }
 
+    let errors = browser.console_errors().await?;
+    ensure!(errors.is_empty(), "the console has {errors:#?}");
+
     // Once that job is deleted its picture is gone, and that is said.
     browser
         .run(&format!(

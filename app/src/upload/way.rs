@@ -11,7 +11,7 @@ use super::kept::{KeptUploads, fingerprint};
 use super::patience::Patience;
 use super::request::{Answer, Request};
 use crate::browser::{self, now_ms};
-use crate::components::Line;
+use crate::components::{Line, percent};
 use crate::failure::Failure;
 
 /// Where the browser keeps [`KeptUploads`].
@@ -320,10 +320,6 @@ fn kept() -> KeptUploads {
 fn store(kept: &KeptUploads) {
     // Where nothing can be kept, an upload cannot go on after the page was left.
     browser::store(PLACE, &kept.text());
-}
-
-fn percent(sent: f64, total: f64) -> u32 {
-    crate::components::percent(sent, total)
 }
 
 fn gave_up(sent: f64, total: f64) -> Failure {

@@ -12,6 +12,6 @@ async fn main() -> Result<()> {
     let folder = PathBuf::from(arguments.next().context("arguments are DIR [STATE...]")?);
     let mut camera = Camera::new(&folder, arguments.collect())?;
     states::tour(&mut camera).await?;
-    println!("{} screenshots in {}", camera.finish()?, folder.display());
+    println!("{} states and themes in {}", camera.finish()?, folder.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One page, taken in every theme and window.
+//! One page, taken in every theme and window, and looked at by axe-core.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use crate::axe;
 use crate::browser::Browser;
 use crate::browser::layout::{Viewport, resize, settle, sideways};
 
@@ -33,9 +34,10 @@ const NARROWEST: Viewport = Viewport::new(320, 640);
 /// Pixels of the style sheet; what is below of a longer page is left out.
 const LONGEST: f64 = 4000.0;
 
-/// Takes pages and notes which of them scroll sideways.
+/// Takes pages and notes what is wrong with them.
 pub struct Camera {
-    folder: PathBuf,
+    /// Where pictures go; without it the pages are looked at only.
+    folder: Option<PathBuf>,
     /// States that are taken, by the beginnings of their names; all when there are none.
     only: Vec<String>,
     faults: Vec<String>,
@@ -50,11 +52,21 @@ impl Camera {
     pub fn new(folder: &Path, only: Vec<String>) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(Self {
-            folder: folder.to_owned(),
+            folder: Some(folder.to_owned()),
             only,
             faults: Vec::new(),
             taken: 0,
         })
+    }
+
+    /// One that takes no pictures: it only looks for what is wrong with the pages.
+    pub fn without_pictures() -> Self {
+        Self {
+            folder: None,
+            only: Vec::new(),
+            faults: Vec::new(),
+            taken: 0,
+        }
     }
 
     /// Whether `state` is one of those that are taken.
@@ -83,18 +95,30 @@ impl Camera {
         for theme in THEMES {
             let script = format!("document.documentElement.dataset.theme = '{theme}'");
             browser.run(&script).await?;
-            for (name, viewport) in WINDOWS {
-                resize(browser, viewport).await?;
-                self.look_for_faults(browser, state, viewport).await?;
-                let file = self.folder.join(format!("{state}-{theme}-{name}.png"));
-                std::fs::write(&file, capture(browser).await?)
-                    .with_context(|| format!("cannot write {}", file.display()))?;
-                self.taken += 1;
-            }
+            let found = axe::check(browser).await?;
+            self.faults
+                .extend(found.iter().map(|text| format!("{state}, {theme}: {text}")));
+            self.take_windows(browser, state, theme).await?;
+            self.taken += 1;
             pause().await?;
         }
         resize(browser, NARROWEST).await?;
         self.look_for_faults(browser, state, NARROWEST).await?;
+        resize(browser, WINDOWS[0].1).await
+    }
+
+    async fn take_windows(&mut self, browser: &Browser, state: &str, theme: &str) -> Result<()> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(());
+        };
+        for (name, viewport) in WINDOWS {
+            resize(browser, viewport).await?;
+            self.look_for_faults(browser, state, viewport).await?;
+            let file = folder.join(format!("{state}-{theme}-{name}.png"));
+            std::fs::write(&file, capture(browser).await?)
+                .with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        // axe-core looks at the next theme in the first window again.
         resize(browser, WINDOWS[0].1).await
     }
 
@@ -110,10 +134,10 @@ impl Camera {
         Ok(())
     }
 
-    /// How many screenshots were taken.
+    /// How many states were looked at, each theme for itself.
     ///
     /// # Errors
-    /// When a page scrolls sideways, or nothing was taken.
+    /// When axe-core finds something wrong, a page scrolls sideways, or nothing was looked at.
     pub fn finish(self) -> Result<usize> {
         anyhow::ensure!(self.faults.is_empty(), "{}", self.faults.join("\n"));
         anyhow::ensure!(self.taken > 0, "no state begins with {}", self.only.join(" or "));

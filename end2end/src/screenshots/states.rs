@@ -155,7 +155,11 @@ impl Tour<'_> {
             .await?;
         self.take("studio-menu").await?;
         self.browser
-            .run("document.querySelector('details.add').open = false")
+            .run("document.querySelector('details.add').open = false; document.querySelector('.presets').open = true")
+            .await?;
+        self.take("studio-presets").await?;
+        self.browser
+            .run("document.querySelector('.presets').open = false")
             .await?;
 
         choose(&self.browser, &text).await?;
@@ -173,6 +177,10 @@ impl Tour<'_> {
         write_recipe(&self.browser, "blur:sigma=6|sharpen").await?;
         self.browser.wait_for("the preview", SOON, CLAIM).await?;
         self.take("studio-preview").await?;
+        self.choose_result("jpeg").await?;
+        self.wait_for_text("Quality", SOON).await?;
+        self.take("studio-jpeg").await?;
+        self.choose_result("").await?;
         write_recipe(&self.browser, "blur:sigma=6|sharpen|blurr:amount=1").await?;
         self.wait_for_text("of the recipe before", SOON).await?;
         self.take("studio-invalid").await?;
@@ -190,6 +198,16 @@ impl Tour<'_> {
         self.browser
             .run("document.querySelector('.uploading button')?.click()")
             .await?;
+        Ok(())
+    }
+
+    /// Chooses the kind of file of the result.
+    async fn choose_result(&self, kind: &str) -> Result<()> {
+        let script = format!(
+            "const kind = document.querySelector('#result-file'); kind.value = '{kind}'; \
+             kind.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        );
+        self.browser.run(&script).await?;
         Ok(())
     }
 
@@ -216,11 +234,6 @@ impl Tour<'_> {
         let [first, turned, _, long, ..] = done.as_slice() else {
             anyhow::bail!("there are more jobs");
         };
-        let damaged = images::png_with_data(2048, 2048, b"this is not zlib");
-        if let Ok(id) = self.client.submit("damaged.png", damaged, "blur:sigma=3").await {
-            self.client.wait_for_end(&id, PATIENCE).await?;
-            self.open_and_take(&format!("/job/{id}"), "job-damaged").await?;
-        }
         self.open_and_take(&format!("/job/{first}"), "job-completed")
             .await?;
         self.open_and_take(&format!("/job/{long}"), "job-long").await?;
@@ -228,6 +241,12 @@ impl Tour<'_> {
             .await?;
         self.open_and_take(&format!("/job/{turned}?view=compare"), "job-compare-side")
             .await?;
+
+        if self.camera.wants("job-again") {
+            self.open(&format!("/?recipe=sepia&job={first}")).await?;
+            self.browser.wait_for("the preview", SOON, CLAIM).await?;
+            self.take("job-again").await?;
+        }
 
         let large = images::png(&images::photo(4096, 3072, 51))?;
         let id = self.client.submit("harbour.png", large.clone(), SLOW).await?;
