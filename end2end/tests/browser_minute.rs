@@ -135,5 +135,7 @@ async fn browser_the_loop_of_trying_a_recipe() -> Result<()> {
         &cluster.apply("blur:sigma=6|sharpen", &file, "png")?,
         "the download",
     )?;
+    let errors = browser.console_errors().await?;
+    ensure!(errors.is_empty(), "the console has {errors:#?}");
     browser.close().await
 }
