@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use azulejo_apache_kafka::Cluster as Kafka;
 
+use crate::broker::Broker;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::images::{self, Pixels};
 
@@ -90,6 +92,7 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report> {
             "--tile-timeout".into(),
             "10".into(),
         ],
+        ..ClusterOptions::default()
     })
     .await?;
     let file = images::png(&images::photo(2048, 1536, options.seed))?;
@@ -145,8 +148,11 @@ async fn submit(cluster: &Cluster, file: &[u8], jobs: &mut Vec<(String, usize)>,
 /// Kills a process and starts it again, or lets it stand still for a while.
 async fn hit(cluster: &mut Cluster, victim: Victim, random: &mut Random) -> Result<&'static str> {
     let stands_still = random.below(4) == 0;
+    if let (Victim::Broker, Some(Broker::Apache(kafka))) = (victim, &mut cluster.broker) {
+        return hit_node(kafka, stands_still, random).await;
+    }
     let process = match victim {
-        Victim::Broker => cluster.broker.as_mut(),
+        Victim::Broker => cluster.broker.as_mut().map(Broker::program).transpose()?,
         Victim::Server => cluster.server.as_mut(),
         Victim::Worker(index) => cluster.workers.get_mut(index),
     };
@@ -169,6 +175,21 @@ async fn hit(cluster: &mut Cluster, victim: Victim, random: &mut Random) -> Resu
         Victim::Server => cluster.start_server()?,
         Victim::Worker(index) => cluster.restart_worker(index)?,
     }
+    Ok("killed")
+}
+
+/// Kills a node of Apache Kafka and starts it again, or lets it stand still for a while.
+async fn hit_node(kafka: &mut Kafka, stands_still: bool, random: &mut Random) -> Result<&'static str> {
+    let index = random.below(kafka.nodes() as u64) as usize;
+    if stands_still {
+        kafka.node(index).pause()?;
+        tokio::time::sleep(Duration::from_millis(200 + random.below(20_000))).await;
+        kafka.node(index).resume()?;
+        return Ok("paused");
+    }
+    kafka.node(index).kill_9()?;
+    random.pause(1500).await;
+    tokio::task::block_in_place(|| kafka.start_node(index))?;
     Ok("killed")
 }
 

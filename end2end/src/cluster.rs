@@ -1,10 +1,13 @@
-//! A whole installation on free ports, in a folder of its own: the broker, the server and some workers.
+//! A whole installation on free ports, in a folder of its own: the broker, the server and some workers. Its broker is the
+//! embedded one, or the Apache Kafka that the environment names (see [`crate::broker`]), or one that the test gives.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
+use crate::broker::{self, Broker};
 use crate::client::Client;
 use crate::images::{self, Pixels};
 use crate::process::{Program, bin_dir, command};
@@ -18,6 +21,14 @@ pub struct ClusterOptions {
     pub slots: usize,
     /// More arguments of the server.
     pub server_arguments: Vec<String>,
+    /// More arguments of each worker.
+    pub worker_arguments: Vec<String>,
+    /// Addresses of a Kafka that the test has made; its topics get a prefix.
+    pub kafka: Option<String>,
+    /// Environment of the server.
+    pub server_environment: Vec<(String, String)>,
+    /// Environment of each worker.
+    pub worker_environment: Vec<(String, String)>,
 }
 
 impl Default for ClusterOptions {
@@ -26,6 +37,10 @@ impl Default for ClusterOptions {
             workers: 2,
             slots: 1,
             server_arguments: Vec::new(),
+            worker_arguments: Vec::new(),
+            kafka: None,
+            server_environment: Vec::new(),
+            worker_environment: Vec::new(),
         }
     }
 }
@@ -37,9 +52,11 @@ pub struct Cluster {
     pub workers: Vec<Program>,
     /// The server; `None` while a test has it down.
     pub server: Option<Program>,
-    /// The broker; `None` while a test has it down.
-    pub broker: Option<Program>,
+    /// The broker; `None` while a test has it down, and where the test has made it itself.
+    pub broker: Option<Broker>,
     kafka: String,
+    /// Before the names of topics and groups: several installations share an Apache Kafka.
+    prefix: String,
     listen: String,
     options: ClusterOptions,
     folder: TempDir,
@@ -51,16 +68,7 @@ impl Cluster {
     /// # Errors
     /// When one of them does not start.
     pub async fn start(options: ClusterOptions) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("azulejo-test-").tempdir()?;
-        let mut cluster = Self {
-            workers: Vec::new(),
-            server: None,
-            broker: None,
-            kafka: "127.0.0.1:0".to_owned(),
-            listen: "127.0.0.1:0".to_owned(),
-            options,
-            folder,
-        };
+        let mut cluster = Self::prepare(options)?;
         cluster.start_broker()?;
         cluster.start_server()?;
         for _ in 0..cluster.options.workers {
@@ -68,6 +76,25 @@ impl Cluster {
         }
         cluster.client().wait_until_ready(cluster.options.workers).await?;
         Ok(cluster)
+    }
+
+    /// An installation of which nothing runs yet.
+    ///
+    /// # Errors
+    /// There is no room for its folder.
+    pub fn prepare(options: ClusterOptions) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("azulejo-test-").tempdir()?;
+        let is_shared = options.kafka.is_some() || !broker::is_embedded();
+        Ok(Self {
+            workers: Vec::new(),
+            server: None,
+            broker: None,
+            kafka: options.kafka.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned()),
+            prefix: if is_shared { fresh_prefix() } else { String::new() },
+            listen: "127.0.0.1:0".to_owned(),
+            options,
+            folder,
+        })
     }
 
     /// Two workers with a slot each.
@@ -78,16 +105,25 @@ impl Cluster {
         Self::start(ClusterOptions::default()).await
     }
 
-    /// Starts the broker, on the port that it had before.
+    /// Starts the broker, on the port that it had before, unless the test has made it.
     ///
     /// # Errors
     /// When it does not start.
     pub fn start_broker(&mut self) -> Result<()> {
+        if self.options.kafka.is_some() {
+            return Ok(());
+        }
+        if let Some(mut cluster) = broker::shared()? {
+            cluster.start()?;
+            self.kafka = cluster.address();
+            self.broker = Some(Broker::Apache(cluster));
+            return Ok(());
+        }
         let data = self.path("broker");
         let arguments = ["--listen", &self.kafka, "--data-dir", &data];
         let broker = Program::start("azulejo-broker", &arguments, &self.log_dir())?;
         self.kafka = broker.ready().to_owned();
-        self.broker = Some(broker);
+        self.broker = Some(Broker::Embedded(broker));
         Ok(())
     }
 
@@ -111,9 +147,12 @@ impl Cluster {
             &data,
             "--site-root",
             &site,
+            "--topic-prefix",
+            &self.prefix,
         ];
         arguments.extend(self.options.server_arguments.iter().map(String::as_str));
-        let server = Program::start("azulejo-server", &arguments, &self.log_dir())?;
+        let environment = pairs(&self.options.server_environment);
+        let server = Program::start_with("azulejo-server", &arguments, &environment, &self.log_dir())?;
         self.listen = server.ready().trim_start_matches("http://").to_owned();
         self.server = Some(server);
         Ok(())
@@ -141,7 +180,7 @@ impl Cluster {
     fn worker(&self, index: usize) -> Result<Program> {
         let id = format!("kiln-{:02}", index + 1);
         let slots = self.options.slots.to_string();
-        let arguments = [
+        let mut arguments = vec![
             "--kafka",
             &self.kafka,
             "--id",
@@ -150,8 +189,12 @@ impl Cluster {
             "127.0.0.1:0",
             "--slots",
             &slots,
+            "--topic-prefix",
+            &self.prefix,
         ];
-        Program::start("azulejo-worker", &arguments, &self.log_dir())
+        arguments.extend(self.options.worker_arguments.iter().map(String::as_str));
+        let environment = pairs(&self.options.worker_environment);
+        Program::start_with("azulejo-worker", &arguments, &environment, &self.log_dir())
     }
 
     /// The REST API.
@@ -187,6 +230,11 @@ impl Cluster {
         &self.kafka
     }
 
+    /// What the names of its topics and groups begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// A path in the installation's folder; the server's data is in `server`, the broker's in `broker`.
     pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_string_lossy().into_owned()
@@ -195,4 +243,18 @@ impl Cluster {
     fn log_dir(&self) -> PathBuf {
         self.folder.path().join("logs")
     }
+}
+
+fn pairs(environment: &[(String, String)]) -> Vec<(&str, &str)> {
+    environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// A prefix that no other installation of any test has.
+fn fresh_prefix() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("test-{}-{number}-", std::process::id())
 }

@@ -1,7 +1,7 @@
-//! A broker for the conformance suite: a process that can be killed and started again on the same folder and port.
+//! A broker for the conformance suite: one that can be killed and started again on the same folder and port.
 //!
-//! With `AZULEJO_CONFORMANCE_KAFKA=HOST:PORT` the tests that need no restart run against that Kafka instead: what
-//! they demand of the embedded broker, Apache Kafka has to do, too.
+//! What the suite demands of the embedded broker, Apache Kafka has to do, too: it runs against that as well where the
+//! environment says so (see [`crate::broker`]).
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use crate::broker::{self, Broker};
 use crate::process::Program;
 
-/// A broker process with a folder of its own.
+/// A broker with a folder of its own, or the Apache Kafka that the environment names.
 pub struct BrokerProcess {
     // Declared before the folder, so that the process ends before its files go.
-    program: Option<Program>,
+    broker: Option<Broker>,
     address: String,
     folder: TempDir,
     arguments: Vec<String>,
@@ -29,7 +30,7 @@ impl BrokerProcess {
         Self::start_with(&[])
     }
 
-    /// Starts one on a free port with more arguments.
+    /// Starts the embedded one on a free port with more arguments, or, without arguments, the one that the environment names.
     ///
     /// # Errors
     /// When it does not start.
@@ -39,7 +40,7 @@ impl BrokerProcess {
             .tempdir()?;
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut broker = Self {
-            program: None,
+            broker: None,
             address: "127.0.0.1:0".to_owned(),
             folder,
             arguments,
@@ -53,12 +54,20 @@ impl BrokerProcess {
     /// # Errors
     /// When it does not start.
     pub fn start_again(&mut self) -> Result<()> {
+        if self.arguments.is_empty()
+            && let Some(mut cluster) = broker::shared()?
+        {
+            cluster.start()?;
+            self.address = cluster.address();
+            self.broker = Some(Broker::Apache(cluster));
+            return Ok(());
+        }
         let data = self.data_dir().display().to_string();
         let mut arguments = vec!["--listen", &self.address, "--data-dir", &data];
         arguments.extend(self.arguments.iter().map(String::as_str));
         let program = Program::start("azulejo-broker", &arguments, &self.folder.path().join("logs"))?;
         self.address = program.ready().to_owned();
-        self.program = Some(program);
+        self.broker = Some(Broker::Embedded(program));
         Ok(())
     }
 
@@ -77,12 +86,16 @@ impl BrokerProcess {
         self.folder.path()
     }
 
-    /// The process.
+    fn broker(&mut self) -> Result<&mut Broker> {
+        self.broker.as_mut().context("the broker is not running")
+    }
+
+    /// The process of the embedded broker.
     ///
     /// # Errors
     /// When it was stopped.
     pub fn program(&mut self) -> Result<&mut Program> {
-        self.program.as_mut().context("the broker is not running")
+        self.broker()?.program()
     }
 
     /// Ends it as a crash would.
@@ -90,8 +103,8 @@ impl BrokerProcess {
     /// # Errors
     /// When the system refuses.
     pub fn kill_9(&mut self) -> Result<()> {
-        self.program()?.kill_9()?;
-        self.program = None;
+        self.broker()?.kill_9()?;
+        self.broker = None;
         Ok(())
     }
 
@@ -100,8 +113,8 @@ impl BrokerProcess {
     /// # Errors
     /// When it does not end.
     pub fn stop(&mut self) -> Result<i32> {
-        let code = self.program()?.terminate(Duration::from_secs(20))?;
-        self.program = None;
+        let code = self.broker()?.terminate(Duration::from_secs(20))?;
+        self.broker = None;
         Ok(code)
     }
 }
@@ -118,9 +131,10 @@ impl AnyBroker {
     /// # Errors
     /// When it does not start.
     pub fn start() -> Result<Self> {
-        if let Ok(address) = std::env::var("AZULEJO_CONFORMANCE_KAFKA") {
+        if let Some(mut cluster) = broker::shared()? {
+            cluster.start()?;
             return Ok(Self {
-                address,
+                address: cluster.address(),
                 _inside: None,
             });
         }

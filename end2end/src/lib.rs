@@ -2,7 +2,8 @@
 //!
 //! # Tour
 //! - [`process`]: one program, started and killed.
-//! - [`cluster`]: a whole installation (broker, server, workers) on free ports in a folder of its own.
+//! - [`cluster`]: a whole installation (broker, server, workers) on free ports in a folder of its own. [`broker`]: its Kafka,
+//!   the embedded one or Apache Kafka.
 //! - [`chaos`]: random kills and pauses of all of them. [`instant`]: a worker that does not render.
 //! - [`cutting`]: a line that is cut.
 //! - [`client`]: the REST API as a script uses it.
@@ -18,6 +19,7 @@
 #![deny(missing_docs)]
 
 pub mod axe;
+pub mod broker;
 pub mod browser;
 pub mod chaos;
 pub mod client;

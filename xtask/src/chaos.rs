@@ -1,9 +1,10 @@
 //! Whole installations from the crate `azulejo-end2end`, as programs of their own: killed at random, or measured.
 
 use anyhow::Result;
+use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{programs, shell, site};
+use crate::{kafka, programs, shell, site};
 
 /// How much is killed.
 #[derive(Args)]
@@ -17,6 +18,9 @@ pub struct Options {
     /// No more kills after so many minutes.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
+    /// Nodes of Apache Kafka to run and hit in place of the embedded broker.
+    #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u8).range(1..=9))]
+    apache: Option<u8>,
 }
 
 impl Default for Options {
@@ -25,6 +29,7 @@ impl Default for Options {
             kills: 100,
             seed: None,
             minutes: 60,
+            apache: None,
         }
     }
 }
@@ -33,17 +38,33 @@ impl Default for Options {
 pub fn run(options: &Options) -> Result<()> {
     let seed = options.seed.unwrap_or_else(|| u64::from(std::process::id()));
     shell::say(&format!("{} kills, seed {seed}", options.kills));
-    let numbers = [u64::from(options.kills), seed, options.minutes];
-    program("chaos", &numbers.map(|number| number.to_string()))
+    let numbers = [u64::from(options.kills), seed, options.minutes].map(|number| number.to_string());
+    match options.apache {
+        None => program("chaos", &numbers, None),
+        Some(nodes) => {
+            let cluster = kafka::for_tests(&kafka::install()?, usize::from(nodes))?;
+            program("chaos", &numbers, Some(&cluster))
+        }
+    }
+}
+
+impl Options {
+    /// As many hits on Apache Kafka of so many nodes.
+    pub fn on_apache(self, nodes: u8) -> Self {
+        Self {
+            apache: Some(nodes),
+            ..self
+        }
+    }
 }
 
 /// Measures server and broker without rendering.
 pub fn moving() -> Result<()> {
-    program("moving", &[])
+    program("moving", &[], None)
 }
 
-/// Builds everything and runs the program `name` of the crate.
-pub fn program(name: &str, arguments: &[String]) -> Result<()> {
+/// Builds everything and runs the program `name` of the crate, on `kafka` where it is given.
+pub fn program(name: &str, arguments: &[String], kafka: Option<&Cluster>) -> Result<()> {
     site::build()?;
     programs::build()?;
     let mut cargo = shell::cargo();
@@ -57,5 +78,8 @@ pub fn program(name: &str, arguments: &[String]) -> Result<()> {
         name,
         "--",
     ]);
+    if let Some(kafka) = kafka {
+        cargo.env(kafka::FOR_TESTS, kafka.folder());
+    }
     shell::run(cargo.args(arguments))
 }

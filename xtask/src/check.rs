@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{circles, debian, programs, shell, site, style, wasm_target};
+use crate::{circles, debian, kafka, programs, shell, site, style, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -18,7 +19,28 @@ pub struct Options {
     /// Leave out format and lints.
     #[arg(long)]
     no_lint: bool,
+    /// Leave out the tests on Apache Kafka.
+    #[arg(long, conflicts_with = "require_apache")]
+    no_apache: bool,
+    /// Fail where the tests on Apache Kafka cannot be run, rather than count them as skipped.
+    #[arg(long)]
+    require_apache: bool,
 }
+
+/// The suites that run on Apache Kafka as they run on the embedded broker: one node, and three.
+const ON_ONE_NODE: [&str; 6] = [
+    "pipeline",
+    "deaths",
+    "broker_crash",
+    "broker_records",
+    "broker_groups",
+    "broker_admin",
+];
+const ON_THREE_NODES: [&str; 4] = ["pipeline", "broker_records", "broker_groups", "broker_admin"];
+/// How the names of tests begin that make an Apache Kafka of their own.
+const OWN_APACHE: &str = "apache_";
+/// Tests that are about the embedded broker in those suites.
+const OF_EMBEDDED: [&str; 1] = ["a_full_disk_is_an_error"];
 
 /// Tests counted over all runs of cargo's test runner.
 #[derive(Default)]
@@ -34,7 +56,19 @@ struct Counts {
 pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     wasm_target::ensure()?;
-    let lacking = debian::ensure(!options.no_browser)?;
+    let mut lacking = debian::ensure(!options.no_browser)?;
+    let apache = match (options.no_apache, kafka::install()) {
+        (true, _) => None,
+        (false, Ok(installation)) => Some(installation),
+        (false, Err(error)) if options.require_apache => return Err(error),
+        (false, Err(error)) => {
+            shell::say(&format!("SKIPPED: the tests on Apache Kafka: {error:#}"));
+            None
+        }
+    };
+    if apache.is_none() {
+        lacking.push(OWN_APACHE);
+    }
     if !options.no_lint {
         lint()?;
     }
@@ -43,9 +77,9 @@ pub fn run(options: &Options) -> Result<()> {
 
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    let mut suite = |name: &str, arguments: &[&str]| -> Result<()> {
+    let mut suite = |name: &str, arguments: &[&str], kafka: Option<&Cluster>| -> Result<()> {
         shell::say(name);
-        if !test(arguments, &mut counts)? {
+        if !test(arguments, kafka, &mut counts)? {
             failures.push(name.to_owned());
         }
         Ok(())
@@ -60,6 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
             "files",
             "--no-fail-fast",
         ],
+        None,
     )?;
     // The rest in release, for it shares every dependency with the programs that were just built.
     let rest = [
@@ -74,7 +109,7 @@ pub fn run(options: &Options) -> Result<()> {
         "--exclude",
         "xtask",
     ];
-    suite("programs: unit, property and doc tests", &rest)?;
+    suite("programs: unit, property and doc tests", &rest, None)?;
     // One at a time: each starts whole installations, and there may be only two cores.
     let mut end2end = vec![
         "--release",
@@ -90,7 +125,23 @@ pub fn run(options: &Options) -> Result<()> {
     for tests in &lacking {
         end2end.extend(["--skip", tests]);
     }
-    suite("the whole: real processes and real browsers", &end2end)?;
+    suite("the whole: real processes and real browsers", &end2end, None)?;
+    for (nodes, name, tests) in [
+        (1, "Apache Kafka, one node", &ON_ONE_NODE[..]),
+        (3, "Apache Kafka, three nodes", &ON_THREE_NODES[..]),
+    ] {
+        let Some(installation) = &apache else { continue };
+        let cluster = kafka::for_tests(installation, nodes)?;
+        let mut arguments = vec!["--release", "--package", "azulejo-end2end", "--no-fail-fast"];
+        for test in tests {
+            arguments.extend(["--test", test]);
+        }
+        arguments.extend(["--", "--test-threads=1"]);
+        for test in OF_EMBEDDED {
+            arguments.extend(["--skip", test]);
+        }
+        suite(name, &arguments, Some(&cluster))?;
+    }
 
     shell::say(&format!(
         "took {} min {} s",
@@ -103,7 +154,7 @@ pub fn run(options: &Options) -> Result<()> {
     );
     if !lacking.is_empty() {
         println!(
-            "skipped for want of a browser or a client: {}",
+            "skipped for want of a browser, a client or a broker: {}",
             lacking.join(", ")
         );
     }
@@ -153,11 +204,14 @@ fn lint() -> Result<()> {
     )
 }
 
-/// Runs `cargo test` with its output shown and its closing lines counted; `false` when a test failed.
+/// Runs `cargo test`, on `kafka` where it is given, with its output shown and its closing lines counted; `false` when a test failed.
 #[expect(clippy::print_stdout, reason = "the runner's own output passes through")]
-fn test(arguments: &[&str], counts: &mut Counts) -> Result<bool> {
+fn test(arguments: &[&str], kafka: Option<&Cluster>, counts: &mut Counts) -> Result<bool> {
     let mut command: Command = shell::cargo();
     command.args(["test", "--locked"]).args(arguments);
+    if let Some(kafka) = kafka {
+        command.env(kafka::FOR_TESTS, kafka.folder());
+    }
     let shown = shell::show(&command);
     let mut child = command
         .stdin(Stdio::null())

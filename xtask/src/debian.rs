@@ -33,6 +33,8 @@ const ENGINES: [Engine; 2] = [
 ];
 const NPM: Program = ("npm", "npm");
 const KAFKA: Program = ("kcat", "kcat");
+/// For Apache Kafka.
+const JAVA: [Program; 2] = [("java", "openjdk-17-jre-headless"), ("mvn", "maven")];
 /// For tuspy, a client of uploads.
 const PYTHON: Program = ("python3", "python3-venv");
 
@@ -84,6 +86,19 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
         tools::ensure_geckodriver()?;
     }
     Ok(skipped)
+}
+
+/// Makes sure that Java and Maven are there, for Apache Kafka.
+pub fn ensure_java() -> Result<()> {
+    let packages = missing(JAVA.iter());
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !(shell::is_installed("apt-get") && is_root()) {
+        bail!("Apache Kafka needs `apt-get install {}`", packages.join(" "));
+    }
+    shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
+    install(&packages)
 }
 
 /// The packages of those programs that are not there.

@@ -11,12 +11,14 @@
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`screenshots`]: every page in every state, to look at.
 //! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
+//! - [`kafka`]: Apache Kafka on this machine.
 //! - [`shell`]: running commands.
 
 mod chaos;
 mod check;
 mod circles;
 mod debian;
+mod kafka;
 mod nightly;
 mod programs;
 mod screenshots;
@@ -42,7 +44,7 @@ enum Command {
     /// Build what is missing, then start broker, server and workers; Ctrl-C stops them in order.
     ///
     /// Everything after `up` goes to `azulejo up`: --listen, --workers, --data-dir, --kafka, ...
-    /// (`cargo xtask up -- --help` lists them).
+    /// (`cargo xtask up -- --help` lists them). `--kafka apache` starts Apache Kafka on this machine first, and runs on it.
     #[command(disable_help_flag = true)]
     Up {
         /// Arguments of `azulejo up`.
@@ -63,6 +65,9 @@ enum Command {
     Chaos(chaos::Options),
     /// Measure how many tiles a second server and broker move when rendering costs nothing, and where the time goes.
     Moving,
+    /// Apache Kafka on this machine, in target/kafka: one node or several, on loopback.
+    #[command(subcommand)]
+    Kafka(kafka::Action),
     /// Look whether files of a crate import each other in a circle; a part of `test`.
     Circles,
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
@@ -85,6 +90,7 @@ fn main() -> Result<()> {
         Command::Screenshots(options) => screenshots::run(&options),
         Command::Test(options) => check::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Kafka(action) => kafka::run(&action),
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
         Command::Nightly(options) => nightly::run(&options),

@@ -1,5 +1,5 @@
 //! What takes too long for every change: each fuzz target for a while, the tests that measure, a million seeds of the
-//! engine's simulation, a hundred random kills.
+//! engine's simulation, a hundred random kills on each kind of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
@@ -78,8 +78,14 @@ pub fn run(options: &Options) -> Result<()> {
         if let Err(error) = simulate(options.seeds) {
             failures.push(format!("{error:#}"));
         }
-        if let Err(error) = chaos::run(&chaos::Options::default()) {
-            failures.push(format!("{error:#}"));
+        for options in [
+            chaos::Options::default(),
+            chaos::Options::default().on_apache(1),
+            chaos::Options::default().on_apache(3),
+        ] {
+            if let Err(error) = chaos::run(&options) {
+                failures.push(format!("{error:#}"));
+            }
         }
     }
     if !failures.is_empty() {

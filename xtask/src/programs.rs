@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{shell, site};
+use crate::{kafka, shell, site};
 
 /// The packages whose binaries a person runs.
 pub const PACKAGES: [&str; 4] = [
@@ -40,7 +40,21 @@ pub fn up(arguments: &[String]) -> Result<()> {
     {
         command.arg("--site-root").arg(std::path::absolute(site::root())?);
     }
-    command.args(arguments);
+    command.args(with_kafka(arguments)?);
     let error = command.exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// The arguments of `azulejo up` with the address of Apache Kafka, started here, in place of the word `apache`.
+fn with_kafka(arguments: &[String]) -> Result<Vec<String>> {
+    let is_apache = |at: usize| {
+        arguments[at] == "--kafka=apache"
+            || arguments[at] == "apache" && at > 0 && arguments[at - 1] == "--kafka"
+    };
+    let mut arguments = arguments.to_vec();
+    if let Some(at) = (0..arguments.len()).find(|at| is_apache(*at)) {
+        let address = kafka::start_for_up()?;
+        arguments[at] = arguments[at].replace("apache", &address);
+    }
+    Ok(arguments)
 }

@@ -27,5 +27,5 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = folder.to_str().context("the folder's name is no text")?;
     let mut arguments = vec![folder.to_owned()];
     arguments.extend(options.states.iter().cloned());
-    chaos::program("screenshots", &arguments)
+    chaos::program("screenshots", &arguments, None)
 }

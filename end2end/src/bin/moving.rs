@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(file: &[u8], tile: u32) -> Result<()> {
-    let cluster = Cluster::start(ClusterOptions {
+    let mut cluster = Cluster::start(ClusterOptions {
         workers: 0,
         server_arguments: vec!["--tile-size".into(), tile.to_string()],
         ..ClusterOptions::default()
@@ -34,11 +34,11 @@ async fn measure(file: &[u8], tile: u32) -> Result<()> {
     client.wait_until_ready(1).await?;
     let mut best: Option<(f64, u64, BTreeMap<String, f64>)> = None;
     for _ in 0..REPEAT {
-        let before = threads(&cluster)?;
+        let before = threads(&mut cluster)?;
         let id = client.submit("a.png", file.to_vec(), "invert").await?;
         let job = client.wait_for_end(&id, Duration::from_secs(300)).await?;
         ensure!(job["status"] == "completed", "{job}");
-        let mut used = threads(&cluster)?;
+        let mut used = threads(&mut cluster)?;
         for (name, seconds) in &mut used {
             *seconds -= before.get(name).copied().unwrap_or(0.0);
         }
@@ -60,10 +60,16 @@ async fn measure(file: &[u8], tile: u32) -> Result<()> {
 }
 
 /// Processor seconds of each thread of server and broker so far, threads of one name together.
-fn threads(cluster: &Cluster) -> Result<BTreeMap<String, f64>> {
+fn threads(cluster: &mut Cluster) -> Result<BTreeMap<String, f64>> {
     let mut used = BTreeMap::new();
-    for (program, process) in [("server", &cluster.server), ("broker", &cluster.broker)] {
-        let id = process.as_ref().context("it does not run")?.id();
+    let server = cluster.server.as_ref().context("it does not run")?.id();
+    let broker = cluster
+        .broker
+        .as_mut()
+        .context("it does not run")?
+        .program()?
+        .id();
+    for (program, id) in [("server", server), ("broker", broker)] {
         for task in std::fs::read_dir(format!("/proc/{id}/task"))? {
             let Ok(stat) = std::fs::read_to_string(task?.path().join("stat")) else {
                 continue;

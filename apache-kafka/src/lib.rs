@@ -1,0 +1,18 @@
+//! Apache Kafka in KRaft mode on this machine, for tests and for `cargo xtask kafka`: the real thing, to be judged by.
+//!
+//! # Tour
+//! - [`install`]: the jars, from Maven Central by Maven, in the versions of `deploy/kafka/pom.xml`.
+//! - [`cluster`]: one node or several on loopback, in a folder: formatted, started, killed, paused, stopped.
+//! - [`properties`]: the settings of a node. [`certificate`]: TLS on the spot.
+//! - [`process`]: a node's process, found again by its id in a file. [`tools`]: Kafka's command-line tools.
+#![deny(missing_docs)]
+
+pub mod certificate;
+pub mod cluster;
+pub mod install;
+pub mod process;
+pub mod properties;
+pub mod tools;
+
+pub use cluster::{Cluster, Options};
+pub use install::Installation;
