@@ -194,6 +194,8 @@ impl Cluster {
             .java(&[&heap, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]);
         command
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+            // What the authorizer refuses is in the log.
+            .arg("-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=info")
             .arg("kafka.Kafka")
             .arg(node.folder.join("node.properties"));
         node.process.start(command)

@@ -70,6 +70,10 @@ struct Arguments {
     #[arg(long, env = "AZULEJO_BROKER_MAX_REQUEST_BYTES", default_value_t = 100 << 20, value_name = "BYTES")]
     max_request_bytes: usize,
 
+    /// Leaves SIGTERM to the supervisor, which stops this program by SIGINT when its turn has come.
+    #[arg(long, env = "AZULEJO_SUPERVISED", hide = true, value_parser = BoolishValueParser::new())]
+    supervised: bool,
+
     /// Logs as JSON, one object per line. What is logged is up to RUST_LOG.
     #[arg(long, env = "AZULEJO_BROKER_LOG_JSON", value_parser = BoolishValueParser::new())]
     log_json: bool,
@@ -86,7 +90,7 @@ fn parse_host_port(text: &str) -> Result<(String, u16), String> {
 }
 
 fn main() -> ExitCode {
-    match start(Arguments::parse()) {
+    match start(azulejo_settings::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One sentence: the log may go elsewhere, and a backtrace helps nobody who mistyped a folder.
@@ -184,9 +188,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .context("cannot write")?;
 
     let stopping = broker.clone();
+    let supervised = arguments.supervised;
     tokio::spawn(async move {
+        // Under a supervisor SIGTERM means nothing: it reaches all processes of a unit at once, and the others still need the
+        // broker to put down what they hold; the supervisor says SIGINT when they have.
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: closing"),
+            _ = terminate.recv(), if !supervised => tracing::info!("SIGTERM: closing"),
             _ = interrupt.recv() => tracing::info!("SIGINT: closing"),
         }
         stopping.shutdown();

@@ -44,7 +44,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = azulejo_settings::parse();
     // One thread: a child process is tied to the life of the thread that started it (see `supervisor::tether`), and this
     // one lives as long as the program.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -1,7 +1,7 @@
 //! A whole installation on free ports, in a folder of its own: the broker, the server and some workers. Its broker is the
 //! embedded one, or the Apache Kafka that the environment names (see [`crate::broker`]), or one that the test gives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Result, ensure};
@@ -163,7 +163,17 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn start_worker(&mut self) -> Result<()> {
-        let worker = self.worker(self.workers.len())?;
+        let worker = self.worker(self.workers.len(), Program::start_with)?;
+        self.workers.push(worker);
+        Ok(())
+    }
+
+    /// Starts one more worker and does not wait until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn_worker(&mut self) -> Result<()> {
+        let worker = self.worker(self.workers.len(), Program::spawn)?;
         self.workers.push(worker);
         Ok(())
     }
@@ -173,11 +183,11 @@ impl Cluster {
     /// # Errors
     /// When it does not start.
     pub fn restart_worker(&mut self, index: usize) -> Result<()> {
-        self.workers[index] = self.worker(index)?;
+        self.workers[index] = self.worker(index, Program::start_with)?;
         Ok(())
     }
 
-    fn worker(&self, index: usize) -> Result<Program> {
+    fn worker(&self, index: usize, start: Start) -> Result<Program> {
         let id = format!("kiln-{:02}", index + 1);
         let slots = self.options.slots.to_string();
         let mut arguments = vec![
@@ -194,7 +204,7 @@ impl Cluster {
         ];
         arguments.extend(self.options.worker_arguments.iter().map(String::as_str));
         let environment = pairs(&self.options.worker_environment);
-        Program::start_with("azulejo-worker", &arguments, &environment, &self.log_dir())
+        start("azulejo-worker", &arguments, &environment, &self.log_dir())
     }
 
     /// The REST API.
@@ -244,6 +254,9 @@ impl Cluster {
         self.folder.path().join("logs")
     }
 }
+
+/// How a program is started.
+type Start = fn(&str, &[&str], &[(&str, &str)], &Path) -> Result<Program>;
 
 fn pairs(environment: &[(String, String)]) -> Vec<(&str, &str)> {
     environment

@@ -86,17 +86,41 @@ pub fn photo(width: usize, height: usize, seed: u64) -> Pixels {
     }
 }
 
-/// `pixels` (RGB) as a PNG file.
+/// The same with an alpha channel that goes from clear to opaque, row after row.
+pub fn with_alpha(pixels: &Pixels) -> Pixels {
+    let width = pixels.width.max(2);
+    let bytes = pixels
+        .bytes
+        .chunks_exact(pixels.channels)
+        .enumerate()
+        .flat_map(|(index, pixel)| {
+            let alpha = (index % pixels.width) * 255 / (width - 1);
+            pixel.iter().copied().chain([alpha as u8])
+        })
+        .collect();
+    Pixels {
+        channels: pixels.channels + 1,
+        bytes,
+        ..*pixels
+    }
+}
+
+/// `pixels` (RGB or RGBA) as a PNG file.
 ///
 /// # Errors
 /// When the encoder fails.
 pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
+    let color = if pixels.channels == 4 {
+        ExtendedColorType::Rgba8
+    } else {
+        ExtendedColorType::Rgb8
+    };
     let mut file = Vec::new();
     PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
         &pixels.bytes,
         pixels.width as u32,
         pixels.height as u32,
-        ExtendedColorType::Rgb8,
+        color,
     )?;
     Ok(file)
 }

@@ -92,34 +92,8 @@ impl Program {
         environment: &[(&str, &str)],
         log_dir: &Path,
     ) -> Result<Self> {
-        std::fs::create_dir_all(log_dir)?;
         let started = Instant::now();
-        let number = std::fs::read_dir(log_dir)?.count();
-        let log = log_dir.join(format!("{number:03}-{name}.log"));
-        let mut child = command(name)?
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        let stdout = child.stdout.take().context("stdout is piped")?;
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut program = Self {
-            name: name.to_owned(),
-            child,
-            ready: String::new(),
-            lines,
-            log,
-        };
+        let mut program = Self::spawn(name, arguments, environment, log_dir)?;
         loop {
             let left = READY_WITHIN.saturating_sub(started.elapsed());
             match program.lines.recv_timeout(left) {
@@ -143,6 +117,45 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// Starts it and does not wait until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log_dir: &Path,
+    ) -> Result<Self> {
+        std::fs::create_dir_all(log_dir)?;
+        let number = std::fs::read_dir(log_dir)?.count();
+        let log = log_dir.join(format!("{number:03}-{name}.log"));
+        let mut child = command(name)?
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            ready: String::new(),
+            lines,
+            log,
+        })
     }
 
     /// What followed `is ready: ` in its ready line.

@@ -51,14 +51,10 @@ pub struct Arguments {
     )]
     pub public_hosts: Vec<String>,
 
-    /// Reaches Kafka at this address; several are separated by commas.
-    #[arg(
-        long,
-        env = "KAFKA_BROKER",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:9092"
-    )]
-    pub kafka: String,
+    /// Reaches Kafka at this address; several are separated by commas. Wins over KAFKA_BOOTSTRAP_SERVERS. The default is
+    /// 127.0.0.1:9092.
+    #[arg(long, env = "KAFKA_BROKER", value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
 
     /// Puts this text before the name of every topic and group, so that several installations can share a cluster.
     /// The default is none; at most 100 letters, digits, dots, underscores and hyphens. Workers need the same.
@@ -76,6 +72,28 @@ pub struct Arguments {
     #[arg(long, env = "KAFKA_PARTITIONS", value_name = "COUNT", default_value = "12",
         value_parser = ranged::<u32>("KAFKA_PARTITIONS", 1, 1000))]
     pub partitions: u32,
+
+    /// Makes this server's topic of results with so many partitions when it is not there yet. 1 to 100.
+    #[arg(long, env = "KAFKA_RESULT_PARTITIONS", value_name = "COUNT", default_value = "4",
+        value_parser = ranged::<u32>("KAFKA_RESULT_PARTITIONS", 1, 100))]
+    pub result_partitions: u32,
+
+    /// Makes topics with so many copies of each partition. The default is the cluster's own; 1 to 9.
+    #[arg(long, env = "KAFKA_REPLICATION_FACTOR", value_name = "COUNT",
+        value_parser = ranged::<u32>("KAFKA_REPLICATION_FACTOR", 1, 9))]
+    pub replication_factor: Option<u32>,
+
+    /// Puts at most so many bytes of pixels into a record; K and M stand for 1024 and 1024². Tiles are cut smaller where they
+    /// would not fit, also where a topic that somebody else made takes less (max.message.bytes). 64K to 10M.
+    #[arg(long, env = "KAFKA_MAX_RECORD_BYTES", value_name = "BYTES", default_value = "10M",
+        value_parser = bytes("KAFKA_MAX_RECORD_BYTES", 64 << 10, MAX_RECORD_BYTES as u64))]
+    pub max_record_bytes: u64,
+
+    /// Names this server among those that share the workers: its topic of results is called `results-NAME`. The default is
+    /// drawn once and kept in the data folder; give a name where topics are made beforehand. 1 to 64 letters, digits, dots,
+    /// underscores and hyphens.
+    #[arg(long, env = "KAFKA_SERVER_ID", value_name = "NAME", value_parser = server_id)]
+    pub server_id: Option<String>,
 
     /// Keeps uploads, scratch files, results and the database in this folder; it is made when it is not there.
     #[arg(
@@ -133,6 +151,10 @@ pub struct Arguments {
         value_parser = ranged::<u32>("AZULEJO_MAX_ATTEMPTS", 1, 100))]
     pub max_attempts: u32,
 
+    /// Leaves SIGTERM to the supervisor, which stops this program by SIGINT when its turn has come.
+    #[arg(long, env = "AZULEJO_SUPERVISED", hide = true, value_parser = BoolishValueParser::new())]
+    pub supervised: bool,
+
     /// Logs what this filter lets through, to standard error: `warn`, `info`, `debug`, or `azulejo_server=debug,info`.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -155,6 +177,8 @@ pub struct Config {
     pub topics: Topics,
     /// How missing topics are made.
     pub topic_settings: TopicSettings,
+    /// The server's name among those that share the workers, where one is given.
+    pub server_id: Option<String>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
     /// The built site. It may be missing: pages then say so.
@@ -167,6 +191,8 @@ pub struct Config {
     pub tile_timeout: Duration,
     /// Failures after which a tile is given up.
     pub max_attempts: u32,
+    /// SIGTERM is left to the supervisor.
+    pub supervised: bool,
 }
 
 impl Arguments {
@@ -202,14 +228,10 @@ impl Arguments {
                 u64::from(self.min_image_size).pow(2)
             );
         }
-        if self.kafka.trim().is_empty() {
-            bail!("--kafka (KAFKA_BROKER) is empty: give an address such as 127.0.0.1:9092");
-        }
         Topics::check_prefix(&self.topic_prefix)
             .map_err(anyhow::Error::msg)
             .context("--topic-prefix (KAFKA_TOPIC_PREFIX)")?;
-        let kafka = KafkaSettings::from_environment(self.kafka, environment);
-        kafka.check().map_err(anyhow::Error::msg)?;
+        let kafka = KafkaSettings::from_environment(self.kafka, environment).map_err(anyhow::Error::msg)?;
         Ok(Config {
             listen,
             public_hosts: public_hosts(&self.public_hosts)?,
@@ -217,8 +239,17 @@ impl Arguments {
             topics: Topics::with_prefix(&self.topic_prefix),
             topic_settings: TopicSettings {
                 task_partitions: i32::try_from(self.partitions).context("--partitions (KAFKA_PARTITIONS)")?,
-                ..TopicSettings::default()
+                result_partitions: i32::try_from(self.result_partitions)
+                    .context("--result-partitions (KAFKA_RESULT_PARTITIONS)")?,
+                replication: match self.replication_factor {
+                    Some(copies) => {
+                        i32::try_from(copies).context("--replication-factor (KAFKA_REPLICATION_FACTOR)")?
+                    }
+                    None => TopicSettings::default().replication,
+                },
+                record_bytes: self.max_record_bytes,
             },
+            server_id: self.server_id,
             data_dir: self.data_dir,
             site_root: self.site_root.unwrap_or_else(default_site_root),
             limits: IntakeLimits {
@@ -227,13 +258,23 @@ impl Arguments {
                 max_pixels: self.max_pixels,
                 max_bytes: self.max_upload_bytes,
                 tile_size: self.tile_size,
-                max_record_bytes: MAX_RECORD_BYTES as u64,
+                max_record_bytes: self.max_record_bytes,
             },
             upload_expiry: Duration::from_secs(u64::from(self.upload_expiry)),
             tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
             max_attempts: self.max_attempts,
+            supervised: self.supervised,
         })
     }
+}
+
+/// A name that can end the name of a topic.
+fn server_id(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=64).contains(&text.len()) && text.chars().all(allowed) {
+        return Ok(text.to_owned());
+    }
+    Err("KAFKA_SERVER_ID must be 1 to 64 letters, digits, '.', '_' and '-'".to_owned())
 }
 
 fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
@@ -401,6 +442,19 @@ mod tests {
                 ["AZULEJO_PUBLIC_HOST", "name alone"],
             ),
             (["--kafka", " "], ["KAFKA_BROKER", "127.0.0.1:9092"]),
+            (
+                ["--result-partitions", "0"],
+                ["KAFKA_RESULT_PARTITIONS", "1 to 100"],
+            ),
+            (
+                ["--replication-factor", "0"],
+                ["KAFKA_REPLICATION_FACTOR", "1 to 9"],
+            ),
+            (
+                ["--max-record-bytes", "11M"],
+                ["KAFKA_MAX_RECORD_BYTES", "10485760"],
+            ),
+            (["--server-id", "a b"], ["KAFKA_SERVER_ID", "letters"]),
         ] {
             let message = message(&flags);
             for word in wanted {

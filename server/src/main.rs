@@ -15,7 +15,6 @@ use anyhow::Context;
 use azulejo_server::config::{Arguments, Config};
 use azulejo_server::engine::Engine;
 use azulejo_server::server::Server;
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -24,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 const LEAST_THREADS: usize = 4;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = azulejo_settings::parse();
     if let Err(error) = log_to_stderr(&arguments) {
         eprintln!("azulejo-server: {error:#}");
         return ExitCode::from(2);
@@ -63,7 +62,7 @@ fn main() -> ExitCode {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    stop_on_signals(shutdown.clone())?;
+    stop_on_signals(shutdown.clone(), config.supervised)?;
     if !config.listen.ip().is_loopback() {
         tracing::warn!(
             "listening on {}: everybody who reaches it can submit, see and delete every job; there is no login",
@@ -104,22 +103,38 @@ async fn say_when_ready(engine: Engine, address: SocketAddr, kafka: String, shut
     }
 }
 
-/// Cancels `shutdown` on SIGTERM or SIGINT. A second one ends the program at once.
-fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+/// A stop is often told twice at once, such as by systemd to all processes of a unit and by their supervisor.
+const PATIENCE_OF_SENDERS: Duration = Duration::from_secs(2);
+
+/// Cancels `shutdown` on SIGTERM or SIGINT. Another one, not sooner than two seconds after the first, ends the program at once.
+/// Under a supervisor SIGTERM means nothing: it reaches all processes of a unit at once, and workers have to put their tiles
+/// down before the server goes; the supervisor says SIGINT when that is so.
+fn stop_on_signals(shutdown: CancellationToken, supervised: bool) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
     tokio::spawn(async move {
-        for again in [false, true] {
+        let mut first = None;
+        loop {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            if again {
-                tracing::warn!("{name} again: ending at once");
-                std::process::exit(1);
+            if supervised && name == "SIGTERM" {
+                tracing::debug!("SIGTERM is left to the supervisor");
+                continue;
             }
-            tracing::info!("{name}: stopping");
-            shutdown.cancel();
+            match first {
+                None => {
+                    tracing::info!("{name}: stopping");
+                    shutdown.cancel();
+                    first = Some(Instant::now());
+                }
+                Some(first) if first.elapsed() >= PATIENCE_OF_SENDERS => {
+                    tracing::warn!("{name} again: ending at once");
+                    std::process::exit(1);
+                }
+                Some(_) => {}
+            }
         }
     });
     Ok(())

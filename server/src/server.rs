@@ -52,6 +52,7 @@ impl Server {
             kafka: config.kafka,
             topics: config.topics,
             topic_settings: config.topic_settings,
+            server_id: config.server_id,
             data_dir: config.data_dir.clone(),
             limits: config.limits,
             tile_timeout: config.tile_timeout,

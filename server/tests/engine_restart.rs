@@ -111,6 +111,7 @@ async fn a_second_engine_on_the_same_folder_is_refused() {
         kafka: rig.kafka(),
         topics: azulejo_protocol::Topics::default(),
         topic_settings: azulejo_transport::TopicSettings::default(),
+        server_id: None,
         data_dir: rig.folder.path().join("data"),
         limits: engine.health().limits,
         tile_timeout: Duration::from_secs(2),

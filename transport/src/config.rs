@@ -1,54 +1,14 @@
-//! How every program of Azulejo connects to Kafka.
-//!
-//! The address comes from `--kafka` or `KAFKA_BROKER`. Every other environment variable `KAFKA_SOME_NAME` is handed to
-//! librdkafka as the setting `some.name`, so that `KAFKA_SECURITY_PROTOCOL`, `KAFKA_SASL_USERNAME`,
-//! `KAFKA_SSL_CA_LOCATION` and whatever else a cluster asks for need no code here. A name that librdkafka does not know
-//! is an error at the start that names the variable, not a silent default. Some variables that begin with `KAFKA_` are
-//! known to be made by others and for others: they are left alone, with a warning.
+//! How every program of Azulejo connects to Kafka: the address, what the environment says ([`crate::environment`]), and the
+//! settings of each kind of client.
 
 use rdkafka::ClientConfig;
 
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
 
-/// Variables that begin with `KAFKA_` but are Azulejo's own.
-const OWN: [&str; 3] = ["KAFKA_BROKER", "KAFKA_TOPIC_PREFIX", "KAFKA_PARTITIONS"];
-
-/// Variables of Apache Kafka's own start scripts (`kafka-run-class.sh`), which shells and images of Kafka set for every
-/// program. None is the name of a librdkafka setting; `KAFKA_DEBUG` is, so it is not here.
-const OF_KAFKAS_SCRIPTS: [&str; 7] = [
-    "KAFKA_HOME",
-    "KAFKA_OPTS",
-    "KAFKA_HEAP_OPTS",
-    "KAFKA_JVM_PERFORMANCE_OPTS",
-    "KAFKA_GC_LOG_OPTS",
-    "KAFKA_JMX_OPTS",
-    "KAFKA_LOG4J_OPTS",
-];
-
-/// Whether Kubernetes made the variable for a Service called `kafka` or `kafka-something`. Each such Service puts these into
-/// every container of its namespace (and linked containers of Docker have the same names): `X_SERVICE_HOST`,
-/// `X_SERVICE_PORT`, `X_SERVICE_PORT_NAME`, `X_PORT=tcp://...`, and for each port `X_PORT_9092_TCP`, with `_PROTO`, `_PORT` and
-/// `_ADDR` behind.
-fn is_of_a_service(name: &str, value: &str) -> bool {
-    let of_port = || {
-        let (_, port) = name.rsplit_once("_PORT_")?;
-        let port = ["_PROTO", "_PORT", "_ADDR"]
-            .iter()
-            .find_map(|end| port.strip_suffix(end))
-            .unwrap_or(port);
-        let (number, protocol) = port.split_once('_')?;
-        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        Some(is_number && matches!(protocol, "TCP" | "UDP" | "SCTP"))
-    };
-    name.ends_with("_SERVICE_HOST")
-        || name.ends_with("_SERVICE_PORT")
-        || name.contains("_SERVICE_PORT_")
-        || name.ends_with("_PORT") && value.contains("://")
-        || of_port() == Some(true)
-}
+use crate::environment::{self, DEFAULT_BROKER};
 
 /// Room for the headers and the batch around a tile's pixels.
-const ENVELOPE_BYTES: usize = 64 * 1024;
+pub(crate) const ENVELOPE_BYTES: usize = 64 * 1024;
 
 /// Where Kafka is and how to talk to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,17 +22,10 @@ pub struct KafkaSettings {
 /// Without the values of settings that are secret.
 impl std::fmt::Debug for KafkaSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let secret = |name: &str| {
-            ["password", "secret", "key", "token", "jaas"]
-                .iter()
-                .any(|word| name.contains(word))
-        };
-        let shown = self.overrides.iter().map(|(name, value)| {
-            (
-                name.as_str(),
-                if secret(name) { "(secret)" } else { value.as_str() },
-            )
-        });
+        let shown = self
+            .overrides
+            .iter()
+            .map(|(name, value)| (name.as_str(), environment::shown(name, value)));
         f.debug_struct("KafkaSettings")
             .field("brokers", &self.brokers)
             .field("overrides", &shown.collect::<Vec<_>>())
@@ -89,52 +42,75 @@ impl KafkaSettings {
         }
     }
 
-    /// Settings for `brokers` with what `environment` (usually [`std::env::vars`]) says in `KAFKA_*`. Variables that are known
-    /// to be meant for others are left out, with a warning in the log.
-    pub fn from_environment(
-        brokers: impl Into<String>,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Self {
-        let mut overrides: Vec<(String, String)> = environment
-            .into_iter()
-            .filter(|(name, _)| !OWN.contains(&name.as_str()))
-            .filter_map(|(name, value)| {
-                let setting = name
-                    .strip_prefix("KAFKA_")?
-                    .to_ascii_lowercase()
-                    .replace('_', ".");
-                if OF_KAFKAS_SCRIPTS.contains(&name.as_str()) || is_of_a_service(&name, &value) {
-                    tracing::warn!(
-                        "{name} is not taken for a setting of librdkafka: Kubernetes or Apache Kafka's scripts set it"
-                    );
-                    return None;
-                }
-                Some((setting, value))
-            })
-            .collect();
-        overrides.sort();
-        Self {
-            brokers: brokers.into(),
-            overrides,
-        }
-    }
-
-    /// Checks that librdkafka takes every setting.
+    /// Settings with what `environment` (usually [`std::env::vars`]) says in `KAFKA_*`. `brokers` is the address of `--kafka` or
+    /// `KAFKA_BROKER`; where it is `None`, the environment may name it in librdkafka's words, and else it is
+    /// [`DEFAULT_BROKER`].
     ///
     /// # Errors
-    /// A sentence that names the variable and says what librdkafka thinks of it.
-    pub fn check(&self) -> Result<(), String> {
-        for (name, value) in &self.overrides {
-            let mut config = ClientConfig::new();
-            config.set(name, value);
-            if let Err(error) = config.create_native_config() {
-                let variable = format!("KAFKA_{}", name.to_ascii_uppercase().replace('.', "_"));
-                return Err(format!(
-                    "{variable} is not a usable setting of librdkafka ({name}): {error}"
-                ));
+    /// A sentence that names what is wrong: an empty address, or a variable that cannot be used.
+    pub fn from_environment(
+        brokers: Option<String>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, String> {
+        let found = environment::read(environment)?;
+        if !found.foreign.is_empty() {
+            tracing::info!(
+                "not meant for librdkafka, left alone: {}",
+                found.foreign.join(", ")
+            );
+        }
+        let brokers = match (brokers, found.address) {
+            (Some(brokers), Some((name, other))) if brokers != other => {
+                tracing::warn!("{name}={other} is not used: --kafka (KAFKA_BROKER) says {brokers}");
+                brokers
+            }
+            (Some(brokers), _) => brokers,
+            (None, Some((_, address))) => address,
+            (None, None) => DEFAULT_BROKER.to_owned(),
+        };
+        if brokers.trim().is_empty() {
+            return Err(format!(
+                "--kafka (KAFKA_BROKER) is empty: give an address such as {DEFAULT_BROKER}"
+            ));
+        }
+        let settings = Self {
+            brokers,
+            overrides: found.settings,
+        };
+        // Each is taken; together they may still not be, such as a certificate without its key.
+        settings
+            .client("azulejo")
+            .create_native_config()
+            .map_err(|error| format!("the KAFKA_* variables are not usable together: {error}"))?;
+        Ok(settings)
+    }
+
+    fn said(&self, setting: &str) -> Option<&str> {
+        let (_, value) = self.overrides.iter().find(|(name, _)| name == setting)?;
+        Some(value)
+    }
+
+    /// Who this program is to the cluster, as an authorizer names it: `User:NAME` with SASL; with a certificate the cluster
+    /// derives the name from its subject; `User:ANONYMOUS` without either.
+    pub fn principal(&self) -> String {
+        let protocol = self.said("security.protocol").unwrap_or("plaintext");
+        if protocol.to_ascii_lowercase().starts_with("sasl") {
+            return match self.said("sasl.username") {
+                Some(name) => format!("User:{name}"),
+                None => "the user of this program's credentials".to_owned(),
+            };
+        }
+        for setting in ["ssl.certificate.location", "ssl.keystore.location"] {
+            if let Some(path) = self.said(setting) {
+                return format!("the user of the certificate {path}");
             }
         }
-        Ok(())
+        "User:ANONYMOUS".to_owned()
+    }
+
+    /// The group protocol that the environment asks for, `classic` or `consumer`; `None` leaves it to what the cluster has.
+    pub fn group_protocol(&self) -> Option<&str> {
+        self.said("group.protocol")
     }
 
     /// What every client has in common. `client` names it in the broker's logs.
@@ -147,17 +123,25 @@ impl KafkaSettings {
             // A broker that restarts is found again within a second.
             .set("reconnect.backoff.ms", "50")
             .set("reconnect.backoff.max.ms", "1000")
+            // While a line is down its packets vanish, and the kernel sends them again after ever longer pauses, up to half a
+            // minute. A new connection every few seconds is there soon after the line is.
+            .set("socket.connection.setup.timeout.ms", "4000")
+            .set("socket.timeout.ms", "15000")
             // Loopback sends small requests at once.
             .set("socket.nagle.disable", "true");
         self.apply(&mut config);
         config
     }
 
-    /// An idempotent producer of tiles: acknowledged by all, in order, never doubled by a retry.
+    /// A producer of tiles: acknowledged by all replicas in sync.
+    ///
+    /// It is not idempotent. A tile is known by its job and number, a doubled one counts once and order means nothing, so
+    /// idempotence would protect nothing; but an idempotent producer fails for good when a cluster has lost what it had
+    /// acknowledged, and takes what it holds with it.
     pub fn producer(&self, client: &str) -> ClientConfig {
         let mut config = self.client(client);
         config
-            .set("enable.idempotence", "true")
+            .set("enable.idempotence", "false")
             .set("acks", "all")
             .set(
                 "message.max.bytes",
@@ -167,6 +151,10 @@ impl KafkaSettings {
             .set("linger.ms", "0")
             // Bounds the memory of what is not acknowledged yet.
             .set("queue.buffering.max.kbytes", "65536")
+            // Five tiles of the usual size are there within the time-out on a line of 2 megabits a second, five of the largest
+            // on one of 20.
+            .set("max.in.flight.requests.per.connection", "5")
+            .set("socket.timeout.ms", "20000")
             // The scheduler decides what is overdue, so a record that waits for a broker is not given up early.
             .set("message.timeout.ms", "60000");
         self.apply(&mut config);
@@ -182,6 +170,8 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("fetch.message.max.bytes", "4194304")
+            // What one answer may hold: on a line of 10 megabits a second it is there within the time-out.
+            .set("fetch.max.bytes", "12582912")
             .set("fetch.wait.max.ms", "100")
             .set("fetch.error.backoff.ms", "50")
             .set("receive.message.max.bytes", "104857600")
@@ -205,80 +195,101 @@ impl KafkaSettings {
 mod tests {
     use super::*;
 
-    fn from(pairs: &[(&str, &str)]) -> KafkaSettings {
-        KafkaSettings::from_environment(
-            "127.0.0.1:9092",
-            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
-        )
+    fn from(brokers: Option<&str>, pairs: &[(&str, &str)]) -> KafkaSettings {
+        let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        KafkaSettings::from_environment(brokers.map(str::to_owned), environment).unwrap()
     }
 
     #[test]
     fn every_kafka_variable_reaches_librdkafka() {
-        let settings = from(&[
-            ("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
-            ("KAFKA_SASL_USERNAME", "me"),
-            ("KAFKA_BROKER", "ignored:1"),
-            ("PATH", "/bin"),
-        ]);
+        let settings = from(
+            Some("127.0.0.1:9092"),
+            &[
+                ("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext"),
+                ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+                ("KAFKA_SASL_USERNAME", "me"),
+                ("KAFKA_SASL_PASSWORD", "x"),
+                ("KAFKA_BROKER", "ignored:1"),
+                ("PATH", "/bin"),
+            ],
+        );
         let config = settings.producer("test");
         assert_eq!(config.get("security.protocol"), Some("sasl_plaintext"));
         assert_eq!(config.get("sasl.username"), Some("me"));
         assert_eq!(config.get("bootstrap.servers"), Some("127.0.0.1:9092"));
         assert_eq!(config.get("broker"), None);
-        assert_eq!(settings.check(), Ok(()));
+        assert_eq!(settings.principal(), "User:me");
+    }
+
+    #[test]
+    fn the_address_of_the_flag_wins_over_every_other_name_of_it() {
+        let others = [
+            ("KAFKA_BOOTSTRAP_SERVERS", "elsewhere:1"),
+            ("KAFKA_METADATA_BROKER_LIST", "elsewhere:2"),
+        ];
+        for config in [
+            from(Some("here:9092"), &others).client("t"),
+            from(Some("here:9092"), &others).consumer("t"),
+            from(Some("here:9092"), &others).producer("t"),
+        ] {
+            assert_eq!(config.get("bootstrap.servers"), Some("here:9092"));
+            assert_eq!(config.get("metadata.broker.list"), None);
+        }
+        assert_eq!(from(None, &others).brokers, "elsewhere:1");
+        assert_eq!(from(None, &[]).brokers, DEFAULT_BROKER);
     }
 
     #[test]
     fn a_password_is_not_shown() {
-        let settings = from(&[("KAFKA_SASL_PASSWORD", "hunter2"), ("KAFKA_SASL_USERNAME", "me")]);
+        let settings = from(
+            None,
+            &[("KAFKA_SASL_PASSWORD", "hunter2"), ("KAFKA_SASL_USERNAME", "me")],
+        );
         let shown = format!("{settings:?}");
         assert!(!shown.contains("hunter2") && shown.contains("me"), "{shown}");
     }
 
     #[test]
-    fn an_unknown_variable_is_an_error_that_names_it() {
-        let error = from(&[("KAFKA_NO_SUCH_THING", "1")]).check().unwrap_err();
-        assert!(error.contains("KAFKA_NO_SUCH_THING"), "{error}");
-    }
-
-    #[test]
-    fn variables_that_others_make_for_others_are_left_alone() {
-        let settings = from(&[
-            ("KAFKA_PORT", "tcp://10.0.0.7:9092"),
-            ("KAFKA_SERVICE_HOST", "10.0.0.7"),
-            ("KAFKA_SERVICE_PORT", "9092"),
-            ("KAFKA_SERVICE_PORT_CLIENT", "9092"),
-            ("KAFKA_PORT_9092_TCP", "tcp://10.0.0.7:9092"),
-            ("KAFKA_PORT_9092_TCP_PROTO", "tcp"),
-            ("KAFKA_PORT_9092_TCP_PORT", "9092"),
-            ("KAFKA_PORT_9092_TCP_ADDR", "10.0.0.7"),
-            ("KAFKA_HEADLESS_PORT_9092_TCP_ADDR", "10.0.0.7"),
-            ("KAFKA_HOME", "/opt/kafka"),
-            ("KAFKA_OPTS", "-Xmx1G"),
-            ("KAFKA_HEAP_OPTS", "-Xmx1G"),
-            ("KAFKA_LOG4J_OPTS", "-Dlog4j.configuration=file:/x"),
-        ]);
-        assert_eq!(settings.overrides, []);
-    }
-
-    #[test]
-    fn a_variable_that_only_resembles_those_is_still_an_error() {
-        for (name, value) in [
-            ("KAFKA_PORT", "9092"),
-            ("KAFKA_PORT_NAME", "x"),
-            ("KAFKA_MY_OPTS", "x"),
-            ("KAFKA_PORT_1_TCP_MORE", "x"),
-        ] {
-            let error = from(&[(name, value)]).check().unwrap_err();
-            assert!(error.contains(name), "{error}");
-        }
-    }
-
-    #[test]
     fn a_variable_wins_over_a_default() {
         assert_eq!(
-            from(&[("KAFKA_LINGER_MS", "5")]).producer("t").get("linger.ms"),
+            from(None, &[("KAFKA_LINGER_MS", "5")])
+                .producer("t")
+                .get("linger.ms"),
             Some("5")
         );
+    }
+
+    #[test]
+    fn who_this_program_is_follows_from_its_credentials() {
+        assert_eq!(from(None, &[]).principal(), "User:ANONYMOUS");
+        let certificate = [
+            ("KAFKA_SECURITY_PROTOCOL", "ssl"),
+            ("KAFKA_SSL_CERTIFICATE_LOCATION", "/etc/azulejo/me.pem"),
+        ];
+        assert!(
+            from(None, &certificate)
+                .principal()
+                .contains("/etc/azulejo/me.pem")
+        );
+    }
+
+    #[test]
+    fn tls_and_scram_are_built_in() {
+        let settings = from(
+            None,
+            &[
+                ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+                ("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+                ("KAFKA_SASL_USERNAME", "me"),
+                ("KAFKA_SASL_PASSWORD", "x"),
+            ],
+        );
+        let client: Result<rdkafka::producer::BaseProducer, _> = settings.producer("t").create();
+        assert!(client.is_ok(), "{:?}", client.err());
+        for compression in ["lz4", "zstd", "gzip", "snappy"] {
+            let settings = from(None, &[("KAFKA_COMPRESSION_TYPE", compression)]);
+            let client: Result<rdkafka::producer::BaseProducer, _> = settings.producer("t").create();
+            assert!(client.is_ok(), "{compression}: {:?}", client.err());
+        }
     }
 }

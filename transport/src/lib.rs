@@ -1,19 +1,23 @@
 //! Everything that knows librdkafka, once, for server and worker alike.
 //!
 //! # Tour
-//! - [`config`]: how every program of Azulejo connects: the broker's address and every `KAFKA_*` setting.
+//! - [`config`]: how every program of Azulejo connects. [`environment`]: what `KAFKA_*` variables may say of it.
 //! - [`client`]: the context of every client: where librdkafka's log and errors go.
 //! - [`trouble`]: what an error means: does it pass, is it this record's, this installation's, or this client's end.
-//! - [`topics`]: the topics, made when they are not there, and looked at when they are.
+//! - [`topics`]: the topics, made when they are not there. [`inspection`]: whether those that are there can do what they are for.
 //! - [`reader`]: reads one topic from a known position, without a consumer group.
-//! - [`probe`]: whether the cluster is there, what is missing, who is in the workers' group.
+//! - [`probe`]: whether the cluster is there, what is missing, who is in the workers' group. [`group`]: which group protocol
+//!   the cluster has.
 //! - [`headers`]: headers of rdkafka from and to those of `azulejo_protocol::record`.
 //! - [`limits`]: the limit on open files, which every client's connections count against.
 #![deny(missing_docs)]
 
 pub mod client;
 pub mod config;
+pub mod environment;
+pub mod group;
 pub mod headers;
+pub mod inspection;
 pub mod limits;
 pub mod probe;
 pub mod reader;
@@ -22,7 +26,9 @@ pub mod trouble;
 
 pub use client::{Logged, Occasionally};
 pub use config::KafkaSettings;
+pub use group::{GroupProbe, GroupProtocol};
 pub use headers::{from_message, to_owned_headers};
+pub use inspection::{Inspection, inspect_topics};
 pub use reader::{Reader, Start};
-pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics, inspect_topics, make_topics};
-pub use trouble::{Class, Trouble};
+pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics, make_topics};
+pub use trouble::{Access, Class, Trouble};

@@ -8,7 +8,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
-use crate::trouble::{Class, Trouble, class, is_missing};
+use crate::trouble::{Access, Class, Trouble, class, is_missing};
 
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -16,7 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It is there.
-    There,
+    There {
+        /// Its partitions.
+        partitions: usize,
+        /// Copies of each, as of the partition with the fewest.
+        replicas: usize,
+    },
     /// It is not there.
     Missing,
     /// The cluster does not say, and somebody has to do something about it.
@@ -26,6 +31,7 @@ pub enum Standing {
 /// Asks the cluster. A consumer's client: asking with a producer's would make a missing topic, with settings that nobody chose.
 pub struct Probe {
     client: BaseConsumer<Logged>,
+    principal: String,
 }
 
 impl Probe {
@@ -36,6 +42,7 @@ impl Probe {
     pub fn new(kafka: &KafkaSettings, client: &str) -> KafkaResult<Self> {
         Ok(Self {
             client: kafka.client(client).create_with_context(Logged::default())?,
+            principal: kafka.principal(),
         })
     }
 
@@ -50,7 +57,12 @@ impl Probe {
     }
 
     fn topic(&self, topic: &str) -> Result<Standing, Trouble> {
-        let trouble = |error: &KafkaError| Trouble::of(error, topic, None);
+        let access = Access {
+            principal: &self.principal,
+            right: "Describe",
+            topic,
+        };
+        let trouble = |error: &KafkaError| Trouble::of(error, access, None);
         let metadata = match self.client.fetch_metadata(Some(topic), PATIENCE) {
             Ok(metadata) => metadata,
             Err(error) if is_missing(&error) => return Ok(Standing::Missing),
@@ -59,16 +71,25 @@ impl Probe {
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Ok(Standing::Missing);
         };
+        let there = || Standing::There {
+            partitions: found.partitions().len(),
+            replicas: found
+                .partitions()
+                .iter()
+                .map(|partition| partition.replicas().len())
+                .min()
+                .unwrap_or(0),
+        };
         Ok(match found.error().map(RDKafkaErrorCode::from) {
             None if found.partitions().is_empty() => Standing::Missing,
-            None => Standing::There,
+            None => there(),
             Some(code) => {
                 let error = KafkaError::MetadataFetch(code);
                 if is_missing(&error) {
                     Standing::Missing
                 } else if class(&error) == Class::Passing {
                     // A partition without a leader, for the moment.
-                    Standing::There
+                    there()
                 } else {
                     Standing::Refused(trouble(&error))
                 }

@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
-use crate::trouble::Trouble;
+use crate::trouble::{Access, Trouble};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Records that are read back where the broker has no index by time.
@@ -60,6 +60,7 @@ pub enum Look {
 pub struct Reader {
     consumer: BaseConsumer<Logged>,
     topic: String,
+    principal: String,
     starts: BTreeMap<i32, i64>,
     ends: BTreeMap<i32, i64>,
 }
@@ -77,7 +78,13 @@ impl Reader {
         topic: &str,
         start: &Start,
     ) -> Result<Self, Trouble> {
-        let trouble = |error: KafkaError| Trouble::of(&error, topic, None);
+        let principal = kafka.principal();
+        let access = Access {
+            principal: &principal.clone(),
+            right: "Read",
+            topic,
+        };
+        let trouble = |error: KafkaError| Trouble::of(&error, access, None);
         let mut config = kafka.consumer(client);
         config
             .set("group.id", group)
@@ -89,6 +96,7 @@ impl Reader {
         let mut reader = Self {
             consumer,
             topic: topic.to_owned(),
+            principal,
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
         };
@@ -188,7 +196,14 @@ impl Reader {
         match self.consumer.poll(patience)? {
             Ok(record) => Some(Event::Record(record)),
             Err(KafkaError::PartitionEOF(partition)) => Some(Event::End(partition)),
-            Err(error) => Some(Event::Trouble(Trouble::of(&error, &self.topic, None))),
+            Err(error) => {
+                let access = Access {
+                    principal: &self.principal,
+                    right: "Read",
+                    topic: &self.topic,
+                };
+                Some(Event::Trouble(Trouble::of(&error, access, None)))
+            }
         }
     }
 

@@ -1,20 +1,18 @@
-//! The topics: made when they are not there, and looked at when somebody else made them.
+//! The topics: made when they are not there.
 
 use std::time::Duration;
 
 use azulejo_protocol::Topics;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::client::Logged;
-use crate::config::KafkaSettings;
+use crate::config::{ENVELOPE_BYTES, KafkaSettings};
 use crate::probe::{Probe, Standing};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Largest record with its headers and its batch.
-const RECORD_BYTES: u64 = MAX_RECORD_BYTES as u64 + 64 * 1024;
 /// Most bytes of dead letters.
 const DEAD_LETTER_BYTES: u64 = 1 << 30;
 
@@ -38,6 +36,8 @@ pub struct TopicSettings {
     pub result_partitions: i32,
     /// Copies of each partition. -1 takes the cluster's default.
     pub replication: i32,
+    /// Most bytes of pixels in a record.
+    pub record_bytes: u64,
 }
 
 impl Default for TopicSettings {
@@ -46,6 +46,7 @@ impl Default for TopicSettings {
             task_partitions: 12,
             result_partitions: 4,
             replication: -1,
+            record_bytes: MAX_RECORD_BYTES as u64,
         }
     }
 }
@@ -91,13 +92,15 @@ impl WantedTopic {
         ]
     }
 
-    fn to_new(&self, replication: i32) -> NewTopicSettings {
+    fn to_new(&self, settings: &TopicSettings) -> NewTopicSettings {
+        let record_bytes = settings.record_bytes + ENVELOPE_BYTES as u64;
+        let replication = settings.replication;
         let set = |name: &'static str, value: u64| (name, value.to_string());
         let hour = 60 * 60 * 1000;
         let settings = match self.kind {
             // The server sends a lost tile again, so tiles need not be kept longer than a long outage.
             TopicKind::Tiles => vec![
-                set("max.message.bytes", RECORD_BYTES),
+                set("max.message.bytes", record_bytes),
                 set("retention.ms", 24 * hour),
                 set("retention.bytes", TILE_TOPIC_BYTES),
                 set("segment.bytes", TILE_SEGMENT_BYTES),
@@ -105,7 +108,7 @@ impl WantedTopic {
             TopicKind::Heartbeats => vec![set("retention.ms", hour)],
             // Kept for people to look at, but a worker that refuses everything must not fill the disk.
             TopicKind::DeadLetters => vec![
-                set("max.message.bytes", RECORD_BYTES),
+                set("max.message.bytes", record_bytes),
                 ("retention.ms", "-1".to_owned()),
                 set("retention.bytes", DEAD_LETTER_BYTES),
                 set("segment.bytes", TILE_SEGMENT_BYTES),
@@ -148,10 +151,7 @@ pub async fn make_topics(
     settings: &TopicSettings,
 ) -> Result<Vec<TopicProblem>, String> {
     let admin = admin(kafka)?;
-    let new: Vec<NewTopicSettings> = missing
-        .iter()
-        .map(|topic| topic.to_new(settings.replication))
-        .collect();
+    let new: Vec<NewTopicSettings> = missing.iter().map(|topic| topic.to_new(settings)).collect();
     let new: Vec<NewTopic<'_>> = new
         .iter()
         .map(|topic| {
@@ -175,17 +175,22 @@ pub async fn make_topics(
         .filter_map(|result| {
             let (topic, code) = result.err()?;
             (code != RDKafkaErrorCode::TopicAlreadyExists).then(|| {
-                let sentence = format!(
-                    "the topic '{topic}' is not there and cannot be made ({code}): make it, or give this program's user the \
-                     right Create on it"
-                );
+                let principal = kafka.principal();
+                let sentence = if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+                    format!(
+                        "the topic '{topic}' is not there, and {principal} has not the right Create on it: make the topic, or \
+                         give the right, as docs/kafka.md says"
+                    )
+                } else {
+                    format!("the topic '{topic}' is not there and cannot be made ({code}): make it as docs/kafka.md says")
+                };
                 TopicProblem { topic, sentence }
             })
         })
         .collect())
 }
 
-/// Makes the topics that are missing, and looks at those that were there.
+/// Makes those of the topics that are missing.
 ///
 /// # Errors
 /// A sentence, when the cluster does not answer.
@@ -203,57 +208,19 @@ pub async fn ensure_topics(
         .filter(|(_, standing)| **standing == Standing::Missing)
         .map(|(topic, _)| topic)
         .collect();
-    let mut problems = if missing.is_empty() {
-        Vec::new()
-    } else {
-        make_topics(kafka, &missing, settings).await?
-    };
-    problems.extend(inspect_topics(kafka, wanted).await);
-    Ok(problems)
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    make_topics(kafka, &missing, settings).await
 }
 
-fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Logged>, String> {
+pub(crate) fn admin(kafka: &KafkaSettings) -> Result<AdminClient<Logged>, String> {
     AdminClient::from_config_and_context(&kafka.client("azulejo-admin"), Logged::default())
         .map_err(|error| format!("cannot make a Kafka client for {}: {error}", kafka.brokers))
 }
 
-fn patience() -> AdminOptions {
+pub(crate) fn patience() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(PATIENCE))
         .operation_timeout(Some(PATIENCE))
-}
-
-/// Looks whether the topics of tiles take records of the size that this installation sends: somebody else may have made them.
-/// Not being allowed to look is no problem: then the first record that is too large says so.
-pub async fn inspect_topics(kafka: &KafkaSettings, wanted: &[WantedTopic]) -> Vec<TopicProblem> {
-    let tiles: Vec<&WantedTopic> = wanted
-        .iter()
-        .filter(|topic| topic.kind == TopicKind::Tiles)
-        .collect();
-    let specifiers: Vec<ResourceSpecifier<'_>> = tiles
-        .iter()
-        .map(|topic| ResourceSpecifier::Topic(&topic.name))
-        .collect();
-    let Ok(admin) = admin(kafka) else {
-        return Vec::new();
-    };
-    let Ok(described) = admin.describe_configs(&specifiers, &patience()).await else {
-        return Vec::new();
-    };
-    tiles
-        .into_iter()
-        .zip(described)
-        .filter_map(|(topic, described)| {
-            let described = described.ok()?;
-            let value: u64 = described.get("max.message.bytes")?.value.as_ref()?.parse().ok()?;
-            (value < RECORD_BYTES).then(|| TopicProblem {
-                topic: topic.name.clone(),
-                sentence: format!(
-                    "the topic '{}' takes records of at most {value} bytes (max.message.bytes), and tiles can need {RECORD_BYTES}: \
-                     jobs with larger tiles fail until it is raised",
-                    topic.name
-                ),
-            })
-        })
-        .collect()
 }

@@ -71,9 +71,25 @@ pub fn is_missing(error: &KafkaError) -> bool {
     )
 }
 
+/// What was tried: who wanted to do what with which topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// Who, as the cluster names it: [`crate::KafkaSettings::principal`].
+    pub principal: &'a str,
+    /// The right that it takes, in Kafka's word: `Read`, `Write`, `Describe`, `Create`.
+    pub right: &'static str,
+    /// The topic.
+    pub topic: &'a str,
+}
+
 impl Trouble {
-    /// What `error` means for a record of `bytes` bytes, where that is known, and the topic `topic`.
-    pub fn of(error: &KafkaError, topic: &str, bytes: Option<usize>) -> Self {
+    /// What `error` means for this access, with a record of `bytes` bytes where that is known.
+    pub fn of(error: &KafkaError, access: Access<'_>, bytes: Option<usize>) -> Self {
+        let Access {
+            principal,
+            right,
+            topic,
+        } = access;
         let class = class(error);
         let code = error.rdkafka_error_code();
         let reason = match code {
@@ -86,14 +102,19 @@ impl Trouble {
                  message.timestamp.after.max.ms and message.timestamp.before.max.ms"
             ),
             Some(Code::TopicAuthorizationFailed) => format!(
-                "this program's user has not the right to use the topic '{topic}' ({error}): give it Read, Write and \
-                 Describe on it as docs/records.md says"
+                "{principal} has not the right {right} on the topic '{topic}': give it the rights of docs/kafka.md"
             ),
-            Some(Code::GroupAuthorizationFailed) => {
-                format!("this program's user has not the right Read on its consumer group ({error})")
-            }
+            Some(Code::GroupAuthorizationFailed) => format!(
+                "{principal} has not the right Read on the consumer group of the topic '{topic}': give it the rights of \
+                 docs/kafka.md"
+            ),
             Some(Code::ClusterAuthorizationFailed) => format!(
-                "this program's user has not the right IdempotentWrite on the cluster, or Create ({error})"
+                "{principal} has not a right on the cluster that it needs for the topic '{topic}' ({error}): give it the \
+                 rights of docs/kafka.md"
+            ),
+            Some(Code::SaslAuthenticationFailed | Code::Authentication) => format!(
+                "the cluster does not accept the credentials of {principal} ({error}): see KAFKA_SASL_USERNAME, \
+                 KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
             ),
             _ if is_missing(error) => {
                 format!("the topic '{topic}' is not there: its server makes it again ({error})")
@@ -107,6 +128,23 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn access(topic: &str) -> Access<'_> {
+        Access {
+            principal: "User:server",
+            right: "Write",
+            topic,
+        }
+    }
+
+    #[test]
+    fn a_missing_right_names_principal_right_and_topic() {
+        let error = KafkaError::MessageProduction(Code::TopicAuthorizationFailed);
+        let reason = Trouble::of(&error, access("tasks"), None).reason;
+        for word in ["User:server", "Write", "'tasks'", "docs/kafka.md"] {
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
 
     #[test]
     fn each_code_has_its_class_and_names_the_topic_and_the_remedy() {
@@ -127,7 +165,11 @@ mod tests {
             (Code::OutOfOrderSequenceNumber, Class::Fatal, "tasks"),
             (Code::UnknownProducerId, Class::Fatal, "tasks"),
         ] {
-            let trouble = Trouble::of(&KafkaError::MessageProduction(code), "tasks", Some(7_000_000));
+            let trouble = Trouble::of(
+                &KafkaError::MessageProduction(code),
+                access("tasks"),
+                Some(7_000_000),
+            );
             assert_eq!(trouble.class, class, "{code:?}");
             assert!(trouble.reason.contains(words), "{code:?}: {}", trouble.reason);
         }
@@ -136,7 +178,7 @@ mod tests {
     #[test]
     fn a_record_that_is_too_large_is_named_with_its_size() {
         let error = KafkaError::MessageProduction(Code::MessageSizeTooLarge);
-        let reason = Trouble::of(&error, "lab-tasks", Some(7_000_000)).reason;
+        let reason = Trouble::of(&error, access("lab-tasks"), Some(7_000_000)).reason;
         assert!(
             reason.contains("lab-tasks") && reason.contains("7000000"),
             "{reason}"

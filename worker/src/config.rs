@@ -25,14 +25,9 @@ Exit codes: 0 ended on request, 1 could not start or lost Kafka for good, 2 a wr
 #[derive(Debug, Clone, Parser)]
 #[command(name = "azulejo-worker", version, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// Kafka, HOST:PORT; several separated by commas.
-    #[arg(
-        long,
-        env = "KAFKA_BROKER",
-        default_value = "127.0.0.1:9092",
-        value_name = "HOST:PORT"
-    )]
-    pub kafka: String,
+    /// Kafka, HOST:PORT; several separated by commas; wins over KAFKA_BOOTSTRAP_SERVERS [default: 127.0.0.1:9092].
+    #[arg(long, env = "KAFKA_BROKER", value_name = "HOST:PORT")]
+    pub kafka: Option<String>,
 
     /// What the names of topics and group begin with, for several installations on one cluster.
     #[arg(long, env = "KAFKA_TOPIC_PREFIX", default_value = "", value_name = "PREFIX", value_parser = prefix)]
@@ -59,7 +54,7 @@ pub struct Arguments {
     #[arg(
         long,
         env = "HEARTBEAT_INTERVAL",
-        default_value = "5",
+        default_value = "1",
         value_name = "SECONDS",
         allow_negative_numbers = true,
         value_parser = interval
@@ -116,7 +111,7 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             listen_fallback: false,
             slots: cores(),
-            heartbeat_interval: Duration::from_secs(5),
+            heartbeat_interval: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(30),
         }
     }
@@ -131,11 +126,7 @@ impl Arguments {
         self,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Settings, String> {
-        let kafka = KafkaSettings::from_environment(self.kafka, environment);
-        if kafka.brokers.trim().is_empty() {
-            return Err("--kafka (KAFKA_BROKER) is empty: give HOST:PORT of a Kafka broker".into());
-        }
-        kafka.check()?;
+        let kafka = KafkaSettings::from_environment(self.kafka, environment)?;
         let default: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8002));
         let listen = match (self.listen, self.port) {
             (Some(listen), _) => listen,
@@ -254,7 +245,7 @@ mod tests {
         assert!(settings.listen_fallback);
         assert!(settings.slots >= 1);
         assert!(settings.id.starts_with("worker-"));
-        assert_eq!(settings.heartbeat_interval, Duration::from_secs(5));
+        assert_eq!(settings.heartbeat_interval, Duration::from_secs(1));
     }
 
     #[test]

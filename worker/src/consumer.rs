@@ -2,11 +2,12 @@
 //!
 //! # Membership in the group
 //!
-//! All workers are members of one consumer group under the classic protocol. The broker's coordinator takes a member
-//! for dead when it has not heard of it for the session time-out (6 s; librdkafka's own thread sends a heartbeat
-//! every 2 s, however busy this program is). Whenever a member comes or goes the group *rebalances*: each member joins
-//! anew, one of them computes who gets which partition, and each is told its share. With the *cooperative-sticky* assignor
-//! partitions stay where they are as far as they can, and a member goes on working with those it keeps:
+//! All workers are members of one consumer group: under the newer protocol (KIP-848) where the cluster has it, else under the
+//! classic one ([`azulejo_transport::group`]). The broker's coordinator takes a member for dead when it has not heard of it for
+//! the session time-out: 6 s under the classic protocol (librdkafka's own thread sends a heartbeat every 2 s, however busy this
+//! program is), and what the broker says under the newer one (45 s where nobody has changed it; the server does not wait for
+//! that, but sends the tiles of a lost worker to others). Whenever a member comes or goes the group *rebalances*: each is told
+//! its share anew. Partitions stay where they are as far as they can, and a member goes on working with those it keeps:
 //!
 //! 1. A member that has to give partitions up gets `Revoke` with just these. Until it has answered, their new owner
 //!    waits, so [`Ledger::release`] settles what is under way in them and no more, within half the session time-out. Giving
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::TaskHeader;
 use azulejo_protocol::record::Headers;
-use azulejo_transport::from_message;
+use azulejo_transport::{Access, Class, GroupProbe, GroupProtocol, Trouble, from_message};
 use crossbeam_channel::Sender;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
@@ -51,6 +52,9 @@ use crate::topics;
 use azulejo_transport::client::{self as kafka_log, Occasionally};
 
 const SESSION: Duration = Duration::from_secs(6);
+
+/// Pause before the group is joined again where a right is missing.
+const AUTHORIZATION_PAUSE: Duration = Duration::from_secs(5);
 
 /// Longest sleep in a poll: how soon a drain is noticed by a worker without work.
 const POLL: Duration = Duration::from_millis(200);
@@ -76,22 +80,38 @@ pub struct Intake {
     pub monitor: Arc<Monitor>,
     /// Told once Kafka and its topics are there.
     pub connected: Arc<Notify>,
+    /// Trouble that passes is said now and then.
+    pub quiet: Occasionally,
 }
 
 impl Intake {
-    /// A consumer in the workers' group, not subscribed yet.
+    /// Asks the cluster whether it is there, has the topics, and which group protocol it has.
     ///
     /// # Errors
     /// When librdkafka does not take the configuration.
-    pub fn connect(&self) -> KafkaResult<BaseConsumer<Group>> {
+    pub fn probe(&self) -> KafkaResult<GroupProbe> {
+        GroupProbe::new(&self.settings.kafka, &self.settings.id)
+    }
+
+    /// A consumer in the workers' group, subscribed to `tasks`.
+    fn join(&self, protocol: GroupProtocol) -> KafkaResult<BaseConsumer<Group>> {
         let kafka = &self.settings.kafka;
         let mut config = kafka.consumer(&self.settings.id);
-        config
-            .set("group.id", &self.settings.topics.worker_group)
-            .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", SESSION.as_millis().to_string())
-            .set("heartbeat.interval.ms", "2000");
-        for (name, value) in &kafka.overrides {
+        config.set("group.id", &self.settings.topics.worker_group);
+        match protocol {
+            GroupProtocol::Classic => config
+                .set("group.protocol", "classic")
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                .set("session.timeout.ms", SESSION.as_millis().to_string())
+                .set("heartbeat.interval.ms", "2000"),
+            // The broker decides on all of that.
+            GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
+        };
+        for (name, value) in kafka
+            .overrides
+            .iter()
+            .filter(|(name, _)| name != "group.protocol")
+        {
             config.set(name, value);
         }
         let group = Group {
@@ -99,54 +119,119 @@ impl Intake {
             life: Arc::clone(&self.life),
             monitor: Arc::clone(&self.monitor),
             quiet: Occasionally::default(),
+            subjects: [
+                self.settings.topics.worker_group.clone(),
+                self.settings.topics.tasks.clone(),
+            ],
         };
-        BaseConsumer::from_config_and_context(&config, group)
+        let consumer = BaseConsumer::from_config_and_context(&config, group)?;
+        consumer.subscribe(&[&self.settings.topics.tasks])?;
+        Ok(consumer)
     }
 
     /// Works until the worker is asked to drain, then drains and leaves the group.
     ///
     /// # Errors
     /// A sentence, when Kafka is lost for good: a supervisor should start the worker anew.
-    pub fn run(self, consumer: BaseConsumer<Group>) -> Result<(), String> {
-        let Settings {
-            kafka, topics, slots, ..
-        } = &self.settings;
-        if !topics::wait(&consumer, &kafka.brokers, topics, &self.life) {
+    pub fn run(self, probe: GroupProbe) -> Result<(), String> {
+        if !topics::wait(&probe, &self.settings, &self.life) {
             return Ok(());
         }
         self.connected.notify_one();
-        consumer
-            .subscribe(&[&topics.tasks])
-            .map_err(|error| format!("cannot subscribe to '{}': {error}", topics.tasks))?;
-        let trouble = Occasionally::default();
+        let mut protocol = probe.protocol();
+        drop(probe);
+        info!(?protocol, group = self.settings.topics.worker_group, "joining");
+        loop {
+            let consumer = self
+                .join(protocol)
+                .map_err(|error| format!("cannot join the group: {error}"))?;
+            let Some(code) = self.work(&consumer) else {
+                self.drain(&consumer);
+                return Ok(());
+            };
+            // What it held is another member's, or comes again.
+            self.ledger
+                .release(&consumer, &self.ledger.partitions().0, Duration::ZERO);
+            drop(consumer);
+            match code {
+                RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::TopicAuthorizationFailed => {
+                    self.pause_for(AUTHORIZATION_PAUSE);
+                }
+                RDKafkaErrorCode::UnsupportedVersion
+                | RDKafkaErrorCode::UnsupportedFeature
+                | RDKafkaErrorCode::InvalidRequest
+                    if protocol == GroupProtocol::Consumer =>
+                {
+                    warn!(
+                        "the broker does not take this worker under the newer group protocol ({code}); going on with the classic one"
+                    );
+                    protocol = GroupProtocol::Classic;
+                }
+                code => return Err(format!("the consumer cannot go on: {code}")),
+            }
+        }
+    }
+
+    /// Waits, or until the worker is asked to drain.
+    fn pause_for(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until && self.life.stage() < Stage::Draining {
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Works until the worker is asked to drain: `None`; or until the group does not have it any more, with the reason.
+    fn work(&self, consumer: &BaseConsumer<Group>) -> Option<RDKafkaErrorCode> {
+        let Settings { topics, slots, .. } = &self.settings;
         let capacity = slots + 1;
         let mut full = Fullness::default();
         while self.life.stage() < Stage::Draining {
-            self.ledger.settle(&consumer);
-            if let Some(reason) = self.ledger.fatal() {
-                return Err(reason);
-            }
+            self.ledger.settle(consumer);
             self.hand_out(capacity);
             let room = self.ledger.has_room(capacity);
-            full.adjust(&consumer, &self.ledger, &topics.tasks, room);
+            full.adjust(consumer, &self.ledger, &topics.tasks, room);
             if !room {
-                self.ledger.wait(&consumer, POLL);
+                self.ledger.wait(consumer, POLL);
                 if !full.paused() {
                     continue;
                 }
             }
             match consumer.poll(if room { POLL } else { Duration::ZERO }) {
                 Some(Ok(record)) => self.take(&record),
-                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                    return Err(format!("the consumer cannot go on: {code}"));
+                Some(Err(error)) => {
+                    self.tell(&error);
+                    if let KafkaError::MessageConsumptionFatal(code) = error {
+                        return Some(code);
+                    }
                 }
-                Some(Err(error)) if trouble.now() => warn!("Kafka: {error}; trying again"),
-                Some(Err(error)) => debug!("Kafka: {error}"),
                 None => {}
             }
         }
-        self.drain(consumer);
-        Ok(())
+        None
+    }
+
+    /// Says what keeps tasks from coming, where it does not pass by itself also in heartbeats and on the status page.
+    fn tell(&self, error: &KafkaError) {
+        let Settings { kafka, topics, .. } = &self.settings;
+        let principal = kafka.principal();
+        let (subject, right) = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => (&topics.worker_group, "Read"),
+            _ => (&topics.tasks, "Read"),
+        };
+        let access = Access {
+            principal: &principal,
+            right,
+            topic: &topics.tasks,
+        };
+        let trouble = Trouble::of(error, access, None);
+        if trouble.class == Class::Installation {
+            self.monitor.troubles().report(subject, &trouble.reason);
+            self.monitor.announce();
+        } else if self.quiet.now() {
+            warn!("Kafka: {trouble}; trying again");
+        } else {
+            debug!("Kafka: {trouble}");
+        }
     }
 
     fn take(&self, record: &BorrowedMessage<'_>) {
@@ -209,13 +294,13 @@ impl Intake {
     }
 
     /// Finishes what is in hand, commits, leaves the group. What is not finished in time is another worker's.
-    fn drain(self, consumer: BaseConsumer<Group>) {
+    fn drain(&self, consumer: &BaseConsumer<Group>) {
         let deadline = Instant::now() + self.settings.drain_timeout;
         let (partitions, _) = self.ledger.partitions();
-        pause(&consumer, &self.settings.topics.tasks, &partitions);
+        pause(consumer, &self.settings.topics.tasks, &partitions);
         self.ledger.put_back(None);
         info!(tiles = self.ledger.unanswered(), "draining");
-        while self.ledger.unanswered() > 0 && self.ledger.fatal().is_none() {
+        while self.ledger.unanswered() > 0 {
             if Instant::now() >= deadline {
                 warn!(
                     tiles = self.ledger.unanswered(),
@@ -223,7 +308,7 @@ impl Intake {
                 );
                 break;
             }
-            self.ledger.wait(&consumer, POLL);
+            self.ledger.wait(consumer, POLL);
             // For the sake of rebalances. A record that comes now is not opened in the ledger: it stays in the topic.
             let _ = consumer.poll(Duration::ZERO);
         }
@@ -291,6 +376,8 @@ pub struct Group {
     life: Arc<Lifecycle>,
     monitor: Arc<Monitor>,
     quiet: Occasionally,
+    /// The group and the topic: troubles with these are over once there are partitions.
+    subjects: [String; 2],
 }
 
 impl ClientContext for Group {
@@ -326,6 +413,9 @@ impl ConsumerContext for Group {
         if let Some(partitions) = &assigned {
             self.ledger.assign(partitions);
             info!(?partitions, "partitions taken");
+            for subject in &self.subjects {
+                self.monitor.troubles().clear(subject);
+            }
         }
         if let Rebalance::Error(error) = rebalance {
             warn!("rebalance failed: {error}");

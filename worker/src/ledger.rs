@@ -17,11 +17,12 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, warn};
 
 use crate::assignment::{Assignment, Ticket};
+use crate::config::Settings;
 use crate::publisher::{Event, Publisher};
 use crate::task::Task;
 use crate::trouble::Troubles;
 use crate::turns::Turns;
-use azulejo_transport::{Class, Occasionally, Trouble, trouble};
+use azulejo_transport::{Access, Class, Occasionally, Trouble, trouble};
 
 /// Pauses before a refused answer is offered again, doubled with each refusal in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -45,6 +46,8 @@ pub struct Ledger {
     publisher: Publisher,
     topics: Topics,
     troubles: Arc<Troubles>,
+    /// Who this worker is to the cluster.
+    principal: String,
     quiet: Occasionally,
 }
 
@@ -59,13 +62,12 @@ struct State {
     delayed: Vec<Delayed>,
     /// Refusals in a row, and since when, by the offset's ticket.
     refusals: HashMap<(i32, i64), (u32, Instant)>,
-    fatal: Option<String>,
 }
 
 impl Ledger {
     /// An empty account for the partitions of `tasks`.
     pub fn new(
-        topics: &Topics,
+        settings: &Settings,
         events: Receiver<Event>,
         publisher: Publisher,
         troubles: Arc<Troubles>,
@@ -74,8 +76,9 @@ impl Ledger {
             state: Mutex::default(),
             events,
             publisher,
-            topics: topics.clone(),
+            topics: settings.topics.clone(),
             troubles,
+            principal: settings.kafka.principal(),
             quiet: Occasionally::default(),
         }
     }
@@ -133,11 +136,6 @@ impl Ledger {
     pub fn partitions(&self) -> (Vec<i32>, u64) {
         let state = self.state();
         (state.assignment.partitions(), state.assignment.generation())
-    }
-
-    /// Why the worker cannot go on, once that is so.
-    pub fn fatal(&self) -> Option<String> {
-        self.state().fatal.clone()
     }
 
     /// Partitions were given to this worker.
@@ -242,31 +240,28 @@ impl Ledger {
     fn undelivered(&self, ticket: Ticket, record: OwnedMessage, error: &KafkaError) -> bool {
         let has_value = record.payload().is_some_and(|value| !value.is_empty());
         let bytes = record.payload().map(<[u8]>::len);
-        let trouble = Trouble::of(error, record.topic(), bytes);
+        let access = Access {
+            principal: &self.principal,
+            right: "Write",
+            topic: record.topic(),
+        };
+        let trouble = Trouble::of(error, access, bytes);
         match trouble.class {
             Class::Record if has_value => {
                 // The topic takes less than Azulejo's records may have: trying again cannot help, saying so can.
                 self.publisher.without_value(record, &trouble.reason, ticket);
                 true
             }
-            // The broker is away, which may take as long as it takes, or the producer was replaced.
-            Class::Passing if !trouble::is_missing(error) => {
+            // The broker is away, which may take as long as it takes.
+            Class::Passing | Class::Fatal if !trouble::is_missing(error) => {
                 if self.quiet.now() {
                     warn!("a result was not delivered, sending it again: {error}");
                 }
                 self.later(ticket, record, FIRST_PAUSE);
                 true
             }
-            Class::Fatal => {
-                if let Err(error) = self.publisher.renew_if_failed() {
-                    let reason = format!("results cannot be delivered: {error}");
-                    self.state().fatal.get_or_insert(reason);
-                }
-                self.later(ticket, record, FIRST_PAUSE);
-                true
-            }
             // A topic that is not there may be that of a server that is gone.
-            Class::Record | Class::Installation | Class::Passing => {
+            Class::Record | Class::Installation | Class::Passing | Class::Fatal => {
                 self.troubles.report(record.topic(), &trouble.reason);
                 self.refused(ticket, record)
             }

@@ -44,6 +44,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
+use azulejo_transport::Occasionally;
 use config::Settings;
 use consumer::Intake;
 use control::Cancelled;
@@ -53,6 +54,9 @@ use ledger::Ledger;
 use monitor::Monitor;
 use publisher::Publisher;
 use slots::{Buffers, Workshop};
+
+/// How often a worker that is not running yet looks whether it is in trouble.
+const TROUBLE: Duration = Duration::from_secs(1);
 
 /// Time that the last words of a worker may take to reach Kafka.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -97,7 +101,7 @@ impl Worker {
         let intake = Intake {
             settings: settings.clone(),
             ledger: Arc::new(Ledger::new(
-                &settings.topics,
+                &settings,
                 events,
                 publisher.clone(),
                 Arc::clone(monitor.troubles()),
@@ -108,14 +112,15 @@ impl Worker {
             life: Arc::clone(&life),
             monitor: Arc::clone(&monitor),
             connected: Arc::clone(&connected),
+            quiet: Occasionally::default(),
         };
-        let consumer = intake.connect()?;
+        let probe = intake.probe()?;
         let (ended, consumer_end) = oneshot::channel();
         std::thread::Builder::new()
             .name("consumer".into())
             .spawn(move || {
                 // Nobody waits for the end of a worker that was dropped.
-                let _ = ended.send(intake.run(consumer));
+                let _ = ended.send(intake.run(probe));
             })?;
 
         let mut side = JoinSet::new();
@@ -131,7 +136,10 @@ impl Worker {
             side.spawn(async move {
                 connected.notified().await;
                 let beats = async {
-                    life.reached(Stage::Running).await;
+                    // One that cannot join its group says so.
+                    while life.stage() < Stage::Running && monitor.troubles().text().is_none() {
+                        drop(tokio::time::timeout(TROUBLE, life.reached(Stage::Running)).await);
+                    }
                     heartbeat::beat(&monitor, &publisher).await;
                 };
                 if let Err(error) = control::follow(&control_settings, &cancelled) {

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use azulejo_worker::Worker;
 use azulejo_worker::config::{Arguments, Settings};
 use azulejo_worker::drain::{Signals, Stage};
-use clap::Parser as _;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
@@ -19,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(10);
 const PATIENCE_OF_SENDERS: Duration = Duration::from_secs(2);
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = azulejo_settings::parse();
     let filter = log_filter().unwrap_or_else(|error| {
         eprintln!("error: {error}");
         std::process::exit(2)

@@ -1,9 +1,9 @@
-//! What the worker says: results, dead letters, heartbeats; all through one idempotent producer.
+//! What the worker says: results, dead letters, heartbeats; all through one producer.
 //!
 //! librdkafka tells when a record is acknowledged, or that it will not be, on its own thread; for records that
 //! answer a task that becomes an [`Event`] for the consumer's thread, which alone moves offsets.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use azulejo_protocol::{Heartbeat, Origin, ResultHeader, TaskHeader, Topics};
@@ -12,7 +12,7 @@ use crossbeam_channel::Sender;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers as _, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 use tracing::warn;
 
@@ -21,17 +21,14 @@ use crate::config::Settings;
 use crate::error::WorkerError;
 use crate::task::{Rendered, VERSION};
 use crate::trouble::Troubles;
-use azulejo_transport::Trouble;
 use azulejo_transport::client::{self as kafka_log, Occasionally};
+use azulejo_transport::{Access, Trouble};
 
 /// Longest error text in a record, characters.
 const MAX_ERROR_CHARS: usize = 1000;
 
 /// Pause before a record is offered again to a producer whose queue is full.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
-
-/// Time for the reports of a producer that is replaced: everything in it is given up, so they are only to be taken.
-const REPLACEMENT: Duration = Duration::from_secs(5);
 
 /// What happens to a task after it was handed to a slot.
 #[derive(Debug)]
@@ -65,9 +62,7 @@ pub enum Purpose {
 /// Makes records and hands them to librdkafka. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    /// Replaced when it has failed for good.
-    producer: Arc<RwLock<Arc<BaseProducer<Deliveries>>>>,
-    config: Arc<ClientConfig>,
+    producer: Arc<BaseProducer<Deliveries>>,
     reports: Reports,
     topics: Arc<Topics>,
     worker: Arc<str>,
@@ -84,49 +79,18 @@ impl Publisher {
         events: Sender<Event>,
         troubles: Arc<Troubles>,
     ) -> Result<Self, WorkerError> {
-        let config = Arc::new(settings.kafka.producer(&settings.id));
-        let reports = Reports { events, troubles };
-        let producer = connect(&config, &reports)?;
+        let reports = Reports {
+            events,
+            troubles,
+            principal: settings.kafka.principal().into(),
+        };
+        let producer = connect(&settings.kafka.producer(&settings.id), &reports)?;
         Ok(Self {
-            producer: Arc::new(RwLock::new(producer)),
-            config,
+            producer,
             reports,
             topics: Arc::new(settings.topics.clone()),
             worker: settings.id.as_str().into(),
         })
-    }
-
-    /// Makes a new producer when the one in use has failed for good, as idempotent producers do after a broker lost
-    /// records. What was under way comes back as undelivered and goes out through the new one; a record that had arrived
-    /// before is then there twice, which does no harm to tiles.
-    ///
-    /// # Errors
-    /// When the new one cannot be made.
-    pub fn renew_if_failed(&self) -> Result<(), WorkerError> {
-        match self.current().client().fatal_error() {
-            Some((code, reason)) => {
-                warn!("the producer failed for good, making a new one: {code}: {reason}");
-                self.renew()
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn renew(&self) -> Result<(), WorkerError> {
-        let new = connect(&self.config, &self.reports)?;
-        let old = {
-            let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *producer, new)
-        };
-        old.purge(PurgeConfig::default().queue().inflight());
-        if let Err(error) = old.flush(REPLACEMENT) {
-            warn!("the former producer keeps some records: {error}");
-        }
-        Ok(())
-    }
-
-    fn current(&self) -> Arc<BaseProducer<Deliveries>> {
-        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a task.
@@ -254,7 +218,7 @@ impl Publisher {
 
     /// Waits until everything sent is acknowledged or given up.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.current().flush(timeout)
+        self.producer.flush(timeout)
     }
 
     /// Hands a record over. Blocks while the producer's queue is full: that is the memory bound of results, and a slot
@@ -271,7 +235,7 @@ impl Publisher {
         record.key = key;
         record.payload = value;
         loop {
-            match self.current().send(record) {
+            match self.producer.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     // A heartbeat that waits would tell of the past; the next one tells of the present.
@@ -283,10 +247,7 @@ impl Publisher {
                 }
                 Err((error, back)) => {
                     let Purpose::Answer(ticket) = *back.delivery_opaque else {
-                        self.reports
-                            .troubles
-                            .report(topic, &Trouble::of(&error, topic, None).reason);
-                        return;
+                        return self.reports.trouble(&error, topic, None);
                     };
                     let record = OwnedMessage::new(
                         value.map(<[u8]>::to_vec),
@@ -341,9 +302,22 @@ fn take_reports(producer: &Arc<BaseProducer<Deliveries>>) -> std::io::Result<()>
 struct Reports {
     events: Sender<Event>,
     troubles: Arc<Troubles>,
+    /// Who this worker is to the cluster.
+    principal: Arc<str>,
 }
 
 impl Reports {
+    /// A record for `topic` that is no answer was not delivered.
+    fn trouble(&self, error: &KafkaError, topic: &str, bytes: Option<usize>) {
+        let access = Access {
+            principal: &self.principal,
+            right: "Write",
+            topic,
+        };
+        self.troubles
+            .report(topic, &Trouble::of(error, access, bytes).reason);
+    }
+
     fn event(&self, event: Event) {
         // Nobody listens any more once the consumer's thread has ended: the worker stops and its offsets are settled.
         let _ = self.events.send(event);
@@ -387,57 +361,8 @@ impl ProducerContext for Deliveries {
                 error: error.clone(),
             }),
             (Err((error, record)), Purpose::Heartbeat(_) | Purpose::Letter) => {
-                let trouble = Trouble::of(error, record.topic(), record.payload().map(<[u8]>::len));
-                reports.troubles.report(record.topic(), &trouble.reason);
+                reports.trouble(error, record.topic(), record.payload().map(<[u8]>::len));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use azulejo_imaging::Region;
-    use azulejo_transport::KafkaSettings;
-    use azulejo_transport::trouble::{Class, class};
-
-    use super::*;
-    use crate::assignment::Assignment;
-    use crate::task::tests::header;
-
-    #[test]
-    fn what_a_replaced_producer_had_in_hand_comes_back_to_be_sent_again() {
-        // Nothing listens on port 1.
-        let settings = Settings::new(KafkaSettings::new("127.0.0.1:1"));
-        let (sender, events) = crossbeam_channel::unbounded();
-        let publisher = Publisher::new(&settings, sender, Arc::default()).unwrap();
-        publisher.renew_if_failed().unwrap();
-        let mut assignment = Assignment::default();
-        assignment.assign([0]);
-        let tile = Region::new(0, 0, 8, 8);
-        let rendered = Rendered {
-            outcome: Err("no".into()),
-            micros: 1,
-            spare: None,
-        };
-        for offset in 0..3 {
-            let ticket = assignment.start(0, offset).unwrap();
-            publisher.result(&header("grayscale", tile, tile), &rendered, ticket);
-        }
-        assert!(events.try_recv().is_err(), "a sound producer is not replaced");
-        publisher.renew().unwrap();
-        for offset in 0..3 {
-            let Ok(Event::Undelivered {
-                ticket,
-                record,
-                error,
-            }) = events.recv_timeout(Duration::from_secs(30))
-            else {
-                panic!("record {offset} is lost")
-            };
-            assert_eq!(ticket.offset, offset);
-            assert_eq!(class(&error), Class::Passing, "{error}");
-            publisher.again(*record, ticket);
-        }
-        assert!(events.try_recv().is_err(), "the new one takes records");
     }
 }

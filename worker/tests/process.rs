@@ -62,6 +62,7 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
         task_partitions: 2,
         result_partitions: 1,
         replication: 1,
+        ..TopicSettings::default()
     };
     let kafka_settings = KafkaSettings::new(&kafka);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -117,6 +118,7 @@ fn a_stop_that_is_told_twice_at_once_is_one_stop() {
         task_partitions: 2,
         result_partitions: 1,
         replication: 1,
+        ..TopicSettings::default()
     };
     tokio::runtime::Runtime::new()
         .unwrap()

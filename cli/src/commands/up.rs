@@ -4,6 +4,8 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, bail};
 use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,10 +13,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::output;
 use crate::supervisor::stack::Plan;
 
+/// A second signal so soon after the first is no impatience.
+const GRACE: Duration = Duration::from_secs(2);
+
 const AFTER_HELP: &str = "\
 Prints one line on standard output, `azulejo is ready: http://...`, once a job would succeed; logs go to standard error, and \
 so does the address of each part as it becomes ready: a worker's is that of its status page. \
-Ctrl-C or SIGTERM stops workers, server and broker, in this order, and ends with 0; a second one ends at once. A part that \
+Ctrl-C or SIGTERM stops workers, server and broker, in this order, and ends with 0; a second one, two seconds or more later, ends at once. A part that \
 dies is started anew. Should this program itself be killed, the others end with it (on Linux).
 
 Environment: KAFKA_* settings of librdkafka, KAFKA_TOPIC_PREFIX, TILE_SIZE, MIN_IMAGE_SIZE, HEARTBEAT_INTERVAL and others \
@@ -146,6 +151,15 @@ impl Interrupts {
         })
     }
 
+    /// Waits for one that comes after `grace` from now: a stop is often told twice at once, such as by systemd to all processes of
+    /// a unit and by a person to their terminal's group.
+    pub async fn insisted(&mut self, grace: Duration) {
+        let first = Instant::now();
+        while first.elapsed() < grace {
+            self.next().await;
+        }
+    }
+
     /// Waits for the next one.
     pub async fn next(&mut self) {
         tokio::select! {
@@ -177,7 +191,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     );
     tokio::select! {
         well = stack.stop() => Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
-        () = interrupts.next() => {
+        () = interrupts.insisted(GRACE) => {
             eprintln!("azulejo: ended at once");
             Ok(ExitCode::FAILURE)
         }

@@ -176,8 +176,9 @@ impl Child {
     /// Asks it to end and waits; kills it after `patience`. Returns whether it ended by itself and well.
     pub async fn stop(&mut self, patience: Duration) -> bool {
         let Some(id) = self.id() else { return true };
-        // The process is not reaped yet, so its id is still its own.
-        let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGTERM);
+        // The process is not reaped yet, so its id is still its own. SIGINT, because SIGTERM comes from elsewhere, too, to all
+        // processes of a unit at once: server and broker leave that to this program, which knows the order.
+        let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGINT);
         match tokio::time::timeout(patience, self.process.wait()).await {
             Ok(Ok(status)) => status.success(),
             Ok(Err(_)) => false,
@@ -270,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_ignores_a_request_to_end_is_killed() {
-        let mut child = shell("trap '' TERM; echo 'child is ready: 1:2'; while :; do sleep 0.1; done")
+        let mut child = shell("trap '' INT; echo 'child is ready: 1:2'; while :; do sleep 0.1; done")
             .start()
             .unwrap();
         assert_eq!(child.ready(Duration::from_secs(20)).await.unwrap(), "1:2");
@@ -280,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_that_ends_when_asked_ended_well() {
-        let script = "trap 'exit 0' TERM; echo 'child is ready: x'; while :; do sleep 0.05; done";
+        let script = "trap 'exit 0' INT; echo 'child is ready: x'; while :; do sleep 0.05; done";
         let mut child = shell(script).start().unwrap();
         child.ready(Duration::from_secs(20)).await.unwrap();
         assert!(child.stop(Duration::from_secs(20)).await);

@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long all workers may take to be heard of. One is enough for a job.
 const ALL_WORKERS: Duration = Duration::from_secs(5);
 
+/// Server and broker leave SIGTERM to this program.
+const SUPERVISED: &str = "--supervised";
+
 /// What to run, and where.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -85,6 +88,7 @@ impl Plan {
             ("--kafka", kafka.clone()),
             ("--data-dir", data_dir.join("server").display().to_string()),
         ]);
+        arguments.push(SUPERVISED.into());
         if let Some(root) = &self.site_root {
             arguments.extend(pairs([("--site-root", root.display().to_string())]));
         }
@@ -166,7 +170,7 @@ impl Plan {
             ("--data-dir", data_dir.join("broker").display().to_string()),
         ]);
         // The server makes the topics, with the partitions and sizes that they need; a topic made in passing has neither.
-        arguments.push("--no-auto-create".into());
+        arguments.extend(["--no-auto-create".into(), SUPERVISED.into()]);
         let program = self.program("broker", &programs::find("azulejo-broker")?, arguments);
         let broker = Keeper::start(program, true).await?;
         if taken && !self.any_kafka_port {

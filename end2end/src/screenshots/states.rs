@@ -55,6 +55,7 @@ pub async fn tour(camera: &mut Camera) -> Result<()> {
         workers: 0,
         slots: 2,
         server_arguments: vec!["--tile-size".into(), "256".into()],
+        ..ClusterOptions::default()
     };
     let cluster = Cluster::start(options).await?;
     let client = cluster.client();

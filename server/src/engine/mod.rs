@@ -38,6 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use azulejo_protocol::health::IntakeLimits;
 use tokio::sync::broadcast;
 
 pub use settings::{Change, EngineConfig, Mosaic, ResultFile, Upload};
@@ -91,6 +92,14 @@ impl Engine {
     /// Listens to changes from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.driver.drivers().events.subscribe()
+    }
+
+    /// What an image must keep to now: a topic of Kafka may take smaller records than this installation asks for.
+    pub fn limits(&self) -> IntakeLimits {
+        IntakeLimits {
+            max_record_bytes: self.line.record_bytes(),
+            ..self.config.limits
+        }
     }
 
     /// The topic that this server's tiles are answered in.

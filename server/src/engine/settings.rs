@@ -20,6 +20,8 @@ pub struct EngineConfig {
     pub topics: Topics,
     /// How topics that are missing are made.
     pub topic_settings: TopicSettings,
+    /// The server's name among those that share the workers; `None` takes the one that the data folder keeps.
+    pub server_id: Option<String>,
     /// Folder of the database (`azulejo.sqlite`) and of the jobs (`jobs/ID/`).
     pub data_dir: PathBuf,
     /// What an image must keep to. Results keep to its upper bounds, too.

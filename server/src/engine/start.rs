@@ -44,7 +44,10 @@ impl Engine {
         let (tell, alarm) = (teller(&place), alarm(&place));
         let store = Store::open(&config.data_dir.join("azulejo.sqlite"), &alarm)?;
         sweep::sweep(&store, &config.data_dir)?;
-        let id = store.write_blocking(installation::server_id)?;
+        let id = match &config.server_id {
+            Some(id) => id.clone(),
+            None => store.write_blocking(installation::server_id)?,
+        };
         let epoch = store.write_blocking(installation::next_epoch)?;
         let results = config.topics.results_of(&id);
 

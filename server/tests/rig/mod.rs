@@ -174,6 +174,7 @@ fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
             task_partitions: TASK_PARTITIONS,
             ..TopicSettings::default()
         },
+        server_id: None,
         data_dir: data_dir.to_owned(),
         limits: IntakeLimits {
             min_side: 1,

@@ -67,6 +67,7 @@ impl Lab {
             task_partitions: PARTITIONS,
             result_partitions: 2,
             replication: 1,
+            ..TopicSettings::default()
         };
         let wanted = WantedTopic::all(&topics, &topics.results, &settings);
         ensure_topics(&kafka, &wanted, &settings).await.unwrap();

@@ -37,7 +37,7 @@ impl Engine {
     async fn submit_now(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
         let now = Timestamp::now_utc();
         let config = &self.config;
-        let spec = JobSpec::plan(&upload, recipe, &config.limits, &self.jobs_dir, now)?;
+        let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
         let promised = self.promised();
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
         let (id, row) = (spec.id(), spec.row.clone());

@@ -273,7 +273,7 @@ pub fn health(engine: &Engine) -> Health {
         queue_seconds: core.queue_seconds().map(|seconds| seconds as f32),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: engine.started.elapsed().as_secs_f64(),
-        limits: engine.config.limits,
+        limits: engine.limits(),
         problems,
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::Topics;
 use azulejo_transport::reader::Look;
-use azulejo_transport::{KafkaSettings, TopicSettings};
+use azulejo_transport::{Access, KafkaSettings, TopicSettings};
 
 use super::problems::{Aspect, Problems};
 use super::tell::Tell;
@@ -32,6 +32,8 @@ pub struct Line {
     pub results: String,
     /// How topics that are missing are made.
     pub topic_settings: TopicSettings,
+    /// Who this server is to the cluster.
+    pub principal: String,
     /// Tells the core.
     pub tell: Tell,
     /// What does not work.
@@ -39,6 +41,8 @@ pub struct Line {
     stopping: Mutex<bool>,
     bell: Condvar,
     connected: AtomicBool,
+    /// Bytes of pixels that fit a record of every topic of pixels, as of the last look.
+    record_bytes: AtomicU64,
     /// Counts how often topics were made: readers begin anew then.
     made: AtomicU64,
 }
@@ -53,16 +57,20 @@ impl Line {
         tell: Tell,
         problems: Problems,
     ) -> Arc<Self> {
+        let principal = kafka.principal();
+        let record_bytes = AtomicU64::new(topic_settings.record_bytes);
         Arc::new(Self {
             kafka,
             topics,
             results,
             topic_settings,
+            principal,
             tell,
             problems,
             stopping: Mutex::new(false),
             bell: Condvar::new(),
             connected: AtomicBool::new(false),
+            record_bytes,
             made: AtomicU64::new(0),
         })
     }
@@ -98,6 +106,25 @@ impl Line {
     /// Whether the cluster answers, as of the last look.
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Acquire)
+    }
+
+    /// A record goes to `topic`.
+    fn writing<'a>(&'a self, topic: &'a str) -> Access<'a> {
+        Access {
+            principal: &self.principal,
+            right: "Write",
+            topic,
+        }
+    }
+
+    /// Most bytes of pixels that a record may have: what this installation asks for, or less where a topic takes less.
+    pub fn record_bytes(&self) -> u64 {
+        self.record_bytes.load(Ordering::Acquire)
+    }
+
+    /// A look has shown how many bytes of pixels fit a record.
+    fn set_record_bytes(&self, bytes: u64) {
+        self.record_bytes.store(bytes, Ordering::Release);
     }
 
     /// How often topics were made.

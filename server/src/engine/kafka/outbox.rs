@@ -4,8 +4,7 @@
 //! librdkafka, whose queue is bounded; the copy into that queue is the only one that the pixels see on their way out. A
 //! thread of librdkafka's takes the broker's acknowledgements and tells the core.
 //!
-//! The producer keeps no order (`enable.idempotence` is off): a tile is known by its job and number, a doubled one counts once,
-//! and so no error of the broker's can end the producer for good.
+//! The producer is not idempotent, so no error of the broker's can end it for good: see `KafkaSettings::producer`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -92,7 +91,7 @@ impl ProducerContext for Receipts {
             (Purpose::Tile(id), Ok(_)) => (self.line.tell)(Event::Delivered(id)),
             (Purpose::Tile(id), Err((error, record))) => {
                 let bytes = record.payload().map(<[u8]>::len);
-                (self.line.tell)(not_delivered(id, error, record.topic(), bytes));
+                (self.line.tell)(not_delivered(&self.line, id, error, record.topic(), bytes));
             }
             (Purpose::Other, Ok(record)) => {
                 self.line.problems.clear(record.topic(), Aspect::Writing);
@@ -109,8 +108,8 @@ impl ProducerContext for Receipts {
     }
 }
 
-fn not_delivered(id: TryId, error: &KafkaError, topic: &str, bytes: Option<usize>) -> Event {
-    let trouble = Trouble::of(error, topic, bytes);
+fn not_delivered(line: &Line, id: TryId, error: &KafkaError, topic: &str, bytes: Option<usize>) -> Event {
+    let trouble = Trouble::of(error, line.writing(topic), bytes);
     let class = match trouble.class {
         Class::Record => DeliveryClass::Record,
         Class::Installation => DeliveryClass::Installation,
@@ -125,7 +124,7 @@ fn not_delivered(id: TryId, error: &KafkaError, topic: &str, bytes: Option<usize
 
 /// A word or a dead letter was not taken.
 fn refused(line: &Line, error: &KafkaError, topic: &str, bytes: Option<usize>) {
-    let trouble = Trouble::of(error, topic, bytes);
+    let trouble = Trouble::of(error, line.writing(topic), bytes);
     if trouble.class == Class::Passing && !trouble::is_missing(error) {
         tracing::warn!(topic, error = trouble.reason, "the broker did not take a record");
     } else {
@@ -148,8 +147,7 @@ impl Outbox {
     /// # Errors
     /// librdkafka refuses the settings.
     pub fn new(line: Arc<Line>) -> anyhow::Result<Self> {
-        let mut config = line.kafka.producer("azulejo-server");
-        config.set("enable.idempotence", "false");
+        let config = line.kafka.producer("azulejo-server");
         let producer = config.create_with_context(Receipts {
             line: line.clone(),
             quiet: client::Occasionally::default(),
@@ -242,6 +240,7 @@ impl Outbox {
             .headers(to_owned_headers(&task.to_pairs()));
         if let Err(error) = self.produce(record) {
             tell(not_delivered(
+                &self.line,
                 send.id,
                 &error,
                 &self.line.topics.tasks,

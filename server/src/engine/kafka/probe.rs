@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use azulejo_engine::Event;
 use azulejo_transport::probe::{Probe, Standing};
 use azulejo_transport::topics::TopicProblem;
-use azulejo_transport::{WantedTopic, inspect_topics, make_topics};
+use azulejo_transport::{Inspection, WantedTopic, inspect_topics, make_topics};
 
 use super::Line;
 use crate::engine::problems::Aspect;
@@ -43,6 +43,8 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
         wanted,
         made: None,
         inspected: None,
+        refused: BTreeSet::new(),
+        limited_by: None,
     };
     let mut told = String::new();
     let mut silent = Silent::default();
@@ -86,6 +88,10 @@ struct Topics<'a> {
     made: Option<Instant>,
     /// When their settings were last looked at.
     inspected: Option<Instant>,
+    /// Those that cannot do what they are for.
+    refused: BTreeSet<String>,
+    /// The one that bounds the records, as it was told last.
+    limited_by: Option<(String, u64)>,
 }
 
 impl Topics<'_> {
@@ -94,7 +100,13 @@ impl Topics<'_> {
         let mut missing = Vec::new();
         for (topic, standing) in self.wanted.iter().zip(standings) {
             match standing {
-                Standing::There => {}
+                Standing::There { .. } => {
+                    if self.line.problems.has(&topic.name, Aspect::Topic)
+                        && !self.refused.contains(&topic.name)
+                    {
+                        self.line.problems.clear(&topic.name, Aspect::Topic);
+                    }
+                }
                 Standing::Missing => missing.push(topic),
                 Standing::Refused(trouble) => {
                     self.line
@@ -117,21 +129,50 @@ impl Topics<'_> {
                 self.line.made.fetch_add(1, Ordering::AcqRel);
             }
         }
-        if due(self.inspected, INSPECT) {
+        // What was refused is looked at more often: somebody may be about to mend it.
+        let pause = if self.refused.is_empty() { INSPECT } else { MAKE };
+        if due(self.inspected, pause) {
             self.inspected = Some(Instant::now());
-            let problems = self
-                .runtime
-                .block_on(inspect_topics(&self.line.kafka, &self.wanted));
-            let there: Vec<&str> = self
-                .wanted
-                .iter()
-                .zip(standings)
-                .filter(|(_, standing)| **standing == Standing::There)
-                .map(|(topic, _)| topic.name.as_str())
-                .collect();
-            self.tell(&there, &problems);
+            let most = self.line.topic_settings.record_bytes;
+            let inspection =
+                self.runtime
+                    .block_on(inspect_topics(&self.line.kafka, &self.wanted, standings, most));
+            self.follow(inspection);
         }
-        Ok(())
+        match self.refused.first() {
+            Some(name) => Err(format!("the topic '{name}' is not as it must be")),
+            None => Ok(()),
+        }
+    }
+
+    /// Adapts to what a look at the topics has found.
+    fn follow(&mut self, found: Inspection) {
+        let refused: BTreeSet<String> = found
+            .refused
+            .iter()
+            .map(|problem| problem.topic.clone())
+            .collect();
+        for name in self.refused.difference(&refused) {
+            self.line.problems.clear(name, Aspect::Topic);
+        }
+        for problem in &found.refused {
+            self.line
+                .problems
+                .set(&problem.topic, Aspect::Topic, &problem.sentence);
+        }
+        self.refused = refused;
+        self.line.set_record_bytes(found.record_bytes);
+        if found.limited_by != self.limited_by {
+            match &found.limited_by {
+                Some((topic, bytes)) => tracing::info!(
+                    topic,
+                    "max.message.bytes={bytes}: tiles of new jobs have at most {} bytes",
+                    found.record_bytes
+                ),
+                None => tracing::info!("no topic bounds the tiles any more"),
+            }
+            self.limited_by = found.limited_by;
+        }
     }
 
     /// Whether it is known of each of them that it cannot be made.

@@ -1,0 +1,262 @@
+//! Apache Kafka with an authorizer, SCRAM and TLS, and topics made beforehand: the rights of docs/kafka.md are enough, and what
+//! is missing is said by name.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use azulejo_apache_kafka::{Cluster as Kafka, Options};
+use azulejo_end2end::{Cluster, ClusterOptions, broker, images};
+
+const DOCS: &str = include_str!("../../docs/kafka.md");
+const SERVER_ID: &str = "north";
+
+/// A row of the table of rights.
+#[derive(Debug, Clone)]
+struct Right {
+    user: String,
+    /// `topic` or `group`, its name, and whether that is a prefix.
+    resource: (&'static str, String, bool),
+    operations: Vec<String>,
+}
+
+/// The table of docs/kafka.md, with `prefix` before the names.
+fn rights(prefix: &str) -> Result<Vec<Right>> {
+    let (_, table) = DOCS
+        .split_once("| user | resource | rights | for |")
+        .context("docs/kafka.md has no table of rights")?;
+    let mut rights = Vec::new();
+    for line in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let &[user, resource, operations, _] = cells.as_slice() else {
+            bail!("a row of another shape: {line}")
+        };
+        let kind = if resource.starts_with("group") {
+            "group"
+        } else {
+            "topic"
+        };
+        let name = resource.split('`').nth(1).context("no name")?;
+        let is_prefix = name.ends_with('…');
+        rights.push(Right {
+            user: format!("User:{user}"),
+            resource: (kind, format!("{prefix}{}", name.trim_end_matches('…')), is_prefix),
+            operations: operations.split(", ").map(str::to_owned).collect(),
+        });
+    }
+    ensure!(rights.len() >= 12, "{rights:?}");
+    Ok(rights)
+}
+
+/// Gives (`--add`) or takes (`--remove`) rights.
+fn change(kafka: &Kafka, how: &str, right: &Right) -> Result<()> {
+    let (kind, name, is_prefix) = &right.resource;
+    let flag = format!("--{kind}");
+    let mut arguments = vec![how, "--force", "--allow-principal", &right.user, &flag, name];
+    arguments.extend([
+        "--resource-pattern-type",
+        if *is_prefix { "prefixed" } else { "literal" },
+    ]);
+    for operation in &right.operations {
+        arguments.extend(["--operation", operation]);
+    }
+    kafka.tool("kafka-acls", &arguments).map(drop)
+}
+
+fn give_all(kafka: &Kafka, rights: &[Right]) -> Result<()> {
+    // Each is a Java of its own; a few at a time.
+    for some in rights.chunks(4) {
+        std::thread::scope(|scope| {
+            let giving: Vec<_> = some
+                .iter()
+                .map(|right| scope.spawn(|| change(kafka, "--add", right)))
+                .collect();
+            giving
+                .into_iter()
+                .try_for_each(|given| given.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?)
+        })?;
+    }
+    Ok(())
+}
+
+/// The topics as somebody makes them who knows nothing but their names: Kafka's 1 MiB records, heartbeats of three partitions.
+fn make_topics(kafka: &Kafka, prefix: &str) -> Result<()> {
+    let results = format!("results-{SERVER_ID}");
+    for (name, partitions) in [
+        ("tasks", "6"),
+        (results.as_str(), "3"),
+        ("heartbeats", "3"),
+        ("dead-letters", "2"),
+        ("control", "1"),
+    ] {
+        let name = format!("{prefix}{name}");
+        kafka.tool(
+            "kafka-topics",
+            &["--create", "--topic", &name, "--partitions", partitions],
+        )?;
+    }
+    Ok(())
+}
+
+/// What the authorizer has refused so far.
+fn denials(kafka: &mut Kafka) -> Vec<String> {
+    let text = std::fs::read_to_string(kafka.node(0).log()).unwrap_or_default();
+    text.lines()
+        .filter(|line| line.contains("Denied") || line.contains("denied"))
+        .map(str::to_owned)
+        .collect()
+}
+
+struct Stage {
+    cluster: Cluster,
+    kafka: Kafka,
+    rights: Vec<Right>,
+    _folder: tempfile::TempDir,
+}
+
+/// An installation of two users with every right of the table, its server and two workers running.
+async fn stage() -> Result<Stage> {
+    let (kafka, folder) = broker::apache(&Options {
+        sasl: true,
+        users: vec!["server".into(), "worker".into()],
+        ..Options::default()
+    })?;
+    let mut cluster = Cluster::prepare(ClusterOptions {
+        kafka: Some(kafka.sasl_address()),
+        server_arguments: ["--server-id", SERVER_ID].map(str::to_owned).into(),
+        server_environment: kafka.variables("server"),
+        worker_environment: kafka.variables("worker"),
+        ..ClusterOptions::default()
+    })?;
+    let prefix = cluster.prefix().to_owned();
+    make_topics(&kafka, &prefix)?;
+    let rights = rights(&prefix)?;
+    give_all(&kafka, &rights)?;
+    cluster.start_server()?;
+    cluster.start_worker()?;
+    cluster.start_worker()?;
+    cluster.client().wait_until_ready(2).await?;
+    Ok(Stage {
+        cluster,
+        kafka,
+        rights,
+        _folder: folder,
+    })
+}
+
+impl Stage {
+    /// Waits until `/health` and the log of the program that is `user` say something with all of `words`.
+    async fn said(&mut self, what: &str, user: &str, words: &[&str]) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let health = self.cluster.client().get("/health").await?.json.to_string();
+            let program = match user {
+                "User:server" => self.cluster.server.as_ref(),
+                _ => self.cluster.workers.first(),
+            };
+            let log = program.context("it runs")?.log();
+            let has = |text: &str| {
+                text.lines()
+                    .any(|line| words.iter().all(|word| line.contains(word)))
+            };
+            if has(&health) && has(&log) {
+                return Ok(());
+            }
+            ensure!(
+                start.elapsed() < Duration::from_secs(70),
+                "{what}: nothing says {words:?}: {health}\n{}",
+                log.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+            );
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    fn right(&self, user: &str, name: &str, operation: &str) -> Result<Right> {
+        let name = format!("{}{name}", self.cluster.prefix());
+        let row = self
+            .rights
+            .iter()
+            .find(|right| right.user == user && right.resource.1 == name)
+            .with_context(|| format!("no row of {user} and {name}"))?;
+        Ok(Right {
+            operations: vec![operation.to_owned()],
+            ..row.clone()
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_kafka_with_an_authorizer_needs_no_more_than_the_rights_of_the_docs() -> Result<()> {
+    let mut stage = stage().await?;
+    let (cluster, kafka) = (&stage.cluster, &mut stage.kafka);
+    let client = cluster.client();
+    // A 2048² RGBA blur: its tiles of 512 pixels and their halo are more than the 1 MiB that the topics take.
+    let mut input = images::photo(2048, 2048, 3);
+    input = images::with_alpha(&input);
+    let file = images::png(&input)?;
+    let id = client.submit("sheet.png", file.clone(), "blur:sigma=8").await?;
+    let expected = cluster.apply("blur:sigma=8", &file, "png")?;
+    images::decode(&client.result(&id).await?)?.must_equal(&expected, "with small records")?;
+    let health = client.get("/health").await?.json;
+    ensure!(health["status"] == "healthy", "{health}");
+    ensure!(health["workers"] == 2, "a worker is not seen: {health}");
+    let most = health["limits"]["max_record_bytes"].as_u64().context("a bound")?;
+    ensure!(
+        (900_000..1_048_588).contains(&most),
+        "the tiles follow the topics: {most}"
+    );
+    // Control words, trimming and the silent-worker check have their turn.
+    let id = client.submit("slow.png", file, "blur:sigma=60").await?;
+    client.wait_for_tiles(&id, 1).await?;
+    ensure!(client.post(&format!("/job/{id}/cancel")).await?.status == 200);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let denied = denials(kafka);
+    ensure!(denied.is_empty(), "rights that the table lacks: {denied:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_kafka_with_a_right_less_is_named_with_user_right_and_topic() -> Result<()> {
+    let mut stage = stage().await?;
+    let file = images::png(&images::photo(1024, 1024, 5))?;
+    let prefix = stage.cluster.prefix().to_owned();
+    for (user, name, operation) in [
+        ("User:server", "tasks", "Write"),
+        ("User:server", "heartbeats", "Read"),
+        ("User:server", "results", "Read"),
+        ("User:server", "control", "Write"),
+        ("User:worker", "results", "Write"),
+        ("User:worker", "tasks", "Read"),
+        ("User:worker", "image-workers", "Read"),
+    ] {
+        let what = format!("{user} without {operation} on {name}");
+        let right = stage.right(user, name, operation)?;
+        change(&stage.kafka, "--remove", &right)?;
+        // As somebody meets it who starts the programs.
+        if user == "User:server" {
+            stage.cluster.server.take().context("the server runs")?.kill_9()?;
+            stage.cluster.start_server()?;
+        } else {
+            for worker in &mut stage.cluster.workers {
+                worker.kill_9()?;
+            }
+            stage.cluster.workers.clear();
+            stage.cluster.spawn_worker()?;
+        }
+        let client = stage.cluster.client();
+        let id = client.submit("a.png", file.clone(), "blur:sigma=20").await?;
+        if name == "control" {
+            drop(client.post(&format!("/job/{id}/cancel")).await?);
+        }
+        let named = format!("{prefix}{name}");
+        stage.said(&what, user, &[user, operation, &named]).await?;
+        change(&stage.kafka, "--add", &right)?;
+        let job = stage
+            .cluster
+            .client()
+            .wait_for_end(&id, Duration::from_secs(120))
+            .await
+            .with_context(|| format!("{what}: the right is back"))?;
+        ensure!(job["status"] == "completed" || name == "control", "{what}: {job}");
+    }
+    Ok(())
+}
