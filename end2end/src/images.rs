@@ -223,7 +223,7 @@ pub fn jpeg(pixels: &Pixels) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// The pixels of an image file: gray or RGB.
+/// The pixels of an image file: gray, RGB or RGBA.
 ///
 /// # Errors
 /// When it is damaged or has other channels.
@@ -236,6 +236,7 @@ pub fn decode(file: &[u8]) -> Result<Pixels> {
             let rgb: RgbImage = rgb;
             (rgb.width(), rgb.height(), 3, rgb.into_raw())
         }
+        DynamicImage::ImageRgba8(rgba) => (rgba.width(), rgba.height(), 4, rgba.into_raw()),
         other => anyhow::bail!("unexpected pixels: {:?}", other.color()),
     };
     Ok(Pixels {

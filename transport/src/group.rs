@@ -19,6 +19,8 @@ use crate::config::KafkaSettings;
 
 /// Number of the request `ConsumerGroupHeartbeat`, and the version of it that is needed.
 const HEARTBEAT: (i32, i32) = (68, 1);
+/// How long the log is read at a time.
+const LISTEN: Duration = Duration::from_millis(100);
 /// Nothing was heard of the request.
 const UNKNOWN: i32 = -1;
 
@@ -105,8 +107,7 @@ impl GroupProbe {
         topics: &[&'a str],
         patience: Duration,
     ) -> Result<Vec<&'a str>, (&'a str, KafkaError)> {
-        // Lets librdkafka hand over its log and errors.
-        let _ = self.client.poll(Duration::ZERO);
+        self.listen();
         let mut missing = Vec::new();
         for topic in topics {
             let metadata = self
@@ -131,13 +132,18 @@ impl GroupProbe {
         Ok(missing)
     }
 
+    /// Lets librdkafka hand over its log and errors, which wait in a queue: as many lines as it takes no time to read.
+    fn listen(&self) {
+        let _ = self.client.poll(LISTEN);
+    }
+
     /// The protocol to use, given that the cluster has answered something before: what the environment asks for, or else the
     /// newer one where the cluster has it.
     pub fn protocol(&self) -> GroupProtocol {
         if let Some(asked) = self.asked {
             return asked;
         }
-        let _ = self.client.poll(Duration::ZERO);
+        self.listen();
         let version = self.client.client().context().version.load(Ordering::Acquire);
         if version >= HEARTBEAT.1 {
             GroupProtocol::Consumer

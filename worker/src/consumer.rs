@@ -53,6 +53,11 @@ use azulejo_transport::client::{self as kafka_log, Occasionally};
 
 const SESSION: Duration = Duration::from_secs(6);
 
+/// How often a member under the newer protocol says what it subscribes to. The answer tells it which partitions to give up or to
+/// take; left alone it would ask every 5 s, the least that a broker with default settings lets it, and a worker that joins or
+/// comes back would wait for two such rounds.
+const BEAT: Duration = Duration::from_secs(1);
+
 /// Pause before the group is joined again where a right is missing.
 const AUTHORIZATION_PAUSE: Duration = Duration::from_secs(5);
 
@@ -145,7 +150,7 @@ impl Intake {
             let consumer = self
                 .join(protocol)
                 .map_err(|error| format!("cannot join the group: {error}"))?;
-            let Some(code) = self.work(&consumer) else {
+            let Some(code) = self.work(&consumer, protocol) else {
                 self.drain(&consumer);
                 return Ok(());
             };
@@ -181,11 +186,18 @@ impl Intake {
     }
 
     /// Works until the worker is asked to drain: `None`; or until the group does not have it any more, with the reason.
-    fn work(&self, consumer: &BaseConsumer<Group>) -> Option<RDKafkaErrorCode> {
+    fn work(&self, consumer: &BaseConsumer<Group>, protocol: GroupProtocol) -> Option<RDKafkaErrorCode> {
         let Settings { topics, slots, .. } = &self.settings;
         let capacity = slots + 1;
         let mut full = Fullness::default();
+        let mut said = Instant::now();
         while self.life.stage() < Stage::Draining {
+            if protocol == GroupProtocol::Consumer && said.elapsed() > BEAT {
+                said = Instant::now();
+                if let Err(error) = consumer.subscribe(&[&topics.tasks]) {
+                    debug!("the subscription is not said again: {error}");
+                }
+            }
             self.ledger.settle(consumer);
             self.hand_out(capacity);
             let room = self.ledger.has_room(capacity);

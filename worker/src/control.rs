@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::{ControlMessage, JobId};
 use azulejo_transport::reader::{Event, Look};
-use azulejo_transport::{Occasionally, Reader, Start, Trouble};
+use azulejo_transport::{Class, Occasionally, Reader, Start, Trouble};
 use rdkafka::message::{BorrowedMessage, Message};
 use tracing::{debug, info, warn};
 
 use crate::config::Settings;
+use crate::trouble::Troubles;
 
 /// Cancelled jobs that are remembered. One that is forgotten costs the rendering of tiles that nobody reads.
 const MAX_CANCELLED: usize = 10_000;
@@ -76,14 +77,18 @@ impl Cancelled {
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn follow(settings: &Settings, cancelled: &Arc<Cancelled>) -> std::io::Result<()> {
-    let settings = settings.clone();
+pub fn follow(
+    settings: &Settings,
+    cancelled: &Arc<Cancelled>,
+    troubles: &Arc<Troubles>,
+) -> std::io::Result<()> {
+    let (settings, troubles) = (settings.clone(), Arc::clone(troubles));
     let cancelled = Arc::downgrade(cancelled);
     std::thread::Builder::new()
         .name("control".into())
         .spawn(move || {
             while cancelled.strong_count() > 0 {
-                if let Err(trouble) = read(&settings, &cancelled) {
+                if let Err(trouble) = read(&settings, &cancelled, &troubles) {
                     warn!("cannot read cancellations yet: {trouble}");
                 }
                 std::thread::sleep(RETRY);
@@ -93,7 +98,7 @@ pub fn follow(settings: &Settings, cancelled: &Arc<Cancelled>) -> std::io::Resul
 }
 
 /// Reads until the topic is gone, or nobody wants to know any more.
-fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble> {
+fn read(settings: &Settings, cancelled: &Weak<Cancelled>, troubles: &Troubles) -> Result<(), Trouble> {
     let topic = &settings.topics.control;
     // The group is never joined; under a prefix rights may be given by it all the same.
     let group = format!("{}-control", settings.topics.worker_group);
@@ -112,12 +117,17 @@ fn read(settings: &Settings, cancelled: &Weak<Cancelled>) -> Result<(), Trouble>
                 let Some(cancelled) = cancelled.upgrade() else {
                     return Ok(());
                 };
+                troubles.clear(topic);
                 follow_record(&record, topic, &cancelled);
+            }
+            Some(Event::Trouble(trouble)) if trouble.class == Class::Installation => {
+                troubles.report(topic, &trouble.reason);
             }
             Some(Event::Trouble(trouble)) if quiet.now() => warn!("Kafka: {trouble}; trying again"),
             Some(Event::Trouble(trouble)) => debug!("Kafka: {trouble}"),
             Some(Event::End(_)) | None if cancelled.strong_count() == 0 => return Ok(()),
-            Some(Event::End(_)) | None => {}
+            Some(Event::End(_)) => troubles.clear(topic),
+            None => {}
         }
         if looked.elapsed() > LOOK {
             looked = Instant::now();

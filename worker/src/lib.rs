@@ -142,7 +142,7 @@ impl Worker {
                     }
                     heartbeat::beat(&monitor, &publisher).await;
                 };
-                if let Err(error) = control::follow(&control_settings, &cancelled) {
+                if let Err(error) = control::follow(&control_settings, &cancelled, monitor.troubles()) {
                     tracing::error!("cancellations are not followed: {error}");
                 }
                 beats.await;

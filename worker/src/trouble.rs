@@ -30,14 +30,15 @@ struct Trouble {
 }
 
 impl Troubles {
-    /// Records for `topic` are not delivered. Returns whether it was said on the console.
+    /// Records for `topic` are not delivered, or it cannot be read; a group is named in a topic's place. Returns whether it was
+    /// said on the console.
     pub fn report(&self, topic: &str, reason: &str) -> bool {
         let now = Instant::now();
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         if !topics.contains_key(topic) && topics.len() >= MAX_TOPICS {
             topics.retain(|_, trouble| trouble.reason.is_some());
             if topics.len() >= MAX_TOPICS {
-                debug!("records for '{topic}' are not delivered: {reason}");
+                debug!("trouble with '{topic}': {reason}");
                 return false;
             }
         }
@@ -51,14 +52,14 @@ impl Troubles {
         let say = fresh || now.duration_since(trouble.said) >= QUIET;
         if say {
             trouble.said = now;
-            warn!("records for the topic '{topic}' are not delivered: {reason}");
+            warn!("trouble with '{topic}': {reason}");
         } else {
-            debug!("records for the topic '{topic}' are not delivered: {reason}");
+            debug!("trouble with '{topic}': {reason}");
         }
         say
     }
 
-    /// A record for `topic` was delivered.
+    /// A record for `topic` was delivered, or read.
     pub fn clear(&self, topic: &str) {
         if !self.any.load(Relaxed) {
             return;
@@ -68,7 +69,7 @@ impl Troubles {
             .get_mut(topic)
             .is_some_and(|trouble| trouble.reason.take().is_some())
         {
-            info!("records for the topic '{topic}' are delivered again");
+            info!("no trouble with '{topic}' any more");
         }
         let any = topics.values().any(|trouble| trouble.reason.is_some());
         self.any.store(any, Relaxed);

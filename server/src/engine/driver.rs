@@ -17,7 +17,7 @@ use super::api::events::Events;
 use super::files::Files;
 use super::kafka::collector::Judged;
 use super::kafka::outbox::{Outbox, Parcel};
-use super::problems::Problems;
+use super::problems::{Problems, Said};
 use super::settings::Change;
 use super::store::{Store, StoreError, ops};
 use super::tell::Tell;
@@ -242,9 +242,12 @@ impl Driver {
 
     /// Tells the core again and again that time has passed, until `is_over`.
     pub fn tick(&self, nap: impl Fn(Duration), is_over: impl Fn() -> bool) {
+        let said = Said::default();
         while !is_over() {
             nap(TICK);
             self.tell(Event::Tick);
+            let problems = self.core().problems();
+            said.follow(problems);
         }
     }
 

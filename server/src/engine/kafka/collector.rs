@@ -98,7 +98,6 @@ impl Collector {
             &self.line.results,
             &start,
         )?;
-        self.line.problems.clear(&self.line.results, Aspect::Reading);
         state.void = false;
         state.begin(&reader);
         self.tell_caught_up(state);
@@ -157,8 +156,11 @@ impl Collector {
                     }
                     records.push(record);
                 }
-                Some(reader::Event::End(partition)) => state.ended(partition),
-                Some(reader::Event::Trouble(trouble)) => tracing::debug!(%trouble, "reading results"),
+                Some(reader::Event::End(partition)) => {
+                    self.line.reads(&self.line.results);
+                    state.ended(partition);
+                }
+                Some(reader::Event::Trouble(trouble)) => self.line.cannot_read(&self.line.results, &trouble),
                 None => break,
             }
             if records.len() >= BATCH || (!records.is_empty() && began.elapsed() >= BATCH_TIME) {
@@ -168,6 +170,7 @@ impl Collector {
         if records.is_empty() {
             return;
         }
+        self.line.reads(&self.line.results);
         let mut moved = BTreeMap::new();
         let mut answers = Vec::with_capacity(records.len());
         let mut judged = Vec::with_capacity(records.len());

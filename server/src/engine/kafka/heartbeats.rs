@@ -10,7 +10,6 @@ use azulejo_transport::{Reader, Start, Trouble};
 use rdkafka::message::{BorrowedMessage, Message};
 
 use super::Line;
-use crate::engine::problems::Aspect;
 
 /// How far back the start looks: longer than any sensible heartbeat interval, so that it knows at once who is there.
 const LOOK_BACK: Duration = Duration::from_secs(60);
@@ -35,17 +34,18 @@ fn read(line: &Line) -> Result<(), Trouble> {
         topic,
         &since,
     )?;
-    line.problems.clear(topic, Aspect::Reading);
     let backlog = reader.ends().clone();
     let mut looked = Instant::now();
     while !line.is_stopping() && line.made() == made {
         match reader.poll(POLL) {
             Some(reader::Event::Record(record)) => {
+                line.reads(topic);
                 let end = backlog.get(&record.partition()).copied().unwrap_or(0);
                 hear(line, &record, record.offset() < end);
             }
-            Some(reader::Event::Trouble(trouble)) => tracing::debug!(%trouble, "reading heartbeats"),
-            Some(reader::Event::End(_)) | None => {}
+            Some(reader::Event::Trouble(trouble)) => line.cannot_read(topic, &trouble),
+            Some(reader::Event::End(_)) => line.reads(topic),
+            None => {}
         }
         if looked.elapsed() > LOOK {
             looked = Instant::now();

@@ -157,6 +157,20 @@ impl Line {
         }
     }
 
+    /// Reading `topic` is in trouble; what does not pass by itself is a problem until [`Line::reads`] clears it.
+    fn cannot_read(&self, topic: &str, trouble: &azulejo_transport::Trouble) {
+        if trouble.class == azulejo_transport::Class::Installation {
+            self.problems.set(topic, Aspect::Reading, &trouble.reason);
+        } else {
+            tracing::debug!(topic, %trouble, "reading");
+        }
+    }
+
+    /// Something was read of `topic`.
+    fn reads(&self, topic: &str) {
+        self.problems.clear(topic, Aspect::Reading);
+    }
+
     /// Runs `reader` again and again while the cluster is there, until the engine ends.
     fn keep_reading(&self, topic: &str, mut reader: impl FnMut() -> Result<(), azulejo_transport::Trouble>) {
         while !self.is_stopping() {

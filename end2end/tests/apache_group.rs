@@ -1,0 +1,135 @@
+//! How soon an installation on Apache Kafka goes on after a worker has died, and how soon one that was away has tiles again, under
+//! both group protocols.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use azulejo_apache_kafka::Options;
+use azulejo_end2end::{Client, Cluster, ClusterOptions, broker, images};
+
+/// A tile takes a few tenths of a second.
+const RECIPE: &str = "blur:sigma=60";
+/// Work for longer than a worker is away.
+const JOBS: usize = 4;
+/// How long either may take on a machine that is busy with other things; how long it takes is printed.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The tiles of the job that are in `state`: `f` in flight, `d` done.
+async fn tiles(client: &Client, id: &str, state: char) -> Result<BTreeSet<usize>> {
+    let job = client.get(&format!("/job/{id}")).await?.json;
+    let runs = job["tiles"].as_str().context("the states of the tiles")?;
+    // Run-length: `235d34f114qx`.
+    let (mut found, mut tile, mut count) = (BTreeSet::new(), 0, String::new());
+    for letter in runs.chars() {
+        if letter.is_ascii_digit() {
+            count.push(letter);
+            continue;
+        }
+        let run = std::mem::take(&mut count).parse().unwrap_or(1);
+        if letter == state {
+            found.extend(tile..tile + run);
+        }
+        tile += run;
+    }
+    Ok(found)
+}
+
+/// Tiles that a worker has processed.
+async fn processed(client: &Client, id: &str) -> Result<u64> {
+    let workers = client.get("/workers").await?.json;
+    let worker = workers
+        .as_array()
+        .and_then(|workers| workers.iter().find(|worker| worker["worker_id"] == id));
+    Ok(worker
+        .and_then(|worker| worker["tasks_processed"].as_u64())
+        .unwrap_or(0))
+}
+
+async fn measure(protocol: &str) -> Result<()> {
+    let (kafka, _folder) = broker::apache(&Options::default())?;
+    let environment = vec![("KAFKA_GROUP_PROTOCOL".to_owned(), protocol.to_owned())];
+    let mut cluster = Cluster::start(ClusterOptions {
+        kafka: Some(kafka.address()),
+        server_arguments: ["--tile-size", "128"].map(str::to_owned).into(),
+        worker_environment: environment,
+        ..ClusterOptions::default()
+    })
+    .await?;
+    let client = cluster.client();
+    let file = images::png(&images::photo(4096, 4096, 23))?;
+    let expected = cluster.apply(RECIPE, &file, "png")?;
+    let id = client.submit("a.png", file.clone(), RECIPE).await?;
+    client.wait_for_tiles(&id, 20).await?;
+
+    let held = tiles(&client, &id, 'f').await?;
+    cluster.workers[0].kill_9()?;
+    let dead = Instant::now();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // Those that the other worker held are done by now.
+    let held: BTreeSet<usize> = held
+        .intersection(&tiles(&client, &id, 'f').await?)
+        .copied()
+        .collect();
+    ensure!(!held.is_empty(), "the dead worker held nothing");
+    while tiles(&client, &id, 'd').await?.is_disjoint(&held) {
+        ensure!(
+            dead.elapsed() < LIMIT,
+            "{protocol}: no tile of the dead worker after {LIMIT:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!(
+        "{protocol}: {:.1} s from a death to a tile elsewhere",
+        dead.elapsed().as_secs_f32()
+    );
+
+    images::decode(&client.result(&id).await?)?.must_equal(&expected, protocol)?;
+
+    let joining = Instant::now();
+    cluster.restart_worker(0)?;
+    println!(
+        "{protocol}: {:.1} s from a start to partitions",
+        joining.elapsed().as_secs_f32()
+    );
+    let mut jobs = Vec::new();
+    for _ in 0..JOBS {
+        jobs.push(client.submit("a.png", file.clone(), RECIPE).await?);
+    }
+    client.wait_for_tiles(&jobs[0], 20).await?;
+    cluster.workers[0].signal("STOP")?;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let before = processed(&client, "kiln-01").await?;
+    cluster.workers[0].signal("CONT")?;
+    let back = Instant::now();
+    while processed(&client, "kiln-01").await? <= before + 1 {
+        ensure!(
+            back.elapsed() < LIMIT,
+            "{protocol}: no tile for the worker that is back after {LIMIT:?}"
+        );
+        let job = client.get(&format!("/job/{id}")).await?.json;
+        ensure!(
+            job["status"] == "processing",
+            "{protocol}: the job was too short: {job}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!(
+        "{protocol}: {:.1} s from a return to a tile",
+        back.elapsed().as_secs_f32()
+    );
+    for job in jobs {
+        images::decode(&client.result(&job).await?)?.must_equal(&expected, protocol)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_kafka_with_the_classic_group_protocol_loses_a_worker_and_gets_it_back() -> Result<()> {
+    measure("classic").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_kafka_with_the_newer_group_protocol_loses_a_worker_and_gets_it_back() -> Result<()> {
+    measure("consumer").await
+}
