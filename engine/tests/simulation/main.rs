@@ -66,6 +66,9 @@ fn every_seed_keeps_every_promise() {
                     return Ok(endings);
                 }
                 let lived = try_seed(seed, Mutation::None)?;
+                *endings.entry("resent").or_default() += lived.losses.resends;
+                let most = endings.entry("killed").or_default();
+                *most = (*most).max(lived.losses.most_killed);
                 for (name, count) in lived.endings {
                     *endings.entry(name).or_default() += count;
                 }
