@@ -15,9 +15,9 @@ const LONGEST_PATIENCE: Time = Time::from_secs(30);
 const SOON: Time = Time::from_secs(1);
 /// For so long after a failed delivery the server may hold back.
 const HELD_BACK: Time = Time::from_secs(65);
-/// Workers that one tile may kill: one with others in hand, three alone, and as many again that had a copy of it in hand when
-/// it was given up, or had not heard yet that it was.
-const MOST_KILLED: u32 = 8;
+/// Workers that one tile may kill: one with others in hand, three alone, and two that had a copy of it in hand when it was given
+/// up, or had not heard of that yet.
+const MOST_KILLED: u32 = 6;
 
 /// The latest try of a tile.
 #[derive(Debug)]
@@ -42,8 +42,6 @@ pub struct Losses {
     killed: BTreeMap<(JobId, u32), u32>,
     /// How often any tile was sent again because of a loss.
     pub resends: u32,
-    /// Most workers that one tile killed.
-    pub most_killed: u32,
 }
 
 impl Losses {
@@ -180,7 +178,6 @@ impl World {
         let life = self.store.jobs[&job].life;
         let killed = self.losses.killed.entry((job, life)).or_default();
         *killed += 1;
-        self.losses.most_killed = self.losses.most_killed.max(*killed);
         let faults = &self.faults;
         let quiet = [
             faults.crash,
