@@ -1,9 +1,10 @@
 //! Workers are heard and lost, the cluster comes and goes, tiles are overdue: what happens by time.
 //!
 //! **Overdue.** The tiles of a lost worker are sent again at once ([`super::deaths`]), and Kafka gives them to the next holder of
-//! the partition by itself. What still gets lost (a broker that lost its log, a task skipped after a cancellation that was taken back) is found by time: a tile is
-//! overdue when its result is not stored a while after the broker acknowledged the task *and* after its partition came to
-//! its present holder. The while is the configured one, or more when tiles of this job take long; it doubles with each time.
+//! the partition by itself. What still gets lost (a broker that lost its log, a task skipped after a cancellation that was taken
+//! back) is found by time: a tile is overdue when its result is not stored a while after the broker acknowledged the task *and*
+//! after its partition came to its present holder. The while is the configured one, or more when tiles of this job take long; it
+//! doubles with each time.
 //!
 //! **Standing still.** Whoever does not read hears nobody. While the cluster is away, and when this process stood still for a
 //! while (a machine that was suspended, a disk that hung), silence is nobody's death.

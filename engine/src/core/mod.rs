@@ -3,8 +3,8 @@
 //! # Tour
 //! Each kind of event has a file: [`jobs`] (a job comes, is cancelled, ends), [`files`] (rows are decoded, bands encoded),
 //! [`sending`] (the next tile goes out; the broker took it or not), [`answers`] (results are read, written, stored),
-//! [`clock`] (workers are heard and lost, tiles are overdue), [`deaths`] (what follows from a loss), [`storing`] (transactions and what follows from them),
-//! [`estimates`] (what is learned of costs, and how long the open jobs will take).
+//! [`clock`] (workers are heard and lost, tiles are overdue), [`deaths`] (what follows when a worker is lost), [`storing`]
+//! (transactions and what follows from them), [`estimates`] (what is learned of costs, and how long the open jobs will take).
 
 mod answers;
 mod clock;

@@ -80,8 +80,8 @@ impl World {
         if even { PATIENCE } else { LONGEST_PATIENCE }
     }
 
-    /// Nothing is sent to a worker that cannot read it, or that has been silent for too long. Says whether the tile is sent again because its worker was
-    /// lost; then its reader must see that it was another's.
+    /// Nothing is sent to a worker that cannot read it, or that has been silent for too long. Says whether the tile is sent again
+    /// because its worker was lost; then its reader must see that it was another's.
     pub(super) fn check_target(&mut self, send: &Send, life: u32) -> Result<bool, String> {
         let Some(core) = &self.core else { return Ok(false) };
         let what = format!("tile {} of {}", send.tile, send.job);
