@@ -118,7 +118,8 @@ pub struct Send {
     pub attempt: u32,
     /// Where it goes.
     pub partition: i32,
-    /// The process that holds this partition, as its heartbeats name it.
+    /// The process that holds this partition, as its heartbeats name it; where the tile was lost with another process, that
+    /// one: the task is not its reader's own then, and is rendered alone.
     pub holder: String,
 }
 

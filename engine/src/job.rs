@@ -133,9 +133,14 @@ impl OpenJob {
         self.tiles.count(TilePhase::Out) + self.tiles.count(TilePhase::Settling)
     }
 
+    /// Whether any of its tiles can be sent now.
+    pub(crate) fn may_send(&self, now: Time) -> bool {
+        self.phase == JobPhase::Rendering && self.not_before.is_none_or(|at| now >= at)
+    }
+
     /// The next tile that can be sent now.
     pub(crate) fn sendable(&mut self, now: Time) -> Option<u32> {
-        if self.phase != JobPhase::Rendering || self.not_before.is_some_and(|at| now < at) {
+        if !self.may_send(now) {
             return None;
         }
         let tile = self.tiles.next_queued()?;

@@ -16,11 +16,18 @@
 //! | not delivered, ever | all | the record will never be taken |
 //!
 //! A budget of three attempts is 48 points.
+//!
+//! A tile whose worker is lost is sent again to another one. That costs no more than the death itself, which costs a tile nothing
+//! when it is known to be innocent, so it is counted: after [`MAX_RESENDS`] times the tile stays where it is, until Kafka gives
+//! its partition to another worker or it is overdue.
 
 use crate::Time;
+use crate::workers::WorkerKey;
 
 /// Points of one attempt.
 pub const ATTEMPT_POINTS: u32 = 16;
+/// How often a tile is sent again because its worker was lost.
+pub const MAX_RESENDS: u32 = 16;
 /// Tries that are remembered of one tile, the latest ones.
 const MAX_TRIES: usize = 16;
 
@@ -91,6 +98,17 @@ pub struct Ledger {
     spent: u32,
     failures: u32,
     overdue: u32,
+    /// Deaths that were noted of it, with whether it was alone in hand.
+    deaths: Vec<(WorkerKey, bool)>,
+    suspicion: Option<Suspicion>,
+    resends: u32,
+}
+
+/// A process was lost that held the tile, and perhaps it died of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Suspicion {
+    worker: WorkerKey,
+    instance: String,
 }
 
 impl Ledger {
@@ -125,16 +143,56 @@ impl Ledger {
         if let Some(last) = self.tries.last_mut() {
             last.outcome = outcome;
         }
+        // Whoever says that it failed, or answers something else, did not die of it.
+        if matches!(outcome, Outcome::Failed | Outcome::Refused) {
+            self.suspicion = None;
+        }
     }
 
-    /// The death that was noted of the latest try was none: the process is heard of again.
-    pub fn take_back(&mut self, alone: bool) {
-        let outcome = Outcome::HolderDied { alone };
-        self.spent = self.spent.saturating_sub(outcome.points(0));
-        self.failures = self.failures.saturating_sub(u32::from(outcome.is_failure()));
-        if let Some(last) = self.tries.last_mut() {
-            last.outcome = Outcome::Sent;
+    /// A process that held it was lost.
+    pub fn note_death(&mut self, worker: WorkerKey, alone: bool, all: u32) {
+        self.note(Outcome::HolderDied { alone }, all);
+        self.deaths.push((worker, alone));
+    }
+
+    /// The process is heard of again: it did not die of this tile or of any other, whatever was sent where in between.
+    pub fn take_back(&mut self, worker: WorkerKey) {
+        let (taken, rest) = std::mem::take(&mut self.deaths)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(dead, _)| *dead == worker);
+        self.deaths = rest;
+        for (_, alone) in taken {
+            let outcome = Outcome::HolderDied { alone };
+            self.spent = self.spent.saturating_sub(outcome.points(0));
+            self.failures = self.failures.saturating_sub(u32::from(outcome.is_failure()));
+            let noted = self.tries.iter_mut().rev().find(|one| one.outcome == outcome);
+            if let Some(noted) = noted {
+                noted.outcome = Outcome::Sent;
+            }
         }
+        self.suspicion.take_if(|suspicion| suspicion.worker == worker);
+    }
+
+    /// It is sent again because `worker`, whose process is called `instance`, was lost with it. Whoever gets it next must have
+    /// nothing else in hand meanwhile.
+    pub fn resend(&mut self, worker: WorkerKey, instance: &str) {
+        self.resends += 1;
+        self.suspicion = Some(Suspicion {
+            worker,
+            instance: instance.to_owned(),
+        });
+    }
+
+    /// The process that was lost with it, if it is suspected of that and no worker has answered it since.
+    pub fn lost_with(&self) -> Option<&str> {
+        self.suspicion
+            .as_ref()
+            .map(|suspicion| suspicion.instance.as_str())
+    }
+
+    /// How often it was sent again because its worker was lost.
+    pub fn resends(&self) -> u32 {
+        self.resends
     }
 
     /// Points used up.
@@ -207,9 +265,39 @@ mod tests {
 
     #[test]
     fn a_death_that_was_none_costs_nothing() {
-        let mut ledger = after(&[Outcome::HolderDied { alone: true }]);
-        ledger.take_back(true);
+        let mut ledger = after(&[Outcome::Sent]);
+        ledger.note_death(7, true, 48);
+        ledger.take_back(8);
+        assert_eq!((ledger.spent(), ledger.failures()), (16, 1));
+        ledger.take_back(7);
         assert_eq!((ledger.spent(), ledger.failures()), (0, 0));
+        assert_eq!(ledger.tries()[0].outcome, Outcome::Sent);
+    }
+
+    #[test]
+    fn a_death_that_was_none_is_taken_back_after_the_tile_was_sent_again() {
+        let mut ledger = after(&[Outcome::Sent]);
+        ledger.note_death(7, false, 48);
+        ledger.resend(7, "kiln-1");
+        ledger.begin(2, "press", 1, Time::ZERO);
+        ledger.note(Outcome::Overdue, 48);
+        assert_eq!((ledger.spent(), ledger.lost_with()), (8, Some("kiln-1")));
+        ledger.take_back(7);
+        assert_eq!((ledger.spent(), ledger.lost_with()), (4, None));
+        let outcomes: Vec<Outcome> = ledger.tries().iter().map(|one| one.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Sent, Outcome::Overdue]);
+    }
+
+    #[test]
+    fn a_tile_that_was_lost_with_a_worker_is_suspected_until_another_one_answers() {
+        let mut ledger = after(&[Outcome::Sent]);
+        ledger.resend(7, "kiln-1");
+        for outcome in [Outcome::NotDelivered, Outcome::Overdue] {
+            ledger.note(outcome, 48);
+            assert_eq!(ledger.lost_with(), Some("kiln-1"), "{outcome:?}");
+        }
+        ledger.note(Outcome::Failed, 48);
+        assert_eq!((ledger.lost_with(), ledger.resends()), (None, 1));
     }
 
     #[test]

@@ -195,6 +195,11 @@ impl Tiles {
         self.ledgers.entry(tile).or_default()
     }
 
+    /// All ledgers.
+    pub fn ledgers_mut(&mut self) -> impl Iterator<Item = &mut Ledger> {
+        self.ledgers.values_mut()
+    }
+
     /// Rows of the grid that are complete, from the top.
     pub fn complete_bands(&self) -> u32 {
         self.complete

@@ -49,6 +49,13 @@ pub struct Stamp {
     clean: bool,
 }
 
+impl Stamp {
+    /// The tile is rendered with nothing else in hand, so it may wait although a slot is free.
+    pub fn alone(self) -> Self {
+        Self { clean: false, ..self }
+    }
+}
+
 impl Window {
     /// The window of a worker of which nothing is known but its slots.
     pub fn new(slots: u32, now: Time) -> Self {

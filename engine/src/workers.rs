@@ -1,7 +1,8 @@
 //! The workers as their heartbeats show them: who is live, which partitions of the tasks each holds, who died.
 //!
 //! A worker here is one process: its id and the instance that it drew when it started. A worker that is silent for three of its
-//! intervals is lost and gets no more tiles; after a few minutes it is forgotten. One that said goodbye goes within seconds.
+//! intervals, or longer where its heartbeats come unevenly, is lost and gets no more tiles; after a few minutes it is forgotten.
+//! One that said goodbye goes within seconds.
 //! When a new instance of an id is heard, the earlier one is taken for dead at once; if that is heard of again, two processes
 //! have the same id, and both are told apart and shown as such. During a rebalance two workers may claim the same partition
 //! for a moment: the one that claimed it last holds it.
@@ -9,6 +10,7 @@
 //! While the cluster is away nobody can be heard, and that is nobody's death.
 
 mod list;
+mod patience;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,9 +18,8 @@ use azulejo_protocol::{Heartbeat, Pattern, WorkerState, record};
 
 use crate::Time;
 use crate::patterns::Patterns;
+use patience::Lateness;
 
-/// Silent for so many intervals: lost.
-const LOST_AFTER_INTERVALS: u32 = 3;
 const FORGET_LOST: Time = Time::from_secs(5 * 60);
 const FORGET_STOPPED: Time = Time::from_secs(10);
 const HISTORY: usize = 60;
@@ -50,6 +51,7 @@ pub enum Fate {
 struct Known {
     beat: Heartbeat,
     heard: Time,
+    lateness: Lateness,
     /// Since when it claims each of its partitions.
     claims: BTreeMap<i32, Time>,
     history: VecDeque<f32>,
@@ -66,12 +68,8 @@ struct Known {
 }
 
 impl Known {
-    fn patience(&self) -> Time {
-        Time::from_secs_f64(self.beat.interval.clamp(0.1, 600.0)) * LOST_AFTER_INTERVALS
-    }
-
     fn is_silent(&self, since: Time, now: Time) -> bool {
-        now.saturating_sub(self.heard.max(since)) > self.patience()
+        now.saturating_sub(self.heard.max(since)) > self.lateness.patience(interval(&self.beat))
     }
 
     fn state(&self, now: Time) -> WorkerState {
@@ -86,6 +84,11 @@ impl Known {
     fn is_too_old(&self) -> bool {
         !self.beat.reads(record::VERSION)
     }
+}
+
+/// The time between two heartbeats of a worker, as it says.
+fn interval(beat: &Heartbeat) -> Time {
+    Time::from_secs_f64(beat.interval.clamp(0.1, 600.0))
 }
 
 /// The process of each id and instance.
@@ -138,6 +141,7 @@ impl Workers {
             counted: (beat.tasks_processed, heard),
             beat: beat.clone(),
             heard,
+            lateness: Lateness::default(),
             claims: BTreeMap::new(),
             answered: (0, 0),
             history: VecDeque::new(),
@@ -175,6 +179,7 @@ impl Workers {
             }
             known.counted = (beat.tasks_processed, heard);
         }
+        known.lateness.arrived(age.is_zero(), interval(&beat), now);
         known.heard = heard;
         known.beat = beat;
         fates
@@ -192,6 +197,13 @@ impl Workers {
                 known.dead = true;
                 fates.push(Fate::Died(*key));
             }
+        }
+    }
+
+    /// Until now nobody could be heard: how long it took to hear of a worker again says nothing of it.
+    pub fn interrupted(&mut self) {
+        for known in self.known.values_mut() {
+            known.lateness.interrupted();
         }
     }
 
@@ -240,6 +252,29 @@ impl Workers {
             }
         }
         owners
+    }
+
+    /// The partitions that nobody claims but workers that are taken for dead, and which of them claimed each last. What lies on
+    /// these is nobody's until the group gives them to another worker.
+    pub fn orphans(&self) -> BTreeMap<i32, WorkerKey> {
+        let mut orphans: BTreeMap<i32, (Time, WorkerKey)> = BTreeMap::new();
+        for (key, known) in self.known.iter().filter(|(_, known)| known.dead) {
+            for (partition, since) in &known.claims {
+                let claim = (*since, *key);
+                let orphan = orphans.entry(*partition).or_insert(claim);
+                *orphan = (*orphan).max(claim);
+            }
+        }
+        if !orphans.is_empty() {
+            let others = self.known.values().filter(|known| !known.dead);
+            for partition in others.flat_map(|known| known.claims.keys()) {
+                orphans.remove(partition);
+            }
+        }
+        orphans
+            .into_iter()
+            .map(|(partition, (_, key))| (partition, key))
+            .collect()
     }
 
     /// Live workers that can read this version's records and hold partitions.

@@ -65,6 +65,59 @@ fn nobody_is_lost_while_the_cluster_is_away() {
 }
 
 #[test]
+fn a_worker_whose_heartbeats_come_unevenly_is_lost_later_and_is_shown_so() {
+    let mut workers = Workers::default();
+    let brisk = Heartbeat {
+        interval: 1.0,
+        ..beat("a", "1", &[0])
+    };
+    for second in [0, 1, 5, 6] {
+        workers.sweep(NONE, at(second));
+        workers.hear(brisk.clone(), NONE, at(second));
+    }
+    let shown = |workers: &Workers, now| workers.list(now, Timestamp::UNIX_EPOCH)[0].status;
+    // Once it was three seconds late.
+    assert_eq!(workers.sweep(NONE, at(13)).0, []);
+    assert_eq!(shown(&workers, at(13)), WorkerState::Idle);
+    assert_eq!(workers.holders(at(13)).len(), 1);
+    assert_eq!(workers.sweep(NONE, at(14)).0, [Fate::Died(1)]);
+    assert_eq!(shown(&workers, at(14)), WorkerState::Lost);
+    assert!(workers.holders(at(14)).is_empty());
+}
+
+#[test]
+fn neither_the_backlog_nor_an_interruption_makes_a_worker_s_heartbeats_uneven() {
+    let mut workers = Workers::default();
+    let brisk = Heartbeat {
+        interval: 1.0,
+        ..beat("a", "1", &[0])
+    };
+    for age in [50, 30, 10] {
+        workers.hear(brisk.clone(), at(age), at(60));
+    }
+    workers.hear(brisk.clone(), NONE, at(60));
+    workers.interrupted();
+    workers.hear(brisk, NONE, at(80));
+    assert_eq!(workers.sweep(NONE, at(83)).0, []);
+    assert_eq!(workers.sweep(NONE, at(84)).0, [Fate::Died(1)]);
+}
+
+#[test]
+fn a_partition_is_an_orphan_when_nobody_claims_it_but_the_dead() {
+    let mut workers = Workers::default();
+    workers.hear(beat("a", "1", &[0, 1, 2]), NONE, at(0));
+    workers.hear(beat("b", "1", &[1]), NONE, at(1));
+    assert!(workers.orphans().is_empty());
+    workers.hear(beat("a", "2", &[]), NONE, at(2));
+    assert_eq!(workers.orphans(), BTreeMap::from([(0, 1), (2, 1)]));
+    workers.hear(beat("c", "1", &[2]), NONE, at(3));
+    assert_eq!(workers.orphans(), BTreeMap::from([(0, 1)]));
+    // It comes back, and is lost with what it holds by then.
+    workers.hear(beat("a", "1", &[0]), NONE, at(4));
+    assert!(workers.orphans().is_empty());
+}
+
+#[test]
 fn a_worker_that_said_goodbye_goes_within_seconds_and_did_not_die() {
     let mut workers = Workers::default();
     workers.hear(beat("a", "1", &[0]), NONE, at(0));
@@ -187,8 +240,9 @@ fn what_a_lost_worker_answered_after_its_last_heartbeat_is_not_forgotten() {
     };
     workers.hear(more, NONE, at(17));
     assert_eq!(shown(&workers, at(18)), (WorkerState::Idle, 9, 0.25));
-    assert_eq!(shown(&workers, at(40)), (WorkerState::Lost, 9, 0.25));
+    // It was twelve seconds late once.
+    assert_eq!(shown(&workers, at(47)), (WorkerState::Lost, 9, 0.25));
     // A new process of that id has done nothing yet.
-    workers.hear(beat("a", "2", &[0]), NONE, at(41));
+    workers.hear(beat("a", "2", &[0]), NONE, at(48));
     assert_eq!(shown(&workers, at(80)), (WorkerState::Lost, 0, 0.0));
 }

@@ -216,6 +216,7 @@ impl Core {
                 continue;
             };
             let out = job.out.get(&tile.tile).copied();
+            let is_latest = job.tiles.attempt(tile.tile) == tile.attempt;
             if let Some(error) = &tile.error {
                 job.is_undisturbed = false;
                 let dead = job
@@ -247,7 +248,9 @@ impl Core {
             self.rate.add(1, now);
             self.workers.answered(&tile.worker, tile.micros);
             self.learn_tile(tile.job, tile.tile, tile.micros);
+            // What an earlier try answers says nothing of how long the latest one was on its way.
             if let Some(out) = out.and_then(|id| self.release(id))
+                && is_latest
                 && self.workers.id(out.worker) == tile.worker
                 && let Some(window) = self.windows.get_mut(&out.worker)
             {

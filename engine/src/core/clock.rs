@@ -1,14 +1,13 @@
 //! Workers are heard and lost, the cluster comes and goes, tiles are overdue: what happens by time.
 //!
-//! **Overdue.** Kafka gives the unfinished tiles of a dead worker to the next holder of the partition by itself. What still
-//! gets lost (a broker that lost its log, a task skipped after a cancellation that was taken back) is found by time: a tile is
-//! overdue when its result is not stored a while after the broker acknowledged the task *and* after its partition came to
-//! its present holder. The while is the configured one, or more when tiles of this job take long; it doubles with each time.
+//! **Overdue.** The tiles of a lost worker are sent again at once ([`super::deaths`]), and Kafka gives them to the next holder of
+//! the partition by itself. What still gets lost (a broker that lost its log, a task skipped after a cancellation that was taken
+//! back) is found by time: a tile is overdue when its result is not stored a while after the broker acknowledged the task *and*
+//! after its partition came to its present holder. The while is the configured one, or more when tiles of this job take long; it
+//! doubles with each time.
 //!
-//! **Deaths.** A tile may kill the worker that renders it. Such a tile is never answered, and never overdue, because each
-//! holder gets its time anew. So each death is noted of the tiles that the dead process held. A worker renders what it
-//! inherits one at a time and says which it is about to begin, so after the first death the guilty tile is known for certain,
-//! and the others that lay on the same partitions are not blamed.
+//! **Standing still.** Whoever does not read hears nobody. While the cluster is away, and when this process stood still for a
+//! while (a machine that was suspended, a disk that hung), silence is nobody's death.
 
 use std::collections::BTreeSet;
 
@@ -16,20 +15,16 @@ use azulejo_protocol::{ControlMessage, Heartbeat, JobId};
 
 use super::Core;
 use super::pending::Then;
+use crate::Time;
 use crate::effect::{Effect, StoreOp};
-use crate::job::JobPhase;
 use crate::ledger::Outcome;
 use crate::tiles::TilePhase;
-use crate::workers::{Fate, WorkerKey};
-use crate::{RunId, Time, TryId};
 
 const MAX_DOUBLINGS: u32 = 6;
 /// A try of which nothing at all was heard from the producer after this time is taken for not delivered.
 const NO_REPORT: Time = Time::from_secs(5 * 60);
-/// Said of a tile that was in hand when its worker was lost, together with others.
-const LOST: &str = "the worker was lost before it answered";
-/// Said of a tile whose workers are lost while it is the only one in hand.
-const KILLER: &str = "the worker was lost with it: perhaps it needs more memory than a worker has";
+/// This process stood still when so much time has passed between two ticks, of which there are a few in a second.
+const STOOD_STILL: Time = Time::from_secs(1);
 
 impl Core {
     pub(super) fn set_connected(&mut self, connected: bool) {
@@ -38,12 +33,18 @@ impl Core {
         }
         self.connected = connected;
         if connected {
-            self.connected_since = self.now;
+            self.listen_anew();
             if self.hold.as_ref().is_some_and(|hold| hold.reason.is_none()) {
                 self.hold = None;
             }
         }
         self.emit(Effect::HealthChanged);
+    }
+
+    /// Until now nobody could be heard.
+    fn listen_anew(&mut self) {
+        self.listening_since = self.now;
+        self.workers.interrupted();
     }
 
     pub(super) fn heard(&mut self, beat: Heartbeat, age: Time) {
@@ -54,13 +55,18 @@ impl Core {
         }
         self.refresh_holders();
         self.follow(&fates);
+        self.find_stranded();
         self.emit(Effect::WorkersChanged);
         self.emit(Effect::HealthChanged);
     }
 
     pub(super) fn tick(&mut self) {
+        let ticked = self.ticked.replace(self.now);
+        if ticked.is_some_and(|ticked| self.now.saturating_sub(ticked) > STOOD_STILL) {
+            self.listen_anew();
+        }
         if self.connected {
-            let (fates, changed) = self.workers.sweep(self.connected_since, self.now);
+            let (fates, changed) = self.workers.sweep(self.listening_since, self.now);
             self.follow(&fates);
             if changed {
                 self.emit(Effect::WorkersChanged);
@@ -68,6 +74,7 @@ impl Core {
             }
         }
         self.refresh_holders();
+        self.find_stranded();
         if self.connected && self.caught_up {
             self.find_overdue();
         }
@@ -93,98 +100,6 @@ impl Core {
         }
         let workers = &self.workers;
         self.windows.retain(|key, _| workers.knows(*key));
-    }
-
-    fn follow(&mut self, fates: &[Fate]) {
-        for fate in fates {
-            match fate {
-                Fate::Died(worker) => self.note_death(*worker),
-                Fate::Returned(worker) => self.take_death_back(*worker),
-            }
-        }
-    }
-
-    /// A process is lost: the tile of which it said that it was alone in hand is to blame, or else any that it can have held. Who
-    /// holds its partitions by now says nothing: the next holder may be there before the death is known.
-    fn note_death(&mut self, worker: WorkerKey) {
-        if let Some(alone) = self.workers.alone(worker) {
-            if let Some((job, tile)) = named(alone) {
-                self.blame_alone(job, tile, worker);
-            }
-            return;
-        }
-        let held: Vec<TryId> = self
-            .out
-            .iter()
-            .filter(|(_, out)| out.delivered.is_some() && self.workers.claims(worker, out.partition))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in held {
-            let Some(out) = self.out.get(&id) else { continue };
-            self.blame(out.job, out.run, out.tile, worker, false);
-        }
-    }
-
-    /// The task may be one of an earlier run of the job, or of a job that is over: whatever it is, workers die of it.
-    fn blame_alone(&mut self, id: JobId, tile: u32, worker: WorkerKey) {
-        match self.jobs.get(&id) {
-            Some(job) if job.phase == JobPhase::Rendering => {
-                let run = job.run;
-                self.blame(id, run, tile, worker, true);
-            }
-            Some(_) => {}
-            // They have not heard that it is over. The job of another server is none of our business.
-            None if self.over.contains(&id) => {
-                self.unsaid.insert(id);
-            }
-            None => {}
-        }
-    }
-
-    fn blame(&mut self, id: JobId, run: RunId, tile: u32, worker: WorkerKey, alone: bool) {
-        let all = self.budget();
-        let name = self.workers.id(worker).to_owned();
-        let Some(job) = self.running(id, run) else { return };
-        if !matches!(job.tiles.phase(tile), Some(TilePhase::Out | TilePhase::Queued)) {
-            return;
-        }
-        let outcome = Outcome::HolderDied { alone };
-        let ledger = job.tiles.ledger_mut(tile);
-        ledger.note(outcome, all);
-        let used_up = ledger.is_used_up(all);
-        let error = if alone { KILLER } else { LOST };
-        let out = job.out.get(&tile).copied();
-        if used_up {
-            if let Some(out) = out {
-                self.release(out);
-            }
-            return self.give_up(id, run, tile, &name, outcome, error);
-        }
-        if let Some(out) = out.and_then(|out| self.out.get_mut(&out)) {
-            out.deaths.push((worker, alone));
-        }
-        self.keep_spent(id, tile, error);
-    }
-
-    /// A process that was taken for lost is heard of again: nobody died of anything.
-    fn take_death_back(&mut self, worker: WorkerKey) {
-        let mut cleared = Vec::new();
-        for out in self.out.values_mut() {
-            let mut rest = Vec::new();
-            for (key, alone) in std::mem::take(&mut out.deaths) {
-                if key == worker {
-                    cleared.push((out.job, out.run, out.tile, alone));
-                } else {
-                    rest.push((key, alone));
-                }
-            }
-            out.deaths = rest;
-        }
-        for (job, run, tile, alone) in cleared {
-            if let Some(job) = self.running(job, run) {
-                job.tiles.ledger_mut(tile).take_back(alone);
-            }
-        }
     }
 
     fn find_overdue(&mut self) {
@@ -245,10 +160,4 @@ impl Core {
             }
         }
     }
-}
-
-/// The job and the tile of a task `job/tile/attempt`.
-fn named(task: &str) -> Option<(JobId, u32)> {
-    let mut parts = task.split('/');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

@@ -3,11 +3,12 @@
 //! # Tour
 //! Each kind of event has a file: [`jobs`] (a job comes, is cancelled, ends), [`files`] (rows are decoded, bands encoded),
 //! [`sending`] (the next tile goes out; the broker took it or not), [`answers`] (results are read, written, stored),
-//! [`clock`] (workers are heard and lost, tiles are overdue), [`storing`] (transactions and what follows from them),
-//! [`estimates`] (what is learned of costs, and how long the open jobs will take).
+//! [`clock`] (workers are heard and lost, tiles are overdue), [`deaths`] (what follows when a worker is lost), [`storing`]
+//! (transactions and what follows from them), [`estimates`] (what is learned of costs, and how long the open jobs will take).
 
 mod answers;
 mod clock;
+mod deaths;
 mod estimates;
 mod files;
 mod jobs;
@@ -64,8 +65,6 @@ struct Out {
     sent: Time,
     /// When the broker acknowledged it.
     delivered: Option<Time>,
-    /// Deaths that were noted of it, with whether it was alone in hand.
-    deaths: Vec<(WorkerKey, bool)>,
 }
 
 /// Why nothing is sent for a while.
@@ -89,6 +88,8 @@ pub struct Core {
     windows: BTreeMap<WorkerKey, Window>,
     live: (u32, u32),
     out: BTreeMap<TryId, Out>,
+    /// Those that lie on partitions of a worker that is lost, with that worker.
+    stranded: BTreeMap<TryId, WorkerKey>,
     on_partition: BTreeMap<i32, u32>,
     bytes: u64,
     next_try: TryId,
@@ -96,8 +97,9 @@ pub struct Core {
     transactions: BTreeMap<Transaction, pending::Pending>,
     next_transaction: Transaction,
     connected: bool,
-    /// Since when the cluster answers.
-    connected_since: Time,
+    /// Since when workers can be heard: the cluster answers, and this process did not stand still.
+    listening_since: Time,
+    ticked: Option<Time>,
     caught_up: bool,
     hold: Option<Hold>,
     /// Jobs that are over, of which the workers have not been told because the cluster is away.
@@ -125,6 +127,7 @@ impl Core {
             windows: BTreeMap::new(),
             live: (0, 0),
             out: BTreeMap::new(),
+            stranded: BTreeMap::new(),
             on_partition: BTreeMap::new(),
             bytes: 0,
             next_try: 0,
@@ -132,7 +135,8 @@ impl Core {
             transactions: BTreeMap::new(),
             next_transaction: 0,
             connected: false,
-            connected_since: Time::ZERO,
+            listening_since: Time::ZERO,
+            ticked: None,
             caught_up: false,
             hold: None,
             unsaid: BTreeSet::new(),
@@ -261,6 +265,12 @@ impl Core {
     /// Whether a tile could be sent if there were room at a worker: something waits, and nothing is held back.
     pub fn has_sendable(&mut self) -> bool {
         if !self.may_send() || self.hold.is_some() {
+            return false;
+        }
+        if self.next_stranded().is_some() {
+            return true;
+        }
+        if !self.has_bytes() {
             return false;
         }
         let now = self.now;

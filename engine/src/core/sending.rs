@@ -2,6 +2,7 @@
 //!
 //! **Where to.** The worker with the most room in its window gets the tile, on the one of its partitions with the fewest
 //! outstanding. Who holds which partition is what the heartbeats say. Nobody live, or nobody with a partition: the tile waits.
+//! Tiles that were lost with a worker ([`super::deaths`]) go before all others.
 
 use azulejo_protocol::{ControlMessage, JobId};
 
@@ -26,10 +27,12 @@ const HOLD_INSTALLATION: (Time, Time) = (Time::from_secs(5), Time::from_secs(60)
 impl Core {
     /// Whether anything may be sent at all.
     pub(super) fn may_send(&self) -> bool {
-        self.connected
-            && self.caught_up
-            && self.bytes < self.settings.max_outstanding_bytes
-            && self.hold.as_ref().is_none_or(|hold| self.now >= hold.until)
+        self.connected && self.caught_up && self.hold.as_ref().is_none_or(|hold| self.now >= hold.until)
+    }
+
+    /// Whether a tile more may be outstanding.
+    pub(super) fn has_bytes(&self) -> bool {
+        self.bytes < self.settings.max_outstanding_bytes
     }
 
     /// Sends tiles as long as there are some and workers have room.
@@ -42,6 +45,14 @@ impl Core {
             };
             // After a failure one tile goes first, and the others when the broker has taken it.
             if self.hold.is_some() && self.out.values().any(|out| out.delivered.is_none()) {
+                return;
+            }
+            // It takes the place of a try that is outstanding.
+            if let Some((id, lost)) = self.next_stranded() {
+                self.resend(id, lost, worker, partition, outstanding);
+                continue;
+            }
+            if !self.has_bytes() {
                 return;
             }
             let Some((id, tile)) = self.next_tile(now) else {
@@ -114,16 +125,16 @@ impl Core {
         None
     }
 
-    fn send(&mut self, id: JobId, tile: u32, worker: WorkerKey, partition: i32, outstanding: u32) {
+    pub(super) fn send(&mut self, id: JobId, tile: u32, worker: WorkerKey, partition: i32, outstanding: u32) {
         let now = self.now;
         let slots = self.workers.slots(worker);
         let window = self
             .windows
             .entry(worker)
             .or_insert_with(|| Window::new(slots, now));
-        let stamp = window.sent(outstanding, now);
+        let mut stamp = window.sent(outstanding, now);
         let name = self.workers.id(worker).to_owned();
-        let holder = self.workers.instance(worker).to_owned();
+        let mut holder = self.workers.instance(worker).to_owned();
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some((region, _)) = job.plan.regions(tile) else {
             let (run, reason) = (
@@ -133,7 +144,12 @@ impl Core {
             return self.end(id, run, Ending::Failed { reason });
         };
         let attempt = job.tiles.begin(tile);
-        job.tiles.ledger_mut(tile).begin(attempt, &name, partition, now);
+        let ledger = job.tiles.ledger_mut(tile);
+        ledger.begin(attempt, &name, partition, now);
+        if let Some(lost) = ledger.lost_with() {
+            lost.clone_into(&mut holder);
+            stamp = stamp.alone();
+        }
         let (run, bytes) = (job.run, job.plan.input_bytes(region));
         let first = !std::mem::replace(&mut job.started, true);
         if first {
@@ -152,7 +168,6 @@ impl Core {
             stamp,
             sent: now,
             delivered: None,
-            deaths: Vec::new(),
         };
         self.out.insert(this, out);
         *self.on_partition.entry(partition).or_default() += 1;
@@ -175,6 +190,7 @@ impl Core {
     /// The try is out no more.
     pub(super) fn release(&mut self, id: TryId) -> Option<Out> {
         let out = self.out.remove(&id)?;
+        self.stranded.remove(&id);
         self.bytes -= out.bytes;
         if let Some(count) = self.on_partition.get_mut(&out.partition) {
             *count -= 1;

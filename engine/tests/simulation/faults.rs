@@ -8,6 +8,10 @@ use crate::random::Random;
 /// One in so many; 0 is never.
 type Odds = u64;
 
+/// The sessions of a group: with the classic protocol, and with the one of KIP-848.
+const CLASSIC: Time = Time::from_secs(6);
+const CONSUMER: Time = Time::from_secs(45);
+
 #[derive(Debug, Clone)]
 pub struct Faults {
     pub workers: u64,
@@ -17,6 +21,8 @@ pub struct Faults {
     /// Tiles of a job: the fewest, and the most.
     pub smallest_job: u64,
     pub largest_job: u64,
+    /// A member of the workers' group that says nothing holds its partitions for so long.
+    pub session: Time,
     /// Faults occur before this time and not after it.
     pub until: Time,
     /// Way of a record, microseconds.
@@ -45,6 +51,8 @@ pub struct Faults {
     pub worker_dies: Odds,
     /// A worker stands still for a while.
     pub worker_freezes: Odds,
+    /// A heartbeat is late.
+    pub late: Odds,
     /// A worker is slow with a tile.
     pub slow: Odds,
     /// A commit of a worker is lost.
@@ -94,6 +102,7 @@ impl Faults {
             workers: 2,
             task_partitions: 8,
             result_partitions: 4,
+            session: CLASSIC,
             jobs: 1,
             smallest_job: tiles,
             largest_job: tiles,
@@ -106,7 +115,7 @@ impl Faults {
         }
     }
 
-    fn odds(&mut self) -> [&mut Odds; 26] {
+    fn odds(&mut self) -> [&mut Odds; 27] {
         [
             &mut self.crash,
             &mut self.store_busy,
@@ -119,6 +128,7 @@ impl Faults {
             &mut self.tile_fails,
             &mut self.worker_dies,
             &mut self.worker_freezes,
+            &mut self.late,
             &mut self.slow,
             &mut self.commit_lost,
             &mut self.write_fails,
@@ -205,6 +215,12 @@ impl Faults {
             retry: faults[25],
             old_worker: random.one_in(6),
             same_id: random.one_in(6),
+            session: random.pick(&[CLASSIC, CONSUMER]),
+            late: if random.one_in(4) {
+                random.pick(&[5, 50])
+            } else {
+                0
+            },
         }
     }
 }

@@ -56,14 +56,19 @@ impl<T> Log<T> {
     }
 }
 
+/// A member of the workers' group: a worker, and which of its lives.
+pub type Member = (usize, u64);
+
 #[derive(Debug, Default)]
 pub struct Kafka {
     pub tasks: Vec<Log<Task>>,
     pub results: Vec<Log<Answer>>,
     /// What the group has committed of each partition of the tasks.
     pub committed: BTreeMap<i32, i64>,
-    /// The worker that holds each partition of the tasks.
-    pub assigned: BTreeMap<i32, usize>,
+    /// The member of the group that holds each partition of the tasks.
+    pub assigned: BTreeMap<i32, Member>,
+    /// Members that say nothing to the group, and since when.
+    pub silent: BTreeMap<Member, Time>,
     /// No client reaches the cluster before this time.
     pub away_until: Time,
     /// Nobody may produce tasks before this time.

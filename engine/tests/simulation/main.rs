@@ -56,6 +56,7 @@ fn every_seed_keeps_every_promise() {
     let seeds = number("AZULEJO_SEEDS").unwrap_or(SEEDS);
     let first = number("AZULEJO_FIRST_SEED").unwrap_or(0);
     let next = AtomicU64::new(first);
+    let resends = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let results: Vec<Result<BTreeMap<&'static str, u32>, String>> = std::thread::scope(|scope| {
         let work = || {
@@ -66,6 +67,7 @@ fn every_seed_keeps_every_promise() {
                     return Ok(endings);
                 }
                 let lived = try_seed(seed, Mutation::None)?;
+                resends.fetch_add(u64::from(lived.losses.resends), Ordering::Relaxed);
                 for (name, count) in lived.endings {
                     *endings.entry(name).or_default() += count;
                 }
@@ -88,7 +90,9 @@ fn every_seed_keeps_every_promise() {
             Err(broken) => panic!("{broken}\nAZULEJO_SEED=N tells what happened"),
         }
     }
-    println!("{seeds} seeds, jobs that ended: {endings:?}");
+    let resends = resends.into_inner();
+    println!("{seeds} seeds, jobs that ended: {endings:?}, tiles sent again because of a loss: {resends}");
+    assert!(resends > 0, "no tile was sent again because of a loss");
     for name in ["completed", "failed", "cancelled"] {
         assert!(endings.get(name).is_some_and(|count| *count > 0), "no job {name}");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use azulejo_engine::Time;
 use azulejo_protocol::{Heartbeat, JobId, Timestamp, WorkerState};
 
-use crate::kafka::Task;
+use crate::kafka::{Member, Task};
 
 /// One task in hand.
 #[derive(Debug, Clone)]
@@ -70,6 +70,10 @@ impl Worker {
 
     pub fn instance(&self) -> String {
         format!("{}-{}", self.number, self.life)
+    }
+
+    pub fn member(&self) -> Member {
+        (self.number, self.life)
     }
 
     pub fn acts(&self, now: Time) -> bool {

@@ -40,8 +40,8 @@ pub struct TaskHeader {
     pub output: Region,
     /// The topic to answer to; `None`, as in version 1, is the topic `results` of the installation.
     pub results: Option<String>,
-    /// The worker's instance that the task was meant for when it was sent. Another one that gets it has inherited it,
-    /// perhaps from a worker that died of it. Not in version 1.
+    /// The worker's instance that the task was meant for when it was sent, or that was lost with the tile before. Another one
+    /// that gets it has inherited it, perhaps from a worker that died of it. Not in version 1.
     pub holder: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,

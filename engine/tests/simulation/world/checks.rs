@@ -50,7 +50,9 @@ impl World {
     /// Only the tile that kills its workers is blamed for their deaths.
     pub(super) fn buried(&self, job: JobId, tile: u32, error: &str) -> Checked {
         let guilty = self.kinds.get(&job).is_some_and(|kind| kind.poison == Some(tile));
-        let others_die = self.faults.worker_dies > 0 || self.faults.worker_freezes > 0;
+        // Whose heartbeat is late is taken for dead, too, until it comes.
+        let others_die =
+            self.faults.worker_dies > 0 || self.faults.worker_freezes > 0 || self.faults.late > 0;
         if error.contains("lost with it") && !guilty && !others_die && !self.faults.same_id {
             return Err(format!(
                 "tile {tile} of {job} is blamed for the death of its workers"
@@ -103,5 +105,37 @@ impl World {
             return Err(format!("{what} of run {run}, which has left"));
         }
         Ok(())
+    }
+
+    /// What is known of the jobs that do not end.
+    pub(super) fn what_hangs(&self) -> String {
+        let mut text = String::from("a job does not end:");
+        for (id, stored) in self.store.unfinished() {
+            text.push_str(&format!(
+                " {id} ({} tiles known of {})",
+                stored.tiles.len(),
+                stored.plan.grid.len()
+            ));
+            if let Some(job) = self.core.as_ref().and_then(|core| core.job(*id)) {
+                text.push_str(&format!(
+                    " {:?}, decoded {}, in flight {}, bands {} of {}",
+                    job.phase,
+                    job.decoded_rows,
+                    job.in_flight(),
+                    job.encoded_bands,
+                    job.tiles.bands()
+                ));
+            }
+        }
+        if let Some(core) = &self.core {
+            text.push_str(&format!(
+                "; workers {:?}, problems {:?}",
+                core.loads(),
+                core.problems()
+            ));
+        } else {
+            text.push_str("; no server");
+        }
+        text
     }
 }

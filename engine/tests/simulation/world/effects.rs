@@ -137,23 +137,16 @@ impl World {
                 send.tile, send.job
             ));
         }
-        let count = self.sends.entry((send.job, stored.life, send.tile)).or_default();
-        *count += 1;
-        // Every try costs at least a point of 48, but for those of which the server was not told before it died.
+        let job_life = stored.life;
+        let again = self.check_target(send, job_life)?;
+        let count = self.sends.entry((send.job, job_life, send.tile)).or_default();
+        *count += u32::from(!again);
+        // Every try costs at least a point of 48, but for those after a loss, which are counted, and those of which the server was
+        // not told before it died.
         if *count > 49 + 2 * self.crashes {
             return Err(format!(
                 "tile {} of {} is sent for the {count}th time",
                 send.tile, send.job
-            ));
-        }
-        if let Some(old) = self
-            .workers
-            .iter()
-            .find(|worker| worker.old && worker.alive && worker.instance() == send.holder)
-        {
-            return Err(format!(
-                "tile {} of {} is sent to {}, which cannot read it",
-                send.tile, send.job, old.id
             ));
         }
         let too_large = self.kinds.get(&send.job).is_some_and(|kind| kind.too_large);

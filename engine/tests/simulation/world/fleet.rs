@@ -1,38 +1,43 @@
 //! The workers, and the group that they form.
 
 use super::*;
+use crate::kafka::Member;
 
 /// The workers, and the group that they form.
 impl World {
     pub(super) fn rebalance(&mut self) {
         let now = self.now;
-        // Who does not act is out of the group once its session is over; that is when this runs for it.
-        let members: Vec<usize> = (0..self.workers.len())
-            .filter(|worker| self.workers[*worker].acts(now))
+        let members: Vec<Member> = self
+            .workers
+            .iter()
+            .filter(|worker| worker.acts(now))
+            .map(Worker::member)
             .collect();
         self.group_dirty = false;
-        let before = std::mem::take(&mut self.kafka.assigned);
+        // Who does not act is out of the group once its session is over, and holds its partitions until then.
+        let session = self.faults.session;
+        self.kafka
+            .silent
+            .retain(|member, since| !members.contains(member) && now < *since + session);
+        let silent = &self.kafka.silent;
+        self.kafka
+            .assigned
+            .retain(|_, holder| silent.contains_key(holder));
         if members.is_empty() {
             return;
         }
         let partitions = self.kafka.tasks.len() as i32;
         for partition in 0..partitions {
-            let holder = before
-                .get(&partition)
-                .copied()
-                .filter(|holder| {
-                    members.contains(holder) && partition as usize % members.len() < members.len()
-                })
-                .filter(|holder| members[partition as usize % members.len()] == *holder)
-                .unwrap_or(members[partition as usize % members.len()]);
-            self.kafka.assigned.insert(partition, holder);
+            let next = members[partition as usize % members.len()];
+            self.kafka.assigned.entry(partition).or_insert(next);
         }
         for worker in 0..self.workers.len() {
+            let member = self.workers[worker].member();
             let mine: Vec<i32> = self
                 .kafka
                 .assigned
                 .iter()
-                .filter(|(_, holder)| **holder == worker)
+                .filter(|(_, holder)| **holder == member)
                 .map(|(partition, _)| *partition)
                 .collect();
             let had: Vec<i32> = self.workers[worker].positions.keys().copied().collect();
@@ -71,7 +76,8 @@ impl World {
         self.later(Time::from_secs(1), Action::Beat(worker, life));
         self.announce(worker)?;
         // A worker that wakes from standing still joins the group again.
-        let holds = self.kafka.assigned.values().any(|holder| *holder == worker);
+        let member = self.workers[worker].member();
+        let holds = self.kafka.assigned.values().any(|holder| *holder == member);
         if self.workers[worker].acts(now) && !holds && self.group_dirty {
             self.rebalance();
         }
@@ -89,7 +95,13 @@ impl World {
         let life = self.life;
         // They have the same key, so they come in the order in which they were sent.
         let last = self.arrivals.get(&worker).copied().unwrap_or_default();
-        let way = self.way().max((last + Time::from_micros(1)).saturating_sub(now));
+        let late = if self.strikes(self.faults.late) {
+            Time::from_millis(self.random.between(100, 8000))
+        } else {
+            Time::ZERO
+        };
+        let way = (self.way() + late).max((last + Time::from_micros(1)).saturating_sub(now));
+        self.losses.arrives(beat.instance.clone(), now + way);
         self.arrivals.insert(worker, now + way);
         self.later(
             way,
@@ -162,24 +174,26 @@ impl World {
         })
     }
 
-    pub(super) fn finish(&mut self, worker: usize, life: u64, hand: u64) {
+    pub(super) fn finish(&mut self, worker: usize, life: u64, hand: u64) -> Checked {
         let now = self.now;
         if self.workers[worker].life != life || !self.workers[worker].alive {
-            return;
+            return Ok(());
         }
         if !self.workers[worker].acts(now) || self.kafka.is_away(now) {
             let later = self.workers[worker].frozen_until.max(self.kafka.away_until) - now;
-            return self.later(later + Time::from_millis(1), Action::Finish(worker, life, hand));
+            self.later(later + Time::from_millis(1), Action::Finish(worker, life, hand));
+            return Ok(());
         }
         let Some(in_hand) = self.workers[worker].hand.get(&hand).cloned() else {
-            return;
+            return Ok(());
         };
         let task = &in_hand.task;
         let kind = self.kinds.get(&task.job).cloned();
         let poison = kind.as_ref().is_some_and(|kind| kind.poison == Some(task.tile));
         let skips = self.workers[worker].cancelled.contains(&task.job) || self.workers[worker].old;
         if (poison && !skips) || self.strikes(self.faults.worker_dies) {
-            return self.kill(worker);
+            self.kill(worker);
+            return if poison { self.killed(task.job) } else { Ok(()) };
         }
         self.workers[worker].hand.remove(&hand);
         if self.workers[worker].alone.take().is_some() {
@@ -235,23 +249,33 @@ impl World {
             let span = Time::from_secs(self.random.between(1, 40));
             self.workers[worker].frozen_until = now + span;
             self.say(|| format!("worker {worker} stands still for {span:?}"));
-            if span > SESSION {
+            let member = self.workers[worker].member();
+            self.kafka.silent.insert(member, now);
+            if span > self.faults.session {
                 // Its partitions go to others, and it comes back to the group later.
                 self.group_dirty = true;
-                self.later(SESSION, Action::Rebalance);
+                self.later(self.faults.session, Action::Rebalance);
                 self.later(span + Time::from_millis(500), Action::Rebalance);
             }
             self.later(span, Action::Work(worker));
         }
         self.later(Time::ZERO, Action::Work(worker));
+        Ok(())
     }
 
     pub(super) fn kill(&mut self, worker: usize) {
         self.say(|| format!("worker {worker} dies"));
+        let member = self.workers[worker].member();
+        self.kafka.silent.insert(member, self.now);
         self.workers[worker].die();
         self.group_dirty = true;
-        self.later(SESSION, Action::Rebalance);
-        let after = self.ms(500, 20_000);
+        self.later(self.faults.session, Action::Rebalance);
+        // It is started again soon, or somebody has to come and do that.
+        let after = if self.random.one_in(4) {
+            self.ms(20_000, 120_000)
+        } else {
+            self.ms(500, 20_000)
+        };
         self.later(after, Action::ComeBack(worker));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use azulejo_engine::job::JobPhase;
 use azulejo_engine::{
     Accepted, Answer, Body, Core, DeliveryClass, Effect, Ending, Event, KnownTile, Plan, RunId, Send,
     Settings, StoreClass, Time, Transaction, Verdict, Written,
@@ -15,14 +16,15 @@ use crate::random::Random;
 use crate::store::{Store, StoredJob};
 use crate::worker::{InHand, Worker};
 
-/// A session of the group ends after this silence.
-const SESSION: Time = Time::from_secs(6);
+/// The time between two ticks of the server.
+const TICK: Time = Time::from_millis(250);
 /// The least time that everything has to end in once faults have stopped, beside what its tiles take.
 const GRACE: Time = Time::from_secs(4 * 3600);
 
 mod checks;
 mod effects;
 mod fleet;
+mod losses;
 mod mischief;
 mod server;
 mod steady;
@@ -166,6 +168,7 @@ pub struct World {
     pub events: u64,
     pub endings: BTreeMap<&'static str, u32>,
     group_dirty: bool,
+    pub losses: losses::Losses,
     pace: Pace,
     meter: Option<Meter>,
     /// Tiles of the jobs that will be submitted; when there are none left, chance decides.
@@ -224,6 +227,7 @@ impl World {
             events: 0,
             endings: BTreeMap::new(),
             group_dirty: true,
+            losses: losses::Losses::default(),
             pace: PACE,
             meter: None,
             sizes: VecDeque::new(),
@@ -324,46 +328,16 @@ impl World {
             .is_some_and(|core| core.jobs().next().is_none())
     }
 
-    fn what_hangs(&self) -> String {
-        let mut text = String::from("a job does not end:");
-        for (id, stored) in self.store.unfinished() {
-            text.push_str(&format!(
-                " {id} ({} tiles known of {})",
-                stored.tiles.len(),
-                stored.plan.grid.len()
-            ));
-            if let Some(job) = self.core.as_ref().and_then(|core| core.job(*id)) {
-                text.push_str(&format!(
-                    " {:?}, decoded {}, in flight {}, bands {} of {}",
-                    job.phase,
-                    job.decoded_rows,
-                    job.in_flight(),
-                    job.encoded_bands,
-                    job.tiles.bands()
-                ));
-            }
-        }
-        if let Some(core) = &self.core {
-            text.push_str(&format!(
-                "; workers {:?}, problems {:?}",
-                core.loads(),
-                core.problems()
-            ));
-        } else {
-            text.push_str("; no server");
-        }
-        text
-    }
-
     fn act(&mut self, action: Action) -> Checked {
         match action {
             Action::Server(life, event) if life == self.life => self.tell(event),
             Action::Commit(life, transaction, ops) => self.commit(life, transaction, &ops),
             Action::Collect(life) if life == self.life => self.collect(),
             Action::Tick(life) if life == self.life => {
-                self.later(Time::from_millis(250), Action::Tick(life));
+                self.later(TICK, Action::Tick(life));
                 self.connect()?;
-                self.tell(Event::Tick)
+                self.tell(Event::Tick)?;
+                self.check_losses()
             }
             Action::Server(..) | Action::Collect(_) | Action::Tick(_) => Ok(()),
             Action::Restart => self.restart(),
@@ -372,7 +346,7 @@ impl World {
             Action::Retry => self.retry(),
             Action::Task(partition, task) => {
                 self.kafka.tasks[partition as usize].append(task);
-                if let Some(holder) = self.kafka.assigned.get(&partition).copied() {
+                if let Some((holder, _)) = self.kafka.assigned.get(&partition).copied() {
                     self.work(holder);
                 }
                 Ok(())
@@ -387,10 +361,7 @@ impl World {
                 self.work(worker);
                 Ok(())
             }
-            Action::Finish(worker, life, hand) => {
-                self.finish(worker, life, hand);
-                Ok(())
-            }
+            Action::Finish(worker, life, hand) => self.finish(worker, life, hand),
             Action::Beat(worker, life) => self.beat(worker, life),
             Action::Word(worker, word) => {
                 self.hear_word(worker, &word);

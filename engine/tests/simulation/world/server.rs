@@ -14,6 +14,7 @@ impl World {
         };
         self.core = Some(Core::new(settings));
         self.verdicts.clear();
+        self.losses.forget();
         self.store_free = self.now;
         self.is_connected = false;
         self.is_caught_up = false;
@@ -167,6 +168,7 @@ impl World {
             let line = format!("{event:?}");
             self.say(|| line.chars().take(220).collect());
         }
+        self.losses.told(&event, now);
         let Some(core) = &mut self.core else { return Ok(()) };
         core.handle(now, event);
         let mut effects = Vec::new();
