@@ -1,5 +1,6 @@
 //! What each request comes to: one file per kind.
 
+mod alter_configs;
 mod api_versions;
 mod cluster;
 mod configs;
@@ -50,8 +51,10 @@ pub async fn handle(context: &Context<'_>, request: Request) -> Result<Reply, Fa
         ApiKey::DeleteRecords => answer(r, &records::delete(context, &r.body()?)),
         ApiKey::InitProducerId => answer(r, &producer_ids::init(context, &r.body()?)),
         ApiKey::DescribeConfigs => answer(r, &configs::describe(context, &r.body()?)),
-        ApiKey::AlterConfigs => answer(r, &configs::alter(context, &r.body()?)),
-        ApiKey::IncrementalAlterConfigs => answer(r, &configs::alter_incrementally(context, &r.body()?)),
+        ApiKey::AlterConfigs => answer(r, &alter_configs::alter(context, &r.body()?)),
+        ApiKey::IncrementalAlterConfigs => {
+            answer(r, &alter_configs::alter_incrementally(context, &r.body()?))
+        }
         ApiKey::DescribeCluster => answer(r, &cluster::describe(context, &r.body()?)),
         other => Err(Failure::Request(RequestError::NotOffered {
             key: other as i16,

@@ -7,4 +7,5 @@ mod groups;
 mod helpers;
 mod records;
 mod settings;
+mod time;
 mod topics;
