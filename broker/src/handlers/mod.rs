@@ -9,14 +9,18 @@ mod fetch;
 mod group_admin;
 mod groups;
 mod list_offsets;
+mod log_dirs;
 mod metadata;
+mod offset_delete;
 mod offsets;
 mod produce;
 mod producer_ids;
 mod records;
+mod replicas;
+mod topic_partitions;
 mod topics;
 
-use kafka_protocol::messages::ApiKey;
+use kafka_protocol::messages::{ApiKey, ListPartitionReassignmentsRequest};
 use kafka_protocol::protocol::{Encodable, HeaderVersion};
 
 use crate::wire::request::{Request, RequestError};
@@ -56,6 +60,14 @@ pub async fn handle(context: &Context<'_>, request: Request) -> Result<Reply, Fa
             answer(r, &alter_configs::alter_incrementally(context, &r.body()?))
         }
         ApiKey::DescribeCluster => answer(r, &cluster::describe(context, &r.body()?)),
+        ApiKey::DescribeLogDirs => answer(r, &log_dirs::describe(context, &r.body()?)),
+        ApiKey::OffsetDelete => answer(r, &offset_delete::delete(context, &r.body()?)),
+        ApiKey::OffsetForLeaderEpoch => answer(r, &replicas::end_of_epoch(context, &r.body()?)),
+        ApiKey::ListPartitionReassignments => {
+            let _: ListPartitionReassignmentsRequest = r.body()?;
+            answer(r, &replicas::reassignments())
+        }
+        ApiKey::DescribeTopicPartitions => answer(r, &topic_partitions::describe(context, &r.body()?)),
         other => Err(Failure::Request(RequestError::NotOffered {
             key: other as i16,
             version: request.version,

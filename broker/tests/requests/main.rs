@@ -8,4 +8,5 @@ mod helpers;
 mod records;
 mod settings;
 mod time;
+mod tools;
 mod topics;
