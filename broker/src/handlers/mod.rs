@@ -45,7 +45,7 @@ pub async fn handle(context: &Context<'_>, request: Request) -> Result<Reply, Fa
         ApiKey::SyncGroup => answer(r, &groups::sync(context, r.version, r.body()?).await),
         ApiKey::Heartbeat => answer(r, &groups::heartbeat(context, &r.body()?)),
         ApiKey::LeaveGroup => answer(r, &groups::leave(context, r.version, &r.body()?)),
-        ApiKey::DescribeGroups => answer(r, &group_admin::describe(context, &r.body()?)),
+        ApiKey::DescribeGroups => answer(r, &group_admin::describe(context, r.version, &r.body()?)),
         ApiKey::ListGroups => answer(r, &group_admin::list(context, &r.body()?)),
         ApiKey::DeleteGroups => answer(r, &group_admin::delete(context, &r.body()?)),
         ApiKey::ApiVersions => api_versions::handle(r),

@@ -108,7 +108,14 @@ fn a_group_lives_in_every_version() {
         assert_eq!(old, ResponseError::IllegalGeneration.code());
 
         let describe = DescribeGroupsRequest::default().with_groups(vec![group(&name), group("nobody")]);
-        let described = client.call(&describe, version.min(5));
+        let describe_version = version.min(6);
+        let described = client.call(&describe, describe_version);
+        let not_there = if describe_version == 6 {
+            ResponseError::GroupIdNotFound.code()
+        } else {
+            0
+        };
+        assert_eq!(described.groups[1].error_code, not_there);
         assert_eq!(described.groups[0].group_state.as_str(), "Stable");
         assert_eq!(
             described.groups[0].members[0].member_assignment,
