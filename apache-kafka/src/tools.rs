@@ -1,16 +1,17 @@
 //! Kafka's own command-line tools, as its scripts in `bin` call them.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::install::Installation;
 
 /// The class behind a script of Kafka's `bin` folder, `kafka-topics.sh` by `kafka-topics`.
-const CLASSES: [(&str, &str); 11] = [
+const CLASSES: [(&str, &str); 13] = [
     ("kafka-acls", "org.apache.kafka.tools.AclCommand"),
-    ("kafka-configs", "kafka.admin.ConfigCommand"),
+    ("kafka-configs", "org.apache.kafka.tools.ConfigCommand"),
     (
         "kafka-console-consumer",
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
@@ -30,6 +31,14 @@ const CLASSES: [(&str, &str); 11] = [
         "kafka-metadata-quorum",
         "org.apache.kafka.tools.MetadataQuorumCommand",
     ),
+    (
+        "kafka-producer-perf-test",
+        "org.apache.kafka.tools.ProducerPerformance",
+    ),
+    (
+        "kafka-reassign-partitions",
+        "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+    ),
     ("kafka-storage", "kafka.tools.StorageTool"),
     ("kafka-topics", "org.apache.kafka.tools.TopicCommand"),
 ];
@@ -40,15 +49,34 @@ impl Installation {
     /// # Errors
     /// There is no such tool, or Java does not start.
     pub fn try_tool(&self, name: &str, arguments: &[&str]) -> Result<Output> {
+        self.try_tool_reading(name, arguments, b"")
+    }
+
+    /// Runs the tool `name` with `arguments` and `input` as its standard input; gives what it wrote, and ended with.
+    ///
+    /// # Errors
+    /// As [`Self::try_tool`].
+    pub fn try_tool_reading(&self, name: &str, arguments: &[&str], input: &[u8]) -> Result<Output> {
         let class = CLASSES.iter().find(|(tool, _)| *tool == name);
         let (_, class) = class.with_context(|| format!("{name} is not one of the tools"))?;
         // The tools run for a second or two: the quick compiler is enough.
-        self.java(&["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
+        let mut child = self
+            .java(&["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
             .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error")
             .arg(class)
             .args(arguments)
-            .output()
-            .context("cannot start java")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start java")?;
+        let stdin = child.stdin.take();
+        // Beside reading what it writes: it may not take more before that is read. One that ends before it has read all
+        // says why itself.
+        std::thread::scope(|scope| {
+            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
+            child.wait_with_output().context("cannot wait for java")
+        })
     }
 
     /// Runs the tool `name` with `arguments`; gives what it wrote to standard output.

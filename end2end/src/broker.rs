@@ -17,7 +17,10 @@ use crate::process::{Program, bin_dir};
 pub const VARIABLE: &str = "AZULEJO_TEST_KAFKA";
 
 /// Where Apache Kafka is installed: `cargo xtask kafka install` has put it there.
-fn installation() -> Result<Installation> {
+///
+/// # Errors
+/// It is not there and cannot be fetched.
+pub fn installation() -> Result<Installation> {
     let folder = match std::env::var_os("AZULEJO_KAFKA") {
         Some(folder) => PathBuf::from(folder),
         None => bin_dir()?.join("../kafka"),

@@ -4,7 +4,7 @@
 //! offsets meanwhile is in memory. One task sleeps until the
 //! earliest time-out of any group; a request that brings an earlier one wakes it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,13 @@ use tokio::sync::{Notify, oneshot};
 use super::group::{Group, State, SyncRequest};
 use super::member::{JoinError, JoinRequest, Joined, Synced};
 use super::offsets::{Committed, Offsets};
+use super::subscription::{self, TopicsInUse};
 use crate::clock::now_ms;
 
 /// Most groups at a time.
 const MAX_GROUPS: usize = 10_000;
+/// Protocol type of groups whose members are consumers.
+const CONSUMER: &str = "consumer";
 /// Most bytes that a member's subscriptions may have.
 const MAX_SUBSCRIPTION: usize = 1 << 20;
 
@@ -262,6 +265,35 @@ impl Coordinator {
         let expired = self.offsets.expire(&in_use, retention, now_ms());
         self.changed.notify_one();
         expired
+    }
+
+    /// The topics that the members of a group read.
+    ///
+    /// # Errors
+    /// `GroupIdNotFound`; `NonEmptyGroup` when its members are not consumers.
+    pub fn topics_in_use(&self, group_id: &str) -> Result<TopicsInUse, ResponseError> {
+        if group_id.is_empty() {
+            return Err(ResponseError::InvalidGroupId);
+        }
+        let groups = self.groups();
+        let group = groups.get(group_id);
+        let Some(group) = group.filter(|group| !group.members().is_empty()) else {
+            let is_there = group.is_some() || self.offsets.has_group(group_id);
+            return is_there
+                .then(|| TopicsInUse::Known(BTreeSet::new()))
+                .ok_or(ResponseError::GroupIdNotFound);
+        };
+        if group.protocol_type() != CONSUMER {
+            return Err(ResponseError::NonEmptyGroup);
+        }
+        let mut all = BTreeSet::new();
+        for member in group.members() {
+            match subscription::topics(&member.metadata(group.protocol())) {
+                Some(topics) => all.extend(topics),
+                None => return Ok(TopicsInUse::Unknown),
+            }
+        }
+        Ok(TopicsInUse::Known(all))
     }
 
     /// Describes a group: one that nobody has heard of is `Dead`.

@@ -3,56 +3,16 @@
 //! Every commit is one entry of JSON; when most of the file is out of date it is written anew. What is in memory has a
 //! lock of its own, which is never held while the disk is waited for: async tasks take it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use super::positions::{Committed, GroupOffsets};
+use super::positions::{Entry, Groups, apply};
 use crate::fsync::FsyncPolicy;
 use crate::journal::Journal;
-
-/// A position that a group has committed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Committed {
-    /// Next offset to read.
-    pub offset: i64,
-    /// Leader epoch as the client knew it, or -1.
-    pub leader_epoch: i32,
-    /// The client's own note.
-    pub metadata: String,
-}
-
-/// The positions of a group, by topic and partition.
-pub type GroupOffsets = BTreeMap<(String, i32), Committed>;
-
-#[derive(Serialize, Deserialize)]
-enum Entry {
-    /// A group commits.
-    Commit {
-        group: String,
-        offsets: Vec<(String, i32, Committed)>,
-        /// When, in milliseconds since 1970; 0 in old journals.
-        #[serde(default)]
-        at: i64,
-    },
-    /// A group is gone.
-    Group { group: String },
-    /// A topic is gone.
-    Topic { topic: String },
-}
-
-/// What is kept of a group.
-#[derive(Default)]
-struct Kept {
-    positions: GroupOffsets,
-    /// When it was last known to be used, milliseconds since 1970.
-    used_at: i64,
-}
-
-type Groups = HashMap<String, Kept>;
 
 pub(super) struct Writer {
     journal: Journal,
@@ -86,27 +46,6 @@ const GRACE: Duration = Duration::from_secs(3600);
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn apply(groups: &mut Groups, entry: Entry) {
-    match entry {
-        Entry::Commit { group, offsets, at } => {
-            let kept = groups.entry(group).or_default();
-            kept.used_at = kept.used_at.max(at);
-            let positions = offsets.into_iter();
-            kept.positions
-                .extend(positions.map(|(topic, partition, c)| ((topic, partition), c)));
-        }
-        Entry::Group { group } => {
-            groups.remove(&group);
-        }
-        Entry::Topic { topic } => {
-            for kept in groups.values_mut() {
-                kept.positions.retain(|(name, _), _| *name != topic);
-            }
-            groups.retain(|_, kept| !kept.positions.is_empty());
-        }
-    }
 }
 
 impl Writer {
@@ -155,6 +94,13 @@ impl Writer {
                     at: kept.used_at,
                 })?);
             }
+            if kept.has_members {
+                entries.push(serde_json::to_vec(&Entry::Members {
+                    group: group.clone(),
+                    any: true,
+                    at: kept.used_at,
+                })?);
+            }
         }
         let count = entries.len();
         self.journal.rewrite(entries.into_iter())?;
@@ -171,7 +117,7 @@ impl Offsets {
     /// # Errors
     /// Those of the file system.
     pub fn open(data_dir: &Path, fsync: FsyncPolicy, now: i64) -> io::Result<Self> {
-        let mut groups = HashMap::new();
+        let mut groups = Groups::new();
         let mut appended = 0;
         let journal = Journal::open(&data_dir.join("offsets.journal"), |bytes| {
             appended += 1;
@@ -182,7 +128,12 @@ impl Offsets {
                 }
             }
         })?;
-        for kept in groups.values_mut().filter(|kept| kept.used_at == 0) {
+        // One that had members when the broker ended has been used until now: whoever they are, they can come back only
+        // from here on.
+        for kept in groups
+            .values_mut()
+            .filter(|kept| kept.used_at == 0 || kept.has_members)
+        {
             kept.used_at = now;
         }
         let writer = Writer {
@@ -301,6 +252,20 @@ impl Offsets {
         })
     }
 
+    /// Forgets the positions of `group` in these partitions.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn delete_positions(&self, group: &str, partitions: Vec<(String, i32)>) -> io::Result<()> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        self.record(Entry::Positions {
+            group: group.to_owned(),
+            partitions,
+        })
+    }
+
     /// Forgets all positions in `topic`, which is gone. If that cannot be written down now, it is before anything else.
     pub fn delete_topic(&self, topic: &str) {
         let entry = Entry::Topic {
@@ -334,19 +299,30 @@ impl Offsets {
         }
     }
 
-    /// Forgets groups that were not used for `retention`; those `in_use` are used now.
+    /// Forgets groups that were not used for `retention`; those `in_use`, because they have members, are used now. Time
+    /// counts from when a group has lost its members, as in Kafka, also if the broker ends meanwhile: it is written down
+    /// when they come and when they have gone.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn expire(&self, in_use: &HashSet<String>, retention: Duration, now: i64) -> io::Result<()> {
         let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let mut expired = Vec::new();
+        let mut changed = Vec::new();
         for (group, kept) in self.groups_now().iter_mut() {
-            if in_use.contains(group) {
+            let any = in_use.contains(group);
+            if any {
                 kept.used_at = kept.used_at.max(now);
             } else if now.saturating_sub(kept.used_at) > milliseconds(retention) {
                 expired.push(group.clone());
             }
+            if any != kept.has_members {
+                let (group, at) = (group.clone(), kept.used_at);
+                changed.push(Entry::Members { group, any, at });
+            }
+        }
+        for entry in changed {
+            self.record(entry)?;
         }
         if now.saturating_sub(self.opened_at) < milliseconds(retention.min(GRACE)) {
             return Ok(());

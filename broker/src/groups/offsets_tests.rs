@@ -177,3 +177,86 @@ fn asking_for_positions_does_not_wait_for_a_commit_that_waits_for_the_disk() {
         (1, 1, 1)
     );
 }
+
+#[test]
+fn an_idle_group_that_is_alive_outlasts_a_restart_and_its_time_counts_from_when_it_was_left() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let week = Duration::from_millis(7 * DAY as u64);
+    let folder = tempfile::tempdir().unwrap();
+    let at_day = |day: i64| Offsets::open(folder.path(), FsyncPolicy::System, day * DAY).unwrap();
+    let nobody = HashSet::new();
+    let members = HashSet::from(["g".to_owned()]);
+
+    // It commits once and has members for ten days; then the broker is killed, and they do not come back.
+    let offsets = at_day(0);
+    offsets.commit("g", one("t", 7), 1).unwrap();
+    offsets.expire(&members, week, 2).unwrap();
+    let journal = std::fs::metadata(folder.path().join("offsets.journal"))
+        .unwrap()
+        .len();
+    for day in 1..=10 {
+        offsets.expire(&members, week, day * DAY).unwrap();
+    }
+    let after = std::fs::metadata(folder.path().join("offsets.journal"))
+        .unwrap()
+        .len();
+    assert_eq!(
+        after, journal,
+        "that it is still used is not written again and again"
+    );
+    drop(offsets);
+    let offsets = at_day(10);
+    offsets
+        .expire(&nobody, week, 10 * DAY + 2 * 60 * 60 * 1000)
+        .unwrap();
+    assert_eq!(
+        offsets.get("g", "t", 0),
+        Some(at(7)),
+        "used until the broker ended"
+    );
+    drop(offsets);
+
+    // The next start knows that nobody has come since.
+    let offsets = at_day(16);
+    offsets.expire(&nobody, week, 16 * DAY + DAY / 2).unwrap();
+    assert!(offsets.has_group("g"));
+    offsets.expire(&nobody, week, 17 * DAY + DAY / 2).unwrap();
+    assert!(!offsets.has_group("g"), "a week after the members went");
+}
+
+#[test]
+fn a_journal_that_is_written_anew_still_knows_who_has_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let offsets = open(folder.path());
+    offsets.commit("g", one("t", 7), 1).unwrap();
+    offsets
+        .expire(&HashSet::from(["g".to_owned()]), Duration::from_secs(1), 2)
+        .unwrap();
+    for n in 0..20_100 {
+        offsets.commit("h", one("t", n), 1).unwrap();
+    }
+    drop(offsets);
+    let offsets = Offsets::open(folder.path(), FsyncPolicy::System, 50_000).unwrap();
+    offsets
+        .expire(&HashSet::new(), Duration::from_secs(1), 50_900)
+        .unwrap();
+    offsets
+        .expire(&HashSet::new(), Duration::from_secs(1), 51_000)
+        .unwrap();
+    assert!(offsets.has_group("g") && !offsets.has_group("h"));
+}
+
+#[test]
+fn positions_that_are_given_up_do_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let offsets = open(folder.path());
+    for topic in ["t", "u"] {
+        offsets.commit("g", one(topic, 7), 1).unwrap();
+    }
+    offsets
+        .delete_positions("g", vec![("t".to_owned(), 0), ("t".to_owned(), 5)])
+        .unwrap();
+    assert_eq!(open(folder.path()).all("g").len(), 1);
+    offsets.delete_positions("g", vec![("u".to_owned(), 0)]).unwrap();
+    assert!(!offsets.has_group("g") && !open(folder.path()).has_group("g"));
+}

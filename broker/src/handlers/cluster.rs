@@ -11,8 +11,10 @@ use kafka_protocol::messages::{
 use super::context::{Context, text, unique};
 use crate::shared::NODE_ID;
 
-/// Key type of a group; 1 would be a transaction.
+/// Key type of a group.
 const GROUP: i8 = 0;
+/// Key type of a transaction.
+const TRANSACTION: i8 = 1;
 /// Version of FindCoordinator from which several keys are asked at once.
 const BATCHED_SINCE: i16 = 4;
 
@@ -22,10 +24,19 @@ pub fn find_coordinator(
     request: &FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
     let (host, port) = context.advertised();
-    let refused = (request.key_type != GROUP).then_some((
-        ResponseError::CoordinatorNotAvailable,
-        "only groups have a coordinator here: transactions are not offered",
-    ));
+    // Errors at which clients give up. Of those that they know for transactions this is the one that says most; whatever may
+    // pass by itself they would wait for, the Java client for a minute.
+    let refused = match request.key_type {
+        GROUP => None,
+        TRANSACTION => Some((
+            ResponseError::TransactionalIdAuthorizationFailed,
+            "transactions are not offered by this broker",
+        )),
+        _ => Some((
+            ResponseError::InvalidRequest,
+            "only groups have a coordinator here",
+        )),
+    };
     let error_code = refused.map_or(0, |(error, _)| error.code());
     let message = refused.map(|(_, why)| text(why));
     let (node, host, port) = match refused {

@@ -1,5 +1,6 @@
 //! What administrators ask about groups: DescribeGroups, ListGroups, DeleteGroups.
 
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use kafka_protocol::messages::list_groups_response::ListedGroup;
@@ -14,7 +15,12 @@ use crate::blocking::blocking;
 /// Groups of the newer consumer protocol would be `consumer`.
 const TYPE: &str = "classic";
 
-pub fn describe(context: &Context<'_>, body: &DescribeGroupsRequest) -> DescribeGroupsResponse {
+/// Version of DescribeGroups from which a group that is not there is an error.
+const NOT_FOUND_SINCE: i16 = 6;
+/// State of a group that is not there.
+const DEAD: &str = "Dead";
+
+pub fn describe(context: &Context<'_>, version: i16, body: &DescribeGroupsRequest) -> DescribeGroupsResponse {
     let groups = unique(&body.groups, |id| id.as_str()).map(|id| {
         let group = context.shared.groups.describe(id);
         let members = group.members.into_iter().map(|member| {
@@ -26,7 +32,16 @@ pub fn describe(context: &Context<'_>, body: &DescribeGroupsRequest) -> Describe
                 .with_member_metadata(member.metadata)
                 .with_member_assignment(member.assignment)
         });
-        DescribedGroup::default()
+        let described = DescribedGroup::default();
+        let described = if version >= NOT_FOUND_SINCE && group.state == DEAD {
+            let why = format!("there is no group '{}'", id.as_str());
+            described
+                .with_error_code(ResponseError::GroupIdNotFound.code())
+                .with_error_message(Some(text(why)))
+        } else {
+            described
+        };
+        described
             .with_group_id(id.clone())
             .with_group_state(text(group.state))
             .with_protocol_type(text(group.protocol_type))

@@ -15,6 +15,8 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 /// Without tiered storage the same as the earliest.
 const EARLIEST_LOCAL: i64 = -4;
+/// The latest in tiered storage: there is none.
+const LATEST_TIERED: i64 = -5;
 
 /// Version of ListOffsets from which the leader epoch is told.
 const EPOCH_SINCE: i16 = 4;
@@ -59,6 +61,7 @@ fn look_up(partition: &Partition, timestamp: i64) -> Result<(i64, i64), Response
     let found = match timestamp {
         LATEST => return Ok((partition.log_end(), -1)),
         EARLIEST | EARLIEST_LOCAL => return Ok((partition.log_start(), -1)),
+        LATEST_TIERED => return Ok((-1, -1)),
         MAX_TIMESTAMP => partition.latest_timestamp(),
         timestamp if timestamp >= 0 => partition.offset_for_timestamp(timestamp),
         _ => return Err(ResponseError::UnsupportedVersion),

@@ -8,8 +8,9 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use super::context::{Context, Failure, sentence, text};
 use crate::blocking::blocking;
 use crate::clock::now_ms;
-use crate::log::batch::{BatchError, BatchHeader, ZSTD};
+use crate::log::batch::{BatchHeader, ZSTD};
 use crate::log::partition::AppendError;
+use crate::log::produced::BatchError;
 use crate::log::producers::SequenceError;
 use crate::topics::Topic;
 use crate::wire::request::Request;
@@ -81,10 +82,10 @@ fn store(version: i16, topic: Option<&Topic>, data: &PartitionProduceData) -> Pa
         return failed(index, ResponseError::UnsupportedCompressionType, why);
     }
     match partition.append(batch, now_ms()) {
-        Ok(base_offset) => PartitionProduceResponse::default()
+        Ok(appended) => PartitionProduceResponse::default()
             .with_index(index)
-            .with_base_offset(base_offset)
-            .with_log_append_time_ms(-1)
+            .with_base_offset(appended.base_offset)
+            .with_log_append_time_ms(appended.append_time.unwrap_or(-1))
             .with_log_start_offset(partition.log_start()),
         Err(error) => {
             let topic = topic.map_or("", |topic| &topic.name);
@@ -104,6 +105,10 @@ fn response_error(error: &AppendError) -> ResponseError {
         AppendError::Batch(BatchError::Corrupt(_)) => ResponseError::CorruptMessage,
         AppendError::Batch(BatchError::Invalid(_)) => ResponseError::InvalidRecord,
         AppendError::Batch(BatchError::OldFormat(_)) => ResponseError::UnsupportedForMessageFormat,
+        AppendError::Batch(BatchError::AppendTime) | AppendError::Timestamp(_) => {
+            ResponseError::InvalidTimestamp
+        }
+        AppendError::Keyless => ResponseError::InvalidRecord,
         AppendError::Batch(BatchError::Transactional) => ResponseError::InvalidTxnState,
         AppendError::TooLarge { .. } => ResponseError::MessageTooLarge,
         AppendError::Sequence(SequenceError::OutOfOrder { .. }) => ResponseError::OutOfOrderSequenceNumber,

@@ -23,6 +23,11 @@ pub fn delete(context: &Context<'_>, body: &DeleteRecordsRequest) -> DeleteRecor
             else {
                 return result.with_error_code(ResponseError::UnknownTopicOrPartition.code());
             };
+            let settings = partition.settings();
+            if settings.compact && !settings.delete {
+                // As in Kafka: the latest record of a key is meant to stay.
+                return result.with_error_code(ResponseError::PolicyViolation.code());
+            }
             match blocking(|| partition.delete_records(asked.offset)) {
                 Ok(start) => result.with_low_watermark(start),
                 Err(ReadError::OutOfRange { .. }) => {

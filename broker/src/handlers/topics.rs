@@ -16,7 +16,8 @@ use super::configs::{SOURCE_DEFAULT, SOURCE_TOPIC};
 use super::context::{Context, response_error, sentence, text};
 use crate::blocking::blocking;
 use crate::shared::NODE_ID;
-use crate::topics::{Topic, TopicError, settings};
+use crate::topics::table::SETTINGS;
+use crate::topics::{Topic, TopicError};
 
 /// Version of CreateTopics from which partitions and replicas may be left to the broker, and settings are told back.
 const DETAILS_SINCE: i16 = 5;
@@ -156,7 +157,7 @@ fn describe(
     let effective = topics
         .effective(&overrides)
         .unwrap_or_else(|_| topics.defaults().clone());
-    let configs = settings::SETTINGS.iter().map(|setting| {
+    let configs = SETTINGS.iter().map(|setting| {
         let source = if overrides.contains_key(setting.name) {
             SOURCE_TOPIC
         } else {
@@ -164,7 +165,7 @@ fn describe(
         };
         CreatableTopicConfigs::default()
             .with_name(text(setting.name))
-            .with_value(Some(text((setting.get)(&effective))))
+            .with_value(Some(text(setting.value(&effective, &overrides))))
             .with_config_source(source)
     });
     let result = result

@@ -1,10 +1,10 @@
-//! The header of a record batch (magic 2): the few fields that a broker must read, and the two that it writes.
+//! The header of a record batch (magic 2): the few fields that a broker must read, and those that it writes.
 //!
-//! Batches are stored as they came. Only the base offset and the leader epoch are the broker's to set; both lie in
-//! front of the part that the CRC covers, so the checksum of the producer stays good all the way to the consumer.
+//! Batches are stored as they came. The base offset and the leader epoch are always the broker's to set; both lie in
+//! front of the part that the CRC covers, so the checksum of the producer stays good all the way to the consumer. The
+//! latest timestamp is the broker's as well where a topic asks for it, or where the producer's header does not say what
+//! its records do; then the checksum is made anew, from the old one and the header alone.
 //! Layout: Kafka's "Record Batch" section of the protocol guide.
-
-use thiserror::Error;
 
 /// Bytes in front of a batch's length's own count: base offset (8) and length (4).
 pub const LENGTH_PREFIX: usize = 12;
@@ -16,10 +16,12 @@ pub const CRC_START: usize = 21;
 pub const MAX_BATCH_BYTES: u64 = 1 << 30;
 
 const ATTRIBUTE_COMPRESSION: i16 = 0x07;
-const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
-const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
-const ATTRIBUTE_CONTROL: i16 = 0x20;
-const HIGHEST_COMPRESSION: i16 = 4;
+/// The latest timestamp is when the broker stored the batch, and holds for all of its records.
+pub const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
+/// Part of a transaction.
+pub const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
+/// No records of users.
+pub const ATTRIBUTE_CONTROL: i16 = 0x20;
 /// Compression code of zstd, which producers may use from Produce version 7 on.
 pub const ZSTD: i16 = 4;
 
@@ -52,23 +54,6 @@ pub struct BatchHeader {
     pub records: i32,
 }
 
-/// Why a batch is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BatchError {
-    /// Damaged on the way, or not a batch at all.
-    #[error("the record batch is damaged: {0}")]
-    Corrupt(String),
-    /// Well delivered, but not what a producer may send.
-    #[error("the record batch is not valid: {0}")]
-    Invalid(String),
-    /// An older format.
-    #[error("record batches of format {0} are not supported: use a client that speaks Kafka 0.11 or later")]
-    OldFormat(i8),
-    /// Transactions are not offered.
-    #[error("transactions are not offered by this broker")]
-    Transactional,
-}
-
 fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[at..at + N]);
@@ -77,7 +62,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 
 impl BatchHeader {
     /// Reads the header at the start of `bytes`, or `None` when there are fewer than [`HEADER_BYTES`].
-    /// Nothing is checked: see [`Self::is_plausible`] and [`check_produced`].
+    /// Nothing is checked: see [`Self::is_plausible`] and [`super::produced`].
     pub fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.len() < HEADER_BYTES {
             return None;
@@ -111,6 +96,11 @@ impl BatchHeader {
         self.attributes & ATTRIBUTE_COMPRESSION
     }
 
+    /// Whether the latest timestamp is that of the broker, for every record.
+    pub fn has_append_time(&self) -> bool {
+        self.attributes & ATTRIBUTE_LOG_APPEND_TIME != 0
+    }
+
     /// Whether an idempotent producer sent it.
     pub fn is_idempotent(&self) -> bool {
         self.producer_id >= 0
@@ -130,121 +120,25 @@ impl BatchHeader {
     }
 }
 
-/// The first [`LENGTH_PREFIX`] + 4 bytes of a stored batch: `base_offset` in place, leader epoch 0.
-pub fn stored_prefix(batch: &[u8], base_offset: i64) -> [u8; 16] {
-    let mut prefix = field::<16>(batch, 0);
-    prefix[..8].copy_from_slice(&base_offset.to_be_bytes());
-    prefix[12..16].copy_from_slice(&0_i32.to_be_bytes());
-    prefix
-}
-
-/// Checks what a producer sent for one partition: exactly one whole batch, its checksum and its structure.
+/// The header of `batch` as it is stored: with the base offset, attributes and latest timestamp of `header`, leader epoch 0,
+/// and the checksum that goes with it. The content is not read again: of two batches that differ in their headers alone,
+/// the checksums differ by what the difference of the headers comes to behind so many bytes (a CRC is linear).
 ///
-/// # Errors
-/// See [`BatchError`].
-pub fn check_produced(bytes: &[u8]) -> Result<BatchHeader, BatchError> {
-    if bytes.len() > 16 && bytes[16] < 2 {
-        return Err(BatchError::OldFormat(i8::from_be_bytes([bytes[16]])));
+/// `batch` has at least [`HEADER_BYTES`], and its own checksum is right.
+pub fn stored_header(batch: &[u8], header: &BatchHeader) -> [u8; HEADER_BYTES] {
+    let mut stored = field::<HEADER_BYTES>(batch, 0);
+    stored[..8].copy_from_slice(&header.base_offset.to_be_bytes());
+    stored[12..16].copy_from_slice(&0_i32.to_be_bytes());
+    let came = crc32c::crc32c(&stored[CRC_START..]);
+    stored[21..23].copy_from_slice(&header.attributes.to_be_bytes());
+    stored[35..43].copy_from_slice(&header.max_timestamp.to_be_bytes());
+    let goes = crc32c::crc32c(&stored[CRC_START..]);
+    if came != goes {
+        let difference = crc32c::crc32c_combine(came ^ goes, 0, batch.len() - HEADER_BYTES);
+        let crc = u32::from_be_bytes(field(batch, 17)) ^ difference;
+        stored[17..21].copy_from_slice(&crc.to_be_bytes());
     }
-    let Some(header) = BatchHeader::read(bytes) else {
-        return Err(BatchError::Corrupt(format!(
-            "{} bytes are too few for a batch",
-            bytes.len()
-        )));
-    };
-    if header.magic != 2 {
-        return Err(BatchError::Corrupt(format!("format {} is unknown", header.magic)));
-    }
-    if header.size < HEADER_BYTES as u64 || header.size > bytes.len() as u64 {
-        return Err(BatchError::Corrupt(format!(
-            "length {} of {} bytes",
-            header.size,
-            bytes.len()
-        )));
-    }
-    if header.size < bytes.len() as u64 {
-        return Err(BatchError::Invalid(
-            "a partition takes exactly one batch in a request".to_owned(),
-        ));
-    }
-    if crc32c::crc32c(&bytes[CRC_START..]) != header.crc {
-        return Err(BatchError::Corrupt(
-            "its checksum does not match its content".to_owned(),
-        ));
-    }
-    check_fields(&header)?;
-    if header.compression() == 0 {
-        check_records(&bytes[HEADER_BYTES..], header.records)?;
-    }
-    Ok(header)
-}
-
-fn check_fields(header: &BatchHeader) -> Result<(), BatchError> {
-    let invalid = |why: String| Err(BatchError::Invalid(why));
-    if header.attributes & ATTRIBUTE_TRANSACTIONAL != 0 {
-        return Err(BatchError::Transactional);
-    }
-    if header.attributes & ATTRIBUTE_CONTROL != 0 {
-        return invalid("control batches are the broker's own".to_owned());
-    }
-    if header.attributes & ATTRIBUTE_LOG_APPEND_TIME != 0 {
-        return invalid("only the broker may set the timestamp type LogAppendTime".to_owned());
-    }
-    if header.compression() > HIGHEST_COMPRESSION {
-        return invalid(format!("compression {} is unknown", header.compression()));
-    }
-    if header.records < 1 || header.last_offset_delta != header.records - 1 {
-        let (count, last) = (header.records, header.last_offset_delta);
-        return invalid(format!(
-            "{count} records do not go with a last offset delta of {last}"
-        ));
-    }
-    if header.is_idempotent() && (header.producer_epoch < 0 || header.base_sequence < 0) {
-        let (epoch, sequence) = (header.producer_epoch, header.base_sequence);
-        return invalid(format!(
-            "a producer id needs an epoch and a sequence, not {epoch} and {sequence}"
-        ));
-    }
-    Ok(())
-}
-
-/// Walks the lengths of uncompressed records: `count` of them must fill `bytes` exactly.
-fn check_records(mut bytes: &[u8], count: i32) -> Result<(), BatchError> {
-    for index in 0..count {
-        let Some((length, used)) = read_varint(bytes) else {
-            return Err(BatchError::Invalid(format!("record {index} has no length")));
-        };
-        let rest = &bytes[used..];
-        match usize::try_from(length) {
-            // A record has at least attributes, two deltas, two lengths and a header count: six bytes.
-            Ok(length) if length >= 6 && length <= rest.len() => bytes = &rest[length..],
-            _ => {
-                return Err(BatchError::Invalid(format!(
-                    "record {index} says it has {length} bytes"
-                )));
-            }
-        }
-    }
-    if bytes.is_empty() {
-        Ok(())
-    } else {
-        Err(BatchError::Invalid(format!(
-            "{} bytes follow the last record",
-            bytes.len()
-        )))
-    }
-}
-
-/// A zigzag varint of up to five bytes, and how many bytes it took.
-fn read_varint(bytes: &[u8]) -> Option<(i32, usize)> {
-    let mut value = 0_u32;
-    for (index, byte) in bytes.iter().take(5).enumerate() {
-        value |= u32::from(byte & 0x7f).checked_shl(7 * index as u32)?;
-        if byte & 0x80 == 0 {
-            return Some((((value >> 1) as i32) ^ -((value & 1) as i32), index + 1));
-        }
-    }
-    None
+    stored
 }
 
 #[cfg(test)]
@@ -263,7 +157,7 @@ pub(crate) mod tests {
             let mut record = vec![0_u8]; // attributes
             put_varint(&mut record, 0);
             put_varint(&mut record, index);
-            put_varint(&mut record, -1);
+            put_varint(&mut record, -1); // no key
             put_varint(&mut record, payload as i32);
             record.resize(record.len() + payload, b'x');
             put_varint(&mut record, 0);
@@ -306,84 +200,40 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_sound_batch_is_read_field_by_field() {
-        let batch = sample(3, 10, Some((7, 1, 40)), 1234);
-        let header = check_produced(&batch).unwrap();
-        assert_eq!(
-            (header.records, header.last_offset_delta, header.size),
-            (3, 2, batch.len() as u64)
-        );
-        assert_eq!(
-            (header.producer_id, header.producer_epoch, header.base_sequence),
-            (7, 1, 40)
-        );
-        assert_eq!(
-            (header.base_timestamp, header.max_timestamp, header.compression()),
-            (1234, 1234, 0)
-        );
-    }
-
-    #[test]
-    fn one_flipped_bit_anywhere_behind_the_prefix_is_found() {
-        let batch = sample(2, 5, None, 0);
-        for at in 16..batch.len() {
-            let mut damaged = batch.clone();
-            damaged[at] ^= 1;
-            assert!(check_produced(&damaged).is_err(), "byte {at}");
+    fn a_stored_batch_has_a_checksum_that_fits_whatever_the_broker_has_written() {
+        for (records, payload) in [(1, 0), (2, 5), (3, 70_000)] {
+            let batch = sample(records, payload, None, 10);
+            let came = BatchHeader::read(&batch).unwrap();
+            let stamped = BatchHeader {
+                base_offset: 77,
+                attributes: came.attributes | ATTRIBUTE_LOG_APPEND_TIME,
+                max_timestamp: 123_456_789,
+                ..came
+            };
+            for header in [
+                BatchHeader {
+                    base_offset: 77,
+                    ..came
+                },
+                stamped,
+            ] {
+                let mut stored = batch.clone();
+                stored[..HEADER_BYTES].copy_from_slice(&stored_header(&batch, &header));
+                let read = BatchHeader::read(&stored).unwrap();
+                assert_eq!(
+                    read.crc,
+                    crc32c::crc32c(&stored[CRC_START..]),
+                    "{records} records"
+                );
+                assert_eq!(
+                    (read.base_offset, read.next_offset()),
+                    (77, 77 + i64::from(records))
+                );
+                assert_eq!(
+                    (read.attributes, read.max_timestamp),
+                    (header.attributes, header.max_timestamp)
+                );
+            }
         }
-    }
-
-    #[test]
-    fn structure_is_checked_beyond_the_checksum() {
-        let changed = |at: usize, bytes: &[u8]| {
-            let mut batch = sample(2, 5, None, 0);
-            batch[at..at + bytes.len()].copy_from_slice(bytes);
-            seal(&mut batch);
-            check_produced(&batch)
-        };
-        assert!(
-            matches!(changed(57, &3_i32.to_be_bytes()), Err(BatchError::Invalid(_))),
-            "record count"
-        );
-        assert!(
-            matches!(changed(23, &5_i32.to_be_bytes()), Err(BatchError::Invalid(_))),
-            "last offset delta"
-        );
-        assert!(
-            matches!(changed(21, &5_i16.to_be_bytes()), Err(BatchError::Invalid(_))),
-            "compression"
-        );
-        assert!(
-            matches!(changed(21, &0x20_i16.to_be_bytes()), Err(BatchError::Invalid(_))),
-            "control"
-        );
-        assert_eq!(
-            changed(21, &0x10_i16.to_be_bytes()),
-            Err(BatchError::Transactional)
-        );
-        assert!(
-            matches!(changed(HEADER_BYTES, &[0x7f]), Err(BatchError::Invalid(_))),
-            "record length"
-        );
-        assert_eq!(changed(16, &[1]), Err(BatchError::OldFormat(1)));
-    }
-
-    #[test]
-    fn two_batches_or_half_a_batch_are_refused() {
-        let batch = sample(1, 5, None, 0);
-        let twice = [batch.clone(), batch.clone()].concat();
-        assert!(matches!(check_produced(&twice), Err(BatchError::Invalid(_))));
-        for length in 0..batch.len() {
-            assert!(check_produced(&batch[..length]).is_err(), "{length} bytes");
-        }
-    }
-
-    #[test]
-    fn the_stored_prefix_keeps_the_checksum_good() {
-        let mut batch = sample(2, 5, None, 0);
-        let prefix = stored_prefix(&batch, 77);
-        batch[..16].copy_from_slice(&prefix);
-        let header = check_produced(&batch).unwrap();
-        assert_eq!((header.base_offset, header.next_offset()), (77, 79));
     }
 }

@@ -71,7 +71,9 @@ impl Segment {
     }
 
     /// First offset at or after `timestamp` and `from_offset` with its timestamp, or `None` when all are earlier. Exact for
-    /// batches that are not compressed; of a compressed one it is the first record's.
+    /// batches that are not compressed, and for those with the broker's time. Of another compressed one the offset is its
+    /// first record's, and the timestamp that record's or, if that is too early, the latest of the batch: both are told by
+    /// the header, and nothing is answered that it does not say.
     ///
     /// # Errors
     /// Those of the file system, and `InvalidData` when the log is damaged there.
@@ -89,10 +91,13 @@ impl Segment {
         let is_late = |header: &BatchHeader| header.max_timestamp >= timestamp;
         while let Some((at, header)) = self.walk_until(position, is_late)? {
             if header.compression() != 0 {
-                return Ok(Some((
-                    header.base_offset.max(from_offset),
-                    header.base_timestamp.max(timestamp),
-                )));
+                let is_first = header.base_offset >= from_offset && header.base_timestamp >= timestamp;
+                let found = if is_first && !header.has_append_time() {
+                    header.base_timestamp
+                } else {
+                    header.max_timestamp
+                };
+                return Ok(Some((header.base_offset.max(from_offset), found)));
             }
             let found = records::find_in_batch(&self.file, at, &header, timestamp, from_offset)?;
             if found.is_some() {

@@ -25,7 +25,20 @@ impl Partition {
         if self.roll_if_old(now)? {
             self.retain(now)?;
         }
+        self.flush_if_due(now)?;
         self.flush_sealed()
+    }
+
+    /// Gives everything to the disk if that is longer ago than the topic's `flush.ms`.
+    fn flush_if_due(&self, now: i64) -> io::Result<()> {
+        let every = self.settings().flush_ms;
+        if every == i64::MAX || now.saturating_sub(self.flushed_at.load(Ordering::Relaxed)) < every {
+            return Ok(());
+        }
+        self.sync_names()?;
+        self.flush()?;
+        self.flushed_at.store(now, Ordering::Relaxed);
+        Ok(())
     }
 
     fn roll_if_old(&self, now: i64) -> io::Result<bool> {
@@ -39,8 +52,8 @@ impl Partition {
             .active_since
             .is_some_and(|since| now.saturating_sub(since) >= settings.segment_ms);
         // Records that may go but sit in the active segment: it is rolled so that they can.
-        let expired =
-            settings.retention_ms >= 0 && now.saturating_sub(active.age_mark()?) > settings.retention_ms;
+        let age = now.saturating_sub(active.age_mark(now)?);
+        let expired = settings.oldest().is_some_and(|oldest| age > oldest);
         let unreadable = self.log_start() >= active.next_offset();
         if !(aged || expired || unreadable) {
             return Ok(false);
@@ -57,10 +70,11 @@ impl Partition {
         let mut size: u64 = segments.iter().map(|segment| segment.len()).sum();
         let mut keep_from = 0;
         for segment in &segments[..segments.len() - 1] {
-            let expired =
-                settings.retention_ms >= 0 && now.saturating_sub(segment.age_mark()?) > settings.retention_ms;
-            let too_much =
-                u64::try_from(settings.retention_bytes).is_ok_and(|limit| size - segment.len() >= limit);
+            let age = now.saturating_sub(segment.age_mark(now)?);
+            let expired = settings.oldest().is_some_and(|oldest| age > oldest);
+            let too_much = settings
+                .largest()
+                .is_some_and(|limit| size - segment.len() >= limit);
             let unreadable = segment.next_offset() <= self.log_start();
             if !(expired || too_much || unreadable) {
                 break;

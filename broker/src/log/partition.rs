@@ -1,4 +1,4 @@
-//! The log of one partition: append, deletion of records, its end.
+//! The log of one partition: opening, deletion of records, its end.
 //!
 //! One writer at a time holds `writer`. Readers never take it: they see what segments have published. The list of
 //! segments changes only when one is rolled or deleted, and is locked only to copy a pointer. Whoever makes, replaces or
@@ -10,63 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use thiserror::Error;
-
-use super::batch::{BatchError, BatchHeader, check_produced, stored_prefix};
+pub use super::appended::{AppendError, Appended};
 use super::checkpoint::Checkpoint;
-use super::producers::{Producers, SequenceError, Verdict};
+use super::producers::Producers;
 pub use super::read_error::ReadError;
 use super::recovery;
 use super::segment::Segment;
+pub use super::settings::LogSettings;
 use super::waiters::Waiters;
+use crate::clock::now_ms;
 use crate::files::{is_full, sync_folder};
 use crate::fsync::FsyncPolicy;
-use crate::wire::splice::MAX_PLACEHOLDER;
-
-/// Settings of a log, from those of its topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Largest batch accepted, bytes.
-    pub max_message_bytes: u64,
-    /// A segment is rolled before it grows beyond this, bytes.
-    pub segment_bytes: u64,
-    /// A segment is rolled when its first record is this old, milliseconds.
-    pub segment_ms: i64,
-    /// Segments whose records are all older are deleted, milliseconds; negative: never.
-    pub retention_ms: i64,
-    /// Oldest segments are deleted while the log is larger, bytes; negative: never.
-    pub retention_bytes: i64,
-}
-
-/// Why records were not stored.
-#[derive(Debug, Error)]
-pub enum AppendError {
-    /// Not what a producer may send.
-    #[error(transparent)]
-    Batch(#[from] BatchError),
-    /// Larger than the topic's `max.message.bytes`.
-    #[error(
-        "a batch of {size} bytes is larger than the {limit} of max.message.bytes: send smaller records or raise the topic's setting"
-    )]
-    TooLarge {
-        /// Bytes of the batch.
-        size: u64,
-        /// The topic's limit.
-        limit: u64,
-    },
-    /// A gap or an old epoch of an idempotent producer.
-    #[error(transparent)]
-    Sequence(#[from] SequenceError),
-    /// The topic was deleted.
-    #[error("the topic was deleted")]
-    Deleted,
-    /// The disk did not keep what it was given before.
-    #[error("the disk has failed to keep earlier records: restart the broker when the disk is sound")]
-    Failed,
-    /// The disk did not take it.
-    #[error("cannot write to the log: {0}")]
-    Storage(#[from] io::Error),
-}
 
 pub(super) struct Writer {
     pub(super) producers: Producers,
@@ -87,7 +41,11 @@ pub struct Partition {
     /// a checkpoint is written or old segments are deleted.
     pub(super) checkpoint: Mutex<Checkpoint>,
     pub(super) log_start: AtomicI64,
-    log_end: AtomicI64,
+    pub(super) log_end: AtomicI64,
+    /// When everything was last given to the disk because the topic's `flush.ms` asks for it, milliseconds since 1970.
+    pub(super) flushed_at: AtomicI64,
+    /// Whether the names of the folder and of those above were given to the disk, where only the topic asks for it.
+    pub(super) is_named: AtomicBool,
     /// The topic is gone, or the log is closed.
     pub(super) deleted: AtomicBool,
     /// A flush has failed. What it was to write may be gone from memory without a further error, so nothing is
@@ -96,7 +54,7 @@ pub struct Partition {
     /// Where the last read ended: the next one of the same consumer most likely begins there.
     pub(super) cursors: Mutex<Vec<(i64, i64, u64)>>,
     pub(super) next_cursor: std::sync::atomic::AtomicUsize,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
 }
 
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,11 +70,8 @@ impl Partition {
         std::fs::create_dir_all(folder)?;
         let opened = recovery::open(folder)?;
         let log_end = opened.segments.last().map_or(0, |segment| segment.next_offset());
-        let active_since = opened
-            .segments
-            .last()
-            .filter(|s| !s.is_empty())
-            .map(|s| s.max_timestamp());
+        let active = opened.segments.last().filter(|s| !s.is_empty());
+        let active_since = active.map(|s| s.age_mark(now_ms())).transpose()?;
         let checkpoint = Checkpoint {
             log_start: opened.log_start,
             recovery_point: opened.recovery_point,
@@ -147,6 +102,8 @@ impl Partition {
             checkpoint: Mutex::new(checkpoint),
             log_start: AtomicI64::new(opened.log_start),
             log_end: AtomicI64::new(log_end),
+            flushed_at: AtomicI64::new(0),
+            is_named: AtomicBool::new(fsync.outlasts_power()),
             deleted: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             cursors: Mutex::new(Vec::new()),
@@ -196,99 +153,6 @@ impl Partition {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         // There is always one; see `recovery::open` and `roll`.
         Arc::clone(&segments[segments.len() - 1])
-    }
-
-    /// Stores one batch as it is and returns the offset of its first record. `now` is milliseconds since 1970.
-    ///
-    /// # Errors
-    /// See [`AppendError`]. Nothing is stored then.
-    pub fn append(&self, batch: &[u8], now: i64) -> Result<i64, AppendError> {
-        let header = check_produced(batch)?;
-        let settings = self.settings();
-        // Whatever the settings say: a batch that no answer can carry would be stored for nobody.
-        let limit = settings.max_message_bytes.min(MAX_PLACEHOLDER as u64);
-        if header.size > limit {
-            return Err(AppendError::TooLarge {
-                size: header.size,
-                limit,
-            });
-        }
-        let base_offset = {
-            let mut writer = locked(&self.writer);
-            if self.deleted.load(Ordering::Acquire) {
-                return Err(AppendError::Deleted);
-            }
-            if self.failed.load(Ordering::Acquire) {
-                return Err(AppendError::Failed);
-            }
-            match writer.producers.check(&header)? {
-                Verdict::Duplicate(offset) => offset,
-                Verdict::New => {
-                    let offset = self.store(&mut writer, batch, header, &settings, now)?;
-                    self.waiters.wake();
-                    offset
-                }
-            }
-        };
-        // A retry, too: its first try may have been stored by a request that is still waiting for the disk.
-        if self.fsync == FsyncPolicy::Always {
-            self.sync_to(base_offset + i64::from(header.last_offset_delta) + 1)?;
-        }
-        Ok(base_offset)
-    }
-
-    fn store(
-        &self,
-        writer: &mut Writer,
-        batch: &[u8],
-        header: BatchHeader,
-        settings: &LogSettings,
-        now: i64,
-    ) -> io::Result<i64> {
-        let mut active = self.active();
-        let base_offset = self.log_end();
-        let header = BatchHeader {
-            base_offset,
-            ..header
-        };
-        let too_large = active.len() + header.size > settings.segment_bytes
-            || header.next_offset() - active.base_offset() > i64::from(i32::MAX);
-        let too_old = writer
-            .active_since
-            .is_some_and(|since| now.saturating_sub(since) >= settings.segment_ms);
-        if !active.is_empty() && (too_large || too_old) {
-            active = self.roll(writer)?;
-        }
-        active.append(&stored_prefix(batch, base_offset), batch, &header)?;
-        writer.producers.record(&header);
-        writer.active_since.get_or_insert(now);
-        self.log_end.store(header.next_offset(), Ordering::Release);
-        Ok(base_offset)
-    }
-
-    /// Seals the active segment and begins another.
-    pub(super) fn roll(&self, writer: &mut Writer) -> io::Result<Arc<Segment>> {
-        let full = self.active();
-        if self.fsync == FsyncPolicy::Always {
-            self.sync_segment(&full)?;
-        }
-        full.seal()?;
-        let end = self.log_end();
-        if let Err(error) = recovery::write_snapshot(&self.folder, end, &writer.producers) {
-            // An older one only costs time at the next start, and a full disk must not keep retention from working.
-            tracing::warn!(folder = %self.folder.display(), %error, "cannot write down what is known of producers");
-        }
-        let segment = Arc::new(Segment::create(&self.folder, end)?);
-        if self.fsync == FsyncPolicy::Always
-            && let Err(error) = sync_folder(&self.folder)
-        {
-            segment.delete_files();
-            return Err(error);
-        }
-        writer.active_since = None;
-        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
-        segments.push(Arc::clone(&segment));
-        Ok(segment)
     }
 
     /// Gives everything before `end` to the disk. Those who wait for the same write share it.

@@ -91,6 +91,13 @@ impl Partition {
         Ok(None)
     }
 
+    /// The timestamp of all records of the batch at `offset`, if it is the broker's and the batch is still there.
+    pub(super) fn append_time_at(&self, offset: i64) -> Option<i64> {
+        let (segment, position, _) = self.find(offset).ok()??;
+        let header = segment.walk().header(position).ok()?;
+        (header.base_offset == offset && header.has_append_time()).then_some(header.max_timestamp)
+    }
+
     fn remember(&self, next_offset: i64, base: i64, position: u64) {
         let mut cursors = locked(&self.cursors);
         let cursor = (next_offset, base, position);

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::batch::{BatchHeader, HEADER_BYTES};
+use super::varint::take_long;
 
 /// Bytes enough for a record's length, attributes, timestamp delta and offset delta.
 const RECORD_START: usize = 5 + 1 + 10 + 5;
@@ -12,7 +13,8 @@ const RECORD_START: usize = 5 + 1 + 10 + 5;
 /// Offset and timestamp of one record.
 type Record = (i64, i64);
 
-/// First record of the batch at `position` of `file` that is at or after `timestamp` and `from_offset`.
+/// First record of the batch at `position` of `file` that is at or after `timestamp` and `from_offset`. Where the timestamps
+/// are the broker's, all records have that of the header.
 ///
 /// # Errors
 /// Those of the file system, and `InvalidData` when the records do not parse.
@@ -68,14 +70,18 @@ fn walk(
         file.read_exact_at(&mut buffer[..room], at)?;
         let mut bytes = &buffer[..room];
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "a record does not parse");
-        let length = read_varlong(&mut bytes).ok_or_else(damaged)?;
+        let length = take_long(&mut bytes).ok_or_else(damaged)?;
         let length_bytes = (room - bytes.len()) as u64;
         bytes = bytes.get(1..).ok_or_else(damaged)?;
-        let timestamp_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
-        let offset_delta = read_varlong(&mut bytes).ok_or_else(damaged)?;
+        let timestamp_delta = take_long(&mut bytes).ok_or_else(damaged)?;
+        let offset_delta = take_long(&mut bytes).ok_or_else(damaged)?;
         let record = (
             header.base_offset.saturating_add(offset_delta),
-            header.base_timestamp.saturating_add(timestamp_delta),
+            if header.has_append_time() {
+                header.max_timestamp
+            } else {
+                header.base_timestamp.saturating_add(timestamp_delta)
+            },
         );
         if !visit(record) {
             return Ok(());
@@ -83,18 +89,4 @@ fn walk(
         at += length_bytes + u64::try_from(length).map_err(|_| damaged())?;
     }
     Ok(())
-}
-
-/// Takes a zigzag variable-length number off the front.
-fn read_varlong(bytes: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
-    for index in 0..10 {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte & 0x80 == 0 {
-            return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
-        }
-    }
-    None
 }

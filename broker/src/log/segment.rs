@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::batch::BatchHeader;
+use super::batch::{BatchHeader, HEADER_BYTES};
 use super::index::{IndexFile, OffsetEntry, TimeEntry};
 use super::timestamp::NO_TIMESTAMP;
 use super::walk::Walk;
@@ -189,13 +189,14 @@ impl Segment {
     }
 
     /// What retention by time goes by, milliseconds since 1970: the latest timestamp of a record, or when the file was last
-    /// written if producers gave none.
+    /// written if producers gave none, or one that is still to come at `now`. Such a one says nothing of the records' age,
+    /// and would keep them until then.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn age_mark(&self) -> io::Result<i64> {
+    pub fn age_mark(&self, now: i64) -> io::Result<i64> {
         let latest = self.max_timestamp();
-        if latest >= 0 {
+        if (0..=now).contains(&latest) {
             return Ok(latest);
         }
         let since = self
@@ -212,19 +213,19 @@ impl Segment {
         &self.file
     }
 
-    /// Writes a batch at the end, with `prefix` in place of its first bytes, and publishes it. `header` is the
-    /// batch's, with the offset assigned. On an error the file is as it was before.
+    /// Writes a batch at the end, with `stored` in place of its header, and publishes it. `header` is what `stored` says.
+    /// On an error the file is as it was before.
     ///
     /// # Errors
     /// Those of the file system, such as a full disk.
-    pub fn append(&self, prefix: &[u8; 16], batch: &[u8], header: &BatchHeader) -> io::Result<()> {
+    pub fn append(&self, stored: &[u8; HEADER_BYTES], batch: &[u8], header: &BatchHeader) -> io::Result<()> {
         let position = self.len();
         let written = faults::check(&self.path, Operation::Write)
             .and_then(|()| {
                 self.file
-                    .write_all_at(&batch[prefix.len()..], position + prefix.len() as u64)
+                    .write_all_at(&batch[HEADER_BYTES..], position + HEADER_BYTES as u64)
             })
-            .and_then(|()| self.file.write_all_at(prefix, position))
+            .and_then(|()| self.file.write_all_at(stored, position))
             .and_then(|()| self.index(header, position));
         if let Err(error) = written {
             self.file.set_len(position)?;

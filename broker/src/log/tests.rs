@@ -32,7 +32,7 @@ pub(super) fn crashed(folder: &Path) -> tempfile::TempDir {
 pub(super) fn fill(partition: &Partition, batches: i64) {
     for n in 0..batches {
         let batch = sample(2, 100, Some((7, 0, (n * 2) as i32)), 1000 + n);
-        assert_eq!(partition.append(&batch, 1000 + n).unwrap(), n * 2);
+        assert_eq!(partition.append(&batch, 1000 + n).unwrap().base_offset, n * 2);
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn read_all(partition: &Partition, mut offset: i64) -> Vec<i64> {
         while !rest.is_empty() {
             let header = BatchHeader::read(rest).unwrap();
             let (batch, after) = rest.split_at(header.size as usize);
-            super::batch::check_produced(batch).unwrap();
+            super::produced::check_produced(batch).unwrap();
             bases.push(header.base_offset);
             offset = header.next_offset();
             rest = after;
@@ -107,7 +107,11 @@ fn a_torn_tail_is_cut_wherever_it_was_torn() {
         let left = if torn == 0 { 10 } else { 9 };
         assert_eq!(read_all(&reopened, 0), evens(left), "{torn} bytes torn off");
         let next = sample(2, 100, Some((7, 0, left as i32 * 2)), 5);
-        assert_eq!(reopened.append(&next, 5).unwrap(), left * 2, "appending goes on");
+        assert_eq!(
+            reopened.append(&next, 5).unwrap().base_offset,
+            left * 2,
+            "appending goes on"
+        );
     }
 }
 
@@ -175,7 +179,7 @@ fn retries_are_known_after_a_clean_end_and_after_a_kill() {
     let gap = sample(2, 100, Some((7, 0, 102)), 1049);
     let check = |partition: &Partition| {
         assert_eq!(
-            partition.append(&last, 0).unwrap(),
+            partition.append(&last, 0).unwrap().base_offset,
             98,
             "a retry gets its first offset"
         );
@@ -226,7 +230,7 @@ fn retention_by_size_and_time_takes_whole_old_segments() {
         "even the active one"
     );
     let next = sample(2, 100, Some((7, 0, 200)), 5);
-    assert_eq!(partition.append(&next, 5).unwrap(), 200);
+    assert_eq!(partition.append(&next, 5).unwrap().base_offset, 200);
     drop(partition);
     let reopened = open(folder.path());
     assert_eq!((reopened.log_start(), reopened.log_end()), (200, 202));
@@ -273,7 +277,7 @@ fn a_segment_is_rolled_by_age() {
     let partition = Partition::open(folder.path(), Arc::new(young), FsyncPolicy::System).unwrap();
     for (n, now) in [1000, 1050, 1101, 1150, 1300].into_iter().enumerate() {
         let batch = sample(1, 10, None, now);
-        assert_eq!(partition.append(&batch, now).unwrap(), n as i64);
+        assert_eq!(partition.append(&batch, now).unwrap().base_offset, n as i64);
     }
     assert_eq!(segment_files(folder.path(), "log").len(), 3);
     partition.maintain(1500).unwrap();

@@ -12,7 +12,8 @@ use crate::fsync::FsyncPolicy;
 
 fn next(partition: &Partition) -> Result<i64, AppendError> {
     let sequence = partition.log_end() as i32;
-    partition.append(&sample(2, 100, Some((7, 0, sequence)), 2000), 2000)
+    let appended = partition.append(&sample(2, 100, Some((7, 0, sequence)), 2000), 2000)?;
+    Ok(appended.base_offset)
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn a_retry_is_not_acknowledged_before_its_first_try_is_on_disk() {
     let retry = sample(2, 100, Some((7, 0, 4)), 1002);
     let log = &segment_files(folder.path(), "log")[0];
     let before = disk.count(log, Operation::Sync);
-    assert_eq!(partition.append(&retry, 0).unwrap(), 4);
+    assert_eq!(partition.append(&retry, 0).unwrap().base_offset, 4);
     assert_eq!(disk.count(log, Operation::Sync), before + 1);
 }
 

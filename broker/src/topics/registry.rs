@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use uuid::Uuid;
 
-use super::settings::{self, TopicSettings};
+use super::settings::{self, Overrides, TopicSettings};
 use super::topic::{Description, Topic, TopicError, is_valid_name};
 use crate::files::{read_json, sync_folder, write_json};
 use crate::fsync::FsyncPolicy;
@@ -21,6 +21,13 @@ pub const MAX_PARTITIONS: i32 = 4096;
 /// Most partitions of all topics together: each keeps a few files open.
 const MAX_PARTITIONS_IN_ALL: usize = 20_000;
 const DESCRIPTION: &str = "topic.json";
+
+fn say_that_nothing_compacts(name: &str) {
+    tracing::warn!(
+        topic = name,
+        "cleanup.policy=compact is taken, but this broker does not compact: older records of a key are kept"
+    );
+}
 
 /// All topics.
 pub struct Registry {
@@ -88,10 +95,13 @@ impl Registry {
             )
         })?;
         let count = description.partitions.clamp(1, MAX_PARTITIONS);
-        let settings = settings::apply(&self.defaults, &description.settings).unwrap_or_else(|why| {
-            tracing::warn!(topic = name, why, "settings ignored");
-            self.defaults.clone()
-        });
+        let (settings, left_out) = settings::apply_leniently(&self.defaults, &description.settings);
+        for why in left_out {
+            tracing::warn!(topic = name, why, "a setting is ignored");
+        }
+        if settings.compact {
+            say_that_nothing_compacts(name);
+        }
         let settings = Arc::new(settings);
         let partitions: io::Result<Vec<_>> = (0..count)
             .map(|index| self.open_partition(name, index, &settings))
@@ -159,7 +169,7 @@ impl Registry {
     ///
     /// # Errors
     /// A sentence that names the setting at fault.
-    pub fn effective(&self, overrides: &BTreeMap<String, String>) -> Result<TopicSettings, String> {
+    pub fn effective(&self, overrides: &Overrides) -> Result<TopicSettings, String> {
         settings::apply(&self.defaults, overrides)
     }
 
@@ -172,12 +182,7 @@ impl Registry {
     ///
     /// # Errors
     /// See [`TopicError`].
-    pub fn check_new(
-        &self,
-        name: &str,
-        partitions: i32,
-        overrides: &BTreeMap<String, String>,
-    ) -> Result<(), TopicError> {
+    pub fn check_new(&self, name: &str, partitions: i32, overrides: &Overrides) -> Result<(), TopicError> {
         if !is_valid_name(name) {
             return Err(TopicError::InvalidName(name.to_owned()));
         }
@@ -213,14 +218,14 @@ impl Registry {
         &self,
         name: &str,
         partitions: i32,
-        overrides: BTreeMap<String, String>,
+        overrides: Overrides,
     ) -> Result<Arc<Topic>, TopicError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_new(name, partitions, &overrides)?;
         let description = Description {
             id: Uuid::new_v4(),
             partitions,
-            settings: overrides,
+            settings: settings::normal(&overrides).map_err(TopicError::InvalidConfig)?,
         };
         // In `deleted` a topic that did not get finished is cleaned up at the next start.
         let unfinished = self.deleted.join(description.id.simple().to_string());
@@ -288,17 +293,22 @@ impl Registry {
         &self,
         name: &str,
         validate_only: bool,
-        change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), String>,
+        change: impl FnOnce(&mut Overrides) -> Result<(), String>,
     ) -> Result<(), TopicError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let topic = self
             .get(name)
             .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
         let mut overrides = topic.overrides();
+        let before = settings::apply_leniently(&self.defaults, &overrides).0;
         change(&mut overrides).map_err(TopicError::InvalidConfig)?;
+        let overrides = settings::normal(&overrides).map_err(TopicError::InvalidConfig)?;
         let settings = Arc::new(self.effective(&overrides).map_err(TopicError::InvalidConfig)?);
         if validate_only {
             return Ok(());
+        }
+        if settings.compact && !before.compact {
+            say_that_nothing_compacts(name);
         }
         let partitions = topic.partitions();
         let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);

@@ -34,6 +34,11 @@ pub fn decode(key: ApiKey, body: Bytes, version: i16) {
         ApiKey::DeleteGroups => as_a::<DeleteGroupsRequest>(body, version),
         ApiKey::IncrementalAlterConfigs => as_a::<IncrementalAlterConfigsRequest>(body, version),
         ApiKey::DescribeCluster => as_a::<DescribeClusterRequest>(body, version),
+        ApiKey::DescribeLogDirs => as_a::<DescribeLogDirsRequest>(body, version),
+        ApiKey::OffsetDelete => as_a::<OffsetDeleteRequest>(body, version),
+        ApiKey::OffsetForLeaderEpoch => as_a::<OffsetForLeaderEpochRequest>(body, version),
+        ApiKey::ListPartitionReassignments => as_a::<ListPartitionReassignmentsRequest>(body, version),
+        ApiKey::DescribeTopicPartitions => as_a::<DescribeTopicPartitionsRequest>(body, version),
         other => panic!("{other:?} is offered, but not tried here"),
     }
 }

@@ -104,7 +104,8 @@ pub fn recover(which: u8, bytes: &[u8]) {
         read_all(&partition, is_checked);
         let _ = partition.offset_for_timestamp(1000);
         let _ = partition.latest_timestamp();
-        let offset = partition.append(&batch(), 1000).expect("appending goes on");
+        let appended = partition.append(&batch(), 1000).expect("appending goes on");
+        let offset = appended.base_offset;
         assert_eq!(offset, log_end);
         end = Some(partition.log_end());
         if which & 0x40 != 0 {

@@ -108,7 +108,14 @@ fn a_group_lives_in_every_version() {
         assert_eq!(old, ResponseError::IllegalGeneration.code());
 
         let describe = DescribeGroupsRequest::default().with_groups(vec![group(&name), group("nobody")]);
-        let described = client.call(&describe, version.min(5));
+        let describe_version = version.min(6);
+        let described = client.call(&describe, describe_version);
+        let not_there = if describe_version == 6 {
+            ResponseError::GroupIdNotFound.code()
+        } else {
+            0
+        };
+        assert_eq!(described.groups[1].error_code, not_there);
         assert_eq!(described.groups[0].group_state.as_str(), "Stable");
         assert_eq!(
             described.groups[0].members[0].member_assignment,
@@ -293,11 +300,29 @@ fn members_and_coordinators_that_are_not_there_are_told_so() {
         client.call(&without, 9).error_code,
         ResponseError::InconsistentGroupProtocol.code()
     );
-    let transaction = FindCoordinatorRequest::default()
-        .with_key(text("t"))
-        .with_key_type(1);
-    assert_eq!(
-        client.call(&transaction, 3).error_code,
-        ResponseError::CoordinatorNotAvailable.code()
-    );
+}
+
+#[test]
+fn a_transactional_client_is_told_for_good_that_there_are_no_transactions() {
+    let broker = broker();
+    let mut client = Client::connect(broker.running.address());
+    let refused = ResponseError::TransactionalIdAuthorizationFailed;
+    assert!(!refused.is_retriable());
+    for version in versions(ApiKey::FindCoordinator).filter(|version| *version >= 1) {
+        let code = |client: &mut Client, key_type| {
+            let request = FindCoordinatorRequest::default().with_key_type(key_type);
+            if version < 4 {
+                return client.call(&request.with_key(text("t")), version).error_code;
+            }
+            let response = client.call(&request.with_coordinator_keys(vec![text("t")]), version);
+            response.coordinators[0].error_code
+        };
+        assert_eq!(code(&mut client, 0), 0, "a group");
+        assert_eq!(code(&mut client, 1), refused.code(), "a transaction");
+        assert_eq!(code(&mut client, 2), ResponseError::InvalidRequest.code());
+    }
+    for version in versions(ApiKey::InitProducerId) {
+        let init = InitProducerIdRequest::default().with_transactional_id(Some(TransactionalId(text("t"))));
+        assert_eq!(client.call(&init, version).error_code, refused.code());
+    }
 }

@@ -7,4 +7,6 @@ mod groups;
 mod helpers;
 mod records;
 mod settings;
+mod time;
+mod tools;
 mod topics;

@@ -81,9 +81,9 @@ fn topics_are_made_grown_described_and_deleted_in_every_version() {
                 ResponseError::InvalidConfig,
             ),
             (
-                "compact",
+                "policy",
                 1,
-                &[("cleanup.policy", "compact")][..],
+                &[("cleanup.policy", "compress")][..],
                 ResponseError::InvalidConfig,
             ),
         ] {
