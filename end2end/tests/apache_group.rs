@@ -1,6 +1,8 @@
 //! How soon an installation on Apache Kafka goes on after a worker has died, and how soon one that was away has tiles again, under
 //! both group protocols.
 
+#![expect(clippy::print_stdout, reason = "how long it took is what these tests are for")]
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

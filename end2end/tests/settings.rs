@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use azulejo_end2end::process::command;
+use azulejo_end2end::{Cluster, ClusterOptions, definition, images};
 
 /// Runs `program` with these variables until it refuses; gives what it says. Only for settings that are wrong: nothing
 /// may start.
@@ -72,4 +73,66 @@ fn one_is_a_yes_for_every_program() -> Result<()> {
         ensure!(text.contains("RUST_LOG"), "up with {variable}=1: {text}");
     }
     Ok(())
+}
+
+#[test]
+fn what_tiles_rest_on_is_refused_in_the_environment_by_name() -> Result<()> {
+    for (variable, value) in [
+        ("KAFKA_ACKS", "1"),
+        ("KAFKA_ENABLE_IDEMPOTENCE", "true"),
+        ("KAFKA_ENABLE_AUTO_COMMIT", "false"),
+        ("KAFKA_ENABLE_AUTO_OFFSET_STORE", "true"),
+        ("KAFKA_AUTO_OFFSET_RESET", "latest"),
+        ("KAFKA_MESSAGE_MAX_BYTES", "1000"),
+        ("KAFKA_GROUP_ID", "mine"),
+    ] {
+        for program in ["azulejo-server", "azulejo-worker"] {
+            let text = refusal(program, &[], &[(variable, value)])?;
+            ensure!(
+                text.contains(variable),
+                "{program} with {variable}={value}: {text}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Compose passes on empty variables, Kubernetes puts those of its services everywhere, and an env file of Kafka's image is often
+/// shared: none of it keeps a job from its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_put_into_the_environment_is_harmless_and_the_flag_names_the_broker() -> Result<()> {
+    let foreign = [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+        ("KAFKA_METADATA_BROKER_LIST", "127.0.0.1:1"),
+        ("KAFKA_SASL_USERNAME", ""),
+        ("KAFKA_ACKS", ""),
+        ("KAFKA_PORT", "tcp://10.0.0.7:9092"),
+        ("KAFKA_SERVICE_HOST", "10.0.0.7"),
+        ("KAFKA_NODE_ID", "1"),
+        ("KAFKA_LISTENERS", "PLAINTEXT://:9092"),
+        ("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "1"),
+        ("KAFKA_HEAP_OPTS", "-Xmx1G"),
+        ("TILE_SIZE", ""),
+        ("MASTER_PORT", "tcp://10.0.0.8:8000"),
+        ("WORKER_PORT", "tcp://10.0.0.9:8002"),
+        ("WORKER_SLOTS", " "),
+        ("HEARTBEAT_INTERVAL", ""),
+        ("RUST_LOG", ""),
+    ];
+    let foreign: Vec<(String, String)> = foreign
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let cluster = Cluster::start(ClusterOptions {
+        server_environment: foreign.clone(),
+        worker_environment: foreign,
+        ..ClusterOptions::default()
+    })
+    .await?;
+    let input = images::photo(1100, 1024, 6);
+    let result = cluster
+        .client()
+        .run("a.png", images::png(&input)?, "grayscale")
+        .await?;
+    images::decode(&result)?.must_equal(&definition::grayscale(&input), "with a foreign environment")
 }

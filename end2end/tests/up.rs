@@ -108,6 +108,52 @@ async fn a_job_succeeds_as_soon_as_up_says_ready_and_ctrl_c_stops_everything() -
     Ok(())
 }
 
+/// As systemd stops a unit: SIGTERM to all of its processes at once, and the supervisor tells its children as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_to_every_process_at_once_drains_the_workers_before_the_broker_ends() -> Result<()> {
+    let mut installation = up(&[])?;
+    let file = images::png(&images::photo(4096, 3072, 4))?;
+    let id = installation.client.submit("a.png", file, "blur:sigma=60").await?;
+    installation.client.wait_for_tiles(&id, 2).await?;
+    let programs = children(installation.up.id())?;
+    let mut kill = std::process::Command::new("kill");
+    kill.args(["-TERM", &installation.up.id().to_string()])
+        .args(programs.iter().map(|(id, _)| id.to_string()));
+    ensure!(kill.status()?.success());
+    let code = installation.up.wait(Duration::from_secs(60))?;
+    let log = installation.up.log();
+    ensure!(code == 0, "exit code {code}\n{log}");
+    for worker in ["[worker 1]", "[worker 2]"] {
+        let said = |words: &str| {
+            log.lines()
+                .any(|line| line.starts_with(worker) && line.contains(words))
+        };
+        ensure!(
+            said("draining") && said("stopped"),
+            "{worker} did not drain\n{log}"
+        );
+        ensure!(
+            !said("not everything reached Kafka") && !said("not committed"),
+            "{log}"
+        );
+    }
+    let at = |words: &str| log.lines().position(|line| line.contains(words));
+    let last_worker = log
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("[worker") && line.contains("stopped"));
+    let last_worker = last_worker.map(|(at, _)| at).max();
+    ensure!(
+        at("SIGINT: closing") > last_worker,
+        "the broker ended before a worker\n{log}"
+    );
+    ensure!(
+        !log.contains("started anew"),
+        "a part was started again on the way down\n{log}"
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_dies_is_restarted_and_said_so() -> Result<()> {
     let installation = up(&["--workers", "1"])?;

@@ -97,7 +97,7 @@ impl WantedTopic {
         let replication = settings.replication;
         let set = |name: &'static str, value: u64| (name, value.to_string());
         let hour = 60 * 60 * 1000;
-        let settings = match self.kind {
+        let mut settings = match self.kind {
             // The server sends a lost tile again, so tiles need not be kept longer than a long outage.
             TopicKind::Tiles => vec![
                 set("max.message.bytes", record_bytes),
@@ -115,6 +115,8 @@ impl WantedTopic {
             ],
             TopicKind::Control => vec![set("retention.ms", 24 * hour)],
         };
+        // The broker's clock: what a machine with a wrong one says would be refused, or kept for ever.
+        settings.push(("message.timestamp.type", "LogAppendTime".to_owned()));
         NewTopicSettings {
             name: self.name.clone(),
             partitions: self.partitions,

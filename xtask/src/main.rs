@@ -65,6 +65,11 @@ enum Command {
     Chaos(chaos::Options),
     /// Measure how many tiles a second server and broker move when rendering costs nothing, and where the time goes.
     Moving,
+    /// Measure how long a job takes on the embedded broker, on one node of Apache Kafka and on three, in one run.
+    Brokers {
+        /// Settings for server and workers, such as KAFKA_COMPRESSION_TYPE=lz4.
+        variables: Vec<String>,
+    },
     /// Apache Kafka on this machine, in target/kafka: one node or several, on loopback.
     #[command(subcommand)]
     Kafka(kafka::Action),
@@ -91,6 +96,10 @@ fn main() -> Result<()> {
         Command::Test(options) => check::run(&options),
         Command::Chaos(options) => chaos::run(&options),
         Command::Kafka(action) => kafka::run(&action),
+        Command::Brokers { variables } => {
+            kafka::install()?;
+            chaos::program("brokers", &variables, None)
+        }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
         Command::Nightly(options) => nightly::run(&options),
