@@ -184,8 +184,13 @@ impl KafkaSettings {
         config
     }
 
+    /// What the environment says, without what is decided elsewhere: [`KafkaSettings::group_protocol`].
+    pub fn consumer_overrides(&self) -> impl Iterator<Item = &(String, String)> {
+        self.overrides.iter().filter(|(name, _)| name != "group.protocol")
+    }
+
     fn apply(&self, config: &mut ClientConfig) {
-        for (name, value) in &self.overrides {
+        for (name, value) in self.consumer_overrides() {
             config.set(name, value);
         }
     }

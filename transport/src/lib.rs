@@ -6,8 +6,8 @@
 //! - [`trouble`]: what an error means: does it pass, is it this record's, this installation's, or this client's end.
 //! - [`topics`]: the topics, made when they are not there. [`inspection`]: whether those that are there can do what they are for.
 //! - [`reader`]: reads one topic from a known position, without a consumer group.
-//! - [`probe`]: whether the cluster is there, what is missing, who is in the workers' group. [`group`]: which group protocol
-//!   the cluster has.
+//! - [`probe`]: whether the cluster is there, what is missing. [`members`]: who is in the workers' group. [`group`]: which group
+//!   protocol the cluster has.
 //! - [`headers`]: headers of rdkafka from and to those of `azulejo_protocol::record`.
 //! - [`limits`]: the limit on open files, which every client's connections count against.
 #![deny(missing_docs)]
@@ -19,6 +19,7 @@ pub mod group;
 pub mod headers;
 pub mod inspection;
 pub mod limits;
+pub mod members;
 pub mod probe;
 pub mod reader;
 pub mod topics;

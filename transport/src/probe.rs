@@ -8,6 +8,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
+use crate::members::members;
 use crate::trouble::{Access, Class, Trouble, class, is_missing};
 
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -61,6 +62,7 @@ impl Probe {
             principal: &self.principal,
             right: "Describe",
             topic,
+            group: "",
         };
         let trouble = |error: &KafkaError| Trouble::of(error, access, None);
         let metadata = match self.client.fetch_metadata(Some(topic), PATIENCE) {
@@ -99,13 +101,6 @@ impl Probe {
 
     /// The client ids of the members of consumer group `group`; `None` when the cluster does not say.
     pub fn members(&self, group: &str) -> Option<Vec<String>> {
-        let list = self.client.fetch_group_list(Some(group), PATIENCE).ok()?;
-        Some(
-            list.groups()
-                .iter()
-                .filter(|found| found.name() == group)
-                .flat_map(|found| found.members().iter().map(|member| member.client_id().to_owned()))
-                .collect(),
-        )
+        members(self.client.client(), group, PATIENCE)
     }
 }

@@ -61,6 +61,7 @@ pub struct Reader {
     consumer: BaseConsumer<Logged>,
     topic: String,
     principal: String,
+    group: String,
     starts: BTreeMap<i32, i64>,
     ends: BTreeMap<i32, i64>,
 }
@@ -83,6 +84,7 @@ impl Reader {
             principal: &principal.clone(),
             right: "Read",
             topic,
+            group,
         };
         let trouble = |error: KafkaError| Trouble::of(&error, access, None);
         let mut config = kafka.consumer(client);
@@ -97,6 +99,7 @@ impl Reader {
             consumer,
             topic: topic.to_owned(),
             principal,
+            group: group.to_owned(),
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
         };
@@ -201,6 +204,7 @@ impl Reader {
                     principal: &self.principal,
                     right: "Read",
                     topic: &self.topic,
+                    group: &self.group,
                 };
                 Some(Event::Trouble(Trouble::of(&error, access, None)))
             }

@@ -80,6 +80,8 @@ pub struct Access<'a> {
     pub right: &'static str,
     /// The topic.
     pub topic: &'a str,
+    /// The consumer group, empty where there is none.
+    pub group: &'a str,
 }
 
 impl Trouble {
@@ -89,6 +91,7 @@ impl Trouble {
             principal,
             right,
             topic,
+            group,
         } = access;
         let class = class(error);
         let code = error.rdkafka_error_code();
@@ -105,8 +108,7 @@ impl Trouble {
                 "{principal} has not the right {right} on the topic '{topic}': give it the rights of docs/kafka.md"
             ),
             Some(Code::GroupAuthorizationFailed) => format!(
-                "{principal} has not the right Read on the consumer group of the topic '{topic}': give it the rights of \
-                 docs/kafka.md"
+                "{principal} has not the right Read on the consumer group '{group}': give it the rights of docs/kafka.md"
             ),
             Some(Code::ClusterAuthorizationFailed) => format!(
                 "{principal} has not a right on the cluster that it needs for the topic '{topic}' ({error}): give it the \
@@ -134,6 +136,7 @@ mod tests {
             principal: "User:server",
             right: "Write",
             topic,
+            group: "image-workers",
         }
     }
 

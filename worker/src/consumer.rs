@@ -4,7 +4,7 @@
 //!
 //! All workers are members of one consumer group: under the newer protocol (KIP-848) where the cluster has it, else under the
 //! classic one ([`azulejo_transport::group`]). The broker's coordinator takes a member for dead when it has not heard of it for
-//! the session time-out: 6 s under the classic protocol (librdkafka's own thread sends a heartbeat every 2 s, however busy this
+//! the session time-out: 6 s under the classic protocol (librdkafka's own thread sends a heartbeat twice a second, however busy this
 //! program is), and what the broker says under the newer one (45 s where nobody has changed it; the server does not wait for
 //! that, but sends the tiles of a lost worker to others). Whenever a member comes or goes the group *rebalances*: each is told
 //! its share anew. Partitions stay where they are as far as they can, and a member goes on working with those it keeps:
@@ -51,7 +51,12 @@ use crate::task::Task;
 use crate::topics;
 use azulejo_transport::client::{self as kafka_log, Occasionally};
 
+/// How long the classic protocol waits for a member: the least that a broker with default settings lets it.
 const SESSION: Duration = Duration::from_secs(6);
+
+/// How often librdkafka asks the coordinator under the classic protocol: a member hears of a rebalance by the answer, and a worker
+/// that joins waits for two rounds of it.
+const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// How often a member under the newer protocol says what it subscribes to. The answer tells it which partitions to give up or to
 /// take; left alone it would ask every 5 s, the least that a broker with default settings lets it, and a worker that joins or
@@ -108,7 +113,7 @@ impl Intake {
                 .set("group.protocol", "classic")
                 .set("partition.assignment.strategy", "cooperative-sticky")
                 .set("session.timeout.ms", SESSION.as_millis().to_string())
-                .set("heartbeat.interval.ms", "2000"),
+                .set("heartbeat.interval.ms", HEARTBEAT.as_millis().to_string()),
             // The broker decides on all of that.
             GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
         };
@@ -226,14 +231,15 @@ impl Intake {
     fn tell(&self, error: &KafkaError) {
         let Settings { kafka, topics, .. } = &self.settings;
         let principal = kafka.principal();
-        let (subject, right) = match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => (&topics.worker_group, "Read"),
-            _ => (&topics.tasks, "Read"),
+        let subject = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => &topics.worker_group,
+            _ => &topics.tasks,
         };
         let access = Access {
             principal: &principal,
-            right,
+            right: "Read",
             topic: &topics.tasks,
+            group: &topics.worker_group,
         };
         let trouble = Trouble::of(error, access, None);
         if trouble.class == Class::Installation {

@@ -244,6 +244,7 @@ impl Ledger {
             principal: &self.principal,
             right: "Write",
             topic: record.topic(),
+            group: "",
         };
         let trouble = Trouble::of(error, access, bytes);
         match trouble.class {

@@ -313,6 +313,7 @@ impl Reports {
             principal: &self.principal,
             right: "Write",
             topic,
+            group: "",
         };
         self.troubles
             .report(topic, &Trouble::of(error, access, bytes).reason);

@@ -46,6 +46,7 @@ pub fn wait(probe: &GroupProbe, settings: &Settings, life: &Lifecycle) -> bool {
                     principal: &principal,
                     right: "Describe",
                     topic,
+                    group: "",
                 };
                 warn!(
                     "waiting for Kafka at {brokers}: {}",

@@ -1,6 +1,6 @@
 //! The workers as they are shown.
 
-use azulejo_protocol::{Timestamp, WorkerInfo, record};
+use azulejo_protocol::{Timestamp, WorkerInfo, WorkerState, record};
 
 use super::{Known, Workers};
 use crate::Time;
@@ -18,11 +18,18 @@ impl Known {
     }
 }
 
+/// Whether a worker in this state has something to say: also one that cannot begin for want of a right.
+fn is_here(state: WorkerState) -> bool {
+    !matches!(state, WorkerState::Lost | WorkerState::Stopped)
+}
+
 impl Workers {
     /// What is wrong with workers, as subject and sentence.
     pub fn problems(&self, now: Time) -> Vec<(String, String)> {
-        self.live(now)
-            .filter_map(|(_, known)| Some((format!("worker {}", known.beat.worker_id), self.note(known)?)))
+        self.known
+            .values()
+            .filter(|known| is_here(known.state(now)))
+            .filter_map(|known| Some((format!("worker {}", known.beat.worker_id), self.note(known)?)))
             .collect()
     }
 
@@ -88,7 +95,7 @@ impl Workers {
                     version: beat.version.clone(),
                     instance: beat.instance.clone(),
                     versions: beat.versions.clone(),
-                    note: self.note(known).filter(|_| status.is_live()),
+                    note: self.note(known).filter(|_| is_here(status)),
                     pattern: self.patterns.of(&beat.worker_id),
                 }
             })

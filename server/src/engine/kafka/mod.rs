@@ -114,6 +114,7 @@ impl Line {
             principal: &self.principal,
             right: "Write",
             topic,
+            group: "",
         }
     }
 

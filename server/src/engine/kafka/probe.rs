@@ -216,8 +216,8 @@ impl Silent {
                     &subject(id),
                     Aspect::Silence,
                     &format!(
-                        "the worker '{id}' is in the group '{}' and no heartbeat of it arrives, so it gets no tiles: see its log; \
-                         perhaps its clock is wrong, or it may not write to the topic '{}'",
+                        "the worker '{id}' is in the group '{}' and no heartbeat of it arrives, so it gets no tiles: its log says why; \
+                         perhaps its user has not the right Write on the topic '{}', or its clock is wrong",
                         line.topics.worker_group, line.topics.heartbeats
                     ),
                 );
