@@ -35,6 +35,8 @@ pub struct Losses {
     /// When the last heartbeat of each process arrives.
     arrived: BTreeMap<String, Time>,
     connected: Time,
+    /// When the server looked last at who holds what.
+    looked: Time,
     failed: Option<Time>,
     /// How often each tile was sent again because of a loss, in this life of the server.
     resent: BTreeMap<(JobId, u32, u32), u32>,
@@ -61,6 +63,7 @@ impl Losses {
     pub fn told(&mut self, event: &Event, now: Time) {
         match event {
             Event::Connected(true) => self.connected = now,
+            Event::Tick | Event::Heard { .. } => self.looked = now,
             Event::NotDelivered { .. } => self.failed = Some(now),
             Event::Delivered(id) => {
                 if let Some(latest) = self.latest.values_mut().find(|latest| latest.id == *id) {
@@ -85,9 +88,8 @@ impl World {
     pub(super) fn check_target(&mut self, send: &Send, life: u32) -> Result<bool, String> {
         let Some(core) = &self.core else { return Ok(false) };
         let what = format!("tile {} of {}", send.tile, send.job);
-        // Who holds what is looked at with each tick, so it may be as of the latest one.
-        let owner = |at| core.workers().owners(at).get(&send.partition).copied();
-        let Some((_, target)) = owner(self.now).or_else(|| owner(self.now.saturating_sub(TICK))) else {
+        let owners = core.workers().owners(self.losses.looked);
+        let Some((_, target)) = owners.get(&send.partition).copied() else {
             return Err(format!(
                 "{what} is sent to partition {}, which nobody holds",
                 send.partition
