@@ -83,8 +83,8 @@ impl World {
         if even { PATIENCE } else { LONGEST_PATIENCE }
     }
 
-    /// Nothing is sent to a worker that cannot read it, or that has been silent for too long. Says whether the tile is sent again
-    /// because its worker was lost; then its reader must see that it was another's.
+    /// Nothing is sent to a worker that cannot read it or that has been silent for too long, nor while its job pauses. Says
+    /// whether the tile is sent again because its worker was lost; then its reader must see that it was another's.
     pub(super) fn check_target(&mut self, send: &Send, life: u32) -> Result<bool, String> {
         let Some(core) = &self.core else { return Ok(false) };
         let what = format!("tile {} of {}", send.tile, send.job);
@@ -108,7 +108,11 @@ impl World {
         if let Some(old) = self.workers.iter().find(is_old) {
             return Err(format!("{what} is sent to {}, which cannot read it", old.id));
         }
-        let ledger = core.job(send.job).and_then(|job| job.tiles.ledger(send.tile));
+        let job = core.job(send.job);
+        if let Some(at) = job.and_then(|job| job.not_before).filter(|at| self.now < *at) {
+            return Err(format!("{what} is sent before {at:?}"));
+        }
+        let ledger = job.and_then(|job| job.tiles.ledger(send.tile));
         let resends = ledger.map_or(0, Ledger::resends);
         let before = self.losses.resent.entry((send.job, life, send.tile)).or_default();
         let again = resends > *before;
