@@ -141,8 +141,8 @@ impl World {
         let again = self.check_target(send, job_life)?;
         let count = self.sends.entry((send.job, job_life, send.tile)).or_default();
         *count += u32::from(!again);
-        // Every try costs at least a point of 48, but for those after a loss, which are counted, and those of which the server was
-        // not told before it died.
+        // Every try costs at least a point of 48, but for those after a loss, which are counted, and those of which the server
+        // was not told before it died.
         if *count > 49 + 2 * self.crashes {
             return Err(format!(
                 "tile {} of {} is sent for the {count}th time",

@@ -50,7 +50,7 @@ impl World {
                     self.workers[worker].positions.insert(partition, position);
                 }
                 let life = self.workers[worker].life;
-                self.later(Time::from_millis(1), Action::Beat(worker, life));
+                self.later(Time::from_millis(1), Action::Say(worker, life));
             }
             self.later(Time::from_millis(1), Action::Work(worker));
         }

@@ -35,6 +35,8 @@ pub struct Losses {
     /// When the last heartbeat of each process arrives.
     arrived: BTreeMap<String, Time>,
     connected: Time,
+    /// When the server looked last at who holds what.
+    looked: Time,
     failed: Option<Time>,
     /// How often each tile was sent again because of a loss, in this life of the server.
     resent: BTreeMap<(JobId, u32, u32), u32>,
@@ -61,6 +63,7 @@ impl Losses {
     pub fn told(&mut self, event: &Event, now: Time) {
         match event {
             Event::Connected(true) => self.connected = now,
+            Event::Tick | Event::Heard { .. } => self.looked = now,
             Event::NotDelivered { .. } => self.failed = Some(now),
             Event::Delivered(id) => {
                 if let Some(latest) = self.latest.values_mut().find(|latest| latest.id == *id) {
@@ -80,14 +83,13 @@ impl World {
         if even { PATIENCE } else { LONGEST_PATIENCE }
     }
 
-    /// Nothing is sent to a worker that cannot read it, or that has been silent for too long. Says whether the tile is sent again
-    /// because its worker was lost; then its reader must see that it was another's.
+    /// Nothing is sent to a worker that cannot read it or that has been silent for too long, nor while its job pauses. Says
+    /// whether the tile is sent again because its worker was lost; then its reader must see that it was another's.
     pub(super) fn check_target(&mut self, send: &Send, life: u32) -> Result<bool, String> {
         let Some(core) = &self.core else { return Ok(false) };
         let what = format!("tile {} of {}", send.tile, send.job);
-        // Who holds what is looked at with each tick, so it may be as of the latest one.
-        let owner = |at| core.workers().owners(at).get(&send.partition).copied();
-        let Some((_, target)) = owner(self.now).or_else(|| owner(self.now.saturating_sub(TICK))) else {
+        let owners = core.workers().owners(self.losses.looked);
+        let Some((_, target)) = owners.get(&send.partition).copied() else {
             return Err(format!(
                 "{what} is sent to partition {}, which nobody holds",
                 send.partition
@@ -106,7 +108,11 @@ impl World {
         if let Some(old) = self.workers.iter().find(is_old) {
             return Err(format!("{what} is sent to {}, which cannot read it", old.id));
         }
-        let ledger = core.job(send.job).and_then(|job| job.tiles.ledger(send.tile));
+        let job = core.job(send.job);
+        if let Some(at) = job.and_then(|job| job.not_before).filter(|at| self.now < *at) {
+            return Err(format!("{what} is sent before {at:?}"));
+        }
+        let ledger = job.and_then(|job| job.tiles.ledger(send.tile));
         let resends = ledger.map_or(0, Ledger::resends);
         let before = self.losses.resent.entry((send.job, life, send.tile)).or_default();
         let again = resends > *before;

@@ -52,7 +52,10 @@ enum Action {
     Work(usize),
     /// A worker of this life finishes a task.
     Finish(usize, u64, u64),
+    /// Time for the next heartbeat of a worker in this life.
     Beat(usize, u64),
+    /// A worker in this life has news, and says so in between.
+    Say(usize, u64),
     Word(usize, ControlMessage),
     ComeBack(usize),
     Rebalance,
@@ -363,6 +366,8 @@ impl World {
             }
             Action::Finish(worker, life, hand) => self.finish(worker, life, hand),
             Action::Beat(worker, life) => self.beat(worker, life),
+            Action::Say(worker, life) if life == self.workers[worker].life => self.announce(worker),
+            Action::Say(..) => Ok(()),
             Action::Word(worker, word) => {
                 self.hear_word(worker, &word);
                 Ok(())
