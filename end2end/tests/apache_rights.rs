@@ -163,7 +163,7 @@ impl Stage {
                 return Ok(());
             }
             ensure!(
-                start.elapsed() < Duration::from_secs(70),
+                start.elapsed() < Duration::from_secs(120),
                 "{what}: nothing says {words:?}: {health}\n{}",
                 log.lines().rev().take(20).collect::<Vec<_>>().join("\n")
             );

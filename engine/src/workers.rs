@@ -303,10 +303,11 @@ impl Workers {
         }
     }
 
-    /// The ids of all.
-    pub fn ids(&self) -> BTreeSet<String> {
+    /// The ids of those of which something is heard.
+    pub fn ids(&self, now: Time) -> BTreeSet<String> {
         self.known
             .values()
+            .filter(|known| known.state(now) != WorkerState::Lost)
             .map(|known| known.beat.worker_id.clone())
             .collect()
     }

@@ -34,7 +34,10 @@ pub fn line(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info => {
             debug!(target: "librdkafka", "{facility} {message}")
         }
-        _ if matches!(facility, "FAIL" | "ERROR") => debug!(target: "librdkafka", "{facility} {message}"),
+        // That a topic has no partitions for whoever may not see it is said at every look.
+        _ if matches!(facility, "FAIL" | "ERROR" | "PARTCNT") => {
+            debug!(target: "librdkafka", "{facility} {message}")
+        }
         RDKafkaLogLevel::Notice => info!(target: "librdkafka", "{facility} {message}"),
         _ => warn!(target: "librdkafka", "{facility} {message}"),
     }

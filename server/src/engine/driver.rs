@@ -253,6 +253,7 @@ impl Driver {
 
     /// The ids of the workers that are heard of.
     pub fn heard(&self) -> BTreeSet<String> {
-        self.core().workers().ids()
+        let now = self.now();
+        self.core().workers().ids(now)
     }
 }

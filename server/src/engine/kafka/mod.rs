@@ -15,12 +15,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use azulejo_protocol::Topics;
+use azulejo_protocol::{ControlMessage, JobId, Topics};
 use azulejo_transport::reader::Look;
 use azulejo_transport::{Access, KafkaSettings, TopicSettings};
 
 use super::problems::{Aspect, Problems};
 use super::tell::Tell;
+
+/// Most words to the workers that are kept to be said again. One that is forgotten costs the rendering of tiles that nobody reads.
+const MOST_UNSAID: usize = 1000;
 
 /// What everything that talks to Kafka shares.
 pub struct Line {
@@ -43,6 +46,8 @@ pub struct Line {
     connected: AtomicBool,
     /// Bytes of pixels that fit a record of every topic of pixels, as of the last look.
     record_bytes: AtomicU64,
+    /// Words to the workers that the cluster did not take, to be said again.
+    unsaid: Mutex<Vec<ControlMessage>>,
     /// Counts how often topics were made: readers begin anew then.
     made: AtomicU64,
 }
@@ -71,6 +76,7 @@ impl Line {
             bell: Condvar::new(),
             connected: AtomicBool::new(false),
             record_bytes,
+            unsaid: Mutex::default(),
             made: AtomicU64::new(0),
         })
     }
@@ -126,6 +132,27 @@ impl Line {
     /// A look has shown how many bytes of pixels fit a record.
     fn set_record_bytes(&self, bytes: u64) {
         self.record_bytes.store(bytes, Ordering::Release);
+    }
+
+    /// The cluster did not take a word to the workers.
+    fn leave_unsaid(&self, word: ControlMessage) {
+        let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsaid.len() < MOST_UNSAID {
+            unsaid.push(word);
+        }
+    }
+
+    /// Something newer is said about `job`.
+    fn forget_unsaid(&self, job: JobId) {
+        let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
+        unsaid.retain(
+            |(ControlMessage::Cancel { job: other } | ControlMessage::Resume { job: other })| *other != job,
+        );
+    }
+
+    /// The words that the cluster did not take, which are about to be said again.
+    fn take_unsaid(&self) -> Vec<ControlMessage> {
+        std::mem::take(&mut *self.unsaid.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How often topics were made.

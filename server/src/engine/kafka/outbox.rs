@@ -56,6 +56,7 @@ pub enum Parcel {
 #[derive(Debug)]
 enum Purpose {
     Tile(TryId),
+    Word(ControlMessage),
     Other,
 }
 
@@ -93,10 +94,13 @@ impl ProducerContext for Receipts {
                 let bytes = record.payload().map(<[u8]>::len);
                 (self.line.tell)(not_delivered(&self.line, id, error, record.topic(), bytes));
             }
-            (Purpose::Other, Ok(record)) => {
+            (Purpose::Word(_) | Purpose::Other, Ok(record)) => {
                 self.line.problems.clear(record.topic(), Aspect::Writing);
             }
-            (Purpose::Other, Err((error, record))) => {
+            (purpose, Err((error, record))) => {
+                if let Purpose::Word(word) = purpose {
+                    self.line.leave_unsaid(word);
+                }
                 refused(
                     &self.line,
                     error,
@@ -292,16 +296,19 @@ impl Outbox {
 
     fn word(&self, word: &ControlMessage) {
         let (ControlMessage::Cancel { job } | ControlMessage::Resume { job }) = word;
+        // The latest word about a job is the one that counts.
+        self.line.forget_unsaid(*job);
         let key = job.to_string();
         let value = match serde_json::to_vec(word) {
             Ok(value) => value,
             Err(error) => return tracing::error!(%error, "a control message cannot be written"),
         };
         let topic = &self.line.topics.control;
-        let record = BaseRecord::with_opaque_to(topic, Box::new(Purpose::Other))
+        let record = BaseRecord::with_opaque_to(topic, Box::new(Purpose::Word(word.clone())))
             .key(&key)
             .payload(&value);
         if let Err(error) = self.produce(record) {
+            self.line.leave_unsaid(word.clone());
             refused(&self.line, &error, topic, Some(value.len()));
         }
     }

@@ -139,11 +139,15 @@ impl Owner {
         long && state.others.values().all(|(_, last)| last.elapsed() > GONE)
     }
 
-    /// Says now and then that it is there, until the engine ends.
+    /// Says now and then that it is there, and again what the cluster did not take of what was said to the workers, until the engine
+    /// ends.
     pub fn run(&self, line: &Arc<Line>, outbox: &Outbox) {
         while !line.is_stopping() {
             if line.is_connected() {
                 outbox.send(Parcel::Owner(self.headers()));
+                for word in line.take_unsaid() {
+                    outbox.send(Parcel::Word(word));
+                }
                 if self.is_settled() {
                     line.problems.clear(&line.results, Aspect::Owner);
                 }

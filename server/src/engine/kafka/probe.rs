@@ -19,8 +19,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_AWAY: Duration = Duration::from_millis(250);
 /// How often it is looked who is in the workers' group.
 const MEMBERS: Duration = Duration::from_secs(10);
-/// A member of the group of which nothing was heard for so long is silent.
-const SILENCE: Duration = Duration::from_secs(30);
+/// A member of the group of which nothing was heard for so long is silent. A worker that was killed stays a member for 45 s under
+/// the newer group protocol.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Topics that cannot be made are tried again after this time.
 const MAKE: Duration = Duration::from_secs(15);
