@@ -12,6 +12,11 @@ use tempfile::TempDir;
 use crate::broker::{self, Broker};
 use crate::process::Program;
 
+/// The size of segments for a test that wants many: `bytes`, or the least that Apache Kafka takes.
+pub fn segment_bytes(bytes: &'static str) -> &'static str {
+    if broker::is_embedded() { bytes } else { "1048576" }
+}
+
 /// A broker with a folder of its own, or the Apache Kafka that the environment names.
 pub struct BrokerProcess {
     // Declared before the folder, so that the process ends before its files go.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use azulejo_end2end::kafka_broker::BrokerProcess;
+use azulejo_end2end::kafka_broker::{BrokerProcess, segment_bytes};
 use azulejo_end2end::kafka_clients::{PATIENCE, client, new_topic, reader, take, text};
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -136,7 +136,13 @@ async fn a_group_goes_on_after_each_of_four_kills_and_loses_no_commit() -> Resul
 async fn survive(kills: usize, membership: Membership) -> Result<()> {
     let mut broker = BrokerProcess::start()?;
     let address = broker.address().to_owned();
-    let topic = new_topic(&address, "crash", 2, &[("segment.bytes", "100000")]).await?;
+    let topic = new_topic(
+        &address,
+        "crash",
+        2,
+        &[("segment.bytes", segment_bytes("100000"))],
+    )
+    .await?;
     let known = Arc::new(Known::default());
     let settings = [
         ("enable.idempotence", "true"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess};
+use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess, segment_bytes};
 use azulejo_end2end::kafka_clients::{PATIENCE, client, fresh, new_topic, next, reader, take, text};
 use azulejo_end2end::kafka_kcat::kcat;
 use futures::future::join_all;
@@ -330,7 +330,13 @@ async fn an_offset_out_of_range_resets_and_an_unknown_topic_is_an_error() -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producer_and_a_consumer_go_on_after_a_restart_of_the_broker() -> Result<()> {
     let mut broker = BrokerProcess::start()?;
-    let topic = new_topic(broker.address(), "restart", 2, &[("segment.bytes", "20000")]).await?;
+    let topic = new_topic(
+        broker.address(),
+        "restart",
+        2,
+        &[("segment.bytes", segment_bytes("20000"))],
+    )
+    .await?;
     let producer: FutureProducer = client(broker.address(), &[("enable.idempotence", "true")])?;
     let consumer = reader(broker.address(), &topic, 2)?;
     for round in 0..3 {

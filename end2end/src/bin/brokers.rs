@@ -10,6 +10,7 @@ use azulejo_end2end::{Cluster, ClusterOptions, broker, images};
 const SIDE: usize = 4096;
 /// Each job is run so often; the quickest counts, for this machine may be busy with other things.
 const REPEAT: usize = 9;
+const WARM_UP: usize = 12;
 const RECIPES: [&str; 2] = ["blur:sigma=8", "grayscale"];
 
 /// An installation and what it is called.
@@ -81,9 +82,9 @@ async fn start(nodes: usize, variables: &[(String, String)]) -> Result<Place> {
     })
     .await?;
     // The first jobs warm caches, and the virtual machine's compiler.
-    let file = images::png(&images::photo(2048, 2048, 2))?;
-    for _ in 0..6 {
-        run(&cluster, &file, "grayscale").await?;
+    let file = images::png(&images::photo(SIDE, SIDE, 2))?;
+    for _ in 0..WARM_UP {
+        run(&cluster, &file, "invert").await?;
     }
     Ok(Place {
         name: match nodes {
