@@ -33,6 +33,8 @@ pub struct Options {
     pub heap: u32,
     /// More settings of the nodes.
     pub settings: Vec<(String, String)>,
+    /// Whether its nodes end with the value that stands for it, also when not all of them start.
+    pub owned: bool,
 }
 
 impl Default for Options {
@@ -44,6 +46,7 @@ impl Default for Options {
             port: None,
             heap: 512,
             settings: Vec::new(),
+            owned: false,
         }
     }
 }
@@ -65,7 +68,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes one in `folder`, in place of what was there, and starts it. Its nodes go on when this value is gone.
+    /// Makes one in `folder`, in place of what was there, and starts it.
     ///
     /// # Errors
     /// A node does not start; with the end of its log.
@@ -112,6 +115,7 @@ impl Cluster {
         })?;
         let mut cluster = Self::open(installation, &folder)?;
         cluster.heap = options.heap;
+        cluster.owned = options.owned;
         cluster.start()?;
         Ok(cluster)
     }
@@ -149,13 +153,6 @@ impl Cluster {
             heap: Options::default().heap,
             owned: false,
         })
-    }
-
-    /// Lets its nodes end with this value.
-    #[must_use]
-    pub fn owned(mut self) -> Self {
-        self.owned = true;
-        self
     }
 
     /// Starts those of its nodes that do not run, and waits until all are there.

@@ -50,7 +50,11 @@ pub fn is_embedded() -> bool {
 /// It does not start.
 pub fn apache(options: &Options) -> Result<(Cluster, TempDir)> {
     let folder = tempfile::Builder::new().prefix("azulejo-kafka-test-").tempdir()?;
-    let cluster = Cluster::start_in(&installation()?, &folder.path().join("kafka"), options)?.owned();
+    let options = Options {
+        owned: true,
+        ..options.clone()
+    };
+    let cluster = Cluster::start_in(&installation()?, &folder.path().join("kafka"), &options)?;
     Ok((cluster, folder))
 }
 

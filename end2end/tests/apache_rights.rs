@@ -149,7 +149,10 @@ impl Stage {
     async fn said(&mut self, what: &str, (user, who): (&str, &str), words: &[&str]) -> Result<()> {
         let start = Instant::now();
         loop {
-            let health = self.cluster.client().get("/health").await?.json.to_string();
+            let health = self.cluster.client().get("/health").await?.json;
+            // A line for each problem, so that all words are those of one.
+            let problems = health["problems"].as_array().context("problems")?;
+            let problems: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
             let program = match user {
                 "User:server" => self.cluster.server.as_ref(),
                 _ => self.cluster.workers.first(),
@@ -159,7 +162,7 @@ impl Stage {
                 text.lines()
                     .any(|line| line.contains(whom) && words.iter().all(|word| line.contains(word)))
             };
-            if has(&health, who) && has(&log, user) {
+            if has(&problems, who) && has(&log, user) {
                 return Ok(());
             }
             ensure!(

@@ -77,6 +77,14 @@ impl KafkaSettings {
             brokers,
             overrides: found.settings,
         };
+        if settings.said("group.protocol").is_some_and(is_consumer)
+            && let Some(name) = settings.of_classic()
+        {
+            let variable = format!("KAFKA_{}", name.to_ascii_uppercase().replace('.', "_"));
+            return Err(format!(
+                "{variable} and KAFKA_GROUP_PROTOCOL=consumer exclude each other: under that protocol the broker decides on it"
+            ));
+        }
         // Each is taken; together they may still not be, such as a certificate without its key.
         settings
             .client("azulejo")
@@ -108,9 +116,18 @@ impl KafkaSettings {
         "User:ANONYMOUS".to_owned()
     }
 
-    /// The group protocol that the environment asks for, `classic` or `consumer`; `None` leaves it to what the cluster has.
+    /// The group protocol that the environment asks for, `classic` or `consumer`; `None` leaves it to what the cluster has. A
+    /// setting that only the classic one takes asks for that.
     pub fn group_protocol(&self) -> Option<&str> {
-        self.said("group.protocol")
+        let implied = self.of_classic().map(|_| "classic");
+        self.said("group.protocol").or(implied)
+    }
+
+    /// A setting from the environment that only the classic group protocol takes.
+    fn of_classic(&self) -> Option<&'static str> {
+        ["session.timeout.ms", "heartbeat.interval.ms"]
+            .into_iter()
+            .find(|name| self.said(name).is_some())
     }
 
     /// What every client has in common. `client` names it in the broker's logs.
@@ -147,8 +164,10 @@ impl KafkaSettings {
                 "message.max.bytes",
                 (MAX_RECORD_BYTES + ENVELOPE_BYTES).to_string(),
             )
-            // A tile is close to a megabyte: it goes out at once rather than wait for company.
+            // A tile is close to a megabyte: it goes out at once rather than wait for company. A topic's bound on records is one on
+            // batches, so that many small tiles must not make a large batch; one that is larger by itself still goes.
             .set("linger.ms", "0")
+            .set("batch.size", "65536")
             // Bounds the memory of what is not acknowledged yet.
             .set("queue.buffering.max.kbytes", "65536")
             // Five tiles of the usual size are there within the time-out on a line of 2 megabits a second, five of the largest
@@ -196,9 +215,27 @@ impl KafkaSettings {
     }
 }
 
+fn is_consumer(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("consumer")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_setting_of_the_classic_group_protocol_asks_for_it() {
+        let session = ("KAFKA_SESSION_TIMEOUT_MS", "30000");
+        assert_eq!(from(None, &[session]).group_protocol(), Some("classic"));
+        let both = [session, ("KAFKA_GROUP_PROTOCOL", "consumer")];
+        let error = KafkaSettings::from_environment(
+            None,
+            both.map(|(name, value)| (name.to_owned(), value.to_owned())),
+        )
+        .unwrap_err();
+        assert!(error.contains("KAFKA_SESSION_TIMEOUT_MS"), "{error}");
+        assert_eq!(from(None, &[]).group_protocol(), None);
+    }
 
     fn from(brokers: Option<&str>, pairs: &[(&str, &str)]) -> KafkaSettings {
         let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));

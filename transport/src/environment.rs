@@ -29,20 +29,25 @@ const OWN: [&str; 7] = [
 const ADDRESS: [&str; 2] = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_METADATA_BROKER_LIST"];
 
 /// Settings that are this program's to make, and what rests on them.
-const REFUSED: [(&str, &str); 25] = [
+const REFUSED: [(&str, &str); 30] = [
     ("acks", ACKNOWLEDGED),
     ("request.required.acks", ACKNOWLEDGED),
+    ("delivery.report.only.error", ACKNOWLEDGED),
+    ("test.mock.num.brokers", MOCK),
+    ("test.mock.broker.rtt", MOCK),
     ("enable.idempotence", ORDER),
     ("enable.gapless.guarantee", ORDER),
     ("transactional.id", ORDER),
     ("enable.auto.commit", OFFSETS),
     ("auto.commit.enable", OFFSETS),
+    ("auto.commit.interval.ms", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("auto.offset.reset", OFFSETS),
     ("offset.store.method", OFFSETS),
     ("enable.partition.eof", OFFSETS),
     ("isolation.level", OFFSETS),
     ("message.max.bytes", SIZE),
+    ("batch.size", SIZE),
     ("receive.message.max.bytes", SIZE),
     ("fetch.message.max.bytes", SIZE),
     ("max.partition.fetch.bytes", SIZE),
@@ -60,6 +65,7 @@ const REFUSED: [(&str, &str); 25] = [
     ),
 ];
 const ACKNOWLEDGED: &str = "a tile counts as sent once all replicas in sync have it";
+const MOCK: &str = "a cluster inside the process is not the one that others reach";
 const ORDER: &str = "tiles are known by job and number, and sent again after any error";
 const OFFSETS: &str = "a tile's offset is stored once its answer is acknowledged";
 const SIZE: &str = "the sizes follow from the largest record (KAFKA_MAX_RECORD_BYTES of the server)";

@@ -6,6 +6,7 @@
 
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use rdkafka::admin::{ConfigResource, ResourceSpecifier};
+use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::config::{ENVELOPE_BYTES, KafkaSettings};
 use crate::probe::Standing;
@@ -45,13 +46,14 @@ impl Facts {
     }
 }
 
-/// Looks at those of `wanted` that are there, of which tiles with `most` bytes of pixels are asked.
+/// Looks at `wanted`, of which tiles with `most` bytes of pixels are asked. `None` when the cluster did not answer for all of them,
+/// so that nothing is known anew; a topic that this program may not look at is taken as it is.
 pub async fn inspect_topics(
     kafka: &KafkaSettings,
     wanted: &[WantedTopic],
     standings: &[Standing],
     most: u64,
-) -> Inspection {
+) -> Option<Inspection> {
     let there: Vec<(&WantedTopic, usize)> = wanted
         .iter()
         .zip(standings)
@@ -64,20 +66,28 @@ pub async fn inspect_topics(
         .iter()
         .map(|(topic, _)| ResourceSpecifier::Topic(&topic.name))
         .collect();
-    let described = match admin(kafka) {
-        Ok(admin) if !specifiers.is_empty() => admin.describe_configs(&specifiers, &patience()).await,
-        _ => Ok(Vec::new()),
-    };
-    let described = described.unwrap_or_default();
-    let facts = described
+    if specifiers.len() < wanted.len() {
+        return None;
+    }
+    let described = admin(kafka)
+        .ok()?
+        .describe_configs(&specifiers, &patience())
+        .await
+        .ok()?;
+    let facts: Vec<Facts> = described
         .iter()
-        .map(|answer| answer.as_ref().map(Facts::of).unwrap_or_default());
+        .map(|answer| match answer {
+            Ok(resource) => Some(Facts::of(resource)),
+            Err(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => Some(Facts::default()),
+            Err(_) => None,
+        })
+        .collect::<Option<_>>()?;
     let found: Vec<(&WantedTopic, usize, Facts)> = there
         .iter()
         .zip(facts)
         .map(|((topic, replicas), facts)| (*topic, *replicas, facts))
         .collect();
-    judge(&found, most)
+    Some(judge(&found, most))
 }
 
 fn judge(found: &[(&WantedTopic, usize, Facts)], most: u64) -> Inspection {

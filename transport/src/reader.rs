@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::Logged;
 use crate::config::KafkaSettings;
-use crate::trouble::{Access, Trouble};
+use crate::trouble::{Access, Trouble, is_missing};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Records that are read back where the broker has no index by time.
@@ -115,11 +115,22 @@ impl Reader {
 
     fn partitions(&self) -> KafkaResult<Vec<i32>> {
         let metadata = self.consumer.fetch_metadata(Some(&self.topic), PATIENCE)?;
-        Ok(metadata
-            .topics()
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == self.topic) else {
+            return Ok(Vec::new());
+        };
+        if let Some(code) = found.error() {
+            let error = KafkaError::MetadataFetch(code.into());
+            // Not to be told, for want of a right, is not to be told that it is gone.
+            return if is_missing(&error) {
+                Ok(Vec::new())
+            } else {
+                Err(error)
+            };
+        }
+        Ok(found
+            .partitions()
             .iter()
-            .filter(|found| found.name() == self.topic && found.error().is_none())
-            .flat_map(|found| found.partitions().iter().map(|partition| partition.id()))
+            .map(|partition| partition.id())
             .collect())
     }
 

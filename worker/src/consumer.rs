@@ -63,6 +63,10 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// comes back would wait for two such rounds.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// A worker that was given nothing under the newer protocol after this time, not even an empty share, goes on with the classic
+/// one: a coordinator that lacks it gives no answer at all.
+const UNANSWERED: Duration = Duration::from_secs(30);
+
 /// Pause before the group is joined again where a right is missing.
 const AUTHORIZATION_PAUSE: Duration = Duration::from_secs(5);
 
@@ -144,7 +148,7 @@ impl Intake {
     /// # Errors
     /// A sentence, when Kafka is lost for good: a supervisor should start the worker anew.
     pub fn run(self, probe: GroupProbe) -> Result<(), String> {
-        if !topics::wait(&probe, &self.settings, &self.life) {
+        if !topics::wait(&probe, &self.settings, &self.life, self.monitor.troubles()) {
             return Ok(());
         }
         self.connected.notify_one();
@@ -195,8 +199,15 @@ impl Intake {
         let Settings { topics, slots, .. } = &self.settings;
         let capacity = slots + 1;
         let mut full = Fullness::default();
-        let mut said = Instant::now();
+        let joined = Instant::now();
+        let mut said = joined;
         while self.life.stage() < Stage::Draining {
+            if protocol == GroupProtocol::Consumer
+                && self.life.stage() < Stage::Running
+                && joined.elapsed() > UNANSWERED
+            {
+                return Some(RDKafkaErrorCode::UnsupportedFeature);
+            }
             if protocol == GroupProtocol::Consumer && said.elapsed() > BEAT {
                 said = Instant::now();
                 if let Err(error) = consumer.subscribe(&[&topics.tasks]) {
@@ -256,6 +267,7 @@ impl Intake {
         let Some(ticket) = self.ledger.open(record.partition(), record.offset()) else {
             return;
         };
+        self.monitor.troubles().clear(&self.settings.topics.tasks);
         let value = record.payload().unwrap_or_default();
         let headers = from_message(record.headers());
         match self.read(&headers, value) {

@@ -88,8 +88,12 @@ pub fn follow(
         .name("control".into())
         .spawn(move || {
             while cancelled.strong_count() > 0 {
-                if let Err(trouble) = read(&settings, &cancelled, &troubles) {
-                    warn!("cannot read cancellations yet: {trouble}");
+                match read(&settings, &cancelled, &troubles) {
+                    Err(trouble) if trouble.class == Class::Installation => {
+                        troubles.report(&settings.topics.control, &trouble.reason);
+                    }
+                    Err(trouble) => warn!("cannot read cancellations yet: {trouble}"),
+                    Ok(()) => {}
                 }
                 std::thread::sleep(RETRY);
             }

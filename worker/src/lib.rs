@@ -133,19 +133,19 @@ impl Worker {
         {
             let (monitor, publisher) = (Arc::clone(&monitor), publisher.clone());
             let (control_settings, life) = (settings.clone(), Arc::clone(&life));
+            let beating = Arc::clone(&monitor);
+            side.spawn(async move {
+                // One that cannot join its group says so.
+                while life.stage() < Stage::Running && beating.troubles().text().is_none() {
+                    drop(tokio::time::timeout(TROUBLE, life.reached(Stage::Running)).await);
+                }
+                heartbeat::beat(&beating, &publisher).await;
+            });
             side.spawn(async move {
                 connected.notified().await;
-                let beats = async {
-                    // One that cannot join its group says so.
-                    while life.stage() < Stage::Running && monitor.troubles().text().is_none() {
-                        drop(tokio::time::timeout(TROUBLE, life.reached(Stage::Running)).await);
-                    }
-                    heartbeat::beat(&monitor, &publisher).await;
-                };
                 if let Err(error) = control::follow(&control_settings, &cancelled, monitor.troubles()) {
                     tracing::error!("cancellations are not followed: {error}");
                 }
-                beats.await;
             });
         }
         Ok(Self {

@@ -57,13 +57,16 @@ pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     wasm_target::ensure()?;
     let mut lacking = debian::ensure(!options.no_browser)?;
-    let apache = match (options.no_apache, kafka::install()) {
-        (true, _) => None,
-        (false, Ok(installation)) => Some(installation),
-        (false, Err(error)) if options.require_apache => return Err(error),
-        (false, Err(error)) => {
-            shell::say(&format!("SKIPPED: the tests on Apache Kafka: {error:#}"));
-            None
+    let apache = if options.no_apache {
+        None
+    } else {
+        match kafka::install() {
+            Ok(installation) => Some(installation),
+            Err(error) if options.require_apache => return Err(error),
+            Err(error) => {
+                shell::say(&format!("SKIPPED: the tests on Apache Kafka: {error:#}"));
+                None
+            }
         }
     };
     if apache.is_none() {
@@ -152,6 +155,12 @@ pub fn run(options: &Options) -> Result<()> {
         "{} passed, {} failed, {} skipped",
         counts.passed, counts.failed, counts.skipped
     );
+    if apache.is_none() {
+        println!(
+            "skipped for want of Apache Kafka: {} suites",
+            ON_ONE_NODE.len() + ON_THREE_NODES.len()
+        );
+    }
     if !lacking.is_empty() {
         println!(
             "skipped for want of a browser, a client or a broker: {}",

@@ -158,7 +158,8 @@ pub fn for_tests(installation: &Installation, nodes: usize) -> Result<Cluster> {
         nodes,
         // A node alone that was killed is taken back by its own controller after this time: 9 s where nothing is set.
         settings: vec![("broker.session.timeout.ms".to_owned(), "3000".to_owned())],
+        owned: true,
         ..Options::default()
     };
-    Ok(Cluster::start_in(installation, &folder, &options)?.owned())
+    Cluster::start_in(installation, &folder, &options)
 }

@@ -60,6 +60,9 @@ impl Engine {
             tell.clone(),
             problems.clone(),
         );
+        if let Some(bytes) = store.read_blocking(installation::record_bytes)? {
+            line.set_record_bytes(bytes.min(config.topic_settings.record_bytes));
+        }
         let files = Arc::new(Files::start(
             tell.clone(),
             store.clone(),
@@ -108,9 +111,13 @@ impl Engine {
         look.push(threads::spawn("heartbeats", &alarm, over(&line), move || {
             heartbeats::run(&of)
         })?);
-        let (of, asked) = (line.clone(), driver.clone());
+        let (of, asked, kept) = (line.clone(), driver.clone(), store.clone());
         look.push(threads::spawn("probe", &alarm, over(&line), move || {
-            probe::run(&of, &|| asked.heard())
+            probe::run(&of, &|| asked.heard(), &|bytes| {
+                if let Err(error) = kept.write_blocking(move |db| installation::set_record_bytes(db, bytes)) {
+                    tracing::warn!(%error, "the bound of records is not kept");
+                }
+            });
         })?);
         let (of, owning, sending) = (line.clone(), owner.clone(), outbox.clone());
         look.push(threads::spawn("owner", &alarm, over(&line), move || {

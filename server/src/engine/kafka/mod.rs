@@ -129,8 +129,8 @@ impl Line {
         self.record_bytes.load(Ordering::Acquire)
     }
 
-    /// A look has shown how many bytes of pixels fit a record.
-    fn set_record_bytes(&self, bytes: u64) {
+    /// A look has shown how many bytes of pixels fit a record, now or before the start.
+    pub fn set_record_bytes(&self, bytes: u64) {
         self.record_bytes.store(bytes, Ordering::Release);
     }
 

@@ -28,8 +28,9 @@ const MAKE: Duration = Duration::from_secs(15);
 /// How often the settings of the topics are looked at.
 const INSPECT: Duration = Duration::from_secs(60);
 
-/// Looks until the engine ends. `heard` gives the ids of the workers that were heard of.
-pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
+/// Looks until the engine ends. `heard` gives the ids of the workers that were heard of, `remember` keeps how many bytes of
+/// pixels fit a record.
+pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dyn Fn(u64)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let probe = Probe::new(&line.kafka, "azulejo-server-probe");
     let (runtime, probe) = match (runtime, probe) {
@@ -44,6 +45,8 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>) {
         wanted,
         made: None,
         inspected: None,
+        answered: false,
+        remember,
         refused: BTreeSet::new(),
         limited_by: None,
     };
@@ -89,6 +92,10 @@ struct Topics<'a> {
     made: Option<Instant>,
     /// When their settings were last looked at.
     inspected: Option<Instant>,
+    /// Whether that told something.
+    answered: bool,
+    /// Keeps how many bytes of pixels fit a record, for the next start.
+    remember: &'a dyn Fn(u64),
     /// Those that cannot do what they are for.
     refused: BTreeSet<String>,
     /// The one that bounds the records, as it was told last.
@@ -130,15 +137,22 @@ impl Topics<'_> {
                 self.line.made.fetch_add(1, Ordering::AcqRel);
             }
         }
-        // What was refused is looked at more often: somebody may be about to mend it.
-        let pause = if self.refused.is_empty() { INSPECT } else { MAKE };
+        // What was refused is looked at more often: somebody may be about to mend it. So is what did not answer.
+        let pause = if self.refused.is_empty() && self.answered {
+            INSPECT
+        } else {
+            MAKE
+        };
         if due(self.inspected, pause) {
             self.inspected = Some(Instant::now());
             let most = self.line.topic_settings.record_bytes;
             let inspection =
                 self.runtime
                     .block_on(inspect_topics(&self.line.kafka, &self.wanted, standings, most));
-            self.follow(inspection);
+            self.answered = inspection.is_some();
+            if let Some(inspection) = inspection {
+                self.follow(inspection);
+            }
         }
         match self.refused.first() {
             Some(name) => Err(format!("the topic '{name}' is not as it must be")),
@@ -162,7 +176,10 @@ impl Topics<'_> {
                 .set(&problem.topic, Aspect::Topic, &problem.sentence);
         }
         self.refused = refused;
-        self.line.set_record_bytes(found.record_bytes);
+        if self.line.record_bytes() != found.record_bytes {
+            self.line.set_record_bytes(found.record_bytes);
+            (self.remember)(found.record_bytes);
+        }
         if found.limited_by != self.limited_by {
             match &found.limited_by {
                 Some((topic, bytes)) => tracing::info!(

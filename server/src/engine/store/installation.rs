@@ -57,3 +57,25 @@ pub fn set_costs(connection: &Connection, text: &str) -> rusqlite::Result<()> {
         .execute([text])?;
     Ok(())
 }
+
+/// How many bytes of pixels fitted a record when the topics were looked at last; `None` when they never were.
+pub fn record_bytes(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let known: Option<String> = connection
+        .query_row(
+            "SELECT value FROM installation WHERE key = 'record_bytes'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(known.and_then(|text| text.parse().ok()))
+}
+
+/// Keeps how many bytes of pixels fit a record.
+pub fn set_record_bytes(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO installation (key, value) VALUES ('record_bytes', ?1)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [bytes.to_string()],
+    )?;
+    Ok(())
+}
