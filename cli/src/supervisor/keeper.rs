@@ -186,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let starts = folder.path().join("starts");
         let script = format!(
-            "trap 'exit 0' TERM; echo x >> {0}; echo 'child is ready: a:1'; [ $(wc -l < {0}) -gt 1 ] || exit 1; \
+            "trap 'exit 0' INT; echo x >> {0}; echo 'child is ready: a:1'; [ $(wc -l < {0}) -gt 1 ] || exit 1; \
              while :; do sleep 0.05; done",
             starts.display()
         );
@@ -202,7 +202,7 @@ mod tests {
         let (starts, beats) = (folder.path().join("starts"), folder.path().join("beats"));
         // Ready at once and then gone; the second time alive and silent.
         let script = format!(
-            "trap 'exit 0' TERM; echo x >> {0}; [ $(wc -l < {0}) -gt 1 ] || {{ echo 'child is ready: a:1'; exit 1; }}; \
+            "trap 'exit 0' INT; echo x >> {0}; [ $(wc -l < {0}) -gt 1 ] || {{ echo 'child is ready: a:1'; exit 1; }}; \
              while :; do echo $$ >> {1}; sleep 0.05; done",
             starts.display(),
             beats.display()

@@ -97,7 +97,7 @@ impl Engine {
     /// What an image must keep to now: a topic of Kafka may take smaller records than this installation asks for.
     pub fn limits(&self) -> IntakeLimits {
         IntakeLimits {
-            max_record_bytes: self.line.record_bytes(),
+            max_record_bytes: self.config.limits.max_record_bytes.min(self.line.record_bytes()),
             ..self.config.limits
         }
     }
