@@ -76,15 +76,46 @@ async fn heartbeats_are_read_from_every_partition() {
     engine.shutdown().await;
 }
 
+/// Sets the largest record of `topic`, as somebody does with Kafka's tools.
+async fn set_largest_record(rig: &Rig, topic: &str, bytes: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", bytes);
+    let changed = admin(rig)
+        .alter_configs(&[change], &AdminOptions::new())
+        .await
+        .unwrap();
+    assert!(changed.iter().all(Result::is_ok), "{changed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_the_topic_never_takes_fails_its_job_with_the_setting_to_change() {
+async fn tiles_follow_the_largest_record_of_a_topic_and_one_that_is_useless_is_refused() {
     let rig = Rig::new();
     let tasks = Topics::default().tasks;
     make(&rig, &tasks, TASK_PARTITIONS, &[("max.message.bytes", "5000")]).await;
     let engine = rig.engine();
-    // It is said before anybody runs into it.
-    problem(&engine, &tasks, Some("max.message.bytes")).await;
+    problem(&engine, &tasks, Some("max.message.bytes=5000")).await;
+    assert!(!engine.health().kafka_connected, "jobs wait");
+    set_largest_record(&rig, &tasks, "200000").await;
+    problem(&engine, &tasks, None).await;
     let _worker = TestWorker::start(&rig, |_| Act::Render);
+    // Whole it is 196,608 bytes, and a record of 200,000 has no room for what is around them.
+    let (upload, image) = rig.upload(Size::new(256, 256), PixelFormat::RGB8);
+    assert!(engine.limits().max_record_bytes < 196_608);
+    let id = engine.submit(upload, "invert").await.unwrap().job_id;
+    assert_result(&engine, id, &image, "invert").await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_topic_never_takes_fails_its_job_with_the_setting_to_change() {
+    let rig = Rig::new();
+    let tasks = Topics::default().tasks;
+    let engine = rig.engine();
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    let (upload, image) = rig.upload(Size::new(60, 60), PixelFormat::GRAY8);
+    let id = engine.submit(upload, "invert").await.unwrap().job_id;
+    assert_result(&engine, id, &image, "invert").await;
+    // The server looks at its topics once a minute: until then it knows nothing of this.
+    set_largest_record(&rig, &tasks, "5000").await;
     let (upload, _) = rig.upload(Size::new(256, 256), PixelFormat::RGB8);
     let id = engine.submit(upload, "invert").await.unwrap().job_id;
     let job = ended(&engine, id).await;
@@ -120,12 +151,7 @@ async fn dead_letters_that_are_not_taken_are_named_and_forgotten_when_they_are()
     };
     strange();
     problem(&engine, &topic, Some("max.message.bytes")).await;
-    let raised = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "100000");
-    let changed = admin(&rig)
-        .alter_configs(&[raised], &AdminOptions::new())
-        .await
-        .unwrap();
-    assert!(changed.iter().all(Result::is_ok), "{changed:?}");
+    set_largest_record(&rig, &topic, "100000").await;
     strange();
     problem(&engine, &topic, None).await;
     engine.shutdown().await;

@@ -53,12 +53,6 @@ impl KafkaSettings {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, String> {
         let found = environment::read(environment)?;
-        if !found.foreign.is_empty() {
-            tracing::info!(
-                "not meant for librdkafka, left alone: {}",
-                found.foreign.join(", ")
-            );
-        }
         let brokers = match (brokers, found.address) {
             (Some(brokers), Some((name, other))) if brokers != other => {
                 tracing::warn!("{name}={other} is not used: --kafka (KAFKA_BROKER) says {brokers}");

@@ -181,6 +181,7 @@ pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<E
         foreign: Vec::new(),
     };
     let mut addresses: Vec<(String, String)> = Vec::new();
+    let mut wrong = None;
     for (name, value) in environment {
         let Some(rest) = name.strip_prefix("KAFKA_") else {
             continue;
@@ -194,9 +195,12 @@ pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<E
         }
         let setting = rest.to_ascii_lowercase().replace('_', ".");
         if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| *refused == setting) {
-            return Err(format!(
-                "{name} is not a setting that can be made here: {setting} is set by this program, because {reason}"
-            ));
+            wrong.get_or_insert_with(|| {
+                format!(
+                    "{name} is not a setting that can be made here: {setting} is set by this program, because {reason}"
+                )
+            });
+            continue;
         }
         let taken = take(&setting, &value);
         let is_foreign = || {
@@ -207,20 +211,28 @@ pub fn read(environment: impl IntoIterator<Item = (String, String)>) -> Result<E
         match taken {
             Ok(()) => found.settings.push((setting, value)),
             Err(Refusal::Unknown) if is_foreign() => found.foreign.push(name),
-            Err(Refusal::Unknown) => {
-                return Err(format!(
-                    "{name} is not a usable setting of librdkafka ({setting}): it has no such setting"
-                ));
-            }
-            Err(Refusal::Value(error)) => {
-                return Err(format!(
-                    "{name} is not a usable setting of librdkafka ({setting}): {error}"
-                ));
+            Err(refusal) => {
+                wrong.get_or_insert_with(|| {
+                    let why = match refusal {
+                        Refusal::Unknown => "it has no such setting".to_owned(),
+                        Refusal::Value(error) => error,
+                    };
+                    format!("{name} is not a usable setting of librdkafka ({setting}): {why}")
+                });
             }
         }
     }
+    if !found.foreign.is_empty() {
+        found.foreign.sort();
+        tracing::warn!(
+            "not meant for librdkafka and left alone: {}",
+            found.foreign.join(", ")
+        );
+    }
+    if let Some(wrong) = wrong {
+        return Err(wrong);
+    }
     found.settings.sort();
-    found.foreign.sort();
     found.address = ADDRESS.iter().find_map(|known| {
         let (_, value) = addresses.iter().find(|(name, _)| name == known)?;
         Some((*known, value.clone()))

@@ -143,7 +143,10 @@ impl Topics<'_> {
         } else {
             MAKE
         };
-        if due(self.inspected, pause) {
+        let all_there = standings
+            .iter()
+            .all(|standing| matches!(standing, Standing::There { .. }));
+        if all_there && due(self.inspected, pause) {
             self.inspected = Some(Instant::now());
             let most = self.line.topic_settings.record_bytes;
             let inspection =
