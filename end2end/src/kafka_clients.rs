@@ -73,6 +73,21 @@ pub fn next<'a>(consumer: &'a BaseConsumer) -> Result<BorrowedMessage<'a>> {
     bail!("no record within {PATIENCE:?}")
 }
 
+/// What a broker that has just been started answers, once it does: Apache Kafka has to load groups and elect leaders first.
+///
+/// # Errors
+/// The last error, when it goes on for too long.
+pub fn ask<T>(mut question: impl FnMut() -> rdkafka::error::KafkaResult<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match question() {
+            Ok(answer) => return Ok(answer),
+            Err(error) if start.elapsed() > PATIENCE => return Err(error.into()),
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
 /// Whether librdkafka goes on after this error: the connection is lost for the moment.
 fn is_passing(error: &rdkafka::error::KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use azulejo_end2end::kafka_broker::{BrokerProcess, segment_bytes};
-use azulejo_end2end::kafka_clients::{PATIENCE, client, new_topic, reader, take, text};
+use azulejo_end2end::kafka_clients::{PATIENCE, ask, client, new_topic, reader, take, text};
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -167,7 +167,7 @@ async fn survive(kills: usize, membership: Membership) -> Result<()> {
         let checker: BaseConsumer = client(&address, &[("group.id", "crash")])?;
         let mut list = TopicPartitionList::new();
         list.add_partition(&topic, 0);
-        let found = checker.committed_offsets(list, PATIENCE)?;
+        let found = ask(|| checker.committed_offsets(list.clone(), PATIENCE))?;
         let found = found.elements()[0].offset().to_raw().unwrap_or(-1).max(0);
         assert!(
             found >= committed,
@@ -186,7 +186,7 @@ async fn survive(kills: usize, membership: Membership) -> Result<()> {
     let acknowledged = known.acknowledged.lock().expect("not poisoned").clone();
     let consumer = reader(&address, &topic, 2)?;
     let ends: Vec<i64> = (0..2)
-        .map(|p| consumer.fetch_watermarks(&topic, p, PATIENCE).map(|w| w.1))
+        .map(|p| ask(|| consumer.fetch_watermarks(&topic, p, PATIENCE)).map(|w| w.1))
         .collect::<Result<_, _>>()?;
     let total = ends.iter().sum::<i64>() as usize;
     let stored: Vec<(i32, i64, String)> = take(&consumer, total)?

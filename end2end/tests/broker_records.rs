@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use azulejo_end2end::kafka_broker::{AnyBroker, BrokerProcess, segment_bytes};
-use azulejo_end2end::kafka_clients::{PATIENCE, client, fresh, new_topic, next, reader, take, text};
+use azulejo_end2end::kafka_clients::{PATIENCE, ask, client, fresh, new_topic, next, reader, take, text};
 use azulejo_end2end::kafka_kcat::kcat;
 use futures::future::join_all;
 use rdkafka::Timestamp;
@@ -356,8 +356,8 @@ async fn a_producer_and_a_consumer_go_on_after_a_restart_of_the_broker() -> Resu
         expected.sort();
         assert_eq!(read, expected);
     }
-    let low_high = consumer.fetch_watermarks(&topic, 0, PATIENCE)?;
-    let other = consumer.fetch_watermarks(&topic, 1, PATIENCE)?;
+    let low_high = ask(|| consumer.fetch_watermarks(&topic, 0, PATIENCE))?;
+    let other = ask(|| consumer.fetch_watermarks(&topic, 1, PATIENCE))?;
     assert_eq!(low_high.1 + other.1, 900);
     Ok(())
 }
