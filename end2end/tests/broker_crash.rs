@@ -167,7 +167,12 @@ async fn survive(kills: usize, membership: Membership) -> Result<()> {
         let checker: BaseConsumer = client(&address, &[("group.id", "crash")])?;
         let mut list = TopicPartitionList::new();
         list.add_partition(&topic, 0);
-        let found = ask(|| checker.committed_offsets(list.clone(), PATIENCE))?;
+        let found = ask(|| {
+            let found = checker.committed_offsets(list.clone(), PATIENCE)?;
+            // A group that is still being loaded is an error of the partition.
+            found.elements()[0].error()?;
+            Ok(found)
+        })?;
         let found = found.elements()[0].offset().to_raw().unwrap_or(-1).max(0);
         assert!(
             found >= committed,
