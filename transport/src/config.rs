@@ -10,6 +10,15 @@ use crate::environment::{self, DEFAULT_BROKER};
 /// Room for the headers and the batch around a tile's pixels.
 pub(crate) const ENVELOPE_BYTES: usize = 64 * 1024;
 
+/// How the members of a group agree on who has which partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The members themselves, one of them for all; every cluster has it.
+    Classic,
+    /// The broker (KIP-848).
+    Consumer,
+}
+
 /// Where Kafka is and how to talk to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -71,7 +80,7 @@ impl KafkaSettings {
             brokers,
             overrides: found.settings,
         };
-        if settings.said("group.protocol").is_some_and(is_consumer)
+        if settings.said_protocol() == Some(GroupProtocol::Consumer)
             && let Some(name) = settings.of_classic()
         {
             let variable = format!("KAFKA_{}", name.to_ascii_uppercase().replace('.', "_"));
@@ -110,11 +119,20 @@ impl KafkaSettings {
         "User:ANONYMOUS".to_owned()
     }
 
-    /// The group protocol that the environment asks for, `classic` or `consumer`; `None` leaves it to what the cluster has. A
-    /// setting that only the classic one takes asks for that.
-    pub fn group_protocol(&self) -> Option<&str> {
-        let implied = self.of_classic().map(|_| "classic");
-        self.said("group.protocol").or(implied)
+    /// The group protocol that the environment asks for; `None` leaves it to what the cluster has. A setting that only the classic
+    /// one takes asks for that.
+    pub fn group_protocol(&self) -> Option<GroupProtocol> {
+        let implied = self.of_classic().map(|_| GroupProtocol::Classic);
+        self.said_protocol().or(implied)
+    }
+
+    fn said_protocol(&self) -> Option<GroupProtocol> {
+        let name = self.said("group.protocol")?;
+        Some(if name.eq_ignore_ascii_case("consumer") {
+            GroupProtocol::Consumer
+        } else {
+            GroupProtocol::Classic
+        })
     }
 
     /// A setting from the environment that only the classic group protocol takes.
@@ -197,20 +215,13 @@ impl KafkaSettings {
         config
     }
 
-    /// What the environment says, without what is decided elsewhere: [`KafkaSettings::group_protocol`].
-    pub fn consumer_overrides(&self) -> impl Iterator<Item = &(String, String)> {
-        self.overrides.iter().filter(|(name, _)| name != "group.protocol")
-    }
-
-    fn apply(&self, config: &mut ClientConfig) {
-        for (name, value) in self.consumer_overrides() {
+    /// Sets what the environment says, which wins over what `config` has; not the group's protocol, which is decided by
+    /// [`KafkaSettings::group_protocol`].
+    pub fn apply(&self, config: &mut ClientConfig) {
+        for (name, value) in self.overrides.iter().filter(|(name, _)| name != "group.protocol") {
             config.set(name, value);
         }
     }
-}
-
-fn is_consumer(protocol: &str) -> bool {
-    protocol.eq_ignore_ascii_case("consumer")
 }
 
 #[cfg(test)]
@@ -220,7 +231,10 @@ mod tests {
     #[test]
     fn a_setting_of_the_classic_group_protocol_asks_for_it() {
         let session = ("KAFKA_SESSION_TIMEOUT_MS", "30000");
-        assert_eq!(from(None, &[session]).group_protocol(), Some("classic"));
+        assert_eq!(
+            from(None, &[session]).group_protocol(),
+            Some(GroupProtocol::Classic)
+        );
         let both = [session, ("KAFKA_GROUP_PROTOCOL", "consumer")];
         let error = KafkaSettings::from_environment(
             None,

@@ -6,8 +6,8 @@
 //! - [`trouble`]: what an error means: does it pass, is it this record's, this installation's, or this client's end.
 //! - [`topics`]: the topics, made when they are not there. [`inspection`]: whether those that are there can do what they are for.
 //! - [`reader`]: reads one topic from a known position, without a consumer group.
-//! - [`probe`]: whether the cluster is there, what is missing. [`members`]: who is in the workers' group. [`group`]: which group
-//!   protocol the cluster has.
+//! - [`probe`]: whether the cluster is there, what is missing. [`members`]: who is in the workers' group. `group`: what
+//!   brokers say of the group protocol that they have.
 //! - [`headers`]: headers of rdkafka from and to those of `azulejo_protocol::record`.
 //! - [`limits`]: the limit on open files, which every client's connections count against.
 #![deny(missing_docs)]
@@ -15,7 +15,7 @@
 pub mod client;
 pub mod config;
 pub mod environment;
-pub mod group;
+mod group;
 pub mod headers;
 pub mod inspection;
 pub mod limits;
@@ -26,8 +26,7 @@ pub mod topics;
 pub mod trouble;
 
 pub use client::{Logged, Occasionally};
-pub use config::KafkaSettings;
-pub use group::{GroupProbe, GroupProtocol};
+pub use config::{GroupProtocol, KafkaSettings};
 pub use headers::{from_message, to_owned_headers};
 pub use inspection::{Inspection, inspect_topics};
 pub use reader::{Reader, Start};

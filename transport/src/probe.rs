@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::client::Logged;
-use crate::config::KafkaSettings;
+use crate::config::{GroupProtocol, KafkaSettings};
+use crate::group::Ear;
 use crate::members::members;
 use crate::trouble::{Access, Class, Trouble, class, is_missing};
 
+/// How long the log is read at a time.
+const LISTEN: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How it stands with a topic.
@@ -31,8 +34,10 @@ pub enum Standing {
 
 /// Asks the cluster. A consumer's client: asking with a producer's would make a missing topic, with settings that nobody chose.
 pub struct Probe {
-    client: BaseConsumer<Logged>,
+    client: BaseConsumer<Ear>,
     principal: String,
+    /// The group protocol that the environment asks for.
+    asked: Option<GroupProtocol>,
 }
 
 impl Probe {
@@ -41,9 +46,37 @@ impl Probe {
     /// # Errors
     /// librdkafka refuses the settings.
     pub fn new(kafka: &KafkaSettings, client: &str) -> KafkaResult<Self> {
+        Self::with(kafka, kafka.client(client))
+    }
+
+    /// The same, to be asked for the [`Self::protocol`], too.
+    ///
+    /// # Errors
+    /// librdkafka refuses the settings.
+    pub fn with_protocol(kafka: &KafkaSettings, client: &str) -> KafkaResult<Self> {
+        let mut config = kafka.client(client);
+        Ear::listen(&mut config);
+        Self::with(kafka, config)
+    }
+
+    fn with(kafka: &KafkaSettings, config: ClientConfig) -> KafkaResult<Self> {
         Ok(Self {
-            client: kafka.client(client).create_with_context(Logged::default())?,
+            client: config.create_with_context(Ear::default())?,
             principal: kafka.principal(),
+            asked: kafka.group_protocol(),
+        })
+    }
+
+    /// The group protocol to use, given that the cluster has answered something before and that this is
+    /// [`Self::with_protocol`]: what the environment asks for, or else the newer one where the cluster has it.
+    pub fn protocol(&self) -> GroupProtocol {
+        // librdkafka's log waits in a queue until it is polled for.
+        let _ = self.client.poll(LISTEN);
+        let heard = self.client.client().context().has_consumer_protocol();
+        self.asked.unwrap_or(if heard {
+            GroupProtocol::Consumer
+        } else {
+            GroupProtocol::Classic
         })
     }
 
@@ -102,5 +135,22 @@ impl Probe {
     /// The client ids of the members of consumer group `group`; `None` when the cluster does not say.
     pub fn members(&self, group: &str) -> Option<Vec<String>> {
         members(self.client.client(), group, PATIENCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use azulejo_broker::{BrokerConfig, start_on_free_port};
+
+    use super::*;
+
+    #[test]
+    fn the_embedded_broker_has_the_classic_protocol_and_no_topics() {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = start_on_free_port(BrokerConfig::new(folder.path())).unwrap();
+        let kafka = KafkaSettings::new(broker.address().to_string());
+        let probe = Probe::with_protocol(&kafka, "test").unwrap();
+        assert_eq!(probe.topics(&["tasks"]).unwrap(), [Standing::Missing]);
+        assert_eq!(probe.protocol(), GroupProtocol::Classic);
     }
 }

@@ -1,23 +1,5 @@
 //! The consumer's thread: takes tasks from Kafka, hands them to the slots, moves offsets, drains at the end.
 //!
-//! # Membership in the group
-//!
-//! All workers are members of one consumer group: under the newer protocol (KIP-848) where the cluster has it, else under the
-//! classic one ([`azulejo_transport::group`]). The broker's coordinator takes a member for dead when it has not heard of it for
-//! the session time-out: 6 s under the classic protocol (librdkafka's own thread sends a heartbeat twice a second, however busy this
-//! program is), and what the broker says under the newer one (45 s where nobody has changed it; the server does not wait for
-//! that, but sends the tiles of a lost worker to others). Whenever a member comes or goes the group *rebalances*: each is told
-//! its share anew. Partitions stay where they are as far as they can, and a member goes on working with those it keeps:
-//!
-//! 1. A member that has to give partitions up gets `Revoke` with just these. Until it has answered, their new owner
-//!    waits, so [`Ledger::release`] settles what is under way in them and no more, within half the session time-out. Giving
-//!    them up then commits their stored offsets, and the new owner reads on from there.
-//! 2. It joins again, and the partitions given up are assigned: `Assign`, with only the additions. An empty `Assign` is an
-//!    answer, too: there are more workers than partitions, and this one stands by.
-//! 3. A member that was taken for dead *lost* its partitions: they have a new owner already, so nothing is waited for.
-//!
-//! These calls arrive inside `poll`, on this thread.
-//!
 //! # Backpressure
 //!
 //! At most one task per slot is in hand, and one more so that a slot that becomes free need not wait for this thread.
@@ -31,32 +13,25 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::TaskHeader;
 use azulejo_protocol::record::Headers;
-use azulejo_transport::{Access, Class, GroupProbe, GroupProtocol, Trouble, from_message};
+use azulejo_transport::probe::Probe;
+use azulejo_transport::{Access, Class, GroupProtocol, Occasionally, Trouble, from_message};
 use crossbeam_channel::Sender;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{ClientContext, TopicPartitionList};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::config::Settings;
 use crate::drain::{Lifecycle, Stage};
 use crate::ledger::Ledger;
+use crate::membership::Group;
 use crate::monitor::Monitor;
 use crate::publisher::Publisher;
 use crate::slots::Buffers;
 use crate::task::Task;
 use crate::topics;
-use azulejo_transport::client::{self as kafka_log, Occasionally};
-
-/// How long the classic protocol waits for a member: the least that a broker with default settings lets it.
-const SESSION: Duration = Duration::from_secs(6);
-
-/// How often librdkafka asks the coordinator under the classic protocol: a member hears of a rebalance by the answer, and a worker
-/// that joins waits for two rounds of it.
-const HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// How often a member under the newer protocol says what it subscribes to. The answer tells it which partitions to give up or to
 /// take; left alone it would ask every 5 s, the least that a broker with default settings lets it, and a worker that joins or
@@ -99,55 +74,11 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Asks the cluster whether it is there, has the topics, and which group protocol it has.
-    ///
-    /// # Errors
-    /// When librdkafka does not take the configuration.
-    pub fn probe(&self) -> KafkaResult<GroupProbe> {
-        GroupProbe::new(&self.settings.kafka, &self.settings.id)
-    }
-
-    /// A consumer in the workers' group, subscribed to `tasks`.
-    fn join(&self, protocol: GroupProtocol) -> KafkaResult<BaseConsumer<Group>> {
-        let kafka = &self.settings.kafka;
-        let mut config = kafka.consumer(&self.settings.id);
-        config.set("group.id", &self.settings.topics.worker_group);
-        match protocol {
-            GroupProtocol::Classic => config
-                .set("group.protocol", "classic")
-                .set("partition.assignment.strategy", "cooperative-sticky")
-                .set("session.timeout.ms", SESSION.as_millis().to_string())
-                .set("heartbeat.interval.ms", HEARTBEAT.as_millis().to_string()),
-            // The broker decides on all of that.
-            GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
-        };
-        for (name, value) in kafka
-            .overrides
-            .iter()
-            .filter(|(name, _)| name != "group.protocol")
-        {
-            config.set(name, value);
-        }
-        let group = Group {
-            ledger: Arc::clone(&self.ledger),
-            life: Arc::clone(&self.life),
-            monitor: Arc::clone(&self.monitor),
-            quiet: Occasionally::default(),
-            subjects: [
-                self.settings.topics.worker_group.clone(),
-                self.settings.topics.tasks.clone(),
-            ],
-        };
-        let consumer = BaseConsumer::from_config_and_context(&config, group)?;
-        consumer.subscribe(&[&self.settings.topics.tasks])?;
-        Ok(consumer)
-    }
-
     /// Works until the worker is asked to drain, then drains and leaves the group.
     ///
     /// # Errors
     /// A sentence, when Kafka is lost for good: a supervisor should start the worker anew.
-    pub fn run(self, probe: GroupProbe) -> Result<(), String> {
+    pub fn run(self, probe: Probe) -> Result<(), String> {
         if !topics::wait(&probe, &self.settings, &self.life, self.monitor.troubles()) {
             return Ok(());
         }
@@ -156,8 +87,8 @@ impl Intake {
         drop(probe);
         info!(?protocol, group = self.settings.topics.worker_group, "joining");
         loop {
-            let consumer = self
-                .join(protocol)
+            let consumer = Group::new(&self.settings, &self.ledger, &self.life, &self.monitor)
+                .join(&self.settings, protocol)
                 .map_err(|error| format!("cannot join the group: {error}"))?;
             let Some(code) = self.work(&consumer, protocol) else {
                 self.drain(&consumer);
@@ -398,69 +329,4 @@ fn pause(consumer: &BaseConsumer<Group>, topic: &str, partitions: &[i32]) {
     if let Err(error) = consumer.pause(&list(topic, partitions)) {
         warn!("cannot pause partitions {partitions:?}: {error}");
     }
-}
-
-/// Answers rebalances.
-pub struct Group {
-    ledger: Arc<Ledger>,
-    life: Arc<Lifecycle>,
-    monitor: Arc<Monitor>,
-    quiet: Occasionally,
-    /// The group and the topic: troubles with these are over once there are partitions.
-    subjects: [String; 2],
-}
-
-impl ClientContext for Group {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        kafka_log::line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        kafka_log::error(&self.quiet, &error, reason);
-    }
-}
-
-impl ConsumerContext for Group {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(list) = rebalance {
-            let partitions = numbers(list);
-            let patience = if consumer.assignment_lost() {
-                Duration::ZERO
-            } else {
-                SESSION / 2
-            };
-            self.ledger.release(consumer, &partitions, patience);
-            info!(?partitions, "partitions given up");
-        }
-    }
-
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let assigned = if let Rebalance::Assign(list) = rebalance {
-            Some(numbers(list))
-        } else {
-            None
-        };
-        if let Some(partitions) = &assigned {
-            self.ledger.assign(partitions);
-            info!(?partitions, "partitions taken");
-            for subject in &self.subjects {
-                self.monitor.troubles().clear(subject);
-            }
-        }
-        if let Rebalance::Error(error) = rebalance {
-            warn!("rebalance failed: {error}");
-        }
-        self.monitor.set_partitions(self.ledger.partitions().0);
-        if assigned.is_some() {
-            // Last, so that whoever was waiting for this sees the partitions.
-            self.life.advance(Stage::Running);
-        }
-    }
-}
-
-fn numbers(list: &TopicPartitionList) -> Vec<i32> {
-    list.elements()
-        .iter()
-        .map(|element| element.partition())
-        .collect()
 }

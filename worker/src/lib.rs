@@ -5,7 +5,7 @@
 //! not on the tiles' path.
 //!
 //! - [`config`]: flags and environment variables, checked.
-//! - [`consumer`]: the consumer's thread: the group's protocol, backpressure, taking records. It keeps its books in the
+//! - [`consumer`]: the consumer's thread: backpressure, taking records. [`membership`]: the group. Both keep their books in the
 //!   [`ledger`], which builds on [`assignment`] (which partitions, what is under way), [`offsets`] (what may be committed)
 //!   and [`turns`] (which task goes to a slot next).
 //! - [`slots`] render: [`task`] checks one tile and renders it, [`publisher`] sends what came of it.
@@ -27,6 +27,7 @@ pub mod drain;
 pub mod error;
 pub mod heartbeat;
 pub mod ledger;
+pub mod membership;
 pub mod monitor;
 pub mod offsets;
 pub mod publisher;
@@ -45,6 +46,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use azulejo_transport::Occasionally;
+use azulejo_transport::probe::Probe;
 use config::Settings;
 use consumer::Intake;
 use control::Cancelled;
@@ -114,7 +116,7 @@ impl Worker {
             connected: Arc::clone(&connected),
             quiet: Occasionally::default(),
         };
-        let probe = intake.probe()?;
+        let probe = Probe::with_protocol(&settings.kafka, &settings.id)?;
         let (ended, consumer_end) = oneshot::channel();
         std::thread::Builder::new()
             .name("consumer".into())

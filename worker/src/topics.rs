@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use azulejo_transport::{Access, Class, GroupProbe, Occasionally, Trouble};
+use azulejo_transport::Occasionally;
+use azulejo_transport::probe::{Probe, Standing};
 use tracing::{info, warn};
 
 use crate::config::Settings;
@@ -11,55 +12,49 @@ use crate::drain::{Lifecycle, Stage};
 use crate::trouble::Troubles;
 
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long the cluster has for an answer about a topic.
-const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Returns true once every topic is there, false when the worker is to drain before that.
-pub fn wait(probe: &GroupProbe, settings: &Settings, life: &Lifecycle, troubles: &Troubles) -> bool {
+/// Returns true once every topic is there, false when the worker is to drain before that. What is refused for want of a right
+/// is a trouble until it is not.
+pub fn wait(probe: &Probe, settings: &Settings, life: &Lifecycle, troubles: &Troubles) -> bool {
     let brokers = &settings.kafka.brokers;
-    let topics = &settings.topics;
-    let principal = settings.kafka.principal();
+    let topics = [
+        settings.topics.tasks.as_str(),
+        &settings.topics.heartbeats,
+        &settings.topics.dead_letters,
+        &settings.topics.control,
+    ];
     let quiet = Occasionally::default();
     let mut waited = false;
-    let all = [
-        topics.tasks.as_str(),
-        &topics.heartbeats,
-        &topics.dead_letters,
-        &topics.control,
-    ];
-    let mut wanted = all.to_vec();
     while life.stage() < Stage::Draining {
-        match probe.missing(&wanted, PATIENCE) {
-            Ok(missing) if missing.is_empty() => {
-                for topic in all {
-                    troubles.clear(topic);
+        match probe.topics(&topics) {
+            Ok(standings) => {
+                let mut missing = Vec::new();
+                for (topic, standing) in topics.iter().zip(&standings) {
+                    match standing {
+                        Standing::There { .. } => troubles.clear(topic),
+                        Standing::Missing => missing.push(*topic),
+                        Standing::Refused(trouble) => {
+                            troubles.report(topic, &trouble.reason);
+                        }
+                    }
                 }
-                if waited {
-                    info!("Kafka at {brokers} is there, and so are the topics");
+                let all = standings
+                    .iter()
+                    .all(|standing| matches!(standing, Standing::There { .. }));
+                if all {
+                    if waited {
+                        info!("Kafka at {brokers} is there, and so are the topics");
+                    }
+                    return true;
                 }
-                return true;
-            }
-            Ok(missing) => {
-                if quiet.now() {
+                if !missing.is_empty() && quiet.now() {
                     info!("waiting for the server to make the topics {}", missing.join(", "));
                 }
-                // Those that are there are not asked for again.
-                wanted = missing;
             }
-            Err((topic, error)) => {
-                let access = Access {
-                    principal: &principal,
-                    right: "Describe",
-                    topic,
-                    group: "",
-                };
-                let trouble = Trouble::of(&error, access, None);
-                if trouble.class == Class::Installation {
-                    troubles.report(topic, &trouble.reason);
-                } else if quiet.now() {
-                    warn!("waiting for Kafka at {brokers}: {trouble}");
-                }
+            Err(trouble) if quiet.now() => {
+                warn!("waiting for Kafka at {brokers}: {trouble}");
             }
+            Err(_) => {}
         }
         waited = true;
         std::thread::sleep(PAUSE);
