@@ -138,7 +138,11 @@ impl Client {
         .await
     }
 
-    async fn wait_for<T>(
+    /// Asks again and again until `check` gives something.
+    ///
+    /// # Errors
+    /// When that takes longer than `limit`, or `check` fails.
+    pub async fn wait_for<T>(
         &self,
         what: &str,
         limit: Duration,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use azulejo_apache_kafka::Options;
-use azulejo_end2end::{Client, Cluster, ClusterOptions, broker, images};
+use azulejo_end2end::{Client, Cluster, ClusterOptions, broker, definition, images};
 
 /// A tile takes a few tenths of a second.
 const RECIPE: &str = "blur:sigma=60";
@@ -52,25 +52,19 @@ async fn processed(client: &Client, id: &str) -> Result<u64> {
 
 /// Waits until both workers have partitions.
 async fn wait_for_shares(client: &Client) -> Result<()> {
-    let start = Instant::now();
-    loop {
-        let workers = client.get("/workers").await?.json;
-        let has_share = |worker: &serde_json::Value| {
-            let live = worker["status"] == "idle" || worker["status"] == "busy";
-            live && worker["partitions"]
-                .as_array()
-                .is_some_and(|list| !list.is_empty())
-        };
-        let list = workers.as_array().context("a list")?;
-        if list.iter().filter(|worker| has_share(worker)).count() == 2 {
-            return Ok(());
-        }
-        ensure!(
-            start.elapsed() < LIMIT,
-            "not both workers have partitions: {workers}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    client
+        .wait_for("shares of both workers", LIMIT, async |client| {
+            let workers = client.get("/workers").await?.json;
+            let has_share = |worker: &&serde_json::Value| {
+                let live = worker["status"] == "idle" || worker["status"] == "busy";
+                live && worker["partitions"]
+                    .as_array()
+                    .is_some_and(|list| !list.is_empty())
+            };
+            let list = workers.as_array().context("a list")?;
+            Ok((list.iter().filter(has_share).count() == 2).then_some(()))
+        })
+        .await
 }
 
 async fn measure(protocol: &str) -> Result<()> {
@@ -100,13 +94,16 @@ async fn measure(protocol: &str) -> Result<()> {
         .copied()
         .collect();
     ensure!(!held.is_empty(), "the dead worker held nothing");
-    while tiles(&client, &id, 'd').await?.is_disjoint(&held) {
-        ensure!(
-            dead.elapsed() < BEFORE_THE_SESSION_ENDS,
-            "{protocol}: no tile of the dead worker after {LIMIT:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    client
+        .wait_for(
+            "a tile of the dead worker",
+            BEFORE_THE_SESSION_ENDS,
+            async |client| {
+                let done = tiles(client, &id, 'd').await?;
+                Ok((!done.is_disjoint(&held)).then_some(()))
+            },
+        )
+        .await?;
     println!(
         "{protocol}: {:.1} s from a death to a tile elsewhere",
         dead.elapsed().as_secs_f32()
@@ -131,13 +128,11 @@ async fn measure(protocol: &str) -> Result<()> {
     let before = processed(&client, "kiln-01").await?;
     cluster.workers[0].signal("CONT")?;
     let back = Instant::now();
-    while processed(&client, "kiln-01").await? <= before + 1 {
-        ensure!(
-            back.elapsed() < LIMIT,
-            "{protocol}: no tile for the worker that is back after {LIMIT:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    client
+        .wait_for("a tile of the worker that is back", LIMIT, async |client| {
+            Ok((processed(client, "kiln-01").await? > before + 1).then_some(()))
+        })
+        .await?;
     println!(
         "{protocol}: {:.1} s from a return to a tile",
         back.elapsed().as_secs_f32()
@@ -156,4 +151,31 @@ async fn apache_kafka_with_the_classic_group_protocol_loses_a_worker_and_gets_it
 #[tokio::test(flavor = "multi_thread")]
 async fn apache_kafka_with_the_newer_group_protocol_loses_a_worker_and_gets_it_back() -> Result<()> {
     measure("consumer").await
+}
+
+/// Under the newer protocol librdkafka says nothing to a member that has no partitions.
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_kafka_with_fewer_partitions_than_workers_lets_the_others_stand_by() -> Result<()> {
+    let (kafka, _folder) = broker::apache(&Options::default())?;
+    let begun = Instant::now();
+    let cluster = Cluster::start(ClusterOptions {
+        kafka: Some(kafka.address()),
+        workers: 3,
+        server_arguments: ["--partitions", "1"].map(str::to_owned).into(),
+        ..ClusterOptions::default()
+    })
+    .await?;
+    ensure!(
+        begun.elapsed() < BEFORE_THE_SESSION_ENDS,
+        "a worker was ready only after {:?}",
+        begun.elapsed()
+    );
+    let log: String = cluster.workers.iter().map(|worker| worker.log()).collect();
+    ensure!(log.contains("stands by") && !log.contains("classic"), "{log}");
+    let input = images::photo(1024, 1024, 3);
+    let result = cluster
+        .client()
+        .run("a.png", images::png(&input)?, "grayscale")
+        .await?;
+    images::decode(&result)?.must_equal(&definition::grayscale(&input), "on one partition")
 }

@@ -268,6 +268,20 @@ async fn apache_kafka_with_a_right_less_is_named_with_user_right_and_topic() -> 
             .await
             .with_context(|| format!("{what}: the right is back"))?;
         ensure!(job["status"] == "completed" || name == "control", "{what}: {job}");
+        // What is over is not named any more, without a restart of anything.
+        stage
+            .cluster
+            .client()
+            .wait_for(
+                "the end of the problem",
+                Duration::from_secs(60),
+                async |client| {
+                    let health = client.get("/health").await?.json;
+                    Ok((!health["problems"].to_string().contains(&named)).then_some(()))
+                },
+            )
+            .await
+            .with_context(|| what.clone())?;
     }
     Ok(())
 }

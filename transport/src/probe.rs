@@ -91,12 +91,7 @@ impl Probe {
     }
 
     fn topic(&self, topic: &str) -> Result<Standing, Trouble> {
-        let access = Access {
-            principal: &self.principal,
-            right: "Describe",
-            topic,
-            group: "",
-        };
+        let access = Access::new(&self.principal, "Describe", topic);
         let trouble = |error: &KafkaError| Trouble::of(error, access, None);
         let metadata = match self.client.fetch_metadata(Some(topic), PATIENCE) {
             Ok(metadata) => metadata,

@@ -80,13 +80,10 @@ impl Reader {
         start: &Start,
     ) -> Result<Self, Trouble> {
         let principal = kafka.principal();
-        let access = Access {
-            principal: &principal.clone(),
-            right: "Read",
-            topic,
-            group,
+        let trouble = |error: KafkaError| {
+            let access = Access::new(&principal, "Read", topic).in_group(group);
+            Trouble::of(&error, access, None)
         };
-        let trouble = |error: KafkaError| Trouble::of(&error, access, None);
         let mut config = kafka.consumer(client);
         config
             .set("group.id", group)
@@ -98,7 +95,7 @@ impl Reader {
         let mut reader = Self {
             consumer,
             topic: topic.to_owned(),
-            principal,
+            principal: principal.clone(),
             group: group.to_owned(),
             starts: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -211,12 +208,7 @@ impl Reader {
             Ok(record) => Some(Event::Record(record)),
             Err(KafkaError::PartitionEOF(partition)) => Some(Event::End(partition)),
             Err(error) => {
-                let access = Access {
-                    principal: &self.principal,
-                    right: "Read",
-                    topic: &self.topic,
-                    group: &self.group,
-                };
+                let access = Access::new(&self.principal, "Read", &self.topic).in_group(&self.group);
                 Some(Event::Trouble(Trouble::of(&error, access, None)))
             }
         }

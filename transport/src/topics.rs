@@ -226,3 +226,46 @@ pub(crate) fn patience() -> AdminOptions {
         .request_timeout(Some(PATIENCE))
         .operation_timeout(Some(PATIENCE))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_made_with_the_copies_and_record_size_that_are_asked_for_and_the_brokers_clock() {
+        let settings = TopicSettings {
+            task_partitions: 7,
+            result_partitions: 3,
+            replication: 2,
+            record_bytes: 500_000,
+        };
+        let wanted = WantedTopic::all(&Topics::with_prefix("lab-"), "lab-results-x", &settings);
+        let new: Vec<NewTopicSettings> = wanted.iter().map(|topic| topic.to_new(&settings)).collect();
+        let partitions: Vec<(&str, i32)> = new
+            .iter()
+            .map(|topic| (topic.name.as_str(), topic.partitions))
+            .collect();
+        assert_eq!(partitions[..2], [("lab-tasks", 7), ("lab-results-x", 3)]);
+        for topic in &new {
+            let of = |name: &str| {
+                let found = topic.settings.iter().find(|(setting, _)| *setting == name);
+                found.map(|(_, value)| value.as_str())
+            };
+            assert_eq!(topic.replication, 2);
+            assert_eq!(
+                of("message.timestamp.type"),
+                Some("LogAppendTime"),
+                "{}",
+                topic.name
+            );
+            let has_pixels = !topic.name.ends_with("heartbeats") && !topic.name.ends_with("control");
+            let most = of("max.message.bytes").map(|bytes| bytes.parse::<usize>().unwrap());
+            assert_eq!(
+                most,
+                has_pixels.then_some(500_000 + ENVELOPE_BYTES),
+                "{}",
+                topic.name
+            );
+        }
+    }
+}

@@ -84,6 +84,24 @@ pub struct Access<'a> {
     pub group: &'a str,
 }
 
+impl<'a> Access<'a> {
+    /// Of `principal` to `topic`, without a group.
+    pub fn new(principal: &'a str, right: &'static str, topic: &'a str) -> Self {
+        Self {
+            principal,
+            right,
+            topic,
+            group: "",
+        }
+    }
+
+    /// The same as a member of `group`.
+    #[must_use]
+    pub fn in_group(self, group: &'a str) -> Self {
+        Self { group, ..self }
+    }
+}
+
 impl Trouble {
     /// What `error` means for this access, with a record of `bytes` bytes where that is known.
     pub fn of(error: &KafkaError, access: Access<'_>, bytes: Option<usize>) -> Self {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use azulejo_protocol::TaskHeader;
 use azulejo_protocol::record::Headers;
+use azulejo_transport::members::members;
 use azulejo_transport::probe::Probe;
 use azulejo_transport::{Access, Class, GroupProtocol, Occasionally, Trouble, from_message};
 use crossbeam_channel::Sender;
@@ -38,9 +39,14 @@ use crate::topics;
 /// comes back would wait for two such rounds.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// A worker that was given nothing under the newer protocol after this time, not even an empty share, goes on with the classic
-/// one: a coordinator that lacks it gives no answer at all.
+/// A worker that was given nothing under the newer protocol asks this often whether it is a member: where there are more workers than
+/// partitions, librdkafka does not say so by an empty share.
+const STANDING_BY: Duration = Duration::from_secs(3);
+/// A worker that is no member after this time goes on with the classic protocol: a coordinator that lacks the newer one gives no
+/// answer at all.
 const UNANSWERED: Duration = Duration::from_secs(30);
+/// How long the coordinator has to say who is a member.
+const MEMBERS: Duration = Duration::from_secs(2);
 
 /// Pause before the group is joined again where a right is missing.
 const AUTHORIZATION_PAUSE: Duration = Duration::from_secs(5);
@@ -117,6 +123,11 @@ impl Intake {
         }
     }
 
+    fn is_member(&self, consumer: &BaseConsumer<Group>) -> bool {
+        let Settings { id, topics, .. } = &self.settings;
+        members(consumer.client(), &topics.worker_group, MEMBERS).is_some_and(|members| members.contains(id))
+    }
+
     /// Waits, or until the worker is asked to drain.
     fn pause_for(&self, time: Duration) {
         let until = Instant::now() + time;
@@ -132,12 +143,19 @@ impl Intake {
         let mut full = Fullness::default();
         let joined = Instant::now();
         let mut said = joined;
+        let mut asked = joined;
         while self.life.stage() < Stage::Draining {
             if protocol == GroupProtocol::Consumer
                 && self.life.stage() < Stage::Running
-                && joined.elapsed() > UNANSWERED
+                && asked.elapsed() > STANDING_BY
             {
-                return Some(RDKafkaErrorCode::UnsupportedFeature);
+                asked = Instant::now();
+                if self.is_member(consumer) {
+                    info!("there are no partitions for this worker: it stands by");
+                    self.life.advance(Stage::Running);
+                } else if joined.elapsed() > UNANSWERED {
+                    return Some(RDKafkaErrorCode::UnsupportedFeature);
+                }
             }
             if protocol == GroupProtocol::Consumer && said.elapsed() > BEAT {
                 said = Instant::now();
@@ -177,12 +195,7 @@ impl Intake {
             Some(RDKafkaErrorCode::GroupAuthorizationFailed) => &topics.worker_group,
             _ => &topics.tasks,
         };
-        let access = Access {
-            principal: &principal,
-            right: "Read",
-            topic: &topics.tasks,
-            group: &topics.worker_group,
-        };
+        let access = Access::new(&principal, "Read", &topics.tasks).in_group(&topics.worker_group);
         let trouble = Trouble::of(error, access, None);
         if trouble.class == Class::Installation {
             self.monitor.troubles().report(subject, &trouble.reason);

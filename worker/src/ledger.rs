@@ -240,12 +240,7 @@ impl Ledger {
     fn undelivered(&self, ticket: Ticket, record: OwnedMessage, error: &KafkaError) -> bool {
         let has_value = record.payload().is_some_and(|value| !value.is_empty());
         let bytes = record.payload().map(<[u8]>::len);
-        let access = Access {
-            principal: &self.principal,
-            right: "Write",
-            topic: record.topic(),
-            group: "",
-        };
+        let access = Access::new(&self.principal, "Write", record.topic());
         let trouble = Trouble::of(error, access, bytes);
         match trouble.class {
             Class::Record if has_value => {

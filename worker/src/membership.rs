@@ -11,7 +11,8 @@
 //!    waits, so [`Ledger::release`] settles what is under way in them and no more, within half the session time-out. Giving
 //!    them up then commits their stored offsets, and the new owner reads on from there.
 //! 2. It joins again, and the partitions given up are assigned: `Assign`, with only the additions. An empty `Assign` is an
-//!    answer, too: there are more workers than partitions, and this one stands by.
+//!    answer, too: there are more workers than partitions, and this one stands by. Under the newer protocol there is none then,
+//!    and the consumer's thread asks the coordinator.
 //! 3. A member that was taken for dead *lost* its partitions: they have a new owner already, so nothing is waited for.
 //!
 //! These calls arrive inside `poll`, on this thread.

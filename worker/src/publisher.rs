@@ -309,12 +309,7 @@ struct Reports {
 impl Reports {
     /// A record for `topic` that is no answer was not delivered.
     fn trouble(&self, error: &KafkaError, topic: &str, bytes: Option<usize>) {
-        let access = Access {
-            principal: &self.principal,
-            right: "Write",
-            topic,
-            group: "",
-        };
+        let access = Access::new(&self.principal, "Write", topic);
         self.troubles
             .report(topic, &Trouble::of(error, access, bytes).reason);
     }

@@ -20,7 +20,7 @@ pub struct Options {
     minutes: u64,
     /// Nodes of Apache Kafka to run and hit in place of the embedded broker.
     #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u8).range(1..=9))]
-    apache: Option<u8>,
+    pub apache: Option<u8>,
 }
 
 impl Default for Options {
@@ -44,16 +44,6 @@ pub fn run(options: &Options) -> Result<()> {
         Some(nodes) => {
             let cluster = kafka::for_tests(&kafka::install()?, usize::from(nodes))?;
             program("chaos", &numbers, Some(&cluster))
-        }
-    }
-}
-
-impl Options {
-    /// As many hits on Apache Kafka of so many nodes.
-    pub fn on_apache(self, nodes: u8) -> Self {
-        Self {
-            apache: Some(nodes),
-            ..self
         }
     }
 }

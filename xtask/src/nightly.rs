@@ -78,11 +78,9 @@ pub fn run(options: &Options) -> Result<()> {
         if let Err(error) = simulate(options.seeds) {
             failures.push(format!("{error:#}"));
         }
-        for options in [
-            chaos::Options::default(),
-            chaos::Options::default().on_apache(1),
-            chaos::Options::default().on_apache(3),
-        ] {
+        for apache in [None, Some(1), Some(3)] {
+            let mut options = chaos::Options::default();
+            options.apache = apache;
             if let Err(error) = chaos::run(&options) {
                 failures.push(format!("{error:#}"));
             }

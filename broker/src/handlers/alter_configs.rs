@@ -9,12 +9,21 @@ use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse,
 };
+use kafka_protocol::protocol::StrBytes;
 
 use super::configs::{BROKER, Refused, TOPIC};
 use super::context::{Context, response_error, text};
 use crate::blocking::blocking;
 use crate::topics::settings::{self, Overrides, TopicSettings};
 use crate::topics::values::{Kind, split};
+
+/// Error code and message of an answer.
+fn told(outcome: Result<(), Refused>) -> (i16, Option<StrBytes>) {
+    match outcome {
+        Ok(()) => (0, None),
+        Err((error, why)) => (error.code(), Some(text(why))),
+    }
+}
 
 /// Changes the settings of the topic `name`, or says why not.
 fn change(
@@ -58,15 +67,12 @@ pub fn alter(context: &Context<'_>, body: &AlterConfigsRequest) -> AlterConfigsR
                 Ok(())
             },
         );
-        let response = AlterConfigsResourceResponse::default()
+        let (code, message) = told(outcome);
+        AlterConfigsResourceResponse::default()
             .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone());
-        match outcome {
-            Ok(()) => response,
-            Err((error, why)) => response
-                .with_error_code(error.code())
-                .with_error_message(Some(text(why))),
-        }
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_code(code)
+            .with_error_message(message)
     });
     AlterConfigsResponse::default().with_responses(responses.collect())
 }
@@ -83,15 +89,12 @@ pub fn alter_incrementally(
             body.validate_only,
             |own| apply_operations(own, context.shared.topics.defaults(), resource),
         );
-        let response = IncrementalResponse::default()
+        let (code, message) = told(outcome);
+        IncrementalResponse::default()
             .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone());
-        match outcome {
-            Ok(()) => response,
-            Err((error, why)) => response
-                .with_error_code(error.code())
-                .with_error_message(Some(text(why))),
-        }
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_code(code)
+            .with_error_message(message)
     });
     IncrementalAlterConfigsResponse::default().with_responses(responses.collect())
 }

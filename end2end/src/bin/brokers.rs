@@ -13,15 +13,6 @@ const REPEAT: usize = 9;
 const WARM_UP: usize = 12;
 const RECIPES: [&str; 2] = ["blur:sigma=8", "grayscale"];
 
-/// An installation and what it is called.
-struct Place {
-    name: String,
-    cluster: Cluster,
-    /// Seconds of each recipe: the quickest and the median.
-    times: Vec<(f64, f64)>,
-    _kafka: Option<(azulejo_apache_kafka::Cluster, tempfile::TempDir)>,
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let variables: Vec<(String, String)> = std::env::args()
@@ -38,20 +29,16 @@ async fn main() -> Result<()> {
     println!("the quickest (and the median) of {REPEAT}");
     let mut places = Vec::new();
     for nodes in [0, 1, 3] {
-        let mut place = start(nodes, &variables).await?;
-        for recipe in RECIPES {
-            let mut times = Vec::new();
-            for _ in 0..REPEAT {
-                times.push(run(&place.cluster, &file, recipe).await?);
-            }
-            times.sort_by(f64::total_cmp);
-            place.times.push((times[0], times[REPEAT / 2]));
-        }
-        places.push((place.name.clone(), place.times.clone()));
+        places.push((nodes, measure(nodes, &variables, &file).await?));
     }
     println!("\n| | {} | times the embedded broker's |", RECIPES.join(" | "));
     println!("|---|---|---|---|");
-    for (name, times) in &places {
+    for (nodes, times) in &places {
+        let name = match nodes {
+            0 => "embedded broker".to_owned(),
+            1 => "Apache Kafka, one node".to_owned(),
+            nodes => format!("Apache Kafka, {nodes} nodes"),
+        };
         let shown: Vec<String> = times
             .iter()
             .map(|(best, median)| format!("{best:.2} ({median:.2})"))
@@ -66,7 +53,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn start(nodes: usize, variables: &[(String, String)]) -> Result<Place> {
+/// Seconds of each recipe, the quickest and the median, on Apache Kafka of so many nodes, or with 0 on the embedded broker.
+async fn measure(nodes: usize, variables: &[(String, String)], file: &[u8]) -> Result<Vec<(f64, f64)>> {
     let kafka = match nodes {
         0 => None,
         nodes => Some(broker::apache(&Options {
@@ -82,20 +70,19 @@ async fn start(nodes: usize, variables: &[(String, String)]) -> Result<Place> {
     })
     .await?;
     // The first jobs warm caches, and the virtual machine's compiler.
-    let file = images::png(&images::photo(SIDE, SIDE, 2))?;
     for _ in 0..WARM_UP {
-        run(&cluster, &file, "invert").await?;
+        run(&cluster, file, "invert").await?;
     }
-    Ok(Place {
-        name: match nodes {
-            0 => "embedded broker".to_owned(),
-            1 => "Apache Kafka, one node".to_owned(),
-            nodes => format!("Apache Kafka, {nodes} nodes"),
-        },
-        cluster,
-        times: Vec::new(),
-        _kafka: kafka,
-    })
+    let mut all = Vec::new();
+    for recipe in RECIPES {
+        let mut times = Vec::new();
+        for _ in 0..REPEAT {
+            times.push(run(&cluster, file, recipe).await?);
+        }
+        times.sort_by(f64::total_cmp);
+        all.push((times[0], times[REPEAT / 2]));
+    }
+    Ok(all)
 }
 
 async fn run(cluster: &Cluster, file: &[u8], recipe: &str) -> Result<f64> {

@@ -242,7 +242,7 @@ impl Driver {
 
     /// Tells the core again and again that time has passed, until `is_over`.
     pub fn tick(&self, nap: impl Fn(Duration), is_over: impl Fn() -> bool) {
-        let said = Said::default();
+        let mut said = Said::default();
         while !is_over() {
             nap(TICK);
             self.tell(Event::Tick);

@@ -25,25 +25,21 @@ pub struct Problems(Arc<Mutex<BTreeMap<(String, Aspect), String>>>);
 
 /// What was said in the log of the problems that the core knows of: workers in trouble, tiles that a topic refuses.
 #[derive(Debug, Default)]
-pub struct Said(Mutex<BTreeMap<String, String>>);
+pub struct Said(BTreeMap<String, String>);
 
 impl Said {
     /// Says which of `problems`, as subject and sentence, are new, and what is over.
-    pub fn follow(&self, problems: Vec<(String, String)>) {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if problems.is_empty() && said.is_empty() {
-            return;
-        }
+    pub fn follow(&mut self, problems: Vec<(String, String)>) {
         let now: BTreeMap<String, String> = problems.into_iter().collect();
         for (subject, sentence) in &now {
-            if said.get(subject) != Some(sentence) {
+            if self.0.get(subject) != Some(sentence) {
                 tracing::warn!(subject, "{sentence}");
             }
         }
-        for subject in said.keys().filter(|subject| !now.contains_key(*subject)) {
+        for subject in self.0.keys().filter(|subject| !now.contains_key(*subject)) {
             tracing::info!(subject, "works again");
         }
-        *said = now;
+        self.0 = now;
     }
 }
 

@@ -116,12 +116,7 @@ impl Line {
 
     /// A record goes to `topic`.
     fn writing<'a>(&'a self, topic: &'a str) -> Access<'a> {
-        Access {
-            principal: &self.principal,
-            right: "Write",
-            topic,
-            group: "",
-        }
+        Access::new(&self.principal, "Write", topic)
     }
 
     /// Most bytes of pixels that a record may have: what this installation asks for, or less where a topic takes less.

@@ -109,9 +109,7 @@ impl Topics<'_> {
         for (topic, standing) in self.wanted.iter().zip(standings) {
             match standing {
                 Standing::There { .. } => {
-                    if self.line.problems.has(&topic.name, Aspect::Topic)
-                        && !self.refused.contains(&topic.name)
-                    {
+                    if !self.refused.contains(&topic.name) {
                         self.line.problems.clear(&topic.name, Aspect::Topic);
                     }
                 }
