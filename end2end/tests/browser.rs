@@ -64,12 +64,7 @@ async fn browser_a_picture_goes_in_its_tiles_land_and_the_result_comes_out() -> 
         )
         .await?;
     keep(&browser, "studio.png").await?;
-    browser
-        .page
-        .find(Locator::Css("button.go"))
-        .await?
-        .click()
-        .await?;
+    browser.click(Locator::Css("button.go")).await?;
 
     browser
         .wait_for(
@@ -128,10 +123,7 @@ async fn browser_a_picture_goes_in_its_tiles_land_and_the_result_comes_out() -> 
     hydrated(&browser).await?;
     for (link, path) in [("/jobs", "/jobs"), ("/workers", "/workers"), ("/", "/")] {
         browser
-            .page
-            .find(Locator::Css(&format!("nav a[href='{link}']")))
-            .await?
-            .click()
+            .click(Locator::Css(&format!("nav a[href='{link}']")))
             .await?;
         browser
             .wait_for(

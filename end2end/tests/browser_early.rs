@@ -140,7 +140,7 @@ async fn browser_an_open_page_hears_of_jobs_and_a_job_is_cancelled_by_its_button
             &format!("return !!document.querySelector(\"{link}\")"),
         )
         .await?;
-    browser.page.find(Locator::Css(&link)).await?.click().await?;
+    browser.click(Locator::Css(&link)).await?;
     let button =
         "return [...document.querySelectorAll('main .acts button')].find(b => b.innerText === 'Cancel')";
     browser

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::{Browser, Engine};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
@@ -17,17 +17,9 @@ async fn must_be_quiet(browser: &Browser, page: &str) -> Result<()> {
     Ok(())
 }
 
-async fn click(browser: &Browser, element: Locator<'_>) -> Result<()> {
-    let found = browser.page.find(element).await;
-    let found = found.with_context(|| format!("there is no {element:?}"))?;
-    let clicked = found.click().await;
-    // What is wrong is in its name: the message may be empty.
-    clicked.map_err(|error| anyhow!("{element:?} cannot be clicked: {error:?}"))
-}
-
 /// Searches the list of jobs, in vain and then not, and goes to the job by its row.
 async fn find_it_in_the_list(browser: &Browser, id: &str) -> Result<()> {
-    click(browser, Locator::Css("nav a[href='/jobs']")).await?;
+    browser.click(Locator::Css("nav a[href='/jobs']")).await?;
     for (sought, status, shown) in [
         ("nothing", "", "No job is like that"),
         ("HARB", "failed", "No job is like that"),
@@ -47,7 +39,9 @@ async fn find_it_in_the_list(browser: &Browser, id: &str) -> Result<()> {
         );
         browser.wait_for(shown, SOON, &found).await?;
     }
-    click(browser, Locator::Css(&format!("main a[href='/job/{id}']"))).await?;
+    browser
+        .click(Locator::Css(&format!("main a[href='/job/{id}']")))
+        .await?;
     let there = format!("return location.pathname === '/job/{id}' && !!document.querySelector('.mosaic')");
     browser.wait_for("the job", SOON, &there).await?;
     Ok(())
@@ -75,7 +69,7 @@ async fn visit(engine: Engine) -> Result<()> {
         .run("return document.querySelector('input[name=transformation]').value")
         .await?;
     let recipe = recipe.as_str().context("the recipe is text")?;
-    click(&browser, Locator::Css("button.go")).await?;
+    browser.click(Locator::Css("button.go")).await?;
 
     let job = "return location.pathname.startsWith('/job/') && location.pathname.slice(5)";
     let id = browser.wait_for("the job's page", SOON, job).await?;
@@ -87,7 +81,7 @@ async fn visit(engine: Engine) -> Result<()> {
     let expected = cluster.apply(recipe, &std::fs::read(&path)?, "png")?;
     result.must_equal(&expected, &format!("through {engine}"))?;
 
-    click(&browser, Locator::LinkText("Compare")).await?;
+    browser.click(Locator::LinkText("Compare")).await?;
     let compared = "const pictures = [...document.querySelectorAll('.compare image, .compare img')]; \
                     return location.search === '?view=compare' && pictures.length >= 2";
     browser.wait_for("the comparison", SOON, compared).await?;
@@ -98,7 +92,9 @@ async fn visit(engine: Engine) -> Result<()> {
         ("/", "harbour.png"),
         ("/workers", "kiln-02"),
     ] {
-        click(&browser, Locator::Css(&format!("nav a[href='{path}']"))).await?;
+        browser
+            .click(Locator::Css(&format!("nav a[href='{path}']")))
+            .await?;
         let there = format!(
             "return location.pathname === '{path}' \
              && !!document.querySelector('main')?.innerText.includes('{shown}')"

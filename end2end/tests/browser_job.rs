@@ -17,9 +17,7 @@ const ALIVE: &str = "return document.readyState === 'complete' && !!document.que
 
 async fn press(browser: &Browser, word: &str) -> Result<()> {
     let button = format!("//main//button[normalize-space()='{word}']");
-    let wait = browser.page.wait().at_most(SOON);
-    wait.for_element(Locator::XPath(&button)).await?.click().await?;
-    Ok(())
+    browser.click(Locator::XPath(&button)).await
 }
 
 async fn must_offer(browser: &Browser, word: &str) -> Result<()> {
@@ -56,12 +54,7 @@ async fn browser_an_answer_is_shown_once_and_a_deleted_job_is_not_gone_back_to()
         )
         .await?;
     // By the row, not by its link.
-    browser
-        .page
-        .find(Locator::Css("main tr td.recipe"))
-        .await?
-        .click()
-        .await?;
+    browser.click(Locator::Css("main tr td.recipe")).await?;
     must_offer(&browser, "Cancel").await?;
     for (word, next) in [("Cancel", "Retry"), ("Retry", "Cancel"), ("Cancel", "Retry")] {
         press(&browser, word).await?;
@@ -89,6 +82,33 @@ async fn browser_an_answer_is_shown_once_and_a_deleted_job_is_not_gone_back_to()
     browser.close().await
 }
 
+/// A click or a selection of text does not outlive the element that it is on.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_row_is_the_same_element_when_its_job_changes() -> Result<()> {
+    let (cluster, browser, id) = without_workers().await?;
+    let client = cluster.client();
+    for (page, word) in [("/jobs", "cancelled"), ("/", "processing")] {
+        browser.open(&format!("{}{page}", cluster.url())).await?;
+        let row = format!("document.querySelector(\"main a[href='/job/{id}']\")?.closest('tr')");
+        let mark = format!("const row = {row}; row.isMarked = true");
+        let live = format!(
+            "return document.readyState === 'complete' && !!{row} && !document.querySelector('.state').innerText.includes('lost')"
+        );
+        browser.wait_for("the row", SOON, &live).await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        browser.run(&mark).await?;
+        match word {
+            "cancelled" => client.post(&format!("/job/{id}/cancel")).await?,
+            _ => client.post(&format!("/job/{id}/retry")).await?,
+        };
+        let changed = format!("return {row}?.querySelector('.status').innerText.includes('{word}')");
+        browser.wait_for(word, SOON, &changed).await?;
+        let same = browser.run(&format!("return {row}.isMarked === true")).await?;
+        ensure!(same == true, "the row on {page} was made anew");
+    }
+    browser.close().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_a_search_field_says_what_the_address_does() -> Result<()> {
     let (cluster, browser, _) = without_workers().await?;
@@ -96,12 +116,7 @@ async fn browser_a_search_field_says_what_the_address_does() -> Result<()> {
     browser.wait_for("the page", SOON, ALIVE).await?;
     let field = browser.page.find(Locator::Css("input[type=search]")).await?;
     field.send_keys("nothing").await?;
-    browser
-        .page
-        .find(Locator::Css("form.filter button"))
-        .await?
-        .click()
-        .await?;
+    browser.click(Locator::Css("form.filter button")).await?;
     let none = "return location.search.includes('nothing') && document.querySelector('main').innerText.includes('No job is like that')";
     browser.wait_for("no job", SOON, none).await?;
     browser.page.back().await?;

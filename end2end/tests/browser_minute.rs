@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
-use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, click, process, studio};
+use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, process, studio};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
 
@@ -69,7 +69,9 @@ async fn browser_a_strangers_first_minute() -> Result<()> {
                    || document.querySelector('main').innerText.includes('20 tiles')";
     browser.wait_for("all tiles", SOON, counted).await?;
 
-    click(&browser, "//a[normalize-space()='Compare']").await?;
+    browser
+        .click(Locator::XPath("//a[normalize-space()='Compare']"))
+        .await?;
     let compared = "const pictures = [...document.querySelectorAll('.compare image')]; \
                     return pictures.length === 2 && pictures.every(p => p.getBoundingClientRect().width > 300)";
     browser.wait_for("the comparison", SOON, compared).await?;
@@ -87,7 +89,9 @@ async fn browser_a_strangers_first_minute() -> Result<()> {
     )?;
 
     // The list has it, and leads back to it.
-    click(&browser, "//nav//a[normalize-space()='Jobs']").await?;
+    browser
+        .click(Locator::XPath("//nav//a[normalize-space()='Jobs']"))
+        .await?;
     let listed = format!("return !!document.querySelector('a[href=\"/job/{id}\"]')");
     browser.wait_for("the list", SOON, &listed).await?;
     let errors = browser.console_errors().await?;
@@ -108,14 +112,18 @@ async fn browser_the_loop_of_trying_a_recipe() -> Result<()> {
 
     let begun = Instant::now();
     for sigma in [2, 4, 6] {
-        click(&browser, "//a[normalize-space()='Change the recipe']").await?;
+        browser
+            .click(Locator::XPath("//a[normalize-space()='Change the recipe']"))
+            .await?;
         browser.wait_for("the page", SOON, ALIVE).await?;
         set_sigma(&browser, sigma).await?;
         browser.wait_for("the preview", SOON, CLAIM).await?;
         process(&browser).await?;
         completed(&browser).await?;
     }
-    click(&browser, "//a[normalize-space()='Compare']").await?;
+    browser
+        .click(Locator::XPath("//a[normalize-space()='Compare']"))
+        .await?;
     browser
         .wait_for(
             "the comparison",

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use azulejo_end2end::browser::Browser;
 use azulejo_end2end::{Cluster, ClusterOptions, definition, images};
 use fantoccini::Locator;
@@ -57,14 +57,7 @@ async fn reload_until(browser: &Browser, css: &str) -> Result<fantoccini::elemen
 /// Presses the button with this word, on the page that is loading or there.
 async fn press(browser: &Browser, word: &str) -> Result<()> {
     let button = format!("//main//form//button[normalize-space()='{word}']");
-    let button = browser
-        .page
-        .wait()
-        .at_most(SOON)
-        .for_element(Locator::XPath(&button))
-        .await
-        .with_context(|| format!("there is no button '{word}'"))?;
-    Ok(button.click().await?)
+    browser.click(Locator::XPath(&button)).await
 }
 
 /// Waits until the browser is at `path`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
-use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, click, process, studio, write_recipe};
+use azulejo_end2end::browser::studio::{ALIVE, CLAIM, choose, process, studio, write_recipe};
 use azulejo_end2end::{Cluster, images};
 use fantoccini::Locator;
 
@@ -40,7 +40,9 @@ async fn browser_an_operation_is_found_by_what_people_call_it() -> Result<()> {
     write_recipe(&browser, "invert").await?;
     let shown = "return [...document.querySelectorAll('#add-operation ~ .menu-list li')] \
                  .filter(item => item.offsetParent).map(item => item.querySelector('b').innerText).join()";
-    click(&browser, "//summary[@id='add-operation']").await?;
+    browser
+        .click(Locator::XPath("//summary[@id='add-operation']"))
+        .await?;
     browser
         .wait_for(
             "the field of words",
@@ -68,7 +70,9 @@ async fn browser_an_operation_is_found_by_what_people_call_it() -> Result<()> {
         "return document.activeElement.closest('.step')?.querySelector('b').innerText === 'Edge detection'";
     browser.wait_for("the new step", SOON, focused).await?;
 
-    click(&browser, "//summary[@id='add-operation']").await?;
+    browser
+        .click(Locator::XPath("//summary[@id='add-operation']"))
+        .await?;
     type_into(&browser, "operation-search", "swirl").await?;
     let none = "return document.querySelector('.menu-list [role=status]').innerText.includes('No operation')";
     browser.wait_for("that there is none", SOON, none).await?;
@@ -86,18 +90,20 @@ async fn browser_recipes_are_kept_under_a_name() -> Result<()> {
     let (cluster, browser) = studio(0).await?;
     write_recipe(&browser, "median:radius=2").await?;
     tokio::time::sleep(Duration::from_millis(600)).await;
-    click(&browser, "//summary[@id='presets']").await?;
-    click(
-        &browser,
-        "//details[contains(@class,'presets')]//button[b='Crisp for print']",
-    )
-    .await?;
+    browser.click(Locator::XPath("//summary[@id='presets']")).await?;
+    browser
+        .click(Locator::XPath(
+            "//details[contains(@class,'presets')]//button[b='Crisp for print']",
+        ))
+        .await?;
     recipe_is(&browser, "unsharp").await?;
     tokio::time::sleep(Duration::from_millis(600)).await;
-    click(&browser, "//button[normalize-space()='undo']").await?;
+    browser
+        .click(Locator::XPath("//button[normalize-space()='undo']"))
+        .await?;
     recipe_is(&browser, "median:radius=2").await?;
 
-    click(&browser, "//summary[@id='presets']").await?;
+    browser.click(Locator::XPath("//summary[@id='presets']")).await?;
     type_into(&browser, "preset-name", &format!("My scans{ENTER}")).await?;
     let mine = "//details[contains(@class,'presets')]//button[b='My scans']";
     browser
@@ -109,11 +115,15 @@ async fn browser_recipes_are_kept_under_a_name() -> Result<()> {
     // It is there for another page of this browser, and gone once it is forgotten.
     browser.open(&format!("{}/?recipe=invert", cluster.url())).await?;
     browser.wait_for("the page", SOON, ALIVE).await?;
-    click(&browser, "//summary[@id='presets']").await?;
-    click(&browser, mine).await?;
+    browser.click(Locator::XPath("//summary[@id='presets']")).await?;
+    browser.click(Locator::XPath(mine)).await?;
     recipe_is(&browser, "median:radius=2").await?;
-    click(&browser, "//summary[@id='presets']").await?;
-    click(&browser, "//button[@aria-label='Forget the preset My scans']").await?;
+    browser.click(Locator::XPath("//summary[@id='presets']")).await?;
+    browser
+        .click(Locator::XPath(
+            "//button[@aria-label='Forget the preset My scans']",
+        ))
+        .await?;
     browser.page.refresh().await?;
     browser.wait_for("the page", SOON, ALIVE).await?;
     let gone = "return !document.querySelector('.presets').textContent.includes('My scans')";
@@ -143,7 +153,9 @@ async fn browser_a_link_brings_recipe_and_kind_of_file() -> Result<()> {
              quality.dispatchEvent(new Event('input', { bubbles: true }))",
         )
         .await?;
-    click(&browser, "//button[normalize-space()='copy link']").await?;
+    browser
+        .click(Locator::XPath("//button[normalize-space()='copy link']"))
+        .await?;
     let link = browser.wait_for("the link", SOON, "return window.copied").await?;
     let link = link.as_str().context("the link is a text")?.to_owned();
     let expected = format!(
@@ -212,7 +224,9 @@ async fn browser_another_recipe_on_a_stored_picture_needs_no_upload() -> Result<
 
     // From the job's page, in another visit that has no file at all.
     browser.open(&format!("{}/job/{first}", cluster.url())).await?;
-    click(&browser, "//a[normalize-space()='Change the recipe']").await?;
+    browser
+        .click(Locator::XPath("//a[normalize-space()='Change the recipe']"))
+        .await?;
     browser.wait_for("the preview", SOON, CLAIM).await?;
     recipe_is(&browser, "blur:sigma=2").await?;
     write_recipe(&browser, "blur:sigma=8").await?;

@@ -214,12 +214,7 @@ async fn browser_several_pictures_dropped_anywhere_all_become_jobs() -> Result<(
     );
     let button = "return document.querySelector('button.go').innerText === 'Process 3 pictures'";
     browser.wait_for("the button", SOON, button).await?;
-    browser
-        .page
-        .find(Locator::Css("button.go"))
-        .await?
-        .click()
-        .await?;
+    browser.click(Locator::Css("button.go")).await?;
     browser
         .wait_for(
             "the list of jobs",
@@ -253,14 +248,7 @@ async fn browser_a_picture_and_its_recipe_are_kept_for_another_try() -> Result<(
             browser.page.back().await?;
         } else {
             let link = Locator::LinkText("Use this recipe");
-            browser
-                .page
-                .wait()
-                .at_most(SOON)
-                .for_element(link)
-                .await?
-                .click()
-                .await?;
+            browser.click(link).await?;
         }
         browser
             .wait_for("the preview of the same picture", SOON, CLAIM)
@@ -291,7 +279,7 @@ async fn browser_a_picture_and_its_recipe_are_kept_for_another_try() -> Result<(
         ("redo", "blur:sigma=9"),
     ] {
         let button = format!("//button[normalize-space()='{word}']");
-        browser.page.find(Locator::XPath(&button)).await?.click().await?;
+        browser.click(Locator::XPath(&button)).await?;
         browser
             .wait_for(
                 word,

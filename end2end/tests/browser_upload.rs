@@ -63,18 +63,11 @@ impl Scene {
 
     async fn press(&self, name: &str) -> Result<()> {
         let button = format!("//button[normalize-space()='{name}' and not(@hidden)]");
-        Ok(self
-            .browser
-            .page
-            .find(Locator::XPath(&button))
-            .await?
-            .click()
-            .await?)
+        self.browser.click(Locator::XPath(&button)).await
     }
 
     async fn start_upload(&self) -> Result<()> {
-        let button = self.browser.page.find(Locator::Css("button.go")).await?;
-        Ok(button.click().await?)
+        self.browser.click(Locator::Css("button.go")).await
     }
 
     /// Bytes of the upload that the server has; there is one.

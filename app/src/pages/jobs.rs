@@ -122,11 +122,13 @@ fn Rows(first: Vec<Job>, filter: Filter) -> impl IntoView {
         live.jobs
             .with(|news| job_list::merged(&first, news, &page, PAGE as usize))
     });
+    // Of its own, so that the table stays when its rows change.
+    let is_empty = Memo::new(move |_| jobs.with(Vec::is_empty));
     let filtered = filter.status.is_some() || filter.search.is_some();
     let link = move |offset: u32| filter.address(offset);
     view! {
         {move || {
-            if jobs.with(Vec::is_empty) {
+            if is_empty.get() {
                 if filtered || offset > 0 {
                     view! {
                         <p class="empty">

@@ -253,8 +253,10 @@ fn Recent(first: Vec<Job>) -> impl IntoView {
         live.jobs
             .with(|news| job_list::merged(&first, news, &Filter::default(), RECENT))
     });
+    // Of its own, so that the table stays when its rows change.
+    let is_empty = Memo::new(move |_| jobs.with(Vec::is_empty));
     move || {
-        if jobs.with(Vec::is_empty) {
+        if is_empty.get() {
             view! { <p class="empty">"None yet. The first picture that you process appears here."</p> }
                 .into_any()
         } else {

@@ -14,13 +14,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use fantoccini::{Client, ClientBuilder};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use self::processes::{Driver, Processes};
+
+/// How long a click waits for its element.
+const CLICK: Duration = Duration::from_secs(30);
 
 /// What renders the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +198,26 @@ impl Browser {
                 );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits for the element at `locator`, and clicks it; one that is replaced in between is looked for again.
+    ///
+    /// # Errors
+    /// When it does not come within 30 seconds or cannot be clicked.
+    pub async fn click(&self, locator: Locator<'_>) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let left = CLICK.saturating_sub(start.elapsed());
+            let element = self.page.wait().at_most(left).for_element(locator).await;
+            let element = element.with_context(|| format!("there is no {locator:?}"))?;
+            match element.click().await {
+                Err(error) if error.is_stale_element_reference() && !left.is_zero() => (),
+                // What is wrong is in its name: the message may be empty.
+                clicked => {
+                    return clicked.map_err(|error| anyhow!("{locator:?} cannot be clicked: {error:?}"));
+                }
+            }
         }
     }
 

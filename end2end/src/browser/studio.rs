@@ -32,15 +32,6 @@ pub async fn studio(workers: usize) -> Result<(Cluster, Browser)> {
     Ok((cluster, browser))
 }
 
-/// Waits for the element at `xpath`, and clicks it.
-///
-/// # Errors
-/// When it does not come or cannot be clicked.
-pub async fn click(browser: &Browser, xpath: &str) -> Result<()> {
-    let found = browser.page.wait().at_most(SOON);
-    Ok(found.for_element(Locator::XPath(xpath)).await?.click().await?)
-}
-
 /// Chooses `file` alone.
 ///
 /// # Errors
@@ -72,8 +63,7 @@ pub async fn write_recipe(browser: &Browser, text: &str) -> Result<()> {
 /// # Errors
 /// When no job's page comes.
 pub async fn process(browser: &Browser) -> Result<String> {
-    let button = browser.page.find(Locator::Css("button.go")).await?;
-    button.click().await?;
+    browser.click(Locator::Css("button.go")).await?;
     let script = "return location.pathname.startsWith('/job/') && location.pathname.slice(5)";
     let id = browser.wait_for("the job's page", SOON, script).await?;
     Ok(id.as_str().context("the job has an id")?.to_owned())
