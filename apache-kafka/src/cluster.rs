@@ -1,7 +1,7 @@
-//! One node or several on loopback, each broker and controller at once, in one folder.
+//! One node or several on loopback, or each at an address of its own, each broker and controller at once, in one folder.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::certificate::Certificate;
 use crate::install::Installation;
+use crate::options::{Options, behind, ports, read_ports};
 use crate::process::Process;
 use crate::properties::{self, ADMIN, Ports};
 
@@ -18,42 +19,11 @@ const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// Any text of 22 characters of base64 is an id.
 const CLUSTER_ID: &str = "YXp1bGVqby1hcGFjaGUta2";
 
-/// How a cluster is made.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Nodes, 1 to 9.
-    pub nodes: usize,
-    /// Whether there is a listener with SASL/SCRAM-SHA-512 over TLS, and an authorizer.
-    pub sasl: bool,
-    /// Users of SASL beside `admin`, whose password is their name; they have no right until they are given one.
-    pub users: Vec<String>,
-    /// Port of the first node for clients, the next nodes follow; `None` takes free ones.
-    pub port: Option<u16>,
-    /// Most memory of each node's heap, in megabytes.
-    pub heap: u32,
-    /// More settings of the nodes.
-    pub settings: Vec<(String, String)>,
-    /// Whether its nodes end with the value that stands for it, also when not all of them start.
-    pub owned: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            nodes: 1,
-            sasl: false,
-            users: Vec::new(),
-            port: None,
-            heap: 512,
-            settings: Vec::new(),
-            owned: false,
-        }
-    }
-}
-
 struct Node {
     folder: PathBuf,
     ports: Ports,
+    /// As in [`crate::Host`].
+    through: Vec<String>,
     process: Process,
 }
 
@@ -97,7 +67,7 @@ impl Cluster {
                 let own = ports[index];
                 fs::write(
                     node.join("ports"),
-                    format!("{} {} {}", own.plain, own.controller, own.sasl),
+                    format!("{} {} {} {}", own.plain, own.controller, own.sasl, own.address),
                 )?;
                 let path = node.join("node.properties");
                 let data = node.join("data");
@@ -116,11 +86,15 @@ impl Cluster {
         let mut cluster = Self::open(installation, &folder)?;
         cluster.heap = options.heap;
         cluster.owned = options.owned;
+        for (node, host) in cluster.nodes.iter_mut().zip(&options.hosts) {
+            node.through.clone_from(&host.through);
+        }
         cluster.start()?;
         Ok(cluster)
     }
 
-    /// The one in `folder`, whether its nodes run or not. None of its nodes ends with this value.
+    /// The one in `folder`, whether its nodes run or not. None of its nodes ends with this value. One that is started again is
+    /// started without what its [`crate::Host`] put before its command line.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -132,16 +106,12 @@ impl Cluster {
             let Ok(text) = fs::read_to_string(node.join("ports")) else {
                 break;
             };
-            let numbers: Vec<u16> = text.split(' ').filter_map(|number| number.parse().ok()).collect();
-            let &[plain, controller, sasl] = numbers.as_slice() else {
+            let Some(ports) = read_ports(&text) else {
                 bail!("{} does not name ports", node.join("ports").display());
             };
             nodes.push(Node {
-                ports: Ports {
-                    plain,
-                    controller,
-                    sasl,
-                },
+                ports,
+                through: Vec::new(),
                 process: Process::in_folder(&node),
                 folder: node,
             });
@@ -195,12 +165,12 @@ impl Cluster {
             .arg("-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=info")
             .arg("kafka.Kafka")
             .arg(node.folder.join("node.properties"));
-        node.process.start(command)
+        node.process.start(behind(&node.through, command))
     }
 
     fn wait_for(&mut self, index: usize) -> Result<()> {
         let node = &mut self.nodes[index];
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.ports.plain));
+        let address = SocketAddr::from((node.ports.address, node.ports.plain));
         let start = Instant::now();
         // A node listens once it has caught up with its cluster.
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
@@ -269,7 +239,7 @@ impl Cluster {
         let addresses: Vec<String> = self
             .nodes
             .iter()
-            .map(|node| format!("127.0.0.1:{}", port(&node.ports)))
+            .map(|node| format!("{}:{}", node.ports.address, port(&node.ports)))
             .collect();
         addresses.join(",")
     }
@@ -332,40 +302,4 @@ impl Drop for Cluster {
             let _ = node.process.kill_9();
         }
     }
-}
-
-/// The ports of each node: those asked for, or free ones.
-fn ports(options: &Options) -> Result<Vec<Ports>> {
-    if let Some(first) = options.port {
-        let port = |offset: usize| -> Result<u16> {
-            let offset = u16::try_from(offset)?;
-            first.checked_add(offset).context("the port is too high")
-        };
-        return (0..options.nodes)
-            .map(|index| {
-                Ok(Ports {
-                    plain: port(index)?,
-                    controller: port(100 + index)?,
-                    sasl: port(200 + index)?,
-                })
-            })
-            .collect();
-    }
-    // Held until all are known, so that no port is given twice.
-    let mut held = Vec::new();
-    let mut free = || -> Result<u16> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        held.push(listener);
-        Ok(port)
-    };
-    (0..options.nodes)
-        .map(|_| {
-            Ok(Ports {
-                plain: free()?,
-                controller: free()?,
-                sasl: free()?,
-            })
-        })
-        .collect()
 }

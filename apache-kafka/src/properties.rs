@@ -1,13 +1,16 @@
-//! The settings of a node: those of Kafka, with what several nodes on one loopback need.
+//! The settings of a node: those of Kafka, with what several nodes on one machine need.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use crate::certificate::{Certificate, PASSWORD};
 
-/// The ports of a node on 127.0.0.1.
+/// The address of a node and its ports there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
+    /// What it listens on and is known by.
+    pub address: Ipv4Addr,
     /// For clients and other nodes, without authentication: whoever connects is `User:ANONYMOUS`.
     pub plain: u16,
     /// For the controllers of KRaft.
@@ -33,12 +36,13 @@ pub(crate) fn of_node(
     let voters: Vec<String> = ports
         .iter()
         .enumerate()
-        .map(|(index, ports)| format!("{}@127.0.0.1:{}", index + 1, ports.controller))
+        .map(|(index, ports)| format!("{}@{}:{}", index + 1, ports.address, ports.controller))
         .collect();
-    let mut listeners = format!("PLAINTEXT://127.0.0.1:{}", own.plain);
+    let address = own.address;
+    let mut listeners = format!("PLAINTEXT://{address}:{}", own.plain);
     let mut protocols = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
     if sasl.is_some() {
-        let _ = write!(listeners, ",CLIENT://127.0.0.1:{}", own.sasl);
+        let _ = write!(listeners, ",CLIENT://{address}:{}", own.sasl);
         protocols.push_str(",CLIENT:SASL_SSL");
     }
     let mut text = String::new();
@@ -51,7 +55,7 @@ pub(crate) fn of_node(
     set("controller.listener.names", &"CONTROLLER");
     set(
         "listeners",
-        &format!("{listeners},CONTROLLER://127.0.0.1:{}", own.controller),
+        &format!("{listeners},CONTROLLER://{address}:{}", own.controller),
     );
     set("advertised.listeners", &listeners);
     set("listener.security.protocol.map", &protocols);
