@@ -20,6 +20,12 @@ pub struct Health {
     pub kafka_connected: bool,
     /// Address that the server reaches Kafka at.
     pub kafka_broker: String,
+    /// Why it does not answer, while it does not.
+    #[serde(default)]
+    pub kafka_error: Option<String>,
+    /// The topics of this server, as of the last look; none while Kafka is away from the start.
+    #[serde(default)]
+    pub topics: Vec<TopicInfo>,
     /// Live workers.
     pub workers: u32,
     /// Their slots in all.
@@ -42,9 +48,61 @@ pub struct Health {
     pub uptime: f64,
     /// Limits that a client may want to know before it uploads.
     pub limits: IntakeLimits,
+    /// Room on the server's disk; `None` where the system does not say.
+    #[serde(default)]
+    pub disk: Option<DiskInfo>,
     /// What does not work although the whole does, each with what to do.
     #[serde(default)]
     pub problems: Vec<Problem>,
+}
+
+/// What a topic is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TopicRole {
+    /// Tiles to be rendered.
+    Tasks,
+    /// Tiles that were rendered, for one server.
+    Results,
+    /// What workers say of themselves.
+    Heartbeats,
+    /// Tiles that were given up.
+    DeadLetters,
+    /// Words to the workers.
+    Control,
+}
+
+/// A topic as the cluster tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub role: TopicRole,
+    /// Its partitions; 0 when it is not there.
+    pub partitions: u32,
+    /// Copies of each partition, as of the one with the fewest.
+    pub replicas: u32,
+}
+
+/// Room on the disk of the server's data folder, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskInfo {
+    /// Free for this user.
+    pub free_bytes: u64,
+    /// What jobs under way may still take of it.
+    pub promised_bytes: u64,
+    /// What is kept free for the database and logs.
+    pub reserve_bytes: u64,
+}
+
+impl DiskInfo {
+    /// What is left for new jobs.
+    pub const fn usable_bytes(&self) -> u64 {
+        self.free_bytes
+            .saturating_sub(self.promised_bytes)
+            .saturating_sub(self.reserve_bytes)
+    }
 }
 
 /// Something that does not work, for as long as it does not.

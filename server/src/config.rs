@@ -67,11 +67,11 @@ pub struct Arguments {
     )]
     pub topic_prefix: String,
 
-    /// Makes the topic of tasks with so many partitions when it is not there yet: the most workers that can share the
-    /// work. 1 to 1000.
-    #[arg(long, env = "KAFKA_PARTITIONS", value_name = "COUNT", default_value = "12",
+    /// Gives the topic of tasks so many partitions, the most workers that can share the work: when it is not there yet, and
+    /// also when it has fewer. The default makes 12 and grows nothing; 1 to 1000.
+    #[arg(long, env = "KAFKA_PARTITIONS", value_name = "COUNT",
         value_parser = ranged::<u32>("KAFKA_PARTITIONS", 1, 1000))]
-    pub partitions: u32,
+    pub partitions: Option<u32>,
 
     /// Makes this server's topic of results with so many partitions when it is not there yet. 1 to 100.
     #[arg(long, env = "KAFKA_RESULT_PARTITIONS", value_name = "COUNT", default_value = "4",
@@ -238,7 +238,11 @@ impl Arguments {
             kafka,
             topics: Topics::with_prefix(&self.topic_prefix),
             topic_settings: TopicSettings {
-                task_partitions: i32::try_from(self.partitions).context("--partitions (KAFKA_PARTITIONS)")?,
+                task_partitions: match self.partitions {
+                    Some(count) => i32::try_from(count).context("--partitions (KAFKA_PARTITIONS)")?,
+                    None => TopicSettings::default().task_partitions,
+                },
+                grow_tasks: self.partitions.is_some(),
                 result_partitions: i32::try_from(self.result_partitions)
                     .context("--result-partitions (KAFKA_RESULT_PARTITIONS)")?,
                 replication: match self.replication_factor {

@@ -5,6 +5,7 @@ mod rig;
 use std::time::{Duration, Instant};
 
 use azulejo_imaging::{PixelFormat, Size};
+use azulejo_protocol::health::TopicRole;
 use azulejo_protocol::{Heartbeat, JobStatus, Topics, WorkerState};
 use azulejo_server::engine::Engine;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
@@ -202,5 +203,70 @@ async fn topics_that_are_deleted_are_made_again_and_jobs_end() {
         rig::say(&producer, "another", WorkerState::Stopped);
         drop(worker);
     }
+    engine.shutdown().await;
+}
+
+/// Waits until `topic` has so many partitions.
+async fn partitions(rig: &Rig, topic: &str, count: usize) {
+    let begun = Instant::now();
+    while rig.partitions(topic) != count {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{}",
+            rig.partitions(topic)
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_a_partition_says_what_would_give_it_one_and_tasks_grows_when_asked() {
+    let rig = Rig::new();
+    let topics = Topics::default();
+    make(&rig, &topics.tasks, 1, &[]).await;
+    let engine = rig.engine();
+    let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
+    let begun = Instant::now();
+    let note = loop {
+        for (worker, held) in [("one", vec![0]), ("two", Vec::new())] {
+            let mut beat = rig::beat(worker);
+            beat.partitions = held;
+            let value = serde_json::to_vec(&beat).unwrap();
+            let record = BaseRecord::<str, [u8]>::to(&topics.heartbeats).payload(&value);
+            drop(producer.send(record));
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+        let workers = engine.workers();
+        let of = |id: &str| workers.iter().find(|worker| worker.worker_id == id);
+        if let (Some(one), Some(two)) = (of("one"), of("two"))
+            && let Some(note) = &two.note
+        {
+            assert_eq!(one.note, None);
+            break note.clone();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{workers:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert!(
+        note.contains("KAFKA_PARTITIONS=2") && note.contains(&topics.tasks),
+        "{note}"
+    );
+    // Nobody asked for more: the topic stays as somebody made it.
+    assert_eq!(rig.partitions(&topics.tasks), 1);
+    let told = engine.health().topics;
+    assert!(
+        told.iter()
+            .any(|topic| topic.role == TopicRole::Tasks && topic.partitions == 1 && topic.replicas == 1),
+        "{told:?}"
+    );
+    engine.shutdown().await;
+    drop(engine);
+
+    let engine = rig.engine_with(|config| config.topic_settings.grow_tasks = true);
+    partitions(&rig, &topics.tasks, TASK_PARTITIONS as usize).await;
+    let _worker = TestWorker::start(&rig, |_| Act::Render);
+    let (upload, image) = rig.upload(Size::new(256, 256), PixelFormat::RGB8);
+    let id = engine.submit(upload, "invert").await.unwrap().job_id;
+    assert_result(&engine, id, &image, "invert").await;
     engine.shutdown().await;
 }

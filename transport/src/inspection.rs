@@ -4,13 +4,14 @@
 //! topics of pixels take bounds the tiles. Not being allowed to look (`DescribeConfigs`) is no fault: then the first record that
 //! is too large says so.
 
+use azulejo_protocol::health::TopicRole;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use rdkafka::admin::{ConfigResource, ResourceSpecifier};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use crate::config::{ENVELOPE_BYTES, KafkaSettings};
 use crate::probe::Standing;
-use crate::topics::{TopicKind, TopicProblem, WantedTopic, admin, patience};
+use crate::topics::{TopicProblem, WantedTopic, admin, patience};
 
 /// Smallest `max.message.bytes` that a topic of pixels can do with: tiles of a few thousand pixels with what is around them.
 const LEAST_RECORD_BYTES: u64 = 128 * 1024;
@@ -104,9 +105,10 @@ fn judge(found: &[(&WantedTopic, usize, Facts)], most: u64) -> Inspection {
                 sentence,
             });
         };
-        let has_pixels = matches!(topic.kind, TopicKind::Tiles | TopicKind::DeadLetters);
+        let has_tiles = matches!(topic.role, TopicRole::Tasks | TopicRole::Results);
+        let has_pixels = has_tiles || topic.role == TopicRole::DeadLetters;
         if let Some(policy) = &facts.cleanup_policy
-            && topic.kind == TopicKind::Tiles
+            && has_tiles
             && !policy.split(',').any(|word| word.trim() == "delete")
         {
             refuse(format!(
@@ -127,7 +129,7 @@ fn judge(found: &[(&WantedTopic, usize, Facts)], most: u64) -> Inspection {
             continue;
         };
         if bytes < LEAST_RECORD_BYTES {
-            if topic.kind == TopicKind::DeadLetters {
+            if topic.role == TopicRole::DeadLetters {
                 // Jobs do without it; what it refuses is named when it does.
                 continue;
             }
@@ -151,11 +153,11 @@ fn judge(found: &[(&WantedTopic, usize, Facts)], most: u64) -> Inspection {
 mod tests {
     use super::*;
 
-    fn topic(name: &str, kind: TopicKind) -> WantedTopic {
+    fn topic(name: &str, role: TopicRole) -> WantedTopic {
         WantedTopic {
             name: name.to_owned(),
             partitions: 1,
-            kind,
+            role,
         }
     }
 
@@ -170,10 +172,10 @@ mod tests {
     #[test]
     fn the_smallest_record_of_the_topics_of_pixels_bounds_the_tiles() {
         let (tasks, results) = (
-            topic("tasks", TopicKind::Tiles),
-            topic("results-1", TopicKind::Tiles),
+            topic("tasks", TopicRole::Tasks),
+            topic("results-1", TopicRole::Results),
         );
-        let beats = topic("heartbeats", TopicKind::Heartbeats);
+        let beats = topic("heartbeats", TopicRole::Heartbeats);
         let found = [
             (&tasks, 1, facts(10 << 20, "delete", 1)),
             (&results, 1, facts(1_048_588, "delete", 1)),
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_with_topic_setting_and_value() {
-        let tasks = topic("lab-tasks", TopicKind::Tiles);
+        let tasks = topic("lab-tasks", TopicRole::Tasks);
         for (facts, replicas, words) in [
             (
                 facts(1000, "delete", 1),
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_the_cluster_does_not_say_is_no_fault() {
-        let tasks = topic("tasks", TopicKind::Tiles);
+        let tasks = topic("tasks", TopicRole::Tasks);
         let inspection = judge(&[(&tasks, 0, Facts::default())], 5 << 20);
         assert_eq!(
             (inspection.refused, inspection.record_bytes),

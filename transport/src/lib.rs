@@ -30,5 +30,5 @@ pub use config::{GroupProtocol, KafkaSettings};
 pub use headers::{from_message, to_owned_headers};
 pub use inspection::{Inspection, inspect_topics};
 pub use reader::{Reader, Start};
-pub use topics::{TopicKind, TopicSettings, WantedTopic, ensure_topics, make_topics};
+pub use topics::{TopicSettings, WantedTopic, ensure_topics, grow_topic, make_topics};
 pub use trouble::{Access, Class, Trouble};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use azulejo_protocol::Topics;
+use azulejo_protocol::health::TopicRole;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -27,11 +28,13 @@ const TILE_TOPIC_BYTES: u64 = 1 << 30;
 /// Whole segments are deleted, so this is what a partition keeps beyond what is of use.
 const TILE_SEGMENT_BYTES: u64 = 64 << 20;
 
-/// How the topics are made. Topics that exist are left as they are.
+/// How the topics are made. Topics that exist are left as they are, but for `grow_tasks`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSettings {
     /// Partitions of `tasks`: the most worker processes that can share the work.
     pub task_partitions: i32,
+    /// Whether `tasks` is grown to that where it has fewer.
+    pub grow_tasks: bool,
     /// Partitions of `results`.
     pub result_partitions: i32,
     /// Copies of each partition. -1 takes the cluster's default.
@@ -44,24 +47,12 @@ impl Default for TopicSettings {
     fn default() -> Self {
         Self {
             task_partitions: 12,
+            grow_tasks: false,
             result_partitions: 4,
             replication: -1,
             record_bytes: MAX_RECORD_BYTES as u64,
         }
     }
-}
-
-/// What a topic is for: how it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TopicKind {
-    /// Pixels of tiles: large records, bounded in bytes.
-    Tiles,
-    /// What workers say of themselves.
-    Heartbeats,
-    /// Tiles given up, and records that do not parse.
-    DeadLetters,
-    /// Words to the workers.
-    Control,
 }
 
 /// A topic that has to be there.
@@ -71,24 +62,24 @@ pub struct WantedTopic {
     pub name: String,
     /// Its partitions where it has to be made.
     pub partitions: i32,
-    /// What it is for.
-    pub kind: TopicKind,
+    /// What it is for, which says how it is made.
+    pub role: TopicRole,
 }
 
 impl WantedTopic {
     /// The topics of an installation whose server reads `results`.
     pub fn all(topics: &Topics, results: &str, settings: &TopicSettings) -> Vec<Self> {
-        let wanted = |name: &str, partitions, kind| Self {
+        let wanted = |name: &str, partitions, role| Self {
             name: name.to_owned(),
             partitions,
-            kind,
+            role,
         };
         vec![
-            wanted(&topics.tasks, settings.task_partitions, TopicKind::Tiles),
-            wanted(results, settings.result_partitions, TopicKind::Tiles),
-            wanted(&topics.heartbeats, 1, TopicKind::Heartbeats),
-            wanted(&topics.dead_letters, 1, TopicKind::DeadLetters),
-            wanted(&topics.control, 1, TopicKind::Control),
+            wanted(&topics.tasks, settings.task_partitions, TopicRole::Tasks),
+            wanted(results, settings.result_partitions, TopicRole::Results),
+            wanted(&topics.heartbeats, 1, TopicRole::Heartbeats),
+            wanted(&topics.dead_letters, 1, TopicRole::DeadLetters),
+            wanted(&topics.control, 1, TopicRole::Control),
         ]
     }
 
@@ -97,23 +88,23 @@ impl WantedTopic {
         let replication = settings.replication;
         let set = |name: &'static str, value: u64| (name, value.to_string());
         let hour = 60 * 60 * 1000;
-        let mut settings = match self.kind {
+        let mut settings = match self.role {
             // The server sends a lost tile again, so tiles need not be kept longer than a long outage.
-            TopicKind::Tiles => vec![
+            TopicRole::Tasks | TopicRole::Results => vec![
                 set("max.message.bytes", record_bytes),
                 set("retention.ms", 24 * hour),
                 set("retention.bytes", TILE_TOPIC_BYTES),
                 set("segment.bytes", TILE_SEGMENT_BYTES),
             ],
-            TopicKind::Heartbeats => vec![set("retention.ms", hour)],
+            TopicRole::Heartbeats => vec![set("retention.ms", hour)],
             // Kept for people to look at, but a worker that refuses everything must not fill the disk.
-            TopicKind::DeadLetters => vec![
+            TopicRole::DeadLetters => vec![
                 set("max.message.bytes", record_bytes),
                 ("retention.ms", "-1".to_owned()),
                 set("retention.bytes", DEAD_LETTER_BYTES),
                 set("segment.bytes", TILE_SEGMENT_BYTES),
             ],
-            TopicKind::Control => vec![set("retention.ms", 24 * hour)],
+            TopicRole::Control => vec![set("retention.ms", 24 * hour)],
         };
         // The broker's clock: what a machine with a wrong one says would be refused, or kept for ever.
         settings.push(("message.timestamp.type", "LogAppendTime".to_owned()));
@@ -192,6 +183,38 @@ pub async fn make_topics(
         .collect())
 }
 
+/// Gives `topic` more partitions, `partitions` in all; what stands against it.
+///
+/// # Errors
+/// A sentence, when the cluster does not answer.
+pub async fn grow_topic(
+    kafka: &KafkaSettings,
+    topic: &str,
+    partitions: i32,
+) -> Result<Option<TopicProblem>, String> {
+    let count =
+        usize::try_from(partitions).map_err(|_| format!("{partitions} is no number of partitions"))?;
+    let results = admin(kafka)?
+        .create_partitions(&[NewPartitions::new(topic, count)], &patience())
+        .await
+        .map_err(|error| format!("the broker at {} does not answer: {error}", kafka.brokers))?;
+    let refused = results.into_iter().find_map(Result::err);
+    Ok(refused.map(|(_, code)| {
+        let why = if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+            format!("{} has not the right Alter on it", kafka.principal())
+        } else {
+            code.to_string()
+        };
+        TopicProblem {
+            topic: topic.to_owned(),
+            sentence: format!(
+                "the topic '{topic}' has fewer partitions than the {partitions} that KAFKA_PARTITIONS asks for, and cannot be grown \
+                 ({why}): grow it with Kafka's tools, or set KAFKA_PARTITIONS to what it has"
+            ),
+        }
+    }))
+}
+
 /// Makes those of the topics that are missing.
 ///
 /// # Errors
@@ -235,6 +258,7 @@ mod tests {
     fn topics_are_made_with_the_copies_and_record_size_that_are_asked_for_and_the_brokers_clock() {
         let settings = TopicSettings {
             task_partitions: 7,
+            grow_tasks: false,
             result_partitions: 3,
             replication: 2,
             record_bytes: 500_000,

@@ -85,7 +85,7 @@ impl Intake {
     /// # Errors
     /// A sentence, when Kafka is lost for good: a supervisor should start the worker anew.
     pub fn run(self, probe: Probe) -> Result<(), String> {
-        if !topics::wait(&probe, &self.settings, &self.life, self.monitor.troubles()) {
+        if !topics::wait(&probe, &self.settings, &self.life, &self.monitor) {
             return Ok(());
         }
         self.connected.notify_one();
@@ -132,6 +132,7 @@ impl Intake {
     fn pause_for(&self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until && self.life.stage() < Stage::Draining {
+            self.monitor.pulse().turn();
             std::thread::sleep(POLL);
         }
     }
@@ -145,6 +146,7 @@ impl Intake {
         let mut said = joined;
         let mut asked = joined;
         while self.life.stage() < Stage::Draining {
+            self.monitor.pulse().turn();
             if protocol == GroupProtocol::Consumer
                 && self.life.stage() < Stage::Running
                 && asked.elapsed() > STANDING_BY
@@ -275,6 +277,7 @@ impl Intake {
         self.ledger.put_back(None);
         info!(tiles = self.ledger.unanswered(), "draining");
         while self.ledger.unanswered() > 0 {
+            self.monitor.pulse().turn();
             if Instant::now() >= deadline {
                 warn!(
                     tiles = self.ledger.unanswered(),

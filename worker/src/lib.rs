@@ -9,8 +9,8 @@
 //!   [`ledger`], which builds on [`assignment`] (which partitions, what is under way), [`offsets`] (what may be committed)
 //!   and [`turns`] (which task goes to a slot next).
 //! - [`slots`] render: [`task`] checks one tile and renders it, [`publisher`] sends what came of it.
-//! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`]
-//!   and its [`trouble`].
+//! - [`control`]: cancellations. [`heartbeat`] and [`status`]: what others hear and see, read from the [`monitor`],
+//!   its [`trouble`] and its [`pulse`].
 //! - [`drain`]: the worker's life, from starting to stopped. [`topics`]: waiting for Kafka.
 //!   [`error`]: why it cannot go on.
 //!
@@ -31,6 +31,7 @@ pub mod membership;
 pub mod monitor;
 pub mod offsets;
 pub mod publisher;
+pub mod pulse;
 pub mod slots;
 pub mod status;
 pub mod task;
@@ -89,7 +90,12 @@ impl Worker {
         let connected = Arc::new(Notify::new());
         let (event_sender, events) = crossbeam_channel::unbounded();
         let (task_sender, tasks) = crossbeam_channel::unbounded();
-        let publisher = Publisher::new(&settings, event_sender.clone(), Arc::clone(monitor.troubles()))?;
+        let publisher = Publisher::new(
+            &settings,
+            event_sender.clone(),
+            Arc::clone(monitor.troubles()),
+            Arc::clone(monitor.pulse()),
+        )?;
         let workshop = Workshop {
             tasks,
             publisher: publisher.clone(),

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::config::{Settings, host};
 use crate::drain::{Lifecycle, Stage};
+use crate::pulse::Pulse;
 use crate::trouble::Troubles;
 
 /// Seconds that `tasks_per_minute` looks back.
@@ -37,6 +38,7 @@ pub struct Monitor {
     announced: AtomicBool,
     alone: Mutex<Option<String>>,
     troubles: Arc<Troubles>,
+    pulse: Arc<Pulse>,
     /// Held from the moment a heartbeat is written until it is with the producer, so that they arrive in that order.
     speaking: Mutex<()>,
 }
@@ -88,6 +90,7 @@ impl Monitor {
             announced: AtomicBool::new(false),
             alone: Mutex::new(None),
             troubles: Arc::default(),
+            pulse: Arc::default(),
             speaking: Mutex::new(()),
         }
     }
@@ -130,6 +133,16 @@ impl Monitor {
     /// What does not work.
     pub fn troubles(&self) -> &Arc<Troubles> {
         &self.troubles
+    }
+
+    /// Signs of life.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    /// Whether it takes tiles: it is in its group, and its heartbeats reach Kafka.
+    pub fn is_ready(&self) -> bool {
+        self.state().is_live() && self.pulse.is_heard(self.interval)
     }
 
     /// Runs `say`, which writes a heartbeat and hands it over, while nobody else does.

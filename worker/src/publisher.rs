@@ -19,6 +19,7 @@ use tracing::warn;
 use crate::assignment::Ticket;
 use crate::config::Settings;
 use crate::error::WorkerError;
+use crate::pulse::Pulse;
 use crate::task::{Rendered, VERSION};
 use crate::trouble::Troubles;
 use azulejo_transport::client::{self as kafka_log, Occasionally};
@@ -70,7 +71,7 @@ pub struct Publisher {
 
 impl Publisher {
     /// A producer for `settings`; what becomes of answers goes to `events`, what is not delivered otherwise to
-    /// `troubles`.
+    /// `troubles`, and `pulse` notes heartbeats that are acknowledged.
     ///
     /// # Errors
     /// When librdkafka does not take the configuration, or the system gives no thread.
@@ -78,10 +79,12 @@ impl Publisher {
         settings: &Settings,
         events: Sender<Event>,
         troubles: Arc<Troubles>,
+        pulse: Arc<Pulse>,
     ) -> Result<Self, WorkerError> {
         let reports = Reports {
             events,
             troubles,
+            pulse,
             principal: settings.kafka.principal().into(),
         };
         let producer = connect(&settings.kafka.producer(&settings.id), &reports)?;
@@ -302,6 +305,7 @@ fn take_reports(producer: &Arc<BaseProducer<Deliveries>>) -> std::io::Result<()>
 struct Reports {
     events: Sender<Event>,
     troubles: Arc<Troubles>,
+    pulse: Arc<Pulse>,
     /// Who this worker is to the cluster.
     principal: Arc<str>,
 }
@@ -346,9 +350,14 @@ impl ProducerContext for Deliveries {
                 reports.troubles.clear(record.topic());
                 match purpose {
                     Purpose::Answer(ticket) => reports.event(Event::Answered(ticket)),
-                    // Whoever waited may have given up.
-                    Purpose::Heartbeat(Some(heard)) => drop(heard.send(())),
-                    Purpose::Heartbeat(None) | Purpose::Letter => {}
+                    Purpose::Heartbeat(waiting) => {
+                        reports.pulse.hear();
+                        // Whoever waited may have given up.
+                        if let Some(heard) = waiting {
+                            let _ = heard.send(());
+                        }
+                    }
+                    Purpose::Letter => {}
                 }
             }
             (Err((error, record)), Purpose::Answer(ticket)) => reports.event(Event::Undelivered {

@@ -1,5 +1,5 @@
 //! The worker's own page: `GET /status` and `GET /api/status` (its heartbeat as JSON, the first eight fields being the
-//! original system's), `GET /health`, and `GET /` for people.
+//! original system's), `GET /live` and `GET /ready` for whoever looks after the process, and `GET /` for people.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +42,9 @@ pub fn router(monitor: Arc<Monitor>) -> Router {
         .route("/", get(page))
         .route("/status", get(status))
         .route("/api/status", get(status))
-        .route("/health", get(health))
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/health", get(ready))
         .with_state(monitor)
 }
 
@@ -50,18 +52,27 @@ async fn status(State(monitor): State<Arc<Monitor>>) -> Json<Heartbeat> {
     Json(monitor.heartbeat())
 }
 
-/// 200 while it takes tiles, 503 while it starts or drains: what an orchestrator's readiness check wants.
-async fn health(State(monitor): State<Arc<Monitor>>) -> impl IntoResponse {
-    let state = monitor.state();
-    let status = if state.is_live() {
+/// 200 while the worker works or waits, also for a cluster that is away; 503 when its consumer hangs, which only a new start ends.
+async fn live(State(monitor): State<Arc<Monitor>>) -> impl IntoResponse {
+    answer(monitor.pulse().is_turning(), &monitor)
+}
+
+/// 200 while it takes tiles, 503 while it starts, drains, or does not reach Kafka.
+async fn ready(State(monitor): State<Arc<Monitor>>) -> impl IntoResponse {
+    answer(monitor.is_ready(), &monitor)
+}
+
+fn answer(well: bool, monitor: &Monitor) -> impl IntoResponse + use<> {
+    let status = if well {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    let kafka = monitor.pulse().is_heard(monitor.interval());
     (
         status,
         [(header::CACHE_CONTROL, "no-store")],
-        Json(serde_json::json!({ "status": state })),
+        Json(serde_json::json!({ "status": monitor.state(), "kafka_connected": kafka })),
     )
 }
 

@@ -9,13 +9,14 @@ use tracing::{info, warn};
 
 use crate::config::Settings;
 use crate::drain::{Lifecycle, Stage};
-use crate::trouble::Troubles;
+use crate::monitor::Monitor;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Returns true once every topic is there, false when the worker is to drain before that. What is refused for want of a right
 /// is a trouble until it is not.
-pub fn wait(probe: &Probe, settings: &Settings, life: &Lifecycle, troubles: &Troubles) -> bool {
+pub fn wait(probe: &Probe, settings: &Settings, life: &Lifecycle, monitor: &Monitor) -> bool {
+    let troubles = monitor.troubles();
     let brokers = &settings.kafka.brokers;
     let topics = [
         settings.topics.tasks.as_str(),
@@ -26,6 +27,7 @@ pub fn wait(probe: &Probe, settings: &Settings, life: &Lifecycle, troubles: &Tro
     let quiet = Occasionally::default();
     let mut waited = false;
     while life.stage() < Stage::Draining {
+        monitor.pulse().turn();
         match probe.topics(&topics) {
             Ok(standings) => {
                 let mut missing = Vec::new();

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use azulejo_broker::{BrokerConfig, start_on_free_port};
 use azulejo_protocol::{Heartbeat, Topics, WorkerState};
@@ -25,6 +26,13 @@ fn worker(arguments: &[&str]) -> Command {
 }
 
 fn get(address: &str, path: &str) -> String {
+    let answer = ask(address, path);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// The whole answer to a GET.
+fn ask(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
@@ -33,8 +41,7 @@ fn get(address: &str, path: &str) -> String {
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    answer
 }
 
 /// A child that does not outlive its test.
@@ -99,7 +106,23 @@ fn it_says_that_it_is_ready_answers_on_its_page_and_ends_well() {
         );
     }
     assert!(get(&address, "/").contains("<h1>kiln-1</h1>"));
-    assert!(get(&address, "/health").contains("idle"));
+    // Ready once a heartbeat was acknowledged.
+    let begun = Instant::now();
+    while !ask(&address, "/ready").starts_with("HTTP/1.1 200") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{}",
+            ask(&address, "/ready")
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for path in ["/health", "/live", "/ready"] {
+        let answer = get(&address, path);
+        assert!(
+            answer.contains("idle") && answer.contains("\"kafka_connected\":true"),
+            "{path}: {answer}"
+        );
+    }
 
     child.terminate();
     assert!(child.0.wait().unwrap().success());

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Aspect {
     /// A topic is not there, or not as it must be.
     Topic,
+    /// It has fewer partitions than were asked for.
+    Size,
     /// It cannot be read.
     Reading,
     /// It does not take records.

@@ -2,7 +2,7 @@
 //!
 //! - [`submit`], [`multipart`]: images coming in. [`again`]: a job on what came in before. [`started`]: the answer to both.
 //!   [`tus`]: resumable uploads. [`check_recipe`], [`check_format`]: what is asked for. [`download`]: results going out.
-//! - [`jobs`], [`recipes`]: JSON. [`live`]: live streams.
+//! - [`jobs`], [`recipes`]: JSON. [`vital`]: whether the server lives and is ready. [`live`]: live streams.
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
 //! - [`guard`]: who may speak to us. [`headers`]: what browsers may do with the answers. [`error`]: errors.
 //! - [`backend`]: what the pages see of the server. [`serve`]: from a listener to a clean end.
@@ -28,6 +28,7 @@ pub mod state;
 pub mod submit;
 pub mod thumbnail;
 pub mod tus;
+pub mod vital;
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -111,6 +112,8 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .route("/job/{id}/again", post(again::again))
         .route("/download/{id}", get(download::attachment))
         .route("/health", get(jobs::health))
+        .route("/live", get(vital::live))
+        .route("/ready", get(vital::ready))
         .route("/recipes", get(recipes::list))
         .route("/events", get(live::events::events))
         .route("/ws", get(live::socket::socket));

@@ -31,7 +31,7 @@ pub struct Running {
     pub folder: TempDir,
     shutdown: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
-    broker: RunningBroker,
+    broker: Option<RunningBroker>,
 }
 
 /// Starts a server with these flags beside the usual ones.
@@ -78,7 +78,7 @@ pub async fn start(flags: &[&str]) -> Running {
         folder,
         shutdown,
         serving,
-        broker,
+        broker: Some(broker),
     }
 }
 
@@ -177,7 +177,16 @@ impl Running {
         self.shutdown.cancel();
         let ended = tokio::time::timeout(Duration::from_secs(20), self.serving).await;
         ended.expect("the server does not end").unwrap().unwrap();
-        self.broker.stop();
+        if let Some(broker) = self.broker {
+            broker.stop();
+        }
+    }
+
+    /// Ends the broker; the server goes on without.
+    pub fn stop_broker(&mut self) {
+        if let Some(broker) = self.broker.take() {
+            broker.stop();
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// Bytes of disk that jobs under way will still take up.
-    fn promised(&self) -> u64 {
+    pub(super) fn promised(&self) -> u64 {
         self.driver
             .core()
             .jobs()

@@ -263,10 +263,12 @@ impl Engine {
 
     /// Workers known, live ones first.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.driver
+        let workers = self
+            .driver
             .core()
             .workers()
-            .list(self.driver.now(), Timestamp::now_utc())
+            .list(self.driver.now(), Timestamp::now_utc());
+        views::standing_by(workers, &self.line.seen())
     }
 
     /// What work costs, as far as it was measured.
@@ -277,6 +279,11 @@ impl Engine {
     /// State of the installation and its limits.
     pub fn health(&self) -> Health {
         views::health(self)
+    }
+
+    /// Returns once the core could be held for a moment: for ever when it is stuck.
+    pub fn touch(&self) {
+        drop(self.driver.core());
     }
 }
 

@@ -1,12 +1,15 @@
 //! Jobs, tiles and the installation as the API shows them: what is stored, with what is in memory on top.
 
 use azulejo_engine::{OpenJob, TilePhase, Time};
+use azulejo_protocol::health::{TopicInfo, TopicRole};
 use azulejo_protocol::{
     Health, Job, JobId, JobStatus, Problem, Progress, Stage, StageName, TileInfo, TileState, TileStates,
+    WorkerInfo,
 };
 use rusqlite::Connection;
 
 use crate::engine::Engine;
+use crate::engine::files::disk;
 use crate::engine::files::run::Run;
 use crate::engine::store::jobs::{JobRow, StageTimes};
 use crate::engine::store::tiles::{self, TileRow};
@@ -240,6 +243,7 @@ pub fn tile(
 
 /// The installation.
 pub fn health(engine: &Engine) -> Health {
+    let disk = disk::info(&engine.config.data_dir, engine.promised());
     let now = engine.driver.now();
     let core = engine.driver.core();
     let (workers, slots) = core.live();
@@ -264,6 +268,9 @@ pub fn health(engine: &Engine) -> Health {
         status: status.to_owned(),
         kafka_connected: connected,
         kafka_broker: engine.config.kafka.brokers.clone(),
+        kafka_error: engine.line.away().filter(|_| !connected),
+        topics: engine.line.seen(),
+        disk,
         workers,
         slots,
         jobs_processing: core.jobs().count() as u32,
@@ -276,6 +283,28 @@ pub fn health(engine: &Engine) -> Health {
         limits: engine.limits(),
         problems,
     }
+}
+
+/// Says of workers that hold nothing, because `tasks` has fewer partitions than there are workers, what would change that.
+pub fn standing_by(mut workers: Vec<WorkerInfo>, topics: &[TopicInfo]) -> Vec<WorkerInfo> {
+    let Some(tasks) = topics.iter().find(|topic| topic.role == TopicRole::Tasks) else {
+        return workers;
+    };
+    let live = workers.iter().filter(|worker| worker.status.is_live()).count();
+    if tasks.partitions == 0 || live <= tasks.partitions as usize {
+        return workers;
+    }
+    let idle = workers
+        .iter_mut()
+        .filter(|worker| worker.status.is_live() && worker.partitions.is_empty() && worker.note.is_none());
+    for worker in idle {
+        worker.note = Some(format!(
+            "stands by: '{}' has {} partitions for {live} workers; start the server with KAFKA_PARTITIONS={live} or more, and it \
+             grows",
+            tasks.name, tasks.partitions
+        ));
+    }
+    workers
 }
 
 /// What is said of a job that there is none of.

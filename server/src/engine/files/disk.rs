@@ -5,6 +5,7 @@ use std::path::Path;
 
 use azulejo_imaging::file::FileError;
 use azulejo_protocol::ApiError;
+use azulejo_protocol::health::DiskInfo;
 
 /// Kept free for the database and logs, bytes. A broker on the same disk bounds itself: see `ensure_topics`.
 pub const RESERVE: u64 = 256 << 20;
@@ -25,6 +26,22 @@ pub fn is_shortage(error: &io::Error) -> bool {
     FileError::is_shortage(error)
 }
 
+/// How much of `free` bytes is left where `promised` are still to be written.
+const fn room(free: u64, promised: u64) -> DiskInfo {
+    // On a small disk, a tenth of what is free is reserve enough.
+    let tenth = free / 10;
+    DiskInfo {
+        free_bytes: free,
+        promised_bytes: promised,
+        reserve_bytes: if tenth < RESERVE { tenth } else { RESERVE },
+    }
+}
+
+/// Room on the file system of `path`; `None` when it does not say.
+pub fn info(path: &Path, promised: u64) -> Option<DiskInfo> {
+    Some(room(free_bytes(path)?, promised))
+}
+
 /// Refuses what needs `needed` bytes, named `what`, when `promised` are still to be written by others.
 ///
 /// # Errors
@@ -33,12 +50,11 @@ pub fn check_room(path: &Path, what: &str, needed: u64, promised: u64) -> Result
     let Some(free) = free_bytes(path) else {
         return Ok(());
     };
-    // On a small disk, a tenth of what is free is reserve enough.
-    let reserve = RESERVE.min(free / 10);
-    let usable = free.saturating_sub(promised).saturating_sub(reserve);
-    if needed <= usable {
+    let room = room(free, promised);
+    if needed <= room.usable_bytes() {
         return Ok(());
     }
+    let reserve = room.reserve_bytes;
     let remedy = if promised > 0 {
         "wait until jobs have ended, delete old ones, or give the server a larger disk"
     } else {

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use azulejo_protocol::health::TopicInfo;
 use azulejo_protocol::{ControlMessage, JobId, Topics};
 use azulejo_transport::reader::Look;
 use azulejo_transport::{Access, KafkaSettings, TopicSettings};
@@ -44,6 +45,10 @@ pub struct Line {
     stopping: Mutex<bool>,
     bell: Condvar,
     connected: AtomicBool,
+    /// Why the cluster does not answer, while it does not.
+    away: Mutex<Option<String>>,
+    /// The topics, as of the last look.
+    seen: Mutex<Vec<TopicInfo>>,
     /// Bytes of pixels that fit a record of every topic of pixels, as of the last look.
     record_bytes: AtomicU64,
     /// Words to the workers that the cluster did not take, to be said again.
@@ -75,6 +80,8 @@ impl Line {
             stopping: Mutex::new(false),
             bell: Condvar::new(),
             connected: AtomicBool::new(false),
+            away: Mutex::default(),
+            seen: Mutex::default(),
             record_bytes,
             unsaid: Mutex::default(),
             made: AtomicU64::new(0),
@@ -112,6 +119,24 @@ impl Line {
     /// Whether the cluster answers, as of the last look.
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Acquire)
+    }
+
+    /// Why the cluster does not answer, while it does not.
+    pub fn away(&self) -> Option<String> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The topics, as of the last look.
+    pub fn seen(&self) -> Vec<TopicInfo> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A look found this.
+    fn note(&self, away: Option<String>, seen: Option<Vec<TopicInfo>>) {
+        *self.away.lock().unwrap_or_else(PoisonError::into_inner) = away;
+        if let Some(seen) = seen {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        }
     }
 
     /// A record goes to `topic`.

@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use azulejo_engine::Event;
+use azulejo_protocol::health::{TopicInfo, TopicRole};
 use azulejo_transport::probe::{Probe, Standing};
 use azulejo_transport::topics::TopicProblem;
-use azulejo_transport::{Inspection, WantedTopic, inspect_topics, make_topics};
+use azulejo_transport::{Inspection, WantedTopic, grow_topic, inspect_topics, make_topics};
 
 use super::Line;
 use crate::engine::problems::Aspect;
@@ -44,6 +45,7 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
         runtime,
         wanted,
         made: None,
+        grown: None,
         inspected: None,
         answered: false,
         remember,
@@ -56,7 +58,9 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
     while !line.is_stopping() {
         let names: Vec<&str> = topics.wanted.iter().map(|topic| topic.name.as_str()).collect();
         let answer = probe.topics(&names).map_err(|trouble| trouble.reason);
+        let seen = answer.as_deref().ok().map(|standings| topics.told(standings));
         let connected = answer.and_then(|standings| topics.look(&standings));
+        line.note(connected.as_ref().err().cloned(), seen);
         if let Err(error) = &connected
             && *error != told
         {
@@ -90,6 +94,8 @@ struct Topics<'a> {
     wanted: Vec<WantedTopic>,
     /// When it was last tried to make some.
     made: Option<Instant>,
+    /// When it was last tried to grow one.
+    grown: Option<Instant>,
     /// When their settings were last looked at.
     inspected: Option<Instant>,
     /// Whether that told something.
@@ -103,6 +109,27 @@ struct Topics<'a> {
 }
 
 impl Topics<'_> {
+    /// How they are told to people.
+    fn told(&self, standings: &[Standing]) -> Vec<TopicInfo> {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.wanted
+            .iter()
+            .zip(standings)
+            .map(|(topic, standing)| {
+                let (partitions, replicas) = match standing {
+                    Standing::There { partitions, replicas } => (count(*partitions), count(*replicas)),
+                    Standing::Missing | Standing::Refused(_) => (0, 0),
+                };
+                TopicInfo {
+                    name: topic.name.clone(),
+                    role: topic.role,
+                    partitions,
+                    replicas,
+                }
+            })
+            .collect()
+    }
+
     /// Makes those that are missing, and names what is wrong with the others.
     fn look(&mut self, standings: &[Standing]) -> Result<(), String> {
         let mut missing = Vec::new();
@@ -135,6 +162,7 @@ impl Topics<'_> {
                 self.line.made.fetch_add(1, Ordering::AcqRel);
             }
         }
+        self.grow(standings, due(self.grown, MAKE))?;
         // What was refused is looked at more often: somebody may be about to mend it. So is what did not answer.
         let pause = if self.refused.is_empty() && self.answered {
             INSPECT
@@ -159,6 +187,43 @@ impl Topics<'_> {
             Some(name) => Err(format!("the topic '{name}' is not as it must be")),
             None => Ok(()),
         }
+    }
+
+    /// Gives `tasks` the partitions that were asked for, where it has fewer.
+    fn grow(&mut self, standings: &[Standing], is_due: bool) -> Result<(), String> {
+        let settings = &self.line.topic_settings;
+        if !settings.grow_tasks || !is_due {
+            return Ok(());
+        }
+        let short = self
+            .wanted
+            .iter()
+            .zip(standings)
+            .find(|(topic, standing)| match standing {
+                Standing::There { partitions, .. } => {
+                    topic.role == TopicRole::Tasks
+                        && i32::try_from(*partitions).is_ok_and(|count| count < topic.partitions)
+                }
+                Standing::Missing | Standing::Refused(_) => false,
+            });
+        let Some((topic, _)) = short else {
+            return Ok(());
+        };
+        self.grown = Some(Instant::now());
+        tracing::info!(
+            topic = topic.name,
+            partitions = topic.partitions,
+            "growing the topic"
+        );
+        let growing = grow_topic(&self.line.kafka, &topic.name, topic.partitions);
+        match self.runtime.block_on(growing)? {
+            Some(problem) => self
+                .line
+                .problems
+                .set(&topic.name, Aspect::Size, &problem.sentence),
+            None => self.line.problems.clear(&topic.name, Aspect::Size),
+        }
+        Ok(())
     }
 
     /// Adapts to what a look at the topics has found.
