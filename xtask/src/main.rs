@@ -10,6 +10,7 @@
 //! - [`circles`]: no file of a crate imports another in a circle.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`screenshots`]: every page in every state, to look at.
+//! - [`dist`]: the archive and the packages that go to other machines.
 //! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
 //! - [`kafka`]: Apache Kafka on this machine.
 //! - [`shell`]: running commands.
@@ -18,6 +19,7 @@ mod chaos;
 mod check;
 mod circles;
 mod debian;
+mod dist;
 mod kafka;
 mod nightly;
 mod programs;
@@ -53,6 +55,8 @@ enum Command {
     },
     /// Build the client (target/site) and the programs (target/release).
     Build,
+    /// Make what goes to other machines, in target/dist: an archive, and Debian packages for server and worker.
+    Dist(dist::Options),
     /// Build the client alone.
     Site,
     /// Build the style sheet alone and look whether it keeps its rules; a part of `test`.
@@ -87,6 +91,7 @@ fn main() -> Result<()> {
             site::build()?;
             programs::build()
         }
+        Command::Dist(options) => dist::run(&options),
         Command::Site => site::build(),
         Command::Style => {
             site::build_style()?;
