@@ -90,7 +90,7 @@ impl Client {
             .await
             .map_err(|error| {
                 if error.is_connect() {
-                    anyhow!("no server answers at {}; `azulejo up` starts one", self.server)
+                    anyhow!(Unreachable(self.server.clone()))
                 } else {
                     anyhow!(error.without_url())
                         .context(format!("the server at {} did not answer", self.server))
@@ -115,12 +115,30 @@ impl Client {
             .with_context(|| format!("{} answers something that is not Azulejo's", self.server))
     }
 
-    /// Sends an image and starts its job.
+    /// Sends an image under the name of its file and starts its job.
     ///
     /// # Errors
     /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
     pub async fn process(
         &self,
+        image: &Path,
+        recipe: &str,
+        encoding: Option<Encoding>,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Accepted> {
+        let name = image
+            .file_name()
+            .map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
+        self.process_as(&name, image, recipe, encoding, bar).await
+    }
+
+    /// Sends the image in the file `image` under `name` and starts its job. `bar` follows what was read of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
+    pub async fn process_as(
+        &self,
+        name: &str,
         image: &Path,
         recipe: &str,
         encoding: Option<Encoding>,
@@ -136,10 +154,8 @@ impl Client {
         let bar = bar.clone();
         let stream = ReaderStream::with_capacity(file, UPLOAD_CHUNK)
             .inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
-        let name = image
-            .file_name()
-            .map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
-        let part = Part::stream_with_length(Body::wrap_stream(stream), metadata.len()).file_name(name);
+        let part =
+            Part::stream_with_length(Body::wrap_stream(stream), metadata.len()).file_name(form_name(name));
         // The recipe first: a wrong one is refused before the file has travelled.
         let form = Form::new()
             .text("transformation", recipe.to_owned())
@@ -272,6 +288,36 @@ impl Client {
     }
 }
 
+/// A file's name as it stands between quotes in a form. HTML's rule for forms, to which RFC 7578 points, escapes the quote
+/// and line breaks as `%22`, `%0D`, `%0A`. Other control characters, which no header may have, and the backslash, which some
+/// readers take for an escape and others for a folder, are escaped alike. reqwest, which would put a backslash before what it
+/// takes for special and leave the line break, finds nothing to do.
+fn form_name(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_control() || matches!(c, '"' | '\\') {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                escaped.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// Nobody answers at the server's address.
+#[derive(Debug)]
+pub struct Unreachable(Server);
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no server answers at {}; `azulejo up` starts one", self.0)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
 /// The server answered, and said no.
 #[derive(Debug)]
 pub struct Refused {
@@ -304,6 +350,19 @@ async fn limited(response: Response) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_in_a_form_is_escaped_as_browsers_do() {
+        for (name, escaped) in [
+            ("Åke & Zoë 風 100%.png", "Åke & Zoë 風 100%.png"),
+            ("a\"b.png", "a%22b.png"),
+            ("a\r\nb.png", "a%0D%0Ab.png"),
+            ("a\\b\\", "a%5Cb%5C"),
+            ("a\u{1b}\u{7f}\u{85}", "a%1B%7F%C2%85"),
+        ] {
+            assert_eq!(form_name(name), escaped, "{name:?}");
+        }
+    }
 
     #[test]
     fn an_address_that_cannot_work_is_refused_with_the_reason() {

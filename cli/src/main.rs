@@ -2,25 +2,39 @@
 //!
 //! # Tour
 //! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `again`
-//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list.
+//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list;
+//!   `completions` and `man` are for shells and readers.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
-//! - [`client`]: the server's REST API. [`naming`]: where a result goes. [`output`]: tables, sizes, progress bars.
+//! - [`client`]: the server's REST API. [`input`]: where an image comes from. [`targets`]: where the results of a run go;
+//!   [`result_name`]: what they are called; [`naming`]: their files.
+//! - [`output`]: everything that is printed. [`foreign`]: what text from elsewhere may do to a terminal. [`signals`]: Ctrl-C.
 //! - [`photo`]: the pictures that `bench` works on.
 
 mod client;
 mod commands;
+mod foreign;
+mod input;
 mod naming;
 mod output;
 mod photo;
+mod result_name;
+mod signals;
 mod supervisor;
+mod targets;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use client::Refused;
+use commands::WrongArgument;
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 it could not be done (the reason is on standard error), 2 a wrong argument, \
-3 a job failed or was cancelled, 130 interrupted.";
+3 a job failed or was cancelled; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP.";
+
+/// The exit code for wrong arguments, as clap has it.
+const WRONG_ARGUMENT: u8 = 2;
 
 /// Azulejo: image processing in tiles, over Kafka.
 #[derive(Debug, Parser)]
@@ -41,16 +55,21 @@ enum Command {
     Workers(commands::workers::Arguments),
     Health(commands::health::Arguments),
     Bench(commands::bench::Arguments),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = help() {
+        return code;
+    }
     let arguments: Arguments = azulejo_settings::parse();
     // One thread: a child process is tied to the life of the thread that started it (see `supervisor::tether`), and this
     // one lives as long as the program.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start the runtime: {error}");
+            output::say(&format!("error: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -65,18 +84,43 @@ fn main() -> ExitCode {
             Command::Workers(arguments) => commands::workers::run(arguments).await,
             Command::Health(arguments) => commands::health::run(arguments).await,
             Command::Bench(arguments) => commands::bench::run(arguments).await,
+            Command::Completions(arguments) => {
+                Ok(commands::completions::run(&arguments, Arguments::command()))
+            }
+            Command::Man(arguments) => commands::man::run(&arguments, Arguments::command()),
         }
     });
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+    output::ended(result.unwrap_or_else(|error| tell(&error)))
+}
+
+/// Help and version where they are asked for: results like any other, while clap would not see an error of writing.
+fn help() -> Option<ExitCode> {
+    let error = Arguments::try_parse().err().filter(|error| !error.use_stderr())?;
+    if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        return None;
+    }
+    output::raw(error.render().to_string().as_bytes());
+    Some(output::ended(ExitCode::SUCCESS))
+}
+
+/// Says why the command ended; gives the exit code.
+fn tell(error: &anyhow::Error) -> ExitCode {
+    let text = format!("error: {error:#}");
+    // What the server says is foreign; the lines of what a part of the system logged at its end are to be read.
+    if error.chain().any(|cause| cause.is::<Refused>()) {
+        output::say(&text);
+    } else {
+        output::say_lines(&text);
+    }
+    if error.is::<WrongArgument>() {
+        ExitCode::from(WRONG_ARGUMENT)
+    } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn refusal(arguments: &[&str]) -> String {
@@ -130,6 +174,21 @@ mod tests {
             ),
             (&["apply", "grayscale", "a", "b", "--tile", "0"], "--tile"),
             (&["jobs", "--status", "asleep"], "--status"),
+            (
+                &["submit", "a.png", "--name", "b", "--recipe", "grayscale"],
+                "--name",
+            ),
+            (&["submit", "-", "-", "--recipe", "grayscale"], "'-'"),
+            (
+                &["submit", "-", "a.png", "--recipe", "grayscale", "-o", "-"],
+                "--output",
+            ),
+            (
+                &["submit", "-", "--json", "--recipe", "grayscale", "-o", "-"],
+                "--json",
+            ),
+            (&["completions", "tcsh"], "SHELL"),
+            (&["man", "submit", "--dir", "."], "--dir"),
         ] {
             let parsed = Arguments::try_parse_from(std::iter::once(&"azulejo").chain(arguments));
             let error = match parsed {

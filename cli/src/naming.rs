@@ -1,63 +1,35 @@
-//! Where a result goes: the name that was asked for or the server's, never over a file that is there unless told so,
-//! and only whole: written beside its place and renamed.
+//! Files for results: never over a file that is there unless told so, and only whole: written beside their place and renamed.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
-/// Longest file name taken over from elsewhere, bytes.
-const MAX_NAME: usize = 200;
-
-/// Where the result goes: `asked` if it is a file name; in it, under the server's name, if it is a folder; else under the
-/// server's name in the current folder.
-pub fn place(asked: Option<&Path>, server_name: &str) -> PathBuf {
-    match asked {
-        None => PathBuf::from(safe_name(server_name)),
-        Some(folder) if folder.is_dir() => folder.join(safe_name(server_name)),
-        Some(file) => file.to_owned(),
-    }
-}
-
-/// A name from elsewhere as a plain file name: no folders, nothing hidden, no control characters.
-pub fn safe_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut plain: String = last.chars().filter(|c| !c.is_control()).collect();
-    while plain.len() > MAX_NAME {
-        plain.remove(0);
-    }
-    let plain = plain.trim_start_matches('.').trim();
-    if plain.is_empty() {
-        "result.png".into()
-    } else {
-        plain.into()
-    }
-}
-
-/// Refuses a place that is taken, unless `force`.
+/// Refuses a place that is taken, unless `force`, and one where nothing can be written.
 ///
 /// # Errors
-/// When there is a file, or no folder to put it in.
+/// When there is a file, or no folder to put it in, or the folder takes none.
 pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
+    let shown = place.display();
     if place.is_dir() {
-        bail!("{} is a folder", place.display());
+        bail!("{shown} is a folder");
+    }
+    if place.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        bail!("there is no folder {shown}");
     }
     // The result takes its place by a rename, which would put a file where a device such as /dev/null was.
     if place.exists() && !place.is_file() {
-        bail!("{} is not a regular file: choose another name", place.display());
+        bail!("{shown} is not a regular file: choose another name");
     }
-    if place.exists() && !force {
-        bail!(
-            "{} exists: choose another name, or overwrite it with --force",
-            place.display()
-        );
+    // Not `exists`, which looks through a symbolic link: one that leads nowhere takes the place, too.
+    if place.symlink_metadata().is_ok() && !force {
+        bail!("{shown} exists: choose another name, or overwrite it with --force");
     }
     let folder = folder(place);
     if !folder.is_dir() {
         bail!("there is no folder {}", folder.display());
     }
-    Ok(())
+    draft(place).map(drop)
 }
 
 /// A file that becomes `place` once it is whole. It vanishes if that never happens.
@@ -66,9 +38,41 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
 /// When it cannot be made.
 pub fn draft(place: &Path) -> anyhow::Result<NamedTempFile> {
     let folder = folder(place);
+    let prefix = draft_prefix();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Temporary files are private; a result is an ordinary file, as far as the umask allows.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .tempfile_in(&folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))
+}
+
+/// A private file, in the folder for temporary files (`TMPDIR`), for what comes from standard input or goes to standard output.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn spool() -> anyhow::Result<NamedTempFile> {
+    let folder = std::env::temp_dir();
     tempfile::Builder::new()
         .prefix(&draft_prefix())
         .tempfile_in(&folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))
+}
+
+/// A private folder beside such files.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn spool_folder() -> anyhow::Result<TempDir> {
+    let folder = std::env::temp_dir();
+    tempfile::Builder::new()
+        .prefix(&draft_prefix())
+        .tempdir_in(&folder)
         .with_context(|| format!("cannot write in {}", folder.display()))
 }
 
@@ -77,13 +81,15 @@ fn draft_prefix() -> String {
     format!(".azulejo-{}-", std::process::id())
 }
 
-/// Removes the drafts of this process beside `place`, for an end without a chance to clean up.
+/// Removes the drafts of this process beside `place`, and those among temporary files, for an end without a chance to clean up.
 pub fn discard_drafts(place: &Path) {
     let prefix = draft_prefix();
-    for entry in std::fs::read_dir(folder(place)).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
-            // There is nobody left to tell.
-            let _ = std::fs::remove_file(entry.path());
+    for folder in [folder(place), std::env::temp_dir()] {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+                // There is nobody left to tell.
+                let _ = std::fs::remove_file(entry.path()).or_else(|_| std::fs::remove_dir_all(entry.path()));
+            }
         }
     }
 }
@@ -93,7 +99,8 @@ pub fn discard_drafts(place: &Path) {
 /// # Errors
 /// When the place was taken in the meantime and `force` is not given, or the file cannot be renamed.
 pub fn publish(draft: NamedTempFile, place: &Path, force: bool) -> anyhow::Result<()> {
-    readable(&draft).with_context(|| format!("cannot write {}", place.display()))?;
+    let problem = || format!("cannot write {}", place.display());
+    draft.as_file().sync_all().with_context(problem)?;
     let result = if force {
         draft.persist(place)
     } else {
@@ -102,19 +109,7 @@ pub fn publish(draft: NamedTempFile, place: &Path, force: bool) -> anyhow::Resul
     result
         .map(drop)
         .map_err(|error| error.error)
-        .with_context(|| format!("cannot write {}", place.display()))
-}
-
-/// Temporary files are private; a result is an ordinary file.
-fn readable(draft: &NamedTempFile) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        draft
-            .as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    draft.as_file().sync_all()
+        .with_context(problem)
 }
 
 fn folder(place: &Path) -> PathBuf {
@@ -127,28 +122,6 @@ fn folder(place: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_from_the_server_stays_in_the_folder() {
-        assert_eq!(safe_name("../../etc/passwd"), "passwd");
-        assert_eq!(safe_name("C:\\photos\\a.png"), "a.png");
-        assert_eq!(safe_name(".bashrc"), "bashrc");
-        assert_eq!(safe_name("a\u{0}b\n.png"), "ab.png");
-        assert_eq!(safe_name(".."), "result.png");
-        assert_eq!(safe_name(""), "result.png");
-        assert!(safe_name(&format!("{}.png", "é".repeat(400))).ends_with(".png"));
-    }
-
-    #[test]
-    fn a_folder_gets_the_servers_name() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(
-            place(Some(folder.path()), "a-blur.png"),
-            folder.path().join("a-blur.png")
-        );
-        assert_eq!(place(Some(Path::new("b.png")), "a-blur.png"), Path::new("b.png"));
-        assert_eq!(place(None, "a-blur.png"), Path::new("a-blur.png"));
-    }
 
     #[test]
     fn a_device_is_never_replaced() {
@@ -178,6 +151,35 @@ mod tests {
             "no draft is left behind"
         );
         assert!(check(&folder.path().join("nowhere/a.png"), false).is_err());
+    }
+
+    #[test]
+    fn a_place_that_cannot_become_a_file_is_known_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link.png");
+        std::os::unix::fs::symlink("nowhere.png", &link).unwrap();
+        assert!(
+            check(&link, false).unwrap_err().to_string().contains("--force"),
+            "a link that leads nowhere"
+        );
+        let mut missing = folder.path().join("out").into_os_string();
+        missing.push("/");
+        let error = check(Path::new(&missing), true).unwrap_err().to_string();
+        assert!(error.contains("there is no folder"), "{error}");
+        // A folder that takes no file, for root, too.
+        let error = check(Path::new("/proc/self/a.png"), false).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot write in"), "{error:#}");
+    }
+
+    #[test]
+    fn a_result_is_as_private_as_other_files() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (place, other) = (folder.path().join("a.png"), folder.path().join("b"));
+        publish(draft(&place).unwrap(), &place, false).unwrap();
+        std::fs::write(&other, "").unwrap();
+        let mode = |file: &Path| std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode(&place), mode(&other), "the umask decides");
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! `azulejo again`: another recipe on the image of an earlier job, which the server still has.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use azulejo_imaging::Recipe;
+use azulejo_imaging::{FileKind, Recipe};
 use azulejo_protocol::JobId;
 
 use crate::client::Client;
+use crate::commands::job::{Ended, see_through};
 use crate::commands::place::Place;
-use crate::commands::submit::see_through;
-use crate::commands::{ServerArgument, recipe};
+use crate::commands::report::{Outcome, Report};
+use crate::commands::{ServerArgument, WrongArgument, recipe};
+use crate::output;
+use crate::signals::Signals;
+use crate::targets::{Target, Targets};
 
 /// Run another recipe on the image of an earlier job and save the result; nothing is sent.
 ///
-/// The earlier job stays as it is. Ctrl-C cancels the new one.
+/// The earlier job stays as it is. Ctrl-C, SIGTERM and SIGHUP cancel the new one.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: azulejo again 01a20544-b985-730f-82a6-b84d915d4169 'blur:sigma=2|sharpen' -o out.png"
@@ -26,6 +31,10 @@ pub struct Arguments {
     #[arg(value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
+    /// A line of JSON on standard output instead of the name of the file saved.
+    #[arg(long)]
+    json: bool,
+
     #[command(flatten)]
     place: Place,
 
@@ -36,15 +45,48 @@ pub struct Arguments {
 /// Runs the command.
 ///
 /// # Errors
-/// When the server refuses, or the result cannot be saved. A job that failed is told by the exit code.
+/// When arguments do not fit together. How it went with the job is told by the exit code.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let place = &arguments.place;
     place.check()?;
+    if arguments.json && place.is_output() {
+        let sentence = "--json and --output - do not fit: both write to standard output";
+        return Err(WrongArgument(sentence.into()).into());
+    }
     let client = Client::new(arguments.server.server.clone())?;
-    let encoding = place.encoding()?;
-    let accepted = client
-        .again(arguments.job, &arguments.recipe.to_string(), encoding)
-        .await?;
-    let outcome = see_through(&client, &accepted, place).await?;
-    Ok(outcome.tell(&arguments.job).unwrap_or(ExitCode::SUCCESS))
+    let mut signals = Signals::install()?;
+    let mut report = Report::new(arguments.json);
+    let mut targets = place.targets();
+    let planned = tokio::select! {
+        planned = plan(&client, &arguments, &mut targets) => planned,
+        caught = signals.next() => {
+            output::say(&format!("{}: no job was started", caught.word()));
+            return Ok(caught.into());
+        }
+    };
+    let ended = match planned {
+        Ok(target) => {
+            let (recipe, encoding) = (arguments.recipe.to_string(), place.encoding()?);
+            let start = client.again(arguments.job, &recipe, encoding);
+            see_through(&client, &mut signals, start, || true, (&mut targets, &target)).await
+        }
+        Err(error) => Ended {
+            job: None,
+            outcome: Outcome::Problem(error),
+        },
+    };
+    let job = arguments.job.to_string();
+    report.tell(&job, &job, ended.job, &ended.outcome)?;
+    Ok(report.end())
+}
+
+/// Where the result goes, before there is a job.
+async fn plan(client: &Client, arguments: &Arguments, targets: &mut Targets) -> anyhow::Result<Target> {
+    let earlier = client.job(arguments.job).await?;
+    let kind = match arguments.place.encoding()? {
+        Some(encoding) => encoding.kind(),
+        // The name usually says it; where it does not, the server's name for the result does, afterwards.
+        None => FileKind::from_path(Path::new(&earlier.original_filename)).unwrap_or(FileKind::Png),
+    };
+    targets.plan(&earlier.original_filename, &arguments.recipe.to_string(), kind)
 }

@@ -7,10 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::{Context as _, bail};
 use azulejo_imaging::file::{ApplyOptions, Decoder, EncodeOptions, Encoder, FileKind, apply_file};
-use azulejo_imaging::{Raster, Recipe, TileGrid, render};
+use azulejo_imaging::{Encoding, Raster, Recipe, TileGrid, render};
+use tempfile::TempDir;
 
-use crate::commands::recipe;
+use crate::commands::place::{agreed, check_output};
+use crate::commands::{WrongArgument, recipe};
+use crate::input::{Input, shown};
+use crate::signals::{Caught, Signals};
+use crate::targets::is_dash;
 use crate::{naming, output};
+
+const AFTER_HELP: &str = "\
+Example: azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png
+Example: azulejo apply blur - - < a.png > b.png";
 
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
@@ -18,27 +27,31 @@ use crate::{naming, output};
 /// the size of the image; JPEG, WebP and interlaced PNG are decoded as a whole, 134 megapixels at most. With --tile the result
 /// is made from tiles as workers make it, which needs the image in memory; the bytes are the same.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png")]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// What to do: operations joined by '|'; `azulejo recipes` lists them.
     #[arg(value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
 
-    /// The image.
-    #[arg(value_name = "IN")]
+    /// The image; '-' is standard input.
+    #[arg(value_name = "IN", value_hint = clap::ValueHint::FilePath)]
     input: PathBuf,
 
-    /// The result. Its extension says which format it gets; without one it is that of the image.
-    #[arg(value_name = "OUT")]
+    /// The result. Its extension says which format it gets; without one it is that of the image. '-' is standard output.
+    #[arg(value_name = "OUT", value_hint = clap::ValueHint::FilePath)]
     output: PathBuf,
+
+    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what OUT says, else the kind of the image].
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Encoding>,
 
     /// Make the result from tiles of N by N pixels, 16 to 4096.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4096))]
     tile: Option<u32>,
 
-    /// Quality of a JPEG, 1 to 100.
-    #[arg(long, default_value_t = EncodeOptions::default().quality, value_parser = clap::value_parser!(u8).range(1..=100))]
-    quality: u8,
+    /// Quality of a JPEG, 1 to 100 [default: that of --format, else 90].
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: Option<u8>,
 
     /// Keep EXIF data, which may tell the place and the camera's serial number; not from or to TIFF, and never its thumbnail.
     #[arg(long)]
@@ -53,87 +66,138 @@ pub struct Arguments {
     force: bool,
 }
 
+impl Arguments {
+    /// Checks what must fit together.
+    ///
+    /// # Errors
+    /// A sentence that names the argument.
+    fn check(&self) -> Result<(), WrongArgument> {
+        if is_dash(&self.output) {
+            return check_output("OUT '-'");
+        }
+        FileKind::for_output(&self.output, FileKind::Png)
+            .map_err(|error| WrongArgument(format!("OUT: {error}")))?;
+        agreed(self.format, Some(&self.output), "OUT").map(drop)
+    }
+
+    fn options(&self) -> ApplyOptions {
+        let usual = self.format.map_or(Encoding::USUAL_QUALITY, Encoding::quality);
+        ApplyOptions {
+            encode: EncodeOptions {
+                quality: self.quality.unwrap_or(usual),
+                keep_exif: self.keep_exif,
+                big_tiff: self.bigtiff,
+                ..EncodeOptions::default()
+            },
+            kind: self.format.map(Encoding::kind),
+            keep_existing: !self.force,
+            ..ApplyOptions::default()
+        }
+    }
+}
+
+/// The work, with the files to read and to write.
+struct Work {
+    arguments: Arguments,
+    input: Input,
+    output: PathBuf,
+    /// Where the result is written that goes to standard output.
+    folder: Option<TempDir>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// When the image cannot be read, the recipe does not fit it, or the result cannot be written.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    arguments.check()?;
+    let mut signals = Signals::install()?;
+    let work = tokio::select! {
+        work = prepare(arguments) => Arc::new(work?),
+        caught = signals.next() => return Ok(nothing_written(caught)),
+    };
     let stop = Arc::new(AtomicBool::new(false));
-    let output = arguments.output.clone();
-    let work = tokio::task::spawn_blocking({
-        let stop = Arc::clone(&stop);
-        move || apply(&arguments, &stop)
+    let running = tokio::task::spawn_blocking({
+        let (work, stop) = (Arc::clone(&work), Arc::clone(&stop));
+        move || apply(&work, &stop)
     });
-    tokio::pin!(work);
-    tokio::select! {
-        result = &mut work => return result.context("the work ended unexpectedly")?.map(|()| ExitCode::SUCCESS),
-        () = interruption() => stop.store(true, Relaxed),
-    }
+    tokio::pin!(running);
+    let caught = tokio::select! {
+        result = &mut running => {
+            result.context("the work ended unexpectedly")??;
+            return deliver(&work, &mut signals).await;
+        }
+        caught = signals.next() => caught,
+    };
+    stop.store(true, Relaxed);
     // It ends after the strip or band at hand. An image that is decoded as a whole may take a while, so the second time
     // nothing is waited for.
     tokio::select! {
-        result = work => match result {
-            Ok(Ok(())) => {
-                eprintln!("interrupted too late: {} is whole", output.display());
+        result = running => match result {
+            Ok(Ok(())) if work.folder.is_none() => {
+                output::say(&format!("{} too late: {} is whole", caught.word(), work.output.display()));
                 Ok(ExitCode::SUCCESS)
             }
-            _ => {
-                eprintln!("interrupted: nothing was written");
-                Ok(ExitCode::from(INTERRUPTED))
-            }
+            _ => Ok(nothing_written(caught)),
         },
-        () = interruption() => {
-            naming::discard_drafts(&output);
-            eprintln!("interrupted");
-            std::process::exit(INTERRUPTED.into());
+        again = signals.next() => {
+            naming::discard_drafts(&work.output);
+            output::say(again.word());
+            std::process::exit(again.code().into());
         }
     }
 }
 
-/// The exit code after Ctrl-C.
-const INTERRUPTED: u8 = 130;
-
-/// Waits for Ctrl-C or for the signal that ends a service.
-async fn interruption() {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without a handler the signal ends the process anyway.
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
-    }
+fn nothing_written(caught: Caught) -> ExitCode {
+    output::say(&format!("{}: nothing was written", caught.word()));
+    caught.into()
 }
 
-fn apply(arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<()> {
-    let Arguments {
-        recipe,
-        input,
+/// Looks at the place of the result, and gets the image.
+async fn prepare(arguments: Arguments) -> anyhow::Result<Work> {
+    let (output, folder) = if is_dash(&arguments.output) {
+        let folder = naming::spool_folder()?;
+        (folder.path().join("result"), Some(folder))
+    } else {
+        naming::check(&arguments.output, arguments.force)?;
+        (arguments.output.clone(), None)
+    };
+    Ok(Work {
+        input: Input::open(&arguments.input, "image").await?,
         output,
-        tile,
-        force,
-        ..
-    } = arguments;
-    naming::check(output, *force)?;
-    let encode = EncodeOptions {
-        quality: arguments.quality,
-        keep_exif: arguments.keep_exif,
-        big_tiff: arguments.bigtiff,
-        ..EncodeOptions::default()
-    };
-    let options = ApplyOptions {
-        encode,
-        keep_existing: !force,
-        ..ApplyOptions::default()
-    };
+        folder,
+        arguments,
+    })
+}
+
+/// Sends a result to standard output that is to go there.
+async fn deliver(work: &Work, signals: &mut Signals) -> anyhow::Result<ExitCode> {
+    if work.folder.is_some() {
+        let file = std::fs::File::open(&work.output).context("cannot read the result")?;
+        tokio::select! {
+            copied = output::copy(file) => copied?,
+            caught = signals.next() => {
+                output::say(&format!("{}: the result was not written to its end", caught.word()));
+                return Ok(caught.into());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn apply(work: &Work, stop: &AtomicBool) -> anyhow::Result<()> {
+    let Arguments {
+        recipe, tile, force, ..
+    } = &work.arguments;
+    let (input, output) = (work.input.path(), work.output.as_path());
+    let options = work.arguments.options();
     let bar = output::row_bar();
     let mut progress = |done: u64, total: u64| {
         bar.set_length(total);
         bar.set_position(done);
         !stop.load(Relaxed)
     };
-    let problem = || input.display().to_string();
+    let problem = || shown(&work.arguments.input);
     let left_out = match tile {
         None => {
             apply_file(recipe, input, output, &options, &mut |at| {
@@ -159,7 +223,7 @@ fn apply(arguments: &Arguments, stop: &AtomicBool) -> anyhow::Result<()> {
     };
     bar.finish();
     for sentence in left_out {
-        eprintln!("note: {sentence}");
+        output::say(&format!("note: {sentence}"));
     }
     Ok(())
 }
@@ -177,7 +241,10 @@ fn apply_tiles(
     let info = decoder.info().clone();
     let recipe = info.full_recipe(recipe);
     let size = recipe.output_size(info.stored_size)?;
-    let kind = FileKind::for_output(output.0, info.kind)?;
+    let kind = match options.kind {
+        Some(kind) => kind,
+        None => FileKind::for_output(output.0, info.kind)?,
+    };
     let format = recipe.output_format(info.format);
     kind.check(size, format)?;
     let mut left_out = Vec::new();
@@ -244,24 +311,30 @@ mod tests {
             recipe: recipe.parse().unwrap(),
             input: input.to_owned(),
             output: output.to_owned(),
+            format: None,
             tile,
-            quality: 90,
+            quality: None,
             keep_exif: false,
             bigtiff: false,
             force: false,
         }
     }
 
+    /// All that the command does.
+    async fn done(arguments: Arguments, stop: bool) -> anyhow::Result<()> {
+        arguments.check()?;
+        apply(&prepare(arguments).await?, &AtomicBool::new(stop))
+    }
+
     fn pixels(file: &Path) -> Raster {
         read_whole(&mut Decoder::open(file, &Limits::default()).unwrap()).unwrap()
     }
 
-    #[test]
-    fn tiles_give_the_bytes_of_the_whole() {
+    #[tokio::test]
+    async fn tiles_give_the_bytes_of_the_whole() {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("in.png");
         photo::write(&input, 300).unwrap();
-        let stop = AtomicBool::new(false);
         for recipe in [
             "grayscale",
             "blur:sigma=2|sharpen",
@@ -269,66 +342,94 @@ mod tests {
             "rotate_90|blur",
         ] {
             let whole = folder.path().join(format!("{recipe}.png"));
-            apply(&arguments(recipe, &input, &whole, None), &stop).unwrap();
+            done(arguments(recipe, &input, &whole, None), false)
+                .await
+                .unwrap();
             for tile in [16, 100, 512] {
                 let tiled = folder.path().join(format!("{recipe}-{tile}.png"));
-                apply(&arguments(recipe, &input, &tiled, Some(tile)), &stop).unwrap();
+                done(arguments(recipe, &input, &tiled, Some(tile)), false)
+                    .await
+                    .unwrap();
                 assert!(pixels(&whole) == pixels(&tiled), "{recipe} in tiles of {tile}");
             }
         }
     }
 
-    #[test]
-    fn a_failure_leaves_no_file_and_says_which_image() {
+    #[tokio::test]
+    async fn a_failure_leaves_no_file_and_says_which_image() {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("in.png"), folder.path().join("out.png"));
         std::fs::write(&input, "no image").unwrap();
-        let stop = AtomicBool::new(false);
-        let error = apply(&arguments("grayscale", &input, &output, None), &stop).unwrap_err();
+        let error = done(arguments("grayscale", &input, &output, None), false)
+            .await
+            .unwrap_err();
         assert!(format!("{error:#}").contains("in.png"), "{error:#}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn an_extension_of_no_format_is_refused_with_those_there_are() {
+    #[tokio::test]
+    async fn an_extension_of_no_format_is_refused_with_those_there_are() {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("in.png"), folder.path().join("out.gif"));
         photo::write(&input, 64).unwrap();
-        let stop = AtomicBool::new(false);
         for tile in [None, Some(64)] {
-            let error = apply(&arguments("grayscale", &input, &output, tile), &stop).unwrap_err();
+            let error = done(arguments("grayscale", &input, &output, tile), false)
+                .await
+                .unwrap_err();
             assert!(format!("{error:#}").contains(".gif"), "{error:#}");
             assert!(format!("{error:#}").contains(".webp"), "{error:#}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn a_file_that_is_there_stays_unless_forced() {
+    #[tokio::test]
+    async fn a_file_that_is_there_stays_unless_forced() {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("in.png");
         photo::write(&input, 64).unwrap();
         let before = pixels(&input);
-        let stop = AtomicBool::new(false);
-        let mut onto_itself = arguments("invert", &input, &input, None);
-        let error = apply(&onto_itself, &stop).unwrap_err();
+        let onto_itself = |force| Arguments {
+            force,
+            ..arguments("invert", &input, &input, None)
+        };
+        let error = done(onto_itself(false), false).await.unwrap_err();
         assert!(format!("{error:#}").contains("--force"), "{error:#}");
         assert!(pixels(&input) == before);
-        onto_itself.force = true;
-        apply(&onto_itself, &stop).unwrap();
-        apply(&onto_itself, &stop).unwrap();
+        done(onto_itself(true), false).await.unwrap();
+        done(onto_itself(true), false).await.unwrap();
         assert!(pixels(&input) == before, "inverted twice");
     }
 
-    #[test]
-    fn an_interruption_leaves_no_file() {
+    #[tokio::test]
+    async fn an_interruption_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("in.png"), folder.path().join("out.png"));
         photo::write(&input, 300).unwrap();
-        let stop = AtomicBool::new(true);
         for tile in [None, Some(64)] {
-            apply(&arguments("grayscale", &input, &output, tile), &stop).unwrap_err();
+            done(arguments("grayscale", &input, &output, tile), true)
+                .await
+                .unwrap_err();
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         }
+    }
+
+    #[tokio::test]
+    async fn the_format_is_what_was_asked_for_else_what_the_name_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("in.png");
+        photo::write(&input, 64).unwrap();
+        let kind = |file: &Path| FileKind::from_magic(&std::fs::read(file).unwrap());
+        for tile in [None, Some(64)] {
+            let output = folder.path().join(format!("out-{tile:?}"));
+            let mut asked = arguments("invert", &input, &output, tile);
+            asked.format = Some("jpeg:quality=30".parse().unwrap());
+            assert_eq!(asked.options().encode.quality, 30);
+            done(asked, false).await.unwrap();
+            assert_eq!(kind(&output), Some(FileKind::Jpeg));
+        }
+        let mut wrong = arguments("invert", &input, &folder.path().join("out.png"), None);
+        wrong.format = Some(FileKind::Jpeg.into());
+        let error = done(wrong, false).await.unwrap_err();
+        assert!(error.to_string().contains("OUT"), "{error:#}");
     }
 }

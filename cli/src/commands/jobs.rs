@@ -41,7 +41,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     query.extend(arguments.search.map(|search| ("search", search)));
     let jobs = Client::new(arguments.server.server)?.jobs(&query).await?;
     if arguments.json {
-        output::line(&serde_json::to_string_pretty(&jobs)?);
+        output::json(&jobs)?;
         return Ok(ExitCode::SUCCESS);
     }
     let heading = ["JOB", "STATUS", "TILES", "SIZE", "RECIPE", "FILE", "REASON"];

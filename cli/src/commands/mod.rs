@@ -3,10 +3,14 @@
 pub mod again;
 pub mod apply;
 pub mod bench;
+pub mod completions;
 pub mod health;
+pub mod job;
 pub mod jobs;
+pub mod man;
 pub mod place;
 pub mod recipes;
+pub mod report;
 pub mod submit;
 pub mod up;
 pub mod workers;
@@ -14,6 +18,19 @@ pub mod workers;
 use azulejo_imaging::Recipe;
 
 use crate::client::Server;
+
+/// Arguments that do not fit together, or not to where the program runs: the program ends with 2, as for those that clap
+/// refuses.
+#[derive(Debug)]
+pub struct WrongArgument(pub String);
+
+impl std::fmt::Display for WrongArgument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongArgument {}
 
 /// A recipe as an argument.
 pub fn recipe(text: &str) -> Result<Recipe, String> {

@@ -1,11 +1,12 @@
 //! Where a result goes and how it is written, for every command that gets one.
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use azulejo_imaging::{Encoding, FileKind};
 
-use crate::naming;
+use crate::commands::WrongArgument;
+use crate::targets::{Targets, is_dash};
 
 /// The arguments that say it.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,25 +15,28 @@ pub struct Place {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Encoding>,
 
-    /// File for the result, whose extension says its format, or a folder [default: the server's name for it, in the current folder].
-    #[arg(long, short, value_name = "PATH")]
+    /// File for the result, whose extension says its format, or a folder, or '-' for standard output [default: a name made of the image's and the recipe's, in the current folder].
+    #[arg(long, short, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
 
-    /// Overwrite a file that is there.
+    /// Overwrite a file that is there; never a result of this run.
     #[arg(long, short)]
     pub force: bool,
 }
 
 impl Place {
-    /// Checks what can be checked before there is a job.
+    /// Checks what the arguments say among themselves.
     ///
     /// # Errors
     /// A sentence that names the argument.
-    pub fn check(&self) -> anyhow::Result<()> {
+    pub fn check(&self) -> Result<(), WrongArgument> {
+        if self.is_output() {
+            check_output("--output -")?;
+        }
         if let Some(output) = self.file() {
-            naming::check(output, self.force)?;
             // A wrong extension is told before anything goes up.
-            FileKind::for_output(output, FileKind::Png)?;
+            FileKind::for_output(output, FileKind::Png)
+                .map_err(|error| WrongArgument(format!("--output: {error}")))?;
         }
         self.encoding().map(drop)
     }
@@ -41,17 +45,77 @@ impl Place {
     ///
     /// # Errors
     /// When the two do not agree.
-    pub fn encoding(&self) -> anyhow::Result<Option<Encoding>> {
-        match (self.format, self.file().and_then(FileKind::from_path)) {
-            (Some(asked), Some(named)) if asked.kind() != named => {
-                bail!("--format {asked} does not fit --output, which is named as {named}")
-            }
-            (asked, named) => Ok(asked.or(named.map(Encoding::from))),
-        }
+    pub fn encoding(&self) -> Result<Option<Encoding>, WrongArgument> {
+        agreed(self.format, self.file(), "--output")
     }
 
-    /// The file, unless it is a folder or the server's name is taken.
+    /// Whether the result goes to standard output.
+    pub fn is_output(&self) -> bool {
+        self.output.as_deref().is_some_and(is_dash)
+    }
+
+    /// The places of a run's results.
+    pub fn targets(&self) -> Targets {
+        Targets::new(self.output.clone(), self.force)
+    }
+
+    /// The file, unless it is a folder, standard output or not said.
     fn file(&self) -> Option<&Path> {
-        self.output.as_deref().filter(|output| !output.is_dir())
+        self.output
+            .as_deref()
+            .filter(|output| !output.is_dir() && !is_dash(output))
+    }
+}
+
+/// The format that was asked for and the one that the extension of `file`, given by `argument`, says.
+///
+/// # Errors
+/// When the two do not agree.
+pub fn agreed(
+    format: Option<Encoding>,
+    file: Option<&Path>,
+    argument: &str,
+) -> Result<Option<Encoding>, WrongArgument> {
+    match (format, file.and_then(FileKind::from_path)) {
+        (Some(asked), Some(named)) if asked.kind() != named => Err(WrongArgument(format!(
+            "--format {asked} does not fit {argument}, which is named as {named}"
+        ))),
+        (asked, named) => Ok(asked.or(named.map(Encoding::from))),
+    }
+}
+
+/// Refuses standard output for a result where it is a terminal.
+///
+/// # Errors
+/// A sentence that names `argument`.
+pub fn check_output(argument: &str) -> Result<(), WrongArgument> {
+    if io::stdout().is_terminal() {
+        return Err(WrongArgument(format!(
+            "{argument} writes an image to standard output, which is a terminal: send it into a file or a pipe"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_and_a_name_that_say_different_things_are_refused() {
+        let place = |format: Option<&str>, output: Option<&str>| Place {
+            format: format.map(|format| format.parse().unwrap()),
+            output: output.map(PathBuf::from),
+            force: false,
+        };
+        let error = place(Some("jpeg"), Some("a.png")).check().unwrap_err();
+        assert!(error.0.contains("--output"), "{error}");
+        let error = place(None, Some("a.gif")).check().unwrap_err();
+        assert!(error.0.contains(".gif"), "{error}");
+        let encoding = |format, output| place(format, output).encoding().unwrap();
+        let jpeg = Some(FileKind::Jpeg.into());
+        assert_eq!(encoding(None, Some("a.jpg")), jpeg);
+        assert_eq!(encoding(Some("jpeg"), Some("-")), jpeg);
+        assert_eq!(encoding(None, Some("-")), None);
     }
 }

@@ -20,7 +20,7 @@ pub struct Arguments {
 /// Never in practice: the table is plain text.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
-        output::line(&serde_json::to_string_pretty(operations())?);
+        output::json(&operations())?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(

@@ -2,43 +2,50 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use azulejo_imaging::Recipe;
-use azulejo_protocol::{Job, JobId, JobStatus, Progress};
-use indicatif::ProgressBar;
+use azulejo_imaging::{FileKind, Recipe};
 
-use crate::client::{Accepted, Client, Refused};
+use crate::client::{Client, Unreachable};
+pub use crate::commands::job::follow;
+use crate::commands::job::{Ended, see_through};
 use crate::commands::place::Place;
-use crate::commands::{ServerArgument, recipe};
-use crate::{naming, output};
+use crate::commands::report::{Outcome, Report, as_text};
+use crate::commands::{ServerArgument, WrongArgument, recipe};
+use crate::input::{Input, shown};
+use crate::output;
+use crate::signals::Signals;
+use crate::targets::{Target, Targets, is_dash};
 
-/// Exit code for a job that failed or was cancelled by someone else.
-const JOB_ENDED: u8 = 3;
-/// Exit code after Ctrl-C, as shells have it.
-const INTERRUPTED: u8 = 130;
+const AFTER_HELP: &str = "\
+Example: azulejo submit photo.jpg --recipe 'blur:sigma=2|sharpen' -o out.png
+Example: azulejo submit - -r blur -o - < a.png > b.png
 
-/// How often the job is looked at.
-const LOOK: Duration = Duration::from_millis(150);
-
-/// How long a server may be away (it may be restarting: the job goes on) before the command gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+Every image is looked at before the first is sent. One that cannot be read, sent or saved is named on standard error, and the \
+others go on. Exit codes: 0 all results are saved, 1 an image could not be read or sent or its result not saved, 3 a job failed or \
+was cancelled, 129, 130, 143 a signal; of several the signal's counts first, then 1, then 3.";
 
 /// Send images through a running system and save the results.
 ///
 /// Each image goes up in a stream, its tiles are shown as they land, and the result is saved whole or not at all.
-/// Ctrl-C cancels the job.
+/// Ctrl-C, SIGTERM and SIGHUP cancel the job.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: azulejo submit photo.jpg --recipe 'blur:sigma=2|sharpen' -o out.png")]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The images.
-    #[arg(required = true, value_name = "IMAGE")]
+    /// The images; '-' is standard input.
+    #[arg(required = true, value_name = "IMAGE", value_hint = clap::ValueHint::FilePath)]
     images: Vec<PathBuf>,
 
     /// What to do to them: operations joined by '|'; `azulejo recipes` lists them.
     #[arg(long, short, value_name = "RECIPE", value_parser = recipe)]
     recipe: Recipe,
+
+    /// Name of the image from standard input; the result is named after it [default: image].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// A line of JSON on standard output for each image, instead of the names of the files saved.
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     place: Place,
@@ -52,172 +59,148 @@ impl Arguments {
     ///
     /// # Errors
     /// A sentence that names the argument.
-    pub fn check(&self) -> anyhow::Result<()> {
-        if let Some(output) = &self.place.output
-            && self.images.len() > 1
-            && !output.is_dir()
-        {
-            bail!(
-                "--output {} must be a folder when there are several images",
-                output.display()
-            );
+    pub fn check(&self) -> Result<(), WrongArgument> {
+        let wrong = |sentence: String| Err(WrongArgument(sentence));
+        let several = self.images.len() > 1;
+        let from_input = self.images.iter().filter(|image| is_dash(image)).count();
+        if from_input > 1 {
+            return wrong("IMAGE '-' can be given once: there is one standard input".into());
+        }
+        if self.name.is_some() && from_input == 0 {
+            return wrong("--name is that of the image from standard input: give '-' as an IMAGE".into());
+        }
+        if let Some(output) = &self.place.output {
+            if self.place.is_output() && several {
+                return wrong("--output - takes one image: several results would run into one".into());
+            }
+            if several && !output.is_dir() {
+                return wrong(format!(
+                    "--output {} must be a folder when there are several images",
+                    output.display()
+                ));
+            }
+        }
+        if self.json && self.place.is_output() {
+            return wrong("--json and --output - do not fit: both write to standard output".into());
         }
         self.place.check()
     }
 }
 
+/// An image that can be sent, and where its result goes.
+struct Prepared<'a> {
+    image: &'a Path,
+    input: Input,
+    target: Target,
+}
+
 /// Runs the command.
 ///
 /// # Errors
-/// When an image cannot be sent or its result cannot be saved. A job that failed is told by the exit code.
+/// When arguments do not fit together. How it went with the images is told by the exit code.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.check()?;
     let client = Client::new(arguments.server.server.clone())?;
+    let mut signals = Signals::install()?;
+    let mut report = Report::new(arguments.json);
+    let mut targets = arguments.place.targets();
+    let prepared = tokio::select! {
+        prepared = prepare(&arguments, &mut targets, &mut report) => prepared?,
+        caught = signals.next() => {
+            output::say(&format!("{}: nothing was sent", caught.word()));
+            return Ok(caught.into());
+        }
+    };
+    let mut left = prepared.into_iter();
+    for next in left.by_ref() {
+        let ended = submit(&client, &mut signals, &next, &mut targets, &arguments).await;
+        let (input, name) = (as_text(next.image), shown(next.image));
+        report.tell(&input, &name, ended.job, &ended.outcome)?;
+        match ended.outcome {
+            Outcome::Interrupted(caught, _) => {
+                give_up(&mut report, left, || {
+                    Outcome::Interrupted(caught, "it was not sent".into())
+                })?;
+                break;
+            }
+            // The others would wait for the same server.
+            Outcome::Problem(error) if error.is::<Unreachable>() => {
+                give_up(&mut report, left, || {
+                    Outcome::Problem(anyhow::anyhow!("it was not sent: {error}"))
+                })?;
+                break;
+            }
+            _ => {}
+        }
+    }
+    Ok(report.end())
+}
+
+/// Looks at every image and at the place of its result, before anything is sent. What is wrong is told.
+async fn prepare<'a>(
+    arguments: &'a Arguments,
+    targets: &mut Targets,
+    report: &mut Report,
+) -> anyhow::Result<Vec<Prepared<'a>>> {
+    let (recipe, encoding) = (arguments.recipe.to_string(), arguments.place.encoding()?);
+    let name = arguments.name.as_deref().unwrap_or("image");
     for image in &arguments.images {
-        let outcome = submit(&client, image, &arguments).await?;
-        if let Some(code) = outcome.tell(&image.display()) {
-            return Ok(code);
+        targets.note_image(image);
+    }
+    let mut prepared = Vec::new();
+    for image in &arguments.images {
+        let look = async {
+            let input = Input::open(image, name).await?;
+            let kind = encoding.map_or_else(
+                || input.kind().unwrap_or(FileKind::Png),
+                |encoding| encoding.kind(),
+            );
+            let target = targets.plan(input.name(), &recipe, kind)?;
+            Ok(Prepared { image, input, target })
+        };
+        match look.await {
+            Ok(ready) => prepared.push(ready),
+            Err(error) => report.tell(&as_text(image), &shown(image), None, &Outcome::Problem(error))?,
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(prepared)
 }
 
-/// How it went with a job.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The result is in this file.
-    Saved(PathBuf),
-    /// It has ended without a result, for this reason.
-    Ended(String),
-    /// Ctrl-C.
-    Interrupted,
-}
-
-impl Outcome {
-    /// Says it, of `subject`; gives the exit code of what did not end with a result.
-    pub fn tell(self, subject: &dyn std::fmt::Display) -> Option<ExitCode> {
-        match self {
-            Self::Saved(place) => {
-                output::line(&place.display().to_string());
-                None
-            }
-            Self::Ended(reason) => {
-                eprintln!("error: {subject}: {reason}");
-                Some(ExitCode::from(JOB_ENDED))
-            }
-            Self::Interrupted => Some(ExitCode::from(INTERRUPTED)),
-        }
-    }
-}
-
-async fn submit(client: &Client, image: &Path, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let recipe = arguments.recipe.to_string();
-    let encoding = arguments.place.encoding()?;
-    let bar = output::byte_bar("upload", 0);
-    let accepted = tokio::select! {
-        accepted = client.process(image, &recipe, encoding, &bar) => accepted?,
-        _ = tokio::signal::ctrl_c() => {
-            bar.abandon();
-            eprintln!("interrupted: the upload was not finished, there is no job");
-            return Ok(Outcome::Interrupted);
-        }
-    };
-    bar.finish();
-    see_through(client, &accepted, &arguments.place).await
-}
-
-/// Shows the tiles of an accepted job as they land and saves its result; Ctrl-C cancels it.
-///
-/// # Errors
-/// When the server stays away or the result cannot be saved.
-pub async fn see_through(client: &Client, accepted: &Accepted, place: &Place) -> anyhow::Result<Outcome> {
-    let bar = output::tile_bar(u64::from(accepted.total_tiles));
-    let job = tokio::select! {
-        job = follow(client, accepted.job_id, LOOK, |progress| show(&bar, progress)) => job?,
-        _ = tokio::signal::ctrl_c() => {
-            bar.abandon();
-            cancel(client, accepted.job_id).await;
-            return Ok(Outcome::Interrupted);
-        }
-    };
-    match job.status {
-        JobStatus::Completed => bar.finish(),
-        JobStatus::Cancelled => {
-            bar.abandon();
-            return Ok(Outcome::Ended(format!("job {} was cancelled", job.job_id)));
-        }
-        JobStatus::Failed | JobStatus::Processing => {
-            bar.abandon();
-            let reason = job.error.unwrap_or_else(|| "no reason was given".into());
-            return Ok(Outcome::Ended(format!("job {} failed: {reason}", job.job_id)));
-        }
-    }
-    let force = place.force;
-    let place = naming::place(place.output.as_deref(), &job.result_filename);
-    naming::check(&place, force)?;
-    let draft = naming::draft(&place)?;
-    let bar = output::byte_bar("download", job.output_bytes.unwrap_or(0));
-    client.download(job.job_id, draft.reopen()?, &bar).await?;
-    naming::publish(draft, &place, force)?;
-    bar.finish();
-    Ok(Outcome::Saved(place))
-}
-
-fn show(bar: &ProgressBar, progress: &Progress) {
-    bar.set_length(u64::from(progress.total));
-    bar.set_position(u64::from(progress.completed));
-}
-
-/// The tiles by state, and the whole job once it has ended.
-async fn look(client: &Client, id: JobId) -> anyhow::Result<(Progress, Option<Job>)> {
-    let (status, progress) = client.progress(id).await?;
-    if status.is_some_and(|status| !status.is_final()) {
-        return Ok((progress, None));
-    }
-    let job = client.job(id).await?;
-    Ok((job.progress, job.status.is_final().then_some(job)))
-}
-
-async fn cancel(client: &Client, job: JobId) {
-    match client.cancel(job).await {
-        Ok(()) => eprintln!("interrupted: job {job} is cancelled"),
-        Err(error) => eprintln!("interrupted, but job {job} could not be cancelled: {error:#}"),
-    }
-}
-
-/// Looks at a job every `pause` until it has ended. A server that is away for a while is waited for.
-///
-/// # Errors
-/// When the server refuses to tell or stays away.
-pub async fn follow(
+async fn submit(
     client: &Client,
-    id: JobId,
-    pause: Duration,
-    mut seen: impl FnMut(&Progress),
-) -> anyhow::Result<Job> {
-    let mut away: Option<Instant> = None;
-    loop {
-        match look(client, id).await {
-            Ok((progress, ended)) => {
-                away = None;
-                seen(&progress);
-                if let Some(job) = ended {
-                    return Ok(job);
-                }
-            }
-            Err(error)
-                if error
-                    .downcast_ref::<Refused>()
-                    .is_some_and(|refused| refused.status < 500) =>
-            {
-                return Err(error);
-            }
-            Err(error) => {
-                if away.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                    return Err(error.context(format!("job {id} may still be running")));
-                }
-            }
+    signals: &mut Signals,
+    prepared: &Prepared<'_>,
+    targets: &mut Targets,
+    arguments: &Arguments,
+) -> Ended {
+    let recipe = arguments.recipe.to_string();
+    let encoding = arguments.place.encoding().unwrap_or_default();
+    let bar = output::byte_bar("upload", 0);
+    let (name, file) = (prepared.input.name(), prepared.input.path());
+    let start = async {
+        let accepted = client.process_as(name, file, &recipe, encoding, &bar).await;
+        match accepted {
+            Ok(_) => bar.finish(),
+            Err(_) => bar.abandon(),
         }
-        tokio::time::sleep(pause).await;
+        accepted
+    };
+    let is_sent = || bar.length().is_some_and(|length| bar.position() >= length);
+    let ended = see_through(client, signals, start, is_sent, (targets, &prepared.target)).await;
+    if !bar.is_finished() {
+        bar.abandon();
     }
+    ended
+}
+
+/// Tells of the images that are left that they were not sent.
+fn give_up<'a>(
+    report: &mut Report,
+    left: impl Iterator<Item = Prepared<'a>>,
+    outcome: impl Fn() -> Outcome,
+) -> anyhow::Result<()> {
+    for next in left {
+        report.tell(&as_text(next.image), &shown(next.image), None, &outcome())?;
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let workers = Client::new(arguments.server.server)?.workers().await?;
     if arguments.json {
-        output::line(&serde_json::to_string_pretty(&workers)?);
+        output::json(&workers)?;
         return Ok(ExitCode::SUCCESS);
     }
     let heading = [
