@@ -6,6 +6,7 @@
 //!   the embedded one or Apache Kafka.
 //! - [`chaos`]: random kills and pauses of all of them. [`instant`]: a worker that does not render.
 //! - [`cutting`]: a line that is cut.
+//! - [`machines`]: an installation whose processes are each on a machine of its own, and a network that loses packets and can be cut.
 //! - [`client`]: the REST API as a script uses it.
 //! - [`definition`]: the five original operations, written down as plainly as can be, to judge by.
 //! - [`images`]: images that any run makes alike.
@@ -31,6 +32,7 @@ pub mod instant;
 pub mod kafka_broker;
 pub mod kafka_clients;
 pub mod kafka_kcat;
+pub mod machines;
 pub mod process;
 pub mod screenshots;
 
