@@ -18,8 +18,9 @@ use crate::targets::is_dash;
 use crate::{naming, output};
 
 const AFTER_HELP: &str = "\
-Example: azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png
-Example: azulejo apply blur - - < a.png > b.png";
+Examples:
+  azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png
+  azulejo apply blur - - < a.png > b.png";
 
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
@@ -163,7 +164,9 @@ async fn prepare(arguments: Arguments) -> anyhow::Result<Work> {
         (arguments.output.clone(), None)
     };
     Ok(Work {
-        input: Input::open(&arguments.input, "image").await?,
+        input: Input::open(&arguments.input, "image")
+            .await
+            .with_context(|| shown(&arguments.input))?,
         output,
         folder,
         arguments,

@@ -7,9 +7,10 @@ use clap_complete::Shell;
 use crate::output;
 
 const AFTER_HELP: &str = "\
-Example: azulejo completions bash > ~/.local/share/bash-completion/completions/azulejo
-Example: azulejo completions zsh > ~/.zfunc/_azulejo
-Example: azulejo completions fish > ~/.config/fish/completions/azulejo.fish";
+Examples:
+  azulejo completions bash > ~/.local/share/bash-completion/completions/azulejo
+  azulejo completions zsh > ~/.zfunc/_azulejo
+  azulejo completions fish > ~/.config/fish/completions/azulejo.fish";
 
 /// Print what a shell needs to complete this command line.
 #[derive(Debug, clap::Args)]

@@ -11,8 +11,12 @@ use crate::commands::WrongArgument;
 use crate::{naming, output};
 
 const AFTER_HELP: &str = "\
-Example: azulejo man submit | man -l -
-Example: azulejo man --dir ~/.local/share/man/man1";
+Examples:
+  azulejo man submit | man -l -
+  azulejo man --dir ~/.local/share/man/man1";
+
+/// The date of the pages: when what they say last changed.
+const DATE: &str = "2026-11-29";
 
 /// Print a manual page, or write all of them into a folder.
 #[derive(Debug, clap::Args)]
@@ -57,15 +61,16 @@ pub fn run(arguments: &Arguments, definition: clap::Command) -> anyhow::Result<E
         let sentence = format!("COMMAND is one of {}", commands.join(", "));
         return Err(WrongArgument(sentence).into());
     };
-    output::raw(page);
+    output::raw(page.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Every page with its name: that of the command itself first, then those of its subcommands.
-fn pages(mut definition: clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+fn pages(mut definition: clap::Command) -> io::Result<Vec<(String, String)>> {
     // The subcommand `help` would have a page for each of the others again.
     definition = definition.disable_help_subcommand(true);
     definition.build();
+    let source = format!("azulejo {}", env!("CARGO_PKG_VERSION"));
     let mut commands = vec![definition.clone()];
     commands.extend(definition.get_subcommands().cloned());
     commands
@@ -75,9 +80,33 @@ fn pages(mut definition: clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
                 .get_display_name()
                 .unwrap_or_else(|| command.get_name())
                 .to_owned();
+            let environment = environment(&command);
             let mut page = Vec::new();
-            Man::new(command.display_name(name.clone())).render(&mut page)?;
-            Ok((name, page))
+            Man::new(command.display_name(name.clone()))
+                .title(name.to_uppercase())
+                .date(DATE)
+                .source(source.as_str())
+                .manual("Azulejo")
+                .render(&mut page)?;
+            let page = String::from_utf8(page).map_err(io::Error::other)?;
+            // Line breaks around an empty line, before the values of an argument, of which readers of pages warn.
+            let page = page.replace("\n.br\n\n.br\n", "\n.sp\n");
+            Ok((name, page + &environment))
         })
         .collect()
+}
+
+/// The section on the variables that stand for arguments.
+fn environment(command: &clap::Command) -> String {
+    let mut section = String::new();
+    for argument in command.get_arguments() {
+        if let (Some(variable), Some(long)) = (argument.get_env(), argument.get_long()) {
+            let (variable, long) = (variable.to_string_lossy(), long.replace('-', "\\-"));
+            section.push_str(&format!(".TP\n\\fB{variable}\\fR\nas \\fB\\-\\-{long}\\fR\n"));
+        }
+    }
+    if !section.is_empty() {
+        section.insert_str(0, ".SH ENVIRONMENT\n");
+    }
+    section
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use azulejo_imaging::{FileKind, Recipe};
 
 use crate::client::{Client, Unreachable};
-pub use crate::commands::job::follow;
 use crate::commands::job::{Ended, see_through};
 use crate::commands::place::Place;
 use crate::commands::report::{Outcome, Report, as_text};
@@ -17,8 +16,9 @@ use crate::signals::Signals;
 use crate::targets::{Target, Targets, is_dash};
 
 const AFTER_HELP: &str = "\
-Example: azulejo submit photo.jpg --recipe 'blur:sigma=2|sharpen' -o out.png
-Example: azulejo submit - -r blur -o - < a.png > b.png
+Examples:
+  azulejo submit photo.jpg --recipe 'blur:sigma=2|sharpen' -o out.png
+  azulejo submit - -r blur -o - < a.png > b.png
 
 Every image is looked at before the first is sent. One that cannot be read, sent or saved is named on standard error, and the \
 others go on. Exit codes: 0 all results are saved, 1 an image could not be read or sent or its result not saved, 3 a job failed or \
