@@ -292,7 +292,7 @@ impl Client {
 /// and line breaks as `%22`, `%0D`, `%0A`. Other control characters, which no header may have, and the backslash, which some
 /// readers take for an escape and others for a folder, are escaped alike. reqwest, which would put a backslash before what it
 /// takes for special and leave the line break, finds nothing to do.
-fn form_name(name: &str) -> String {
+pub fn form_name(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for c in name.chars() {
         if c.is_control() || matches!(c, '"' | '\\') {

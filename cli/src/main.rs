@@ -5,13 +5,17 @@
 //!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list;
 //!   `completions` and `man` are for shells and readers.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
+//! - [`checks`]: what is well in an installation, and what to do where it is not. [`dashboard`]: the frames of `top`.
 //! - [`client`]: the server's REST API. [`input`]: where an image comes from. [`targets`]: where the results of a run go;
 //!   [`result_name`]: what they are called; [`naming`]: their files.
 //! - [`output`]: everything that is printed. [`foreign`]: what text from elsewhere may do to a terminal. [`signals`]: Ctrl-C.
-//! - [`photo`]: the pictures that `bench` works on.
+//! - [`photo`]: the pictures that `bench` works on; [`figures`]: what it measured.
 
+mod checks;
 mod client;
 mod commands;
+mod dashboard;
+mod figures;
 mod foreign;
 mod input;
 mod naming;
@@ -54,6 +58,7 @@ enum Command {
     Jobs(commands::jobs::Arguments),
     Workers(commands::workers::Arguments),
     Health(commands::health::Arguments),
+    Top(commands::top::Arguments),
     Bench(commands::bench::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
             Command::Jobs(arguments) => commands::jobs::run(arguments).await,
             Command::Workers(arguments) => commands::workers::run(arguments).await,
             Command::Health(arguments) => commands::health::run(arguments).await,
+            Command::Top(arguments) => commands::top::run(arguments).await,
             Command::Bench(arguments) => commands::bench::run(arguments).await,
             Command::Completions(arguments) => {
                 Ok(commands::completions::run(&arguments, Arguments::command()))

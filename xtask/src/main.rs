@@ -69,6 +69,14 @@ enum Command {
     Chaos(chaos::Options),
     /// Measure how many tiles a second server and broker move when rendering costs nothing, and where the time goes.
     Moving,
+    /// Build what is missing, then measure as `azulejo bench` does; everything after `bench` goes to it. `--kafka apache` compares
+    /// the embedded broker with Apache Kafka, which is started on this machine first.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Arguments of `azulejo bench`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Measure how long a job takes on the embedded broker, on one node of Apache Kafka and on three, in one run.
     Brokers {
         /// Settings for server and workers, such as KAFKA_COMPRESSION_TYPE=lz4.
@@ -86,6 +94,7 @@ enum Command {
 fn main() -> Result<()> {
     shell::enter_workspace()?;
     match Arguments::parse().command {
+        Command::Bench { arguments } => programs::bench(&arguments),
         Command::Up { arguments } => programs::up(&arguments),
         Command::Build => {
             site::build()?;

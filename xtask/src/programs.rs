@@ -26,26 +26,47 @@ pub fn build() -> Result<()> {
     shell::run(&mut cargo)
 }
 
+/// Builds what is missing and becomes `azulejo bench`. With `--kafka apache` it compares the embedded broker with one node of Apache
+/// Kafka, which it starts.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    site::build()?;
+    build()?;
+    let mut arguments = with_kafka(arguments)?;
+    if arguments
+        .iter()
+        .filter(|argument| argument.starts_with("--kafka"))
+        .count()
+        == 1
+    {
+        arguments.splice(0..0, ["--kafka".to_owned(), "embedded".to_owned()]);
+    }
+    become_azulejo("bench", &arguments)
+}
+
 /// Builds what is missing and becomes `azulejo up`, so that signals reach it directly.
 pub fn up(arguments: &[String]) -> Result<()> {
     site::build()?;
     build()?;
-    let release = shell::target_dir().join("release");
-    let program = std::path::absolute(release.join("azulejo")).context("the current folder is gone")?;
-    let mut command = Command::new(&program);
-    command.arg("up");
+    let mut all = Vec::new();
     if !arguments
         .iter()
         .any(|argument| argument.starts_with("--site-root"))
     {
-        command.arg("--site-root").arg(std::path::absolute(site::root())?);
+        let root = std::path::absolute(site::root())?;
+        all.extend(["--site-root".to_owned(), root.display().to_string()]);
     }
-    command.args(with_kafka(arguments)?);
-    let error = command.exec();
+    all.extend(with_kafka(arguments)?);
+    become_azulejo("up", &all)
+}
+
+fn become_azulejo(name: &str, arguments: &[String]) -> Result<()> {
+    let release = shell::target_dir().join("release");
+    let program = std::path::absolute(release.join("azulejo")).context("the current folder is gone")?;
+    let error = Command::new(&program).arg(name).args(arguments).exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// The arguments of `azulejo up` with the address of Apache Kafka, started here, in place of the word `apache`.
+/// The arguments of `azulejo up` or `bench` with the address of Apache Kafka, started here, in place of the word `apache`.
 fn with_kafka(arguments: &[String]) -> Result<Vec<String>> {
     let is_apache = |at: usize| {
         arguments[at] == "--kafka=apache"

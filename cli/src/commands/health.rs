@@ -1,15 +1,29 @@
-//! `azulejo health`: whether a job would succeed now, for people and for scripts.
+//! `azulejo health`: whether a job would succeed now, what stands against it, and what to do, for people and for scripts.
 
+use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use crate::client::Client;
+use azulejo_protocol::Health;
+use reqwest::Url;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::checks::{Check, State, judge};
+use crate::client::{Client, Server};
 use crate::commands::ServerArgument;
 use crate::output;
 
-/// Say whether a job would succeed now; the exit code says it, too.
+/// How long a machine has to take a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Say whether a job would succeed now, what stands against it, and what to do.
+///
+/// Looks at server, broker, topics, lag, workers and disk. The exit code is 0 when there is no FAULT, 1 when there is one.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// As JSON.
+    /// As JSON: what `GET /health` answers, and `checks`.
     #[arg(long)]
     json: bool,
 
@@ -17,55 +31,119 @@ pub struct Arguments {
     server: ServerArgument,
 }
 
-/// Runs the command: 0 when Kafka is connected and a worker is live, 1 otherwise.
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    health: Option<&'a Health>,
+    checks: &'a [Check],
+}
+
+/// Runs the command: 0 when nothing stands against a job, 1 otherwise.
 ///
 /// # Errors
-/// When the server cannot be reached.
+/// When the client cannot be made.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let health = Client::new(arguments.server.server)?.health().await?;
+    let server = arguments.server.server;
+    let (health, checks) = look(&server).await?;
+    let well = checks.iter().all(|check| check.state < State::Fault);
     if arguments.json {
-        output::line(&serde_json::to_string_pretty(&health)?);
-    } else {
-        let kafka = if health.kafka_connected {
-            "connected"
-        } else {
-            "away"
+        let told = Told {
+            health: health.as_ref(),
+            checks: &checks,
         };
-        let rows: Vec<Vec<String>> = [
-            ("status", health.status.clone()),
-            ("kafka", format!("{kafka} ({})", health.kafka_broker)),
-            (
-                "workers",
-                format!("{} with {} slots", health.workers, health.slots),
-            ),
-            (
-                "jobs",
-                format!(
-                    "{} under way, {} tiles in flight",
-                    health.jobs_processing, health.tiles_in_flight
-                ),
-            ),
-            (
-                "speed",
-                format!(
-                    "{:.1} tiles/s, oldest tile {:.1} s",
-                    health.tiles_per_second, health.lag_seconds
-                ),
-            ),
-            (
-                "server",
-                format!("version {}, up for {:.0} s", health.version, health.uptime),
-            ),
-        ]
-        .into_iter()
-        .map(|(name, value)| vec![name.to_owned(), value])
-        .collect();
-        output::table(&rows, &[]);
+        output::line(&serde_json::to_string_pretty(&told)?);
+    } else {
+        print(&checks);
+        output::line(if well {
+            "healthy: a job would succeed now"
+        } else {
+            "NOT healthy: a job would wait or fail"
+        });
     }
-    let well = health.kafka_connected && health.workers > 0;
     Ok(if well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What the server tells, and what it comes to.
+async fn look(server: &Server) -> anyhow::Result<(Option<Health>, Vec<Check>)> {
+    if let Err(check) = reach(server).await {
+        return Ok((None, vec![check]));
+    }
+    let client = Client::new(server.clone())?;
+    let told = async { anyhow::Ok((client.health().await?, client.workers().await?)) };
+    let (health, workers) = match told.await {
+        Ok(told) => told,
+        Err(error) => {
+            let check = Check::fault(
+                "server",
+                format!("{server}: {error:#}"),
+                "something else listens there, or the server is stuck: look at its log (`journalctl -u azulejo-server`), give the \
+                 right address with --server URL",
+            );
+            return Ok((None, vec![check]));
+        }
+    };
+    let mut checks = vec![Check::well(
+        "server",
+        format!(
+            "{server}, version {}, up for {:.0} s",
+            health.version, health.uptime
+        ),
+    )];
+    checks.extend(judge(&health, &workers));
+    Ok((Some(health), checks))
+}
+
+/// Whether the server's machine takes a connection; a fault that says why not.
+async fn reach(server: &Server) -> Result<(), Check> {
+    let fault = |says: String, remedy: &str| Check::fault("server", says, remedy);
+    let url =
+        Url::parse(&server.to_string()).map_err(|error| fault(error.to_string(), "give --server URL"))?;
+    let (host, port) = (
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or(80),
+    );
+    // The brackets of an IPv6 address belong to the URL.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let firewall = "its machine is down or a firewall drops the connection: open the port for this machine, or go through an SSH \
+                    tunnel (`ssh -L 8000:127.0.0.1:8000 SERVER`)";
+    match timeout(CONNECT, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Err(_) => Err(fault(
+            format!("{server} does not answer within {} s", CONNECT.as_secs()),
+            firewall,
+        )),
+        Ok(Err(error)) => Err(match error.kind() {
+            io::ErrorKind::ConnectionRefused => fault(
+                format!("nothing listens at {server}"),
+                "start it: `azulejo up`, or `systemctl start azulejo-server`. If it runs elsewhere, give --server URL \
+                 (AZULEJO_SERVER); a server that listens on 127.0.0.1 is reached from its own machine alone",
+            ),
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                fault(format!("{server} cannot be reached: {error}"), firewall)
+            }
+            _ => fault(
+                format!("{server} cannot be reached: {error}"),
+                "look whether the name is spelt right and known here (`getent hosts NAME`)",
+            ),
+        }),
+    }
+}
+
+fn print(checks: &[Check]) {
+    for check in checks {
+        output::line(&format!(
+            "{:<8} {:<8} {}",
+            check.state.word(),
+            check.name,
+            check.says
+        ));
+        if let Some(remedy) = &check.remedy {
+            output::line(&format!("{:<17} to do: {remedy}", ""));
+        }
+    }
 }

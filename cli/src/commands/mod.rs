@@ -12,6 +12,7 @@ pub mod place;
 pub mod recipes;
 pub mod report;
 pub mod submit;
+pub mod top;
 pub mod up;
 pub mod workers;
 

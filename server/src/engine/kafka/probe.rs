@@ -56,6 +56,7 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
     let mut silent = Silent::default();
     let mut looked = Instant::now();
     while !line.is_stopping() {
+        let made = line.made();
         let names: Vec<&str> = topics.wanted.iter().map(|topic| topic.name.as_str()).collect();
         let answer = probe.topics(&names).map_err(|trouble| trouble.reason);
         let seen = answer.as_deref().ok().map(|standings| topics.told(standings));
@@ -83,7 +84,9 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
                 silent.look(line, &members, &heard());
             }
         }
-        line.nap(if connected { PAUSE } else { PAUSE_AWAY });
+        // Topics that were just made are looked at again at once.
+        let is_new = line.made() != made;
+        line.nap(if connected && !is_new { PAUSE } else { PAUSE_AWAY });
     }
 }
 
