@@ -89,9 +89,7 @@ pub fn shown(path: &Path) -> String {
 /// ending.
 async fn read_standard_input() -> anyhow::Result<NamedTempFile> {
     if io::stdin().is_terminal() {
-        bail!(
-            "'{DASH}' reads an image from standard input, which is a terminal: send a file or a pipe into it"
-        );
+        bail!("it is a terminal: send a file or a pipe into it");
     }
     let spool = naming::spool()?;
     let file = spool.reopen().context("cannot write a temporary file")?;

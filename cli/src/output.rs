@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use crate::foreign::{clean, clean_lines};
 
@@ -29,15 +30,22 @@ enum State {
 
 static STDOUT: Mutex<State> = Mutex::new(State::Open);
 
-/// Prints a line. What a terminal would obey is made visible; line breaks stay.
+/// Prints a line. What a terminal would obey is made visible, line breaks too, but for those of a whole JSON text, where they
+/// are no part of any string.
 pub fn line(text: &str) {
-    write(format!("{}\n", clean_lines(text)).as_bytes());
+    let is_json = || text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok();
+    let clean = if text.contains('\n') && is_json() {
+        clean_lines(text)
+    } else {
+        clean(text)
+    };
+    write(format!("{clean}\n").as_bytes());
 }
 
 /// Prints the path of a file: exactly for a script, cleaned for a terminal.
 pub fn path(path: &Path) {
     if io::stdout().is_terminal() {
-        return line(&clean(&path.to_string_lossy()));
+        return line(&path.to_string_lossy());
     }
     let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
     bytes.push(b'\n');

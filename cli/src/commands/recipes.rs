@@ -26,17 +26,17 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     output::line(
         "A recipe is one or more operations joined by '|', parameters after ':', several separated by ','.",
     );
-    output::line("Example: blur:sigma=2|edge_detection\n");
+    output::line("Example: blur:sigma=2|edge_detection");
+    output::line("");
     for operation in operations() {
         let also = if operation.aliases.is_empty() {
             String::new()
         } else {
             format!(" (also {})", operation.aliases.join(", "))
         };
-        output::line(&format!(
-            "{}{also}\n    {}\n    {}",
-            operation.name, operation.summary, operation.method
-        ));
+        output::line(&format!("{}{also}", operation.name));
+        output::line(&format!("    {}", operation.summary));
+        output::line(&format!("    {}", operation.method));
         for parameter in operation.parameters {
             let unit = if parameter.unit.is_empty() {
                 String::new()
