@@ -15,6 +15,13 @@ use rdkafka::client::Client;
 /// Most members that are listed: what a cluster says bounds nothing.
 const MOST: usize = 10_000;
 
+/// How long a question may be under way: the longest that librdkafka takes, and much longer than anybody here waits for the answer.
+///
+/// librdkafka looks for the coordinator of a question for as long as its client lives, also when the question's own time is up. When it
+/// then finds it, it uses what it has freed already, and the process ends (confluentinc/librdkafka#4605). So nobody waits, but
+/// the question goes on; its late answer finds no queue and is dropped.
+const UNDER_WAY_MS: i32 = 3_600_000;
+
 /// The client ids of the members of `group`; `None` when the cluster does not say within `patience`.
 #[allow(
     unsafe_code,
@@ -33,7 +40,7 @@ pub fn members<C: ClientContext>(client: &Client<C>, group: &str, patience: Dura
         );
         let queue = native::rd_kafka_queue_new(handle);
         // Its error texts are of no interest: a time-out out of range leaves the default.
-        native::rd_kafka_AdminOptions_set_request_timeout(options, millis, std::ptr::null_mut(), 0);
+        native::rd_kafka_AdminOptions_set_request_timeout(options, UNDER_WAY_MS, std::ptr::null_mut(), 0);
         native::rd_kafka_DescribeConsumerGroups(handle, names.as_mut_ptr(), names.len(), options, queue);
         let event = native::rd_kafka_queue_poll(queue, millis);
         let found = if event.is_null() { None } else { read(event) };
