@@ -1,5 +1,6 @@
-//! The packages of `cargo xtask dist` in a bare Debian: installed, started by the commands of their units, a job, brought up to
-//! date, removed, purged. It takes minutes the first time, so it runs by `cargo xtask dist --try` and at night.
+//! What `cargo xtask dist` makes, in a bare Debian. The archive: a whole system as it is unpacked. The packages: installed, started
+//! by the commands of their units, a job, brought up to date, removed, purged. It takes minutes the first time, so it runs by
+//! `cargo xtask dist --try` and at night.
 //!
 //! There is no systemd in such a root: what it would do by a unit (folders, environment, user, command) is done here.
 
@@ -86,6 +87,42 @@ fn later(package: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(made)
 }
 
+/// Unpacks the archive and has everybody's whole system of it render a picture, which is compared with `azulejo apply`.
+fn try_archive(root: &Root, dist: &Path) -> Result<()> {
+    let name = format!(
+        "azulejo-{}-{}-linux-gnu",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    );
+    run(Command::new("sha256sum")
+        .args(["--check", "--quiet", "SHA256SUMS"])
+        .current_dir(dist))?;
+    let opt = root.path("/opt");
+    let mut unpack = Command::new("tar");
+    run(unpack
+        .arg("-xzf")
+        .arg(dist.join(format!("{name}.tar.gz")))
+        .arg("-C")
+        .arg(&opt))?;
+    run(Command::new("sha256sum")
+        .args(["--check", "--quiet", "SHA256SUMS"])
+        .current_dir(opt.join(&name)))?;
+    ensure!(opt.join(&name).join("LICENSES-THIRD-PARTY").is_file());
+    let azulejo = format!("/opt/{name}/bin/azulejo");
+    let words = [
+        azulejo.as_str(),
+        "bench",
+        "--sizes",
+        "1024",
+        "--recipe",
+        "blur",
+        "--verify",
+    ];
+    let said = run(&mut root.command("nobody", &words))?;
+    ensure!(said.contains("1024"), "{said}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "minutes, root and a mirror of Debian"]
 async fn packages_install_work_are_brought_up_to_date_and_go() -> Result<()> {
@@ -94,7 +131,12 @@ async fn packages_install_work_are_brought_up_to_date_and_go() -> Result<()> {
         return Ok(());
     };
     let root = Root::make(&dist)?;
+    try_archive(&root, &dist)?;
     root.install(&packages)?;
+    ensure!(
+        root.path("/usr/share/man/man1/azulejo-submit.1.gz").is_file(),
+        "no manual pages"
+    );
 
     let wanted = root.path("/etc/systemd/system/multi-user.target.wants");
     for (unit, enabled) in [

@@ -57,7 +57,7 @@ impl Root {
     }
 
     /// A command inside, as `user`, with nothing of this environment.
-    fn command(&self, user: &str, words: &[&str]) -> Command {
+    pub fn command(&self, user: &str, words: &[&str]) -> Command {
         let mut command = Command::new("unshare");
         // The process that is started becomes the program itself, so that signals reach it.
         let script = "mount -t proc proc \"$1/proc\" && root=$1 user=$2 && shift 2 && exec chroot --userspec=\"$user\" \"$root\" \"$@\"";

@@ -20,6 +20,7 @@ pub fn make(made: &Made, folder: &Path) -> Result<PathBuf> {
         copy(&program, &root.join("bin").join(file_name(&program)), 0o755)?;
     }
     copy_all(&site::root(), &root.join("site"))?;
+    copy_all(&made.share(), &root.join("share"))?;
     copy_all(Path::new("docs"), &root.join("docs"))?;
     for unit in units()? {
         copy(&unit, &root.join("systemd").join(file_name(&unit)), 0o644)?;

@@ -56,6 +56,7 @@ impl Made {
             files::copy(&release.join(name), &program, 0o755)?;
             shell::run(Command::new("strip").arg("--strip-unneeded").arg(&program))?;
         }
+        made.help_of_the_command()?;
         ensure!(
             site::root().join("pkg/azulejo_bg.wasm").is_file(),
             "{} is not built",
@@ -69,6 +70,33 @@ impl Made {
                 .push((file, settings::file(&made.program(program), &unit)?));
         }
         Ok(made)
+    }
+
+    /// Manual pages and what shells complete by, in [`Self::share`].
+    fn help_of_the_command(&self) -> Result<()> {
+        let azulejo = self.program("azulejo");
+        let pages = self.share().join("man/man1");
+        fs::create_dir_all(&pages)?;
+        shell::run(Command::new(&azulejo).args(["man", "--dir"]).arg(&pages))?;
+        for (shell, file) in [
+            ("bash", "bash-completion/completions/azulejo"),
+            ("zsh", "zsh/vendor-completions/_azulejo"),
+            ("fish", "fish/vendor_completions.d/azulejo.fish"),
+        ] {
+            let output = Command::new(&azulejo).args(["completions", shell]).output()?;
+            ensure!(output.status.success(), "azulejo completions {shell} failed");
+            files::write(
+                &self.share().join(file),
+                &String::from_utf8(output.stdout)?,
+                0o644,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What goes to `/usr/share` with the command.
+    pub fn share(&self) -> PathBuf {
+        self.stage.join("share")
     }
 
     /// A program of that name, without its symbols.

@@ -24,7 +24,8 @@ pub struct Package {
     settings: &'static [&'static str],
     /// Folders below `/var/lib/azulejo` that go with a purge.
     state: &'static [&'static str],
-    has_site: bool,
+    /// The command `azulejo`, with its manual pages, and the site.
+    has_command: bool,
     relations: &'static str,
     summary: &'static str,
     description: &'static str,
@@ -47,7 +48,7 @@ pub const PACKAGES: [Package; 2] = [
         ],
         settings: &["server.env", "broker.env"],
         state: &["server", "broker"],
-        has_site: true,
+        has_command: true,
         relations: "Recommends: ca-certificates\nSuggests: azulejo-worker\n",
         summary: "image processing in tiles over Apache Kafka: server",
         description: "\
@@ -72,7 +73,7 @@ asked for.\n",
         ],
         settings: &["worker.env"],
         state: &[],
-        has_site: false,
+        has_command: false,
         relations: "Recommends: ca-certificates\n",
         summary: "image processing in tiles over Apache Kafka: worker",
         description: "\
@@ -87,7 +88,7 @@ const OVERRIDES: &str = "\
 # TLS towards Kafka and the database are built along, so that one package fits every release.\n\
 NAME: embedded-library *\n\
 NAME: statically-linked-binary *\n\
-# The programs explain themselves by --help.\n\
+# Programs that are no commands explain themselves by --help.\n\
 NAME: no-manual-page *\n\
 # Made by the project itself, not uploaded to Debian.\n\
 NAME: initial-upload-closes-no-bugs *\n\
@@ -106,8 +107,17 @@ impl Package {
             copy(&program, &root.join("usr/bin").join(name), 0o755)?;
             programs.push(program);
         }
-        if self.has_site {
+        if self.has_command {
             copy_all(&site::root(), &root.join("usr/share/azulejo/site"))?;
+            for file in below(&made.share())? {
+                let (from, to) = (made.share().join(&file), root.join("usr/share").join(&file));
+                if file.starts_with("man") {
+                    let name = format!("{}.gz", file_name(&to));
+                    write_bytes(&to.with_file_name(name), &gzip(&fs::read(from)?)?, 0o644)?;
+                } else {
+                    copy(&from, &to, 0o644)?;
+                }
+            }
         }
         for unit in self.units {
             let from = Path::new(UNITS).join(unit.file);
