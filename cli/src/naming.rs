@@ -1,5 +1,6 @@
 //! Files for results: never over a file that is there unless told so, and only whole: written beside their place and renamed.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -21,13 +22,17 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
     if place.exists() && !place.is_file() {
         bail!("{shown} is not a regular file: choose another name");
     }
-    // Not `exists`, which looks through a symbolic link: one that leads nowhere takes the place, too.
-    if place.symlink_metadata().is_ok() && !force {
-        bail!("{shown} exists: choose another name, or overwrite it with --force");
-    }
     let folder = folder(place);
     if !folder.is_dir() {
         bail!("there is no folder {}", folder.display());
+    }
+    // Not `exists`, which looks through a symbolic link: one that leads nowhere takes the place, too.
+    match place.symlink_metadata() {
+        Ok(_) if !force => bail!("{shown} exists: choose another name, or overwrite it with --force"),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // Such as a name that is too long for a file.
+        Err(error) => return Err(error).with_context(|| format!("{shown} cannot be written")),
     }
     draft(place).map(drop)
 }
@@ -166,6 +171,9 @@ mod tests {
         missing.push("/");
         let error = check(Path::new(&missing), true).unwrap_err().to_string();
         assert!(error.contains("there is no folder"), "{error}");
+        let long = folder.path().join("x".repeat(300));
+        let error = check(&long, false).unwrap_err().to_string();
+        assert!(error.contains("cannot be written"), "{error}");
         // A folder that takes no file, for root, too.
         let error = check(Path::new("/proc/self/a.png"), false).unwrap_err();
         assert!(format!("{error:#}").contains("cannot write in"), "{error:#}");

@@ -1,50 +1,11 @@
-//! What a result is called: `coast-blur.png` for `coast.jpeg` and the recipe `blur:sigma=2`. The server names results by the
-//! same rules (`server/src/intake/filename.rs`, `server/src/engine/files/kind.rs`); here they give the name before anything is
-//! sent, so that a name that is taken is known in time.
+//! What a result is called before anything is sent, by the server's own rules, so that a name that is taken is known in time.
 
-/// Longest name of an image, characters.
-const MAX_NAME: usize = 200;
-/// Longest part of it that the result's name begins with, characters.
-const MAX_STEM: usize = 120;
-/// Longest extension that is taken for one, characters.
-const MAX_EXTENSION: usize = 5;
-/// Operations of the recipe that are named.
-const NAMED: usize = 3;
+use azulejo_protocol::filename::{result_filename, sanitise};
 
 /// The name for the result of `recipe`, in canonical text, on the image called `image`. It is a plain file name: no folders,
 /// nothing hidden, no control characters.
 pub fn result_name(image: &str, recipe: &str, extension: &str) -> String {
-    let image = plain(image);
-    let stem = match image.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.chars().count() <= MAX_EXTENSION => stem,
-        _ => &image,
-    };
-    let safe = |c: char| {
-        if c.is_control() || "/\\:*?\"<>|".contains(c) {
-            '_'
-        } else {
-            c
-        }
-    };
-    let stem: String = stem.chars().map(safe).take(MAX_STEM).collect();
-    let stem = match stem.trim() {
-        "" => "image",
-        stem => stem,
-    };
-    let operations: Vec<&str> = recipe
-        .split('|')
-        .filter_map(|step| step.split(':').next())
-        .filter(|step| !step.is_empty())
-        .collect();
-    let mut name = stem.to_owned();
-    for operation in operations.iter().take(NAMED) {
-        name.push('-');
-        name.push_str(&operation.replace('_', "-"));
-    }
-    if operations.len() > NAMED {
-        name.push_str("-and-more");
-    }
-    format!("{name}.{extension}")
+    result_filename(&sanitise(image), recipe, extension)
 }
 
 /// `name` itself for 1, else with the number before its extension: `coast-blur-2.png`.
@@ -56,37 +17,6 @@ pub fn numbered(name: &str, number: u32) -> String {
         Some((stem, extension)) => format!("{stem}-{number}.{extension}"),
         None => format!("{name}-{number}"),
     }
-}
-
-/// The last part of a name, without what is not seen or turns text around.
-fn plain(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last
-        .chars()
-        .filter(|c| !c.is_control() && !is_deceptive(*c))
-        .collect();
-    let clean = clean.trim().trim_start_matches('.').trim_start();
-    if clean.is_empty() {
-        "image".to_owned()
-    } else {
-        shorten(clean)
-    }
-}
-
-fn is_deceptive(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
-
-fn shorten(name: &str) -> String {
-    if name.chars().count() <= MAX_NAME {
-        return name.to_owned();
-    }
-    let extension = match name.rsplit_once('.') {
-        Some((_, extension)) if (1..=10).contains(&extension.chars().count()) => format!(".{extension}"),
-        _ => String::new(),
-    };
-    let stem: String = name.chars().take(MAX_NAME - extension.chars().count()).collect();
-    stem + &extension
 }
 
 #[cfg(test)]
@@ -114,8 +44,24 @@ mod tests {
         ] {
             assert_eq!(result_name(image, recipe, "png"), name, "{image:?}");
         }
-        let long = result_name(&format!("{}.png", "é".repeat(400)), "blur", "png");
-        assert_eq!(long, format!("{}-blur.png", "é".repeat(MAX_STEM)));
+        let long = result_name(&format!("{}.png", "e".repeat(400)), "blur", "png");
+        assert_eq!(long, format!("{}-blur.png", "e".repeat(120)));
+    }
+
+    #[test]
+    fn a_name_is_never_too_long_for_a_file() {
+        for image in ["風".repeat(85), "👩".repeat(63), format!("e{}", "風".repeat(84))] {
+            for recipe in ["blur", "edge_detection|flip_horizontal|bilateral|blur"] {
+                let name = numbered(&result_name(&image, recipe, "webp"), u32::MAX);
+                assert!(
+                    name.len() <= 255 && name.ends_with(".webp"),
+                    "{} bytes: {name}",
+                    name.len()
+                );
+                let folder = tempfile::tempdir().unwrap();
+                std::fs::write(folder.path().join(name), "").unwrap();
+            }
+        }
     }
 
     #[test]

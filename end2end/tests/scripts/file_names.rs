@@ -69,5 +69,15 @@ async fn every_file_name_reaches_the_server_and_names_its_result_alike() -> Resu
             "{said:?}"
         );
     }
+
+    // A name that is as long as a file's may be: that of the result is cut.
+    let long = format!("{}.png", "風".repeat(83));
+    image(&folder, &long, 80)?;
+    let said = says(&cluster, &folder, &["submit", &long, "-r", "edge_detection|blur"]).await?;
+    ensure!(
+        said.code == Some(0) && said.text().ends_with("風-edge-detection-blur.png\n"),
+        "{said:?}"
+    );
+    ensure!(folder.join(said.text().trim()).is_file(), "{said:?}");
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! go on, JSON, exit codes, signals, errors of writing, clean text, completions and man pages.
 
 mod batches;
+mod fake;
 mod file_names;
 mod pipes;
 mod printing;

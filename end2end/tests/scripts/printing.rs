@@ -8,9 +8,8 @@ use anyhow::{Context, Result, ensure};
 use azulejo_end2end::images;
 use azulejo_end2end::process::command;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
+use crate::fake::{Answer, Fake};
 use crate::said::{azulejo, cluster, ran, says};
 
 /// Escape sequences, C0, C1 and DEL, a line break, controls of direction.
@@ -65,45 +64,6 @@ async fn every_command_sees_that_its_output_is_not_written() -> Result<()> {
     Ok(())
 }
 
-/// A server that answers each path with its JSON, and everything else with a refusal; gives its address.
-async fn hostile(answers: Vec<(&'static str, Value)>) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            let missing = |request: &[u8]| {
-                let text = String::from_utf8_lossy(request);
-                let (head, _) = text.split_once("\r\n\r\n")?;
-                let length = head.to_ascii_lowercase();
-                let length = length
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "));
-                let whole = head.len() + 4 + length.map_or(0, |length| length.parse().unwrap_or(0));
-                Some(whole.saturating_sub(request.len()))
-            };
-            while missing(&request) != Some(0) {
-                if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
-                    break;
-                }
-            }
-            let request = String::from_utf8_lossy(&request);
-            let path = request.split([' ', '?']).nth(1).unwrap_or_default();
-            let answer = answers.iter().find(|(known, _)| *known == path);
-            let refusal = json!({ "code": "evil", "detail": EVIL });
-            let (status, body) = answer.map_or(("400 Bad Request", &refusal), |(_, body)| ("200 OK", body));
-            let body = body.to_string();
-            let head = format!(
-                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            // A client that has gone is the test's to notice.
-            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
-        }
-    });
-    Ok(address)
-}
-
 fn is_clean(text: &str) -> bool {
     !text.contains(|c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{2066}' | '\u{feff}')
@@ -127,10 +87,16 @@ async fn text_from_the_server_does_nothing_to_a_terminal_and_json_is_exact() -> 
     for field in ["status", "kafka_broker", "version"] {
         health[field] = EVIL.into();
     }
-    let url = hostile(vec![("/jobs", jobs), ("/workers", workers), ("/health", health)]).await?;
+    let fake = Fake::start(move |request| match request {
+        "GET /jobs" => Answer::json(200, &jobs),
+        "GET /workers" => Answer::json(200, &workers),
+        "GET /health" => Answer::json(200, &health),
+        _ => Answer::json(400, &json!({ "code": "evil", "detail": EVIL })),
+    })
+    .await?;
     let run = async |arguments: &[&str]| {
         let mut command = azulejo(&cluster, &folder, arguments)?;
-        command.env("AZULEJO_SERVER", &url);
+        command.env("AZULEJO_SERVER", &fake.url);
         ran(command, None).await
     };
     for (name, lines) in [("jobs", 2), ("workers", 2), ("health", 6)] {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::Client;
+use serde_json::json;
 
+use crate::fake::{Answer, Fake};
 use crate::said::{Said, azulejo, cluster, image, names};
 
 /// Sends `signal` to `child` and waits for its end.
@@ -127,5 +129,84 @@ async fn every_signal_that_ends_a_command_cancels_its_job() -> Result<()> {
     );
     let said = signalled(child, "TERM").await?;
     ensure!(said.code == Some(143), "{said:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_heeded_while_the_server_answers_and_while_the_result_comes() -> Result<()> {
+    let (cluster, folder) = cluster(1).await?;
+    let client = cluster.client();
+    let bytes = image(&folder, "a.png", 82)?;
+    let before = names(&folder)?;
+    let id = client.submit("a.png", bytes, "blur").await?;
+    client.result(&id).await?;
+    let done = client.get(&format!("/job/{id}")).await?.json;
+    let accepted = json!({ "job_id": id, "total_tiles": 4 });
+
+    // The whole image has arrived, and the job's id is not known yet: its answer is waited for, and the job is cancelled.
+    let late = accepted.clone();
+    let fake = Fake::start(move |request| match request {
+        "POST /process" => Answer::json(200, &late).late(Duration::from_secs(1)),
+        _ => Answer::json(200, &json!({})),
+    })
+    .await?;
+    for (signal, code) in SIGNALS {
+        let mut command = azulejo(&cluster, &folder, &["submit", "a.png", "-r", "blur"])?;
+        let child = command.env("AZULEJO_SERVER", &fake.url).spawn()?;
+        let arrived = async |_: &Client| Ok(fake.has_seen("POST /process").then_some(()));
+        client
+            .wait_for("the image", Duration::from_secs(30), arrived)
+            .await?;
+        let said = signalled(child, signal).await?;
+        ensure!(
+            said.code == Some(code) && said.stderr.contains("is cancelled"),
+            "{signal}: {said:?}"
+        );
+        ensure!(
+            fake.has_seen(&format!("POST /job/{id}/cancel")),
+            "{signal}: the job was left running"
+        );
+        fake.forget();
+    }
+
+    // The result comes and does not end.
+    let (of_job, of_progress) = (format!("GET /job/{id}"), format!("GET /job/{id}/progress"));
+    let progress = done["progress"].clone();
+    let fake = Fake::start(move |request| match request {
+        "POST /process" => Answer::json(200, &accepted),
+        request if request == of_job => Answer::json(200, &done),
+        request if request == of_progress => Answer::json(200, &progress),
+        _ => Answer {
+            missing: 1000,
+            ..Answer::json(200, &json!("the beginning of an image"))
+        },
+    })
+    .await?;
+    for (signal, code) in SIGNALS {
+        for output in ["-", "."] {
+            let mut command = azulejo(
+                &cluster,
+                &folder,
+                &["submit", "a.png", "-r", "blur", "-o", output],
+            )?;
+            let child = command.env("AZULEJO_SERVER", &fake.url).spawn()?;
+            let download = format!("GET /download/{id}");
+            let comes = async |_: &Client| Ok(fake.has_seen(&download).then_some(()));
+            client
+                .wait_for("the download", Duration::from_secs(30), comes)
+                .await?;
+            let said = signalled(child, signal).await?;
+            ensure!(
+                said.code == Some(code) && said.stdout.is_empty(),
+                "{signal}: {said:?}"
+            );
+            ensure!(
+                said.stderr.contains("its result was not saved"),
+                "{signal}: {said:?}"
+            );
+            ensure!(names(&folder)? == before, "{signal} leaves {:?}", names(&folder)?);
+            fake.forget();
+        }
+    }
     Ok(())
 }
