@@ -7,6 +7,7 @@
 //! - [`live`]: the events that the server pushes to open pages.
 //! - [`error`]: the one shape of an error that reaches a client.
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
+//! - [`filename`]: names of files, made harmless, and those of results.
 //! - [`bounds`]: how long and large anything in a record may be.
 //! - [`topics`]: the names of the topics. [`control`]: what the topic `control` carries.
 //!
@@ -17,6 +18,7 @@ pub mod bounds;
 pub mod control;
 pub mod costs;
 pub mod error;
+pub mod filename;
 pub mod health;
 pub mod job;
 pub mod live;

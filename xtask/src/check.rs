@@ -189,9 +189,10 @@ fn lint() -> Result<()> {
     style::check()?;
     shell::say("lints");
     let deny = ["--", "--deny", "warnings"];
+    // In the profiles that are built afterwards: macros and the C libraries (OpenSSL alone takes minutes) are compiled once.
     shell::run(
         shell::cargo()
-            .args(["clippy", "--locked", "--workspace", "--all-targets"])
+            .args(["clippy", "--locked", "--release", "--workspace", "--all-targets"])
             .args(deny),
     )?;
     shell::run(
@@ -199,6 +200,8 @@ fn lint() -> Result<()> {
             .args([
                 "clippy",
                 "--locked",
+                "--profile",
+                "wasm-release",
                 "--package",
                 "azulejo-app",
                 "--features",
@@ -209,7 +212,8 @@ fn lint() -> Result<()> {
     )?;
     shell::run(
         shell::cargo()
-            .args(["clippy", "--locked", "--package", "azulejo-preview"])
+            .args(["clippy", "--locked", "--profile", "wasm-release"])
+            .args(["--package", "azulejo-preview"])
             .args(["--target", "wasm32-unknown-unknown"])
             .args(deny),
     )

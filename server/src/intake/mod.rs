@@ -8,10 +8,9 @@
 //! - [`resumable`]: uploads that may come in pieces.
 //! - [`receive`]: from the network to the disk, with limits. [`borrow`]: a file that is on the disk already.
 //! - [`inspect`]: header, limits, completeness. [`whole`]: whether a PNG, JPEG or WebP file is all there.
-//! - [`waiting`]: uploads that wait for their job. [`filename`]: names as clients give them, made harmless.
+//! - [`waiting`]: uploads that wait for their job.
 
 mod borrow;
-pub mod filename;
 mod inspect;
 mod part_file;
 mod receive;

@@ -1,6 +1,6 @@
 //! From the network to the disk: one upload's bytes, counted, timed, and gone again when anything fails.
 
-use azulejo_protocol::{ApiError, Timestamp};
+use azulejo_protocol::{ApiError, Timestamp, filename};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use tokio::fs::File;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::received::Received;
 use super::trouble::{off_the_runtime, on_disk, too_large};
-use super::{Intake, PartFile, filename, inspect};
+use super::{Intake, PartFile, inspect};
 use crate::engine::files::disk;
 
 /// Bytes gathered before they go to the file: one hop to the blocking pool for each.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileError, TileGrid, fitting_tile};
+use azulejo_protocol::filename::result_filename;
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
 use azulejo_protocol::{ApiError, JobId, JobStatus, TileStates, Timestamp};
@@ -77,7 +78,7 @@ impl JobSpec {
         let row = JobRow {
             id,
             filename: upload.filename.clone(),
-            result_filename: kind::result_filename(&upload.filename, &canonical, encoding.kind()),
+            result_filename: result_filename(&upload.filename, &canonical, encoding.kind().extension()),
             recipe: canonical,
             tile_recipe,
             status: JobStatus::Processing,

@@ -43,42 +43,6 @@ pub fn limits(limits: &IntakeLimits) -> Limits {
     }
 }
 
-/// `coast-blur.png` for `coast.jpeg` and the recipe `blur:sigma=2`: the stem, the names of the operations, the extension of the
-/// result.
-pub fn result_filename(filename: &str, recipe: &str, kind: FileKind) -> String {
-    let stem = match filename.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() && extension.chars().count() <= 5 => stem,
-        _ => filename,
-    };
-    let safe = |c: char| {
-        if c.is_control() || "/\\:*?\"<>|".contains(c) {
-            '_'
-        } else {
-            c
-        }
-    };
-    let stem: String = stem.chars().map(safe).take(120).collect();
-    let stem = if stem.trim().is_empty() {
-        "image"
-    } else {
-        stem.trim()
-    };
-    let operations: Vec<&str> = recipe
-        .split('|')
-        .filter_map(|step| step.split(':').next())
-        .filter(|step| !step.is_empty())
-        .collect();
-    let mut name = stem.to_owned();
-    for operation in operations.iter().take(3) {
-        name.push('-');
-        name.push_str(&operation.replace('_', "-"));
-    }
-    if operations.len() > 3 {
-        name.push_str("-and-more");
-    }
-    format!("{name}.{}", kind.extension())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,28 +64,5 @@ mod tests {
         assert_eq!(kind(None, FileKind::Jpeg, PixelFormat::RGBA8), Ok(FileKind::Png));
         let error = kind(Some(FileKind::Jpeg), FileKind::Png, PixelFormat::RGB16);
         assert_eq!(error, Err("unsuitable_format".to_owned()));
-    }
-
-    #[test]
-    fn result_names_tell_what_was_done() {
-        for (file, recipe, name) in [
-            ("coast.jpeg", "blur:sigma=2", "coast-blur.png"),
-            (
-                "a.b.png",
-                "edge_detection|sharpen",
-                "a.b-edge-detection-sharpen.png",
-            ),
-            ("noextension", "grayscale", "noextension-grayscale.png"),
-            (".png", "grayscale", ".png-grayscale.png"),
-            (
-                "x/../\"y\".png",
-                "blur|blur|blur|blur",
-                "x_.._\"y\"-blur-blur-blur-and-more.png",
-            ),
-            ("", "grayscale", "image-grayscale.png"),
-        ] {
-            let name = name.replace('"', "_");
-            assert_eq!(result_filename(file, recipe, FileKind::Png), name);
-        }
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use azulejo_protocol::{ApiError, Timestamp};
+use azulejo_protocol::{ApiError, Timestamp, filename};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::held::Held;
 use super::record::Record;
 use super::upload::{Upload, not_found, now};
+use crate::intake::Intake;
 use crate::intake::trouble::{off_the_runtime, on_disk, too_large};
-use crate::intake::{Intake, filename};
 
 /// How long a request waits for an earlier one to put the upload down.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,12 +7,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use azulejo_imaging::Encoding;
-use azulejo_protocol::JobId;
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
+use azulejo_protocol::{JobId, filename};
 use serde::{Deserialize, Serialize};
-
-use crate::intake::filename;
 
 /// Largest file that is read: the longest recipe with every byte escaped, and the rest.
 const MAX_BYTES: u64 = 6 * MAX_RECIPE_BYTES as u64 + 8 * 1024;
