@@ -9,7 +9,7 @@
 //! - [`client`]: the server's REST API. [`input`]: where an image comes from. [`targets`]: where the results of a run go;
 //!   [`result_name`]: what they are called; [`naming`]: their files.
 //! - [`output`]: everything that is printed. [`foreign`]: what text from elsewhere may do to a terminal. [`signals`]: Ctrl-C.
-//! - [`photo`]: the pictures that `bench` works on; [`figures`]: what it measured.
+//! - [`tiled`]: what workers do, in one process. [`photo`]: the pictures that `bench` works on; [`figures`]: what it measured.
 
 mod checks;
 mod client;
@@ -25,6 +25,7 @@ mod result_name;
 mod signals;
 mod supervisor;
 mod targets;
+mod tiled;
 
 use std::process::ExitCode;
 

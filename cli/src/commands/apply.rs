@@ -1,13 +1,13 @@
 //! `azulejo apply`: the same pixels without a server or Kafka.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use anyhow::{Context as _, bail};
-use azulejo_imaging::file::{ApplyOptions, Decoder, EncodeOptions, Encoder, FileKind, apply_file};
-use azulejo_imaging::{Encoding, Raster, Recipe, TileGrid, render};
+use anyhow::Context as _;
+use azulejo_imaging::file::{ApplyOptions, EncodeOptions, FileKind, apply_file};
+use azulejo_imaging::{Encoding, Recipe};
 use tempfile::TempDir;
 
 use crate::commands::place::{agreed, check_output};
@@ -15,6 +15,8 @@ use crate::commands::{WrongArgument, recipe};
 use crate::input::{Input, shown};
 use crate::signals::{Caught, Signals};
 use crate::targets::is_dash;
+use crate::tiled::apply_tiles;
+pub use crate::tiled::read_whole;
 use crate::{naming, output};
 
 const AFTER_HELP: &str = "\
@@ -231,80 +233,12 @@ fn apply(work: &Work, stop: &AtomicBool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As the workers do it: every tile rendered from its own cut-out of the image. `output` is the place and the file to write.
-fn apply_tiles(
-    recipe: &Recipe,
-    input: &Path,
-    output: (&Path, &Path),
-    options: &ApplyOptions,
-    tile: u32,
-    progress: &mut dyn FnMut(u64, u64) -> bool,
-) -> anyhow::Result<Vec<String>> {
-    let mut decoder = Decoder::open(input, &options.limits)?;
-    let info = decoder.info().clone();
-    let recipe = info.full_recipe(recipe);
-    let size = recipe.output_size(info.stored_size)?;
-    let kind = match options.kind {
-        Some(kind) => kind,
-        None => FileKind::for_output(output.0, info.kind)?,
-    };
-    let format = recipe.output_format(info.format);
-    kind.check(size, format)?;
-    let mut left_out = Vec::new();
-    if options.encode.keep_exif && decoder.has_unread_exif() {
-        left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
-    }
-    let image = read_whole(&mut decoder)?;
-    let metadata = info.metadata.after(&recipe);
-    let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;
-    left_out.extend(encoder.left_out().map(str::to_owned));
-
-    let grid = TileGrid::new(size, tile);
-    let pixel = format.bytes_per_pixel();
-    let stride = size.width as usize * pixel;
-    let mut band = Vec::new();
-    for row in 0..grid.rows() {
-        let tiles = (0..grid.columns()).filter_map(|column| grid.region(row * grid.columns() + column));
-        for region in tiles {
-            band.resize(stride * region.height as usize, 0);
-            let needed = recipe.input_region(image.size(), region)?;
-            let pixels = render(&recipe, image.size(), needed, &image.crop(needed)?, region)?;
-            for y in 0..region.height {
-                let at = y as usize * stride + region.x as usize * pixel;
-                band[at..at + pixels.stride()].copy_from_slice(pixels.row(y));
-            }
-        }
-        encoder.write_rows(&band)?;
-        band.clear();
-        let done = ((row + 1) * tile).min(size.height);
-        if !progress(done.into(), size.height.into()) {
-            bail!("stopped before the end");
-        }
-    }
-    encoder.finish()?;
-    Ok(left_out)
-}
-
-/// All stored pixels.
-pub fn read_whole(decoder: &mut Decoder) -> anyhow::Result<Raster> {
-    let info = decoder.info().clone();
-    let mut image = Raster::new(info.stored_size, info.format)?;
-    let stride = image.stride();
-    let mut rows = Vec::new();
-    while let Some(span) = decoder.next_rows(&mut rows)? {
-        let at = span.y as usize * stride;
-        let end = at + span.rows as usize * stride;
-        match (image.bytes_mut().get_mut(at..end), rows.get(..end - at)) {
-            (Some(place), Some(rows)) => place.copy_from_slice(rows),
-            _ => bail!("the decoder gave rows beyond the image"),
-        }
-    }
-    Ok(image)
-}
-
 #[cfg(test)]
 mod tests {
-    use azulejo_imaging::file::Limits;
+    use std::path::Path;
+
+    use azulejo_imaging::Raster;
+    use azulejo_imaging::file::{Decoder, Limits};
 
     use super::*;
     use crate::photo;
