@@ -15,11 +15,11 @@ use azulejo_end2end::machines::{Installation, Place, Quality};
 use azulejo_end2end::{Client, definition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-/// Machines in neighbouring towns, on a line that is not good.
+/// Machines in neighbouring towns, on lines of 100 megabits a second that are not good.
 const FAR: Quality = Quality {
     delay: Duration::from_millis(10),
     loss: 0.01,
-    rate: None,
+    rate: Some(12_500_000),
 };
 /// Machines in one house.
 const NEAR: Quality = Quality {

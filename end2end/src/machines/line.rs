@@ -55,12 +55,6 @@ impl Line {
         }
     }
 
-    /// Changes how it is; whether it is cut stays.
-    pub fn set(&mut self, quality: Quality) {
-        self.quality = quality;
-        self.free = None;
-    }
-
     /// Cuts it, or joins it again.
     pub fn cut(&mut self, is_cut: bool) {
         self.is_cut = is_cut;
@@ -105,10 +99,9 @@ mod tests {
         assert_eq!(line.send(now, 1500, 0.01), Fate::Arrives(now + DELAY));
         assert_eq!(line.send(now, 1500, 0.0099), Fate::Lost);
         line.cut(true);
-        line.set(Quality::PERFECT);
         assert_eq!(line.send(now, 1500, 0.5), Fate::Cut);
         line.cut(false);
-        assert_eq!(line.send(now, 1500, 0.0), Fate::Arrives(now));
+        assert_eq!(line.send(now, 1500, 0.5), Fate::Arrives(now + DELAY));
     }
 
     #[test]

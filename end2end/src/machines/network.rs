@@ -50,13 +50,6 @@ impl Network {
         &self.machines[index]
     }
 
-    /// Makes the line between `a` and `b` be as `quality` says, both ways.
-    pub fn set(&self, a: usize, b: usize, quality: Quality) {
-        let mut lines = self.shared.lines();
-        lines[a][b].set(quality);
-        lines[b][a].set(quality);
-    }
-
     /// From now on nothing that `from` sends arrives at `to`; the way back stays as it is.
     pub fn cut_one_way(&self, from: usize, to: usize) {
         self.shared.lines()[from][to].cut(true);
