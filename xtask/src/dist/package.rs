@@ -90,6 +90,10 @@ NAME: embedded-library *\n\
 NAME: statically-linked-binary *\n\
 # Programs that are no commands explain themselves by --help.\n\
 NAME: no-manual-page *\n\
+# A password may come to stand in a settings file.\n\
+NAME: non-standard-file-perm 0600 != 0644 [etc/azulejo/*]\n\
+# Instances of a template are known to systemd alone.\n\
+NAME: maintainer-script-calls-systemctl *\n\
 # Made by the project itself, not uploaded to Debian.\n\
 NAME: initial-upload-closes-no-bugs *\n\
 NAME: wrong-section-according-to-package-name *\n";
