@@ -11,7 +11,6 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use serde::de::IgnoredAny;
 
 use crate::foreign::{clean, clean_lines};
 
@@ -30,16 +29,9 @@ enum State {
 
 static STDOUT: Mutex<State> = Mutex::new(State::Open);
 
-/// Prints a line. What a terminal would obey is made visible, line breaks too, but for those of a whole JSON text, where they
-/// are no part of any string.
+/// Prints a line. What a terminal would obey is made visible, line breaks too.
 pub fn line(text: &str) {
-    let is_json = || text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok();
-    let clean = if text.contains('\n') && is_json() {
-        clean_lines(text)
-    } else {
-        clean(text)
-    };
-    write(format!("{clean}\n").as_bytes());
+    write(format!("{}\n", clean(text)).as_bytes());
 }
 
 /// Prints the path of a file: exactly for a script, cleaned for a terminal.

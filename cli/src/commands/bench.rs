@@ -109,7 +109,6 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         None => systems(&mut bench, &mut signals, &mut figures).await?,
     };
-    eprintln!();
     compare(&mut figures);
     let (rows, numbers) = table(&figures);
     output::table(&rows, &numbers);
@@ -158,7 +157,9 @@ async fn start(system: &System, data_dir: PathBuf) -> anyhow::Result<Stack> {
         workers,
         slots,
     } = system;
-    eprintln!("\nstarting a system of {workers} workers with {slots} slots each, broker {broker}");
+    output::say(&format!(
+        "starting a system of {workers} workers with {slots} slots each, broker {broker}"
+    ));
     let plan = Plan {
         listen: ([127, 0, 0, 1], 0).into(),
         workers: *workers,
@@ -193,7 +194,7 @@ impl Bench<'_> {
         tokio::select! {
             result = self.measure(client, system, figures) => result.map(|()| None),
             caught = signals.next() => {
-                eprintln!("{}: what was measured so far:", caught.word());
+                output::say(&format!("{}: what was measured so far:", caught.word()));
                 Ok(Some(caught))
             }
         }
@@ -228,7 +229,10 @@ impl Bench<'_> {
                     apply_seconds: Some(apply_seconds),
                     ..figure
                 }));
-                eprint!(".");
+                output::say(&format!(
+                    "{recipe} at {side}: {:.2} s",
+                    figures.last().map_or(0.0, |figure| figure.seconds)
+                ));
             }
         }
         Ok(())

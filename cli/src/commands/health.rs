@@ -52,7 +52,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             health: health.as_ref(),
             checks: &checks,
         };
-        output::line(&serde_json::to_string_pretty(&told)?);
+        output::json(&told)?;
     } else {
         print(&checks);
         output::line(if well {

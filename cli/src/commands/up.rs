@@ -180,19 +180,19 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         stack = plan.start() => stack?,
         () = interrupts.next() => {
             // What was started so far ends with this process; nothing was promised yet.
-            eprintln!("azulejo: stopped while starting");
+            output::say("azulejo: stopped while starting");
             return Ok(ExitCode::SUCCESS);
         }
     };
     output::line(&format!("azulejo is ready: {}", stack.url()));
     interrupts.next().await;
-    eprintln!(
-        "azulejo: stopping: workers finish their tiles, then server and broker end (again: end at once)"
+    output::say(
+        "azulejo: stopping: workers finish their tiles, then server and broker end (again: end at once)",
     );
     tokio::select! {
         well = stack.stop() => Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         () = interrupts.insisted(GRACE) => {
-            eprintln!("azulejo: ended at once");
+            output::say("azulejo: ended at once");
             Ok(ExitCode::FAILURE)
         }
     }

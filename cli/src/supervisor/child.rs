@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
+use crate::output;
 use crate::supervisor::tether;
 
 /// Environment variables that mean one process; with several children they would give all the same name or port.
@@ -183,11 +184,11 @@ impl Child {
             Ok(Ok(status)) => status.success(),
             Ok(Err(_)) => false,
             Err(_) => {
-                eprintln!(
+                output::say(&format!(
                     "azulejo: {} did not end within {} s and is killed",
                     self.name,
                     patience.as_secs()
-                );
+                ));
                 let _ = self.process.kill().await;
                 false
             }
@@ -222,7 +223,7 @@ async fn forward(log: impl AsyncRead + Unpin, name: String, show: bool, last: Ar
         }
         let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         if show {
-            eprintln!("[{name}] {line}");
+            output::say(&format!("[{name}] {line}"));
         }
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT_LINES {

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::output;
 use crate::supervisor::child::{Child, NotReady, Program};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -56,7 +57,7 @@ impl Keeper {
     pub async fn stop(self, patience: Duration) -> bool {
         let _ = self.stop.send(Some(patience));
         self.task.await.unwrap_or_else(|error| {
-            eprintln!("azulejo: {} could not be stopped: {error}", self.name);
+            output::say(&format!("azulejo: {} could not be stopped: {error}", self.name));
             false
         })
     }
@@ -88,7 +89,7 @@ async fn keep(
             patience = asked(&mut stop) => Some(patience),
             status = child.ended() => {
                 let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                eprintln!("azulejo: {} died ({status}) and is started anew", program.name);
+                output::say(&format!("azulejo: {} died ({status}) and is started anew", program.name));
                 None
             }
         };
@@ -107,7 +108,10 @@ async fn keep(
             let mut next = match program.start() {
                 Ok(next) => next,
                 Err(error) => {
-                    eprintln!("azulejo: {error:#}; trying again in {:.1} s", pause.as_secs_f32());
+                    output::say(&format!(
+                        "azulejo: {error:#}; trying again in {:.1} s",
+                        pause.as_secs_f32()
+                    ));
                     continue;
                 }
             };
@@ -118,14 +122,17 @@ async fn keep(
             };
             match ready {
                 Ok(address) => {
-                    eprintln!("azulejo: {} is ready again at {address}", program.name);
+                    output::say(&format!("azulejo: {} is ready again at {address}", program.name));
                     break next;
                 }
                 Err(error) => {
                     if restarted.elapsed() > WELL_AFTER {
                         pause = FIRST_PAUSE;
                     }
-                    eprintln!("azulejo: {error:#}; trying again in {:.1} s", pause.as_secs_f32());
+                    output::say(&format!(
+                        "azulejo: {error:#}; trying again in {:.1} s",
+                        pause.as_secs_f32()
+                    ));
                 }
             }
             next.stop(Duration::from_secs(5)).await;
@@ -142,9 +149,9 @@ async fn ready_at_last(child: &mut Child, patience: Duration) -> anyhow::Result<
             Ok(address) => return Ok(address),
             Err(NotReady::Failed(error)) => return Err(error),
             Err(NotReady::Silent(error)) if !is_said => {
-                eprintln!(
+                output::say(&format!(
                     "azulejo: {error:#}\nazulejo: it runs and is left to; it is started anew only if it ends"
-                );
+                ));
                 is_said = true;
             }
             Err(NotReady::Silent(_)) => {}

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use futures::future::join_all;
 
 use crate::client::{Client, Server};
+use crate::output;
 use crate::supervisor::child::Program;
 use crate::supervisor::keeper::{Keeper, START_PATIENCE};
 use crate::supervisor::programs;
@@ -146,7 +147,7 @@ impl Plan {
 
     fn say_where(&self, name: &str, address: &str) {
         if !self.any_kafka_port {
-            eprintln!("azulejo: {name} is ready at {address}");
+            output::say(&format!("azulejo: {name} is ready at {address}"));
         }
     }
 
@@ -174,10 +175,10 @@ impl Plan {
         let program = self.program("broker", &programs::find("azulejo-broker")?, arguments);
         let broker = Keeper::start(program, true).await?;
         if taken && !self.any_kafka_port {
-            eprintln!(
+            output::say(&format!(
                 "azulejo: port {KAFKA_PORT} is taken, the embedded broker listens on {}",
                 broker.address()
-            );
+            ));
         }
         self.say_where("broker", broker.address());
         Ok(broker)
