@@ -159,6 +159,9 @@ async fn packages_install_work_are_brought_up_to_date_and_go() -> Result<()> {
         & 0o777;
     ensure!(mode == 0o600, "passwords can be read by others: {mode:o}");
 
+    for file in ["server.env", "broker.env", "worker.env"] {
+        ensure!(root.set_defaults(file)? >= 3, "{file} has no defaults");
+    }
     root.set("broker.env", "AZULEJO_BROKER_LISTEN=127.0.0.1:0")?;
     root.set("server.env", "AZULEJO_LISTEN=127.0.0.1:0")?;
     root.set("worker.env", "AZULEJO_WORKER_LISTEN=127.0.0.1:0")?;

@@ -86,6 +86,27 @@ impl Root {
         Ok(())
     }
 
+    /// Takes away the sign of a comment before each default of a settings file: what it calls a default must be one. What it says of a
+    /// cluster with users is left.
+    pub fn set_defaults(&self, file: &str) -> Result<usize> {
+        let path = self.path(&format!("/etc/azulejo/{file}"));
+        let text = fs::read_to_string(&path)?;
+        let (own, kafka) = text.split_once("\n# Every other variable").unwrap_or((&text, ""));
+        let mut count = 0;
+        let mut set = String::new();
+        for line in own.lines() {
+            let default = line.strip_prefix('#').filter(|rest| {
+                let is_name = rest.starts_with(|c: char| c.is_ascii_uppercase());
+                is_name && rest.split_once('=').is_some_and(|(_, value)| !value.is_empty())
+            });
+            count += usize::from(default.is_some());
+            set.push_str(default.unwrap_or(line));
+            set.push('\n');
+        }
+        fs::write(&path, format!("{set}\n# Every other variable{kafka}"))?;
+        Ok(count)
+    }
+
     /// Puts packages inside and installs them; what was changed in settings stays.
     pub fn install(&self, packages: &[PathBuf]) -> Result<String> {
         let mut words = vec![
