@@ -1,7 +1,7 @@
 //! What is well in an installation and what is not, each fault with what to do about it: broker, topics, lag, workers, disk.
 
-use azulejo_protocol::health::{DiskInfo, TopicRole};
-use azulejo_protocol::{Health, WorkerInfo, WorkerState};
+use azulejo_protocol::health::TopicRole;
+use azulejo_protocol::{Health, Problem, WorkerInfo, WorkerState};
 use serde::Serialize;
 
 use crate::output;
@@ -11,6 +11,9 @@ const LAG_SECONDS: f32 = 60.0;
 
 /// Less room than this for new jobs is worth a warning, bytes.
 const LITTLE_ROOM: u64 = 2 << 30;
+
+/// Bytes of disk that a job takes for a pixel: upload, scratch files, result.
+const BYTES_A_PIXEL: u64 = 8;
 
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,23 +87,36 @@ pub fn judge(health: &Health, workers: &[WorkerInfo]) -> Vec<Check> {
     checks.extend(topics(health));
     checks.push(lag(health));
     checks.extend(of_workers(health, workers));
-    checks.push(disk(health.disk));
+    checks.push(disk(health));
     let told = |subject: &str| {
         health.topics.iter().any(|topic| topic.name == subject)
-            || workers.iter().any(|worker| subject.contains(&worker.worker_id))
+            || workers.iter().any(|worker| subject == subject_of(worker))
     };
-    for problem in health.problems.iter().filter(|problem| !told(&problem.subject)) {
-        checks.push(Check::fault("other", &problem.subject, &problem.detail));
-    }
+    let others = health.problems.iter().filter(|problem| !told(&problem.subject));
+    checks.extend(others.map(|problem| of_problem("other", problem)));
     checks
+}
+
+/// What a worker is called as the subject of a problem.
+fn subject_of(worker: &WorkerInfo) -> String {
+    format!("worker {}", worker.worker_id)
+}
+
+fn of_problem(name: &'static str, problem: &Problem) -> Check {
+    if problem.holds_jobs {
+        Check::fault(name, &problem.subject, &problem.detail)
+    } else {
+        Check::warning(name, &problem.subject, &problem.detail)
+    }
 }
 
 fn broker(health: &Health) -> Check {
     let address = &health.kafka_broker;
-    if health.kafka_connected {
+    let answered = !health.topics.is_empty() && health.kafka_error.is_none();
+    if health.kafka_connected || answered {
         return Check::well("broker", format!("{address} answers"));
     }
-    let reason = health.kafka_error.as_deref().unwrap_or("it does not answer");
+    let reason = health.kafka_error.as_deref().unwrap_or("it has not answered yet");
     Check::fault(
         "broker",
         format!("{address} is away: {reason}"),
@@ -115,7 +131,7 @@ fn topics(health: &Health) -> Vec<Check> {
         .problems
         .iter()
         .filter(|problem| health.topics.iter().any(|topic| topic.name == problem.subject))
-        .map(|problem| Check::fault("topics", &problem.subject, &problem.detail))
+        .map(|problem| of_problem("topics", problem))
         .collect();
     if !health.kafka_connected && faults.is_empty() {
         faults.push(Check::warning(
@@ -195,10 +211,8 @@ fn of_workers(health: &Health, workers: &[WorkerInfo]) -> Vec<Check> {
     }];
     for worker in workers {
         let id = &worker.worker_id;
-        let problem = health
-            .problems
-            .iter()
-            .find(|problem| problem.subject.contains(id.as_str()));
+        let subject = subject_of(worker);
+        let problem = health.problems.iter().find(|problem| problem.subject == subject);
         if worker.status == WorkerState::Lost {
             checks.push(Check::warning(
                 "workers",
@@ -217,8 +231,8 @@ fn of_workers(health: &Health, workers: &[WorkerInfo]) -> Vec<Check> {
     checks
 }
 
-fn disk(disk: Option<DiskInfo>) -> Check {
-    let Some(disk) = disk else {
+fn disk(health: &Health) -> Check {
+    let Some(disk) = health.disk else {
         return Check::well("disk", "the server does not tell its disk");
     };
     let usable = disk.usable_bytes();
@@ -228,7 +242,8 @@ fn disk(disk: Option<DiskInfo>) -> Check {
         output::bytes(usable)
     );
     let remedy = "delete old jobs (`azulejo jobs` lists them; Delete on a job's page), or give the server's data folder a larger disk";
-    if usable == 0 {
+    let smallest = u64::from(health.limits.min_side).pow(2) * BYTES_A_PIXEL;
+    if usable < smallest {
         Check::fault("disk", says, remedy)
     } else if usable < LITTLE_ROOM {
         Check::warning("disk", says, remedy)
@@ -248,7 +263,7 @@ mod tests {
             "status": "healthy", "kafka_connected": true, "kafka_broker": "127.0.0.1:9092", "workers": 2, "slots": 4,
             "jobs_processing": 0, "tiles_in_flight": 0, "lag_seconds": 0.0, "tiles_per_second": 0.0, "version": "1",
             "uptime": 1.0,
-            "limits": {"min_side": 1, "max_side": 2, "max_pixels": 3, "max_bytes": 4, "tile_size": 5},
+            "limits": {"min_side": 1024, "max_side": 2, "max_pixels": 3, "max_bytes": 4, "tile_size": 5},
             "topics": [{"name": "tasks", "role": "tasks", "partitions": 12, "replicas": 1}],
             "disk": {"free_bytes": 100_000_000_000u64, "promised_bytes": 0, "reserve_bytes": 268_435_456},
         });
@@ -274,6 +289,42 @@ mod tests {
         );
         let names: Vec<_> = checks.iter().map(|check| check.name).collect();
         assert_eq!(names, ["broker", "topics", "lag", "workers", "disk"]);
+    }
+
+    fn worker(id: &str) -> WorkerInfo {
+        serde_json::from_value(json!({
+            "worker_id": id, "last_heartbeat": "2026-01-01T00:00:00Z", "tasks_processed": 0, "current_task": null,
+            "status": "idle", "uptime": 1.0, "avg_processing_time": 0.0, "tasks_per_minute": 0.0, "rate_history": [],
+            "slots": 1, "busy": 0, "tasks_failed": 0, "partitions": [], "memory_bytes": 0, "host": "m", "version": "1",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_jobs_do_without_is_a_warning_and_a_problem_is_told_of_its_own_worker() {
+        let problem =
+            |subject: &str| json!({"subject": subject, "detail": "it is so; do that", "holds_jobs": false});
+        let health =
+            health(json!({"problems": [problem("tasks"), problem("worker 10"), problem("worker 7")]}));
+        let checks = judge(&health, &[worker("1"), worker("10")]);
+        let of = |name: &str| {
+            let of = checks.iter().filter(|check| check.name == name);
+            of.filter(|check| check.state > State::Ok)
+                .map(|check| (check.state, check.says.as_str()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of("topics"), [(State::Warning, "tasks")]);
+        assert_eq!(of("workers"), [(State::Warning, "10: it is so")]);
+        assert_eq!(of("other"), [(State::Warning, "worker 7")]);
+    }
+
+    #[test]
+    fn a_topic_that_holds_the_jobs_is_no_broker_that_is_away() {
+        let told =
+            json!({"kafka_connected": false, "problems": [{"subject": "tasks", "detail": "no; do that"}]});
+        let checks = judge(&health(told), &[]);
+        assert_eq!(worst(&checks, "broker").state, State::Ok);
+        assert_eq!(worst(&checks, "topics").state, State::Fault);
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub mod kafka_kcat;
 pub mod machines;
 pub mod process;
 pub mod screenshots;
+mod skipped;
 
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions};
 pub use process::Program;
+pub use skipped::skipped;

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use azulejo_end2end::process::{command, tools_dir};
-use azulejo_end2end::{Cluster, ClusterOptions};
+use azulejo_end2end::{Cluster, ClusterOptions, skipped};
 
 /// The folder `deploy`.
 fn deploy() -> PathBuf {
@@ -30,8 +29,7 @@ fn tool(name: &str, place: &str) -> Result<Option<Command>> {
     if Command::new(name).arg("--version").output().is_ok() {
         return Ok(Some(Command::new(name)));
     }
-    // Past the capture of the test runner, which shows nothing of what went well.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {name} is not installed");
+    skipped(&format!("{name} is not installed"));
     Ok(None)
 }
 

@@ -14,7 +14,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 use azulejo_end2end::process::bin_dir;
-use azulejo_end2end::{Client, images};
+use azulejo_end2end::{Client, images, skipped};
 use bare_root::{Root, mirror, run};
 
 const RECIPE: &str = "blur:sigma=2|sharpen";
@@ -49,7 +49,7 @@ fn packages(dist: &Path) -> Result<Option<Vec<PathBuf>>> {
         return Ok(Some(found));
     };
     ensure!(std::env::var_os("AZULEJO_TRY_PACKAGES").is_none(), "{reason}");
-    eprintln!("SKIPPED: packages in a bare root: {reason}");
+    skipped(&format!("packages in a bare root: {reason}"));
     Ok(None)
 }
 

@@ -112,14 +112,22 @@ pub struct Problem {
     pub subject: String,
     /// What is wrong and what to do; at most 1 KiB.
     pub detail: String,
+    /// Whether jobs wait or fail for as long as it lasts. Not so of one worker of several, for example.
+    #[serde(default = "yes")]
+    pub holds_jobs: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Problem {
     /// A problem, its texts cut where they are too long.
-    pub fn new(subject: &str, detail: &str) -> Self {
+    pub fn new(subject: &str, detail: &str, holds_jobs: bool) -> Self {
         Self {
             subject: bounds::cut(subject, MAX_SUBJECT_BYTES).to_owned(),
             detail: bounds::cut(detail, MAX_DETAIL_BYTES).to_owned(),
+            holds_jobs,
         }
     }
 }

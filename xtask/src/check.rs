@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{circles, debian, kafka, programs, shell, site, style, wasm_target};
+use crate::{circles, debian, dist, kafka, programs, shell, site, style, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -41,6 +41,8 @@ const ON_ONE_NODE: [&str; 6] = [
 const ON_THREE_NODES: [&str; 3] = ["pipeline", "broker_records", "broker_groups"];
 /// How the names of tests begin that make an Apache Kafka of their own.
 const OWN_APACHE: &str = "apache_";
+/// Those on machines made of network namespaces, with Apache Kafka on some.
+const MACHINES: &str = "machines_";
 /// Tests that are about the embedded broker in those suites.
 const OF_EMBEDDED: [&str; 1] = ["a_full_disk_is_an_error"];
 
@@ -59,6 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     wasm_target::ensure()?;
     let mut lacking = debian::ensure(!options.no_browser)?;
+    lacking.extend(dist::linters::ensure(false));
     let apache = if options.no_apache {
         None
     } else {
@@ -73,6 +76,9 @@ pub fn run(options: &Options) -> Result<()> {
     };
     if apache.is_none() {
         lacking.push(OWN_APACHE);
+    }
+    if apache.is_none() || !debian::can_make_machines() {
+        lacking.push(MACHINES);
     }
     if !options.no_lint {
         lint()?;
@@ -165,7 +171,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if !lacking.is_empty() {
         println!(
-            "skipped for want of a browser, a client or a broker: {}",
+            "skipped for want of a browser, a client, a broker, a linter or network namespaces: {}",
             lacking.join(", ")
         );
     }

@@ -9,7 +9,15 @@ use anyhow::{Context, Result, bail};
 use syn::visit::Visit;
 
 /// Crates that are looked at.
-const CRATES: [&str; 7] = ["protocol", "transport", "engine", "broker", "worker", "server", "cli"];
+const CRATES: [&str; 7] = [
+    "protocol",
+    "transport",
+    "engine",
+    "broker",
+    "worker",
+    "server",
+    "cli",
+];
 /// Re-exports are followed so far.
 const DEEPEST: usize = 8;
 

@@ -1,6 +1,7 @@
 //! What the tests need beside Rust: browsers for the pages, and kcat, a Kafka client that is not ours, for the broker's.
 //! They are Debian's. What Debian has not goes to `target/tools`: see [`crate::tools`].
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -33,6 +34,10 @@ const ENGINES: [Engine; 2] = [
 ];
 const NPM: Program = ("npm", "npm");
 const KAFKA: Program = ("kcat", "kcat");
+/// Judges the manual pages of the command line.
+const MANUALS: Program = ("mandoc", "mandoc");
+/// Makes the networks of the tests on several machines.
+const NETWORKS: Program = ("ip", "iproute2");
 /// For Apache Kafka.
 const JAVA: [Program; 2] = [("java", "openjdk-17-jre-headless"), ("mvn", "maven")];
 /// For tuspy, a client of uploads.
@@ -41,7 +46,7 @@ const PYTHON: Program = ("python3", "python3-venv");
 /// Makes sure that the programs are there: installs Debian's packages when we may, otherwise says what to install.
 /// Gives how the names of tests begin whose browser, or client of uploads, this system does not have at all.
 pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
-    let mut wanted = vec![KAFKA, PYTHON];
+    let mut wanted = vec![KAFKA, PYTHON, MANUALS, NETWORKS];
     if browser {
         wanted.extend(CHROMIUM);
         if !tools::has_axe() {
@@ -99,6 +104,15 @@ pub fn ensure_java() -> Result<()> {
     }
     shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
     install(&packages)
+}
+
+/// Whether this user may make machines of network namespaces: as root, with the kernel's tunnels and iproute2.
+pub fn can_make_machines() -> bool {
+    let can = is_root() && Path::new("/dev/net/tun").exists() && shell::is_installed("ip");
+    if !can {
+        shell::say("SKIPPED: the tests on several machines: they need root, /dev/net/tun and iproute2");
+    }
+    can
 }
 
 /// The packages of those programs that are not there.

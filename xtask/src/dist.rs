@@ -51,7 +51,7 @@ pub fn folder() -> PathBuf {
 #[expect(clippy::print_stdout, reason = "what was made is what this command is for")]
 pub fn run(options: &Options) -> Result<()> {
     if options.linters {
-        linters::ensure();
+        linters::ensure(true);
         return Ok(());
     }
     if !options.no_build {

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{chaos, debian, programs, shell, site};
+use crate::{chaos, debian, dist, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -61,6 +61,8 @@ pub fn run(options: &Options) -> Result<()> {
         debian::ensure(true)?;
         site::build()?;
         programs::build()?;
+        dist::linters::install_debian(&["debootstrap"]);
+        dist::run(&dist::Options::default())?;
         let mut measure = shell::cargo();
         measure.args([
             "test",

@@ -1,13 +1,14 @@
 //! `azulejo health`: whether a job would succeed now, what stands against it, and what to do, for people and for scripts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use azulejo_protocol::Health;
 use reqwest::Url;
 use serde::Serialize;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::checks::{Check, State, judge};
@@ -111,7 +112,18 @@ async fn reach(server: &Server) -> Result<(), Check> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let firewall = "its machine is down or a firewall drops the connection: open the port for this machine, or go through an SSH \
                     tunnel (`ssh -L 8000:127.0.0.1:8000 SERVER`)";
-    match timeout(CONNECT, TcpStream::connect((host, port))).await {
+    let unknown = |why: &str| {
+        fault(
+            format!("{server} cannot be reached: {why}"),
+            "look whether the name is spelt right and known here (`getent hosts NAME`)",
+        )
+    };
+    let addresses: Vec<SocketAddr> = match timeout(CONNECT, lookup_host((host, port))).await {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => return Err(unknown(&error.to_string())),
+        Err(_) => return Err(unknown("nobody says in time which address the name has")),
+    };
+    match timeout(CONNECT, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(_)) => Ok(()),
         Err(_) => Err(fault(
             format!("{server} does not answer within {} s", CONNECT.as_secs()),
@@ -126,10 +138,7 @@ async fn reach(server: &Server) -> Result<(), Check> {
             io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
                 fault(format!("{server} cannot be reached: {error}"), firewall)
             }
-            _ => fault(
-                format!("{server} cannot be reached: {error}"),
-                "look whether the name is spelt right and known here (`getent hosts NAME`)",
-            ),
+            _ => unknown(&error.to_string()),
         }),
     }
 }

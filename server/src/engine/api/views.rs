@@ -9,8 +9,8 @@ use azulejo_protocol::{
 use rusqlite::Connection;
 
 use crate::engine::Engine;
-use crate::engine::files::disk;
 use crate::engine::files::run::Run;
+use crate::engine::problems::Aspect;
 use crate::engine::store::jobs::{JobRow, StageTimes};
 use crate::engine::store::tiles::{self, TileRow};
 
@@ -243,7 +243,8 @@ pub fn tile(
 
 /// The installation.
 pub fn health(engine: &Engine) -> Health {
-    let disk = disk::info(&engine.config.data_dir, engine.promised());
+    let disk = engine.room.info(engine.promised());
+    let topics = engine.line.seen();
     let now = engine.driver.now();
     let core = engine.driver.core();
     let (workers, slots) = core.live();
@@ -253,9 +254,15 @@ pub fn health(engine: &Engine) -> Health {
         .problems()
         .list()
         .into_iter()
-        .chain(core.problems())
+        .map(|(subject, aspect, detail)| {
+            let holds = !matches!(aspect, Aspect::Size | Aspect::Silence) && holds_jobs(&subject, &topics);
+            Problem::new(&subject, &detail, holds)
+        })
+        .chain(core.problems().into_iter().map(|(subject, detail)| {
+            let holds = holds_jobs(&subject, &topics);
+            Problem::new(&subject, &detail, holds)
+        }))
         .take(MAX_PROBLEMS)
-        .map(|(subject, detail)| Problem::new(&subject, &detail))
         .collect();
     let connected = core.is_connected();
     let status = match (connected, workers) {
@@ -269,7 +276,7 @@ pub fn health(engine: &Engine) -> Health {
         kafka_connected: connected,
         kafka_broker: engine.config.kafka.brokers.clone(),
         kafka_error: engine.line.away().filter(|_| !connected),
-        topics: engine.line.seen(),
+        topics,
         disk,
         workers,
         slots,
@@ -282,6 +289,15 @@ pub fn health(engine: &Engine) -> Health {
         uptime: engine.started.elapsed().as_secs_f64(),
         limits: engine.limits(),
         problems,
+    }
+}
+
+/// Whether jobs wait or fail when something is wrong with `subject`: not for one worker, nor for topics that jobs do without.
+fn holds_jobs(subject: &str, topics: &[TopicInfo]) -> bool {
+    let topic = topics.iter().find(|topic| topic.name == subject);
+    match topic.map(|topic| topic.role) {
+        Some(role) => !matches!(role, TopicRole::DeadLetters | TopicRole::Control),
+        None => !subject.starts_with("worker "),
     }
 }
 

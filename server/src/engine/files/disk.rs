@@ -1,7 +1,8 @@
 //! Room on the disk: looked at before a job is accepted, and named in the reason when a running one has none left.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use azulejo_imaging::file::FileError;
 use azulejo_protocol::ApiError;
@@ -37,9 +38,37 @@ const fn room(free: u64, promised: u64) -> DiskInfo {
     }
 }
 
-/// Room on the file system of `path`; `None` when it does not say.
-pub fn info(path: &Path, promised: u64) -> Option<DiskInfo> {
-    Some(room(free_bytes(path)?, promised))
+/// What is free, as of the last look. A disk that does not answer, as one at the other end of a network, keeps whoever looks and
+/// nobody who asks.
+#[derive(Debug)]
+pub struct Room {
+    path: PathBuf,
+    /// `u64::MAX` for what is not known.
+    free: AtomicU64,
+}
+
+impl Room {
+    /// The file system of `path`, looked at now.
+    pub fn of(path: &Path) -> Self {
+        let room = Self {
+            path: path.to_owned(),
+            free: AtomicU64::new(u64::MAX),
+        };
+        room.look();
+        room
+    }
+
+    /// Looks.
+    pub fn look(&self) {
+        self.free
+            .store(free_bytes(&self.path).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// What was found, where `promised` bytes are still to be written; `None` when the file system does not say.
+    pub fn info(&self, promised: u64) -> Option<DiskInfo> {
+        let free = self.free.load(Relaxed);
+        (free != u64::MAX).then(|| room(free, promised))
+    }
 }
 
 /// Refuses what needs `needed` bytes, named `what`, when `promised` are still to be written by others.

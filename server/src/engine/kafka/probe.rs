@@ -60,8 +60,9 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
         let names: Vec<&str> = topics.wanted.iter().map(|topic| topic.name.as_str()).collect();
         let answer = probe.topics(&names).map_err(|trouble| trouble.reason);
         let seen = answer.as_deref().ok().map(|standings| topics.told(standings));
+        let away = answer.as_ref().err().cloned();
         let connected = answer.and_then(|standings| topics.look(&standings));
-        line.note(connected.as_ref().err().cloned(), seen);
+        line.note(away, seen);
         if let Err(error) = &connected
             && *error != told
         {
@@ -165,7 +166,7 @@ impl Topics<'_> {
                 self.line.made.fetch_add(1, Ordering::AcqRel);
             }
         }
-        self.grow(standings, due(self.grown, MAKE))?;
+        self.grow(standings, due(self.grown, MAKE));
         // What was refused is looked at more often: somebody may be about to mend it. So is what did not answer.
         let pause = if self.refused.is_empty() && self.answered {
             INSPECT
@@ -192,26 +193,26 @@ impl Topics<'_> {
         }
     }
 
-    /// Gives `tasks` the partitions that were asked for, where it has fewer.
-    fn grow(&mut self, standings: &[Standing], is_due: bool) -> Result<(), String> {
-        let settings = &self.line.topic_settings;
-        if !settings.grow_tasks || !is_due {
-            return Ok(());
+    /// Gives `tasks` the partitions that were asked for, where it has fewer. Jobs do not wait for that.
+    fn grow(&mut self, standings: &[Standing], is_due: bool) {
+        if !self.line.topic_settings.grow_tasks {
+            return;
         }
-        let short = self
+        let tasks = self
             .wanted
             .iter()
             .zip(standings)
-            .find(|(topic, standing)| match standing {
-                Standing::There { partitions, .. } => {
-                    topic.role == TopicRole::Tasks
-                        && i32::try_from(*partitions).is_ok_and(|count| count < topic.partitions)
-                }
-                Standing::Missing | Standing::Refused(_) => false,
-            });
-        let Some((topic, _)) = short else {
-            return Ok(());
+            .find(|(topic, _)| topic.role == TopicRole::Tasks);
+        let Some((topic, Standing::There { partitions, .. })) = tasks else {
+            return;
         };
+        if i32::try_from(*partitions).is_ok_and(|count| count >= topic.partitions) {
+            self.line.problems.clear(&topic.name, Aspect::Size);
+            return;
+        }
+        if !is_due {
+            return;
+        }
         self.grown = Some(Instant::now());
         tracing::info!(
             topic = topic.name,
@@ -219,14 +220,15 @@ impl Topics<'_> {
             "growing the topic"
         );
         let growing = grow_topic(&self.line.kafka, &topic.name, topic.partitions);
-        match self.runtime.block_on(growing)? {
-            Some(problem) => self
+        match self.runtime.block_on(growing) {
+            Ok(Some(problem)) => self
                 .line
                 .problems
                 .set(&topic.name, Aspect::Size, &problem.sentence),
-            None => self.line.problems.clear(&topic.name, Aspect::Size),
+            // The next look shows whether it has them.
+            Ok(None) => (),
+            Err(error) => tracing::warn!(topic = topic.name, error, "the topic is not grown; trying again"),
         }
-        Ok(())
     }
 
     /// Adapts to what a look at the topics has found.
