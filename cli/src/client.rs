@@ -20,6 +20,9 @@ use tokio_util::io::ReaderStream;
 /// Longest answer that is read into memory.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
+/// How long a list or the state of the installation may take. What is cheap for the server is not waited for longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 const UPLOAD_CHUNK: usize = 256 * 1024;
 
 /// The address of a server.
@@ -225,7 +228,7 @@ impl Client {
     pub async fn jobs(&self, query: &[(&str, String)]) -> anyhow::Result<Vec<Job>> {
         let mut url = Url::parse(&self.url("/jobs")).context("the server's address")?;
         url.query_pairs_mut().extend_pairs(query);
-        self.json(self.http.get(url)).await
+        self.json(self.http.get(url).timeout(PATIENCE)).await
     }
 
     /// Ends a job.
@@ -234,9 +237,7 @@ impl Client {
     /// When the server cannot be reached or the job has ended.
     pub async fn cancel(&self, id: JobId) -> anyhow::Result<()> {
         let url = self.url(&format!("/job/{id}/cancel"));
-        self.send(self.http.post(url).timeout(Duration::from_secs(10)))
-            .await
-            .map(drop)
+        self.send(self.http.post(url).timeout(PATIENCE)).await.map(drop)
     }
 
     /// Workers known.
@@ -244,7 +245,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn workers(&self) -> anyhow::Result<Vec<WorkerInfo>> {
-        self.json(self.http.get(self.url("/workers"))).await
+        self.json(self.http.get(self.url("/workers")).timeout(PATIENCE))
+            .await
     }
 
     /// State of the installation.
@@ -252,12 +254,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn health(&self) -> anyhow::Result<Health> {
-        self.json(
-            self.http
-                .get(self.url("/health"))
-                .timeout(Duration::from_secs(10)),
-        )
-        .await
+        self.json(self.http.get(self.url("/health")).timeout(PATIENCE))
+            .await
     }
 
     /// Writes the result of a job to `file`; returns its length.

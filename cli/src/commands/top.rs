@@ -4,12 +4,14 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use ratatui::text::Span;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::client::Client;
 use crate::commands::{ServerArgument, WrongArgument};
@@ -20,6 +22,9 @@ use crate::signals::Signals;
 
 /// Jobs that PgUp and PgDn move by.
 const PAGE: isize = 10;
+
+/// How long a look may take before it counts as one without an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Watch an installation in the terminal: rate, topics, lag, workers, jobs, and what is wrong.
 #[derive(Debug, clap::Args)]
@@ -60,7 +65,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let client = Client::new(arguments.server.server.clone())?;
     let mut news = News::new(arguments.server.server.to_string());
     if arguments.once {
-        news.take(Ok(Look::at(&client).await?));
+        news.take(Ok(look(&client, PATIENCE).await?));
         return once(&news, arguments.width, arguments.height);
     }
     if !std::io::stdout().is_terminal() {
@@ -80,13 +85,35 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 fn once(news: &News, width: u16, height: u16) -> anyhow::Result<ExitCode> {
     let mut terminal = Terminal::new(TestBackend::new(width, height))?;
     let frame = terminal.draw(|frame| draw(frame, news, Paint::from_environment()))?;
-    for y in 0..height {
-        let line: String = (0..width)
-            .map(|x| frame.buffer.cell((x, y)).map_or(" ", |cell| cell.symbol()))
-            .collect();
-        output::line(line.trim_end());
+    for line in lines(frame.buffer) {
+        output::line(&line);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a frame, without the blanks at the ends of lines. The cell after a wide character is its second half and holds a
+/// blank that a terminal does not show either.
+fn lines(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    let line = |y| {
+        let mut line = String::new();
+        let mut x = area.left();
+        while x < area.right() {
+            let symbol = buffer.cell((x, y)).map_or(" ", |cell| cell.symbol());
+            line.push_str(symbol);
+            x += u16::try_from(Span::raw(symbol).width()).unwrap_or(1).max(1);
+        }
+        line.trim_end().to_owned()
+    };
+    (area.top()..area.bottom()).map(line).collect()
+}
+
+/// Asks the server. One that accepts the question and stays silent is told of like one that is away.
+async fn look(client: &Client, patience: Duration) -> anyhow::Result<Look> {
+    match timeout(patience, Look::at(client)).await {
+        Ok(found) => found,
+        Err(_) => Err(anyhow!("no answer within {:.0} s", patience.as_secs_f64())),
+    }
 }
 
 async fn watch(
@@ -109,7 +136,7 @@ async fn watch(
                 if !is_looking && !news.is_paused {
                     is_looking = true;
                     let (client, found) = (client.clone(), found.clone());
-                    tokio::spawn(async move { found.send(Look::at(&client).await).await });
+                    tokio::spawn(async move { found.send(look(&client, PATIENCE).await).await });
                 }
             }
             Some(look) = looks.recv() => {
@@ -169,5 +196,37 @@ fn meaning(event: &Event) -> Option<Key> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::widgets::Paragraph;
+
+    use super::*;
+
+    #[test]
+    fn a_wide_character_takes_two_columns_and_moves_nothing() {
+        let mut terminal = Terminal::new(TestBackend::new(12, 2)).unwrap();
+        let frame = terminal
+            .draw(|frame| frame.render_widget(Paragraph::new("風景.png |\nab12.png |"), frame.area()))
+            .unwrap();
+        assert_eq!(lines(frame.buffer), ["風景.png |", "ab12.png |"]);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_accepts_and_stays_silent_gives_no_answer() {
+        // Connections wait in its queue and nobody takes them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let client = Client::new(url.parse().unwrap()).unwrap();
+        let mut news = News::new(url);
+        news.take(look(&client, Duration::from_millis(100)).await);
+        let mut terminal = Terminal::new(TestBackend::new(100, 20)).unwrap();
+        let frame = terminal
+            .draw(|frame| draw(frame, &news, Paint::from_environment()))
+            .unwrap();
+        let shown = lines(frame.buffer).join("\n");
+        assert!(shown.contains("no answer"), "{shown}");
     }
 }
