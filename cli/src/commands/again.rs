@@ -11,7 +11,6 @@ use crate::commands::job::{Ended, see_through};
 use crate::commands::place::Place;
 use crate::commands::report::{Outcome, Report};
 use crate::commands::{ServerArgument, WrongArgument, recipe};
-use crate::output;
 use crate::signals::Signals;
 use crate::targets::{Target, Targets};
 
@@ -58,11 +57,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(arguments.json);
     let mut targets = place.targets();
     let planned = tokio::select! {
-        planned = plan(&client, &arguments, &mut targets) => planned,
-        caught = signals.next() => {
-            output::say(&format!("{}: no job was started", caught.word()));
-            return Ok(caught.into());
-        }
+        planned = plan(&client, &arguments, &mut targets) => planned.map_err(Outcome::Problem),
+        caught = signals.next() => Err(Outcome::Interrupted(caught, "no job was started".into())),
     };
     let ended = match planned {
         Ok(target) => {
@@ -70,10 +66,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let start = client.again(arguments.job, &recipe, encoding);
             see_through(&client, &mut signals, start, || true, (&mut targets, &target)).await
         }
-        Err(error) => Ended {
-            job: None,
-            outcome: Outcome::Problem(error),
-        },
+        Err(outcome) => Ended { job: None, outcome },
     };
     let job = arguments.job.to_string();
     report.tell(&job, &job, ended.job, &ended.outcome)?;

@@ -12,7 +12,7 @@ use crate::commands::report::{Outcome, Report, as_text};
 use crate::commands::{ServerArgument, WrongArgument, recipe};
 use crate::input::{Input, shown};
 use crate::output;
-use crate::signals::Signals;
+use crate::signals::{Caught, Signals};
 use crate::targets::{Target, Targets, is_dash};
 
 const AFTER_HELP: &str = "\
@@ -104,13 +104,16 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::install()?;
     let mut report = Report::new(arguments.json);
     let mut targets = arguments.place.targets();
-    let prepared = tokio::select! {
-        prepared = prepare(&arguments, &mut targets, &mut report) => prepared?,
+    let mut prepared = Vec::new();
+    let mut ahead = arguments.images.as_slice();
+    tokio::select! {
+        done = prepare(&arguments, &mut ahead, &mut prepared, &mut targets, &mut report) => done?,
         caught = signals.next() => {
-            output::say(&format!("{}: nothing was sent", caught.word()));
-            return Ok(caught.into());
+            let images = prepared.iter().map(|ready| ready.image).chain(ahead.iter().map(PathBuf::as_path));
+            give_up(&mut report, images, || not_sent(caught))?;
+            return Ok(report.end());
         }
-    };
+    }
     let mut left = prepared.into_iter();
     for next in left.by_ref() {
         let ended = submit(&client, &mut signals, &next, &mut targets, &arguments).await;
@@ -118,14 +121,12 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         report.tell(&input, &name, ended.job, &ended.outcome)?;
         match ended.outcome {
             Outcome::Interrupted(caught, _) => {
-                give_up(&mut report, left, || {
-                    Outcome::Interrupted(caught, "it was not sent".into())
-                })?;
+                give_up(&mut report, left.map(|ready| ready.image), || not_sent(caught))?;
                 break;
             }
             // The others would wait for the same server.
             Outcome::Problem(error) if error.is::<Unreachable>() => {
-                give_up(&mut report, left, || {
+                give_up(&mut report, left.map(|ready| ready.image), || {
                     Outcome::Problem(anyhow::anyhow!("it was not sent: {error}"))
                 })?;
                 break;
@@ -136,19 +137,21 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(report.end())
 }
 
-/// Looks at every image and at the place of its result, before anything is sent. What is wrong is told.
+/// Looks at every image `ahead` and at the place of its result, before anything is sent. What is wrong is told. A look that is
+/// broken off leaves its image ahead.
 async fn prepare<'a>(
     arguments: &'a Arguments,
+    ahead: &mut &'a [PathBuf],
+    prepared: &mut Vec<Prepared<'a>>,
     targets: &mut Targets,
     report: &mut Report,
-) -> anyhow::Result<Vec<Prepared<'a>>> {
+) -> anyhow::Result<()> {
     let (recipe, encoding) = (arguments.recipe.to_string(), arguments.place.encoding()?);
     let name = arguments.name.as_deref().unwrap_or("image");
     for image in &arguments.images {
         targets.note_image(image);
     }
-    let mut prepared = Vec::new();
-    for image in &arguments.images {
+    while let Some((image, rest)) = ahead.split_first() {
         let look = async {
             let input = Input::open(image, name).await?;
             let kind = encoding.map_or_else(
@@ -158,12 +161,14 @@ async fn prepare<'a>(
             let target = targets.plan(&form_name(input.name()), &recipe, kind)?;
             Ok(Prepared { image, input, target })
         };
-        match look.await {
+        let looked = look.await;
+        *ahead = rest;
+        match looked {
             Ok(ready) => prepared.push(ready),
             Err(error) => report.tell(&as_text(image), &shown(image), None, &Outcome::Problem(error))?,
         }
     }
-    Ok(prepared)
+    Ok(())
 }
 
 async fn submit(
@@ -193,14 +198,18 @@ async fn submit(
     ended
 }
 
+fn not_sent(caught: Caught) -> Outcome {
+    Outcome::Interrupted(caught, "it was not sent".into())
+}
+
 /// Tells of the images that are left that they were not sent.
 fn give_up<'a>(
     report: &mut Report,
-    left: impl Iterator<Item = Prepared<'a>>,
+    left: impl Iterator<Item = &'a Path>,
     outcome: impl Fn() -> Outcome,
 ) -> anyhow::Result<()> {
-    for next in left {
-        report.tell(&as_text(next.image), &shown(next.image), None, &outcome())?;
+    for image in left {
+        report.tell(&as_text(image), &shown(image), None, &outcome())?;
     }
     Ok(())
 }
