@@ -53,13 +53,21 @@ impl Keeper {
         &self.address
     }
 
-    /// Ends it; kills it after `patience`. Returns whether it ended by itself and well.
-    pub async fn stop(self, patience: Duration) -> bool {
+    /// Ends it; kills it after `patience`. Returns whether it ended by itself and well. When this is not waited for to its end,
+    /// it is killed at once.
+    pub async fn stop(mut self, patience: Duration) -> bool {
         let _ = self.stop.send(Some(patience));
-        self.task.await.unwrap_or_else(|error| {
+        (&mut self.task).await.unwrap_or_else(|error| {
             output::say(&format!("azulejo: {} could not be stopped: {error}", self.name));
             false
         })
+    }
+}
+
+impl Drop for Keeper {
+    /// A child that nobody keeps is killed: it ends with the task that holds it.
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -108,7 +116,7 @@ async fn keep(
             let mut next = match program.start() {
                 Ok(next) => next,
                 Err(error) => {
-                    output::say(&format!(
+                    output::say_lines(&format!(
                         "azulejo: {error:#}; trying again in {:.1} s",
                         pause.as_secs_f32()
                     ));
@@ -129,7 +137,7 @@ async fn keep(
                     if restarted.elapsed() > WELL_AFTER {
                         pause = FIRST_PAUSE;
                     }
-                    output::say(&format!(
+                    output::say_lines(&format!(
                         "azulejo: {error:#}; trying again in {:.1} s",
                         pause.as_secs_f32()
                     ));
@@ -149,7 +157,7 @@ async fn ready_at_last(child: &mut Child, patience: Duration) -> anyhow::Result<
             Ok(address) => return Ok(address),
             Err(NotReady::Failed(error)) => return Err(error),
             Err(NotReady::Silent(error)) if !is_said => {
-                output::say(&format!(
+                output::say_lines(&format!(
                     "azulejo: {error:#}\nazulejo: it runs and is left to; it is started anew only if it ends"
                 ));
                 is_said = true;
@@ -224,6 +232,24 @@ mod tests {
         assert_eq!(lines(&starts), 2, "it was started anew for being late");
         stop.send(Some(Duration::from_secs(20))).unwrap();
         assert!(keeping.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_stop_that_is_not_waited_for_kills_the_child() {
+        let folder = tempfile::tempdir().unwrap();
+        let beats = folder.path().join("beats");
+        let script = format!(
+            "trap '' INT; echo 'child is ready: a:1'; while :; do echo x >> {}; sleep 0.05; done",
+            beats.display()
+        );
+        let keeper = Keeper::start(shell(script), false).await.unwrap();
+        until("it runs", || lines(&beats) > 0).await;
+        let stopping = tokio::time::timeout(Duration::from_millis(200), keeper.stop(Duration::from_secs(600)));
+        stopping.await.unwrap_err();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let then = lines(&beats);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(lines(&beats), then, "it runs on");
     }
 
     fn shell(script: String) -> Program {
