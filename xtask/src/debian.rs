@@ -1,8 +1,7 @@
 //! What the tests need beside Rust: browsers for the pages, and kcat, a Kafka client that is not ours, for the broker's.
 //! They are Debian's. What Debian has not goes to `target/tools`: see [`crate::tools`].
 
-use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
@@ -106,11 +105,19 @@ pub fn ensure_java() -> Result<()> {
     install(&packages)
 }
 
-/// Whether this user may make machines of network namespaces: as root, with the kernel's tunnels and iproute2.
+/// Whether this user may make network namespaces and interfaces in them: one is made, and gone with the command.
 pub fn can_make_machines() -> bool {
-    let can = is_root() && Path::new("/dev/net/tun").exists() && shell::is_installed("ip");
+    let can = Command::new("unshare")
+        .args(["--net", "ip", "tuntap", "add", "dev", "net0", "mode", "tun"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
     if !can {
-        shell::say("SKIPPED: the tests on several machines: they need root, /dev/net/tun and iproute2");
+        shell::say(
+            "SKIPPED: the tests on several machines: they need root, /dev/net/tun, unshare and ip (Debian: iproute2)",
+        );
     }
     can
 }
