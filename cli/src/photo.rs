@@ -10,11 +10,12 @@ use azulejo_imaging::{PixelFormat, Size};
 /// Noise added to every sample is below this.
 const NOISE: u32 = 8;
 
-/// Writes a square RGB PNG of `side` pixels to `path`.
+/// Writes a square RGB PNG of `side` pixels to `path`. `goes_on` is asked before every row; when it says no, the file stays
+/// unfinished. Returns whether it is whole.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(path: &Path, side: u32) -> Result<(), FileError> {
+pub fn write_while(path: &Path, side: u32, goes_on: impl Fn() -> bool) -> Result<bool, FileError> {
     let size = Size::new(side, side);
     let options = EncodeOptions::default();
     let mut encoder = Encoder::create(
@@ -27,10 +28,19 @@ pub fn write(path: &Path, side: u32) -> Result<(), FileError> {
     )?;
     let mut row = Vec::new();
     for y in 0..side {
+        if !goes_on() {
+            return Ok(false);
+        }
         fill_row(&mut row, y, side);
         encoder.write_rows(&row)?;
     }
-    encoder.finish().map(drop)
+    encoder.finish().map(|_| true)
+}
+
+/// The same to its end, for tests.
+#[cfg(test)]
+pub fn write(path: &Path, side: u32) -> Result<(), FileError> {
+    write_while(path, side, || true).map(drop)
 }
 
 fn fill_row(row: &mut Vec<u8>, y: u32, side: u32) {

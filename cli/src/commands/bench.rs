@@ -1,28 +1,29 @@
 //! `azulejo bench`: how fast the whole system is, file in to file out.
 
-use std::collections::HashMap;
+mod here;
+mod measure;
+
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use azulejo_imaging::Recipe;
-use azulejo_imaging::file::{ApplyOptions, Decoder, Limits, apply_file};
-use azulejo_protocol::JobStatus;
-use indicatif::ProgressBar;
+use tempfile::TempDir;
 
+use self::measure::{AtHand, Measurement, System};
 use crate::client::{Client, Server};
-use crate::commands::apply::read_whole;
-use crate::commands::job::follow;
-use crate::commands::recipe;
 use crate::commands::up::slots_per_worker;
+use crate::commands::{WrongArgument, recipe};
 use crate::figures::{Figure, compare, table};
+use crate::output;
 use crate::signals::{Caught, Signals};
 use crate::supervisor::stack::{Plan, Stack};
-use crate::{output, photo};
 
-/// How often a job is looked at: the resolution of the times.
-const LOOK: Duration = Duration::from_millis(10);
+/// Worker processes of a system of its own.
+const WORKERS: u16 = 2;
 
 /// The word for the embedded broker among several.
 const EMBEDDED: &str = "embedded";
@@ -31,16 +32,16 @@ const EMBEDDED: &str = "embedded";
 ///
 /// Without --server it starts a system of its own in a temporary folder, one after the other where --workers or --kafka name
 /// several, and compares them. A time is that from sending the file to the result being ready, as a client sees it; the best of
-/// --repeat runs counts. TIMES APPLY says how many times as fast that is as `azulejo apply`, one process without Kafka.
+/// --repeat runs counts. A signal, or a system that fails, ends the work, and what was measured until then is printed. TIMES APPLY says how many times as fast that is as `azulejo apply`, one process without Kafka.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: azulejo bench --workers 1,2,4 --recipe blur:sigma=8 --sizes 4096")]
 pub struct Arguments {
-    /// Measure this server instead of one of its own.
+    /// Measure this server instead of a system of its own.
     #[arg(long, env = "AZULEJO_SERVER", value_name = "URL")]
     server: Option<Server>,
 
-    /// Worker processes of its own system, 1 to 64; several numbers are compared.
-    #[arg(long, default_value = "2", value_delimiter = ',', value_name = "N,...",
+    /// Worker processes of its own system, 1 to 64; several numbers are compared [default: 2].
+    #[arg(long, value_delimiter = ',', value_name = "N,...",
         value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: Vec<u16>,
 
@@ -48,8 +49,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     slots: Option<u16>,
 
-    /// Kafka for its own system; `embedded` is the embedded broker. Given several times, they are compared.
-    #[arg(long, value_name = "HOST:PORT", default_value = EMBEDDED)]
+    /// Kafka for its own system; `embedded` is the embedded broker. Given several times, they are compared [default: embedded].
+    #[arg(long, value_name = "HOST:PORT")]
     kafka: Vec<String>,
 
     /// Sides of the square images, pixels.
@@ -74,81 +75,176 @@ pub struct Arguments {
     json: Option<PathBuf>,
 }
 
-/// A system of its own.
-struct System {
-    broker: String,
-    workers: u16,
-    slots: u16,
+impl Arguments {
+    /// Checks what must fit together.
+    ///
+    /// # Errors
+    /// A sentence that names the arguments.
+    fn check(&self) -> Result<(), WrongArgument> {
+        let of_its_own = [
+            ("--workers", !self.workers.is_empty()),
+            ("--kafka", !self.kafka.is_empty()),
+            ("--slots", self.slots.is_some()),
+        ];
+        match (&self.server, of_its_own.iter().find(|(_, is_given)| *is_given)) {
+            (Some(server), Some((flag, _))) => Err(WrongArgument(format!(
+                "{flag} is for a system of its own, and --server (or AZULEJO_SERVER) says to measure {server}: \
+                 leave one out"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The systems of its own, in the order in which they are measured.
+    fn systems(&self) -> Vec<System> {
+        let workers = if self.workers.is_empty() {
+            &[WORKERS]
+        } else {
+            self.workers.as_slice()
+        };
+        let embedded = [EMBEDDED.to_owned()];
+        let brokers = if self.kafka.is_empty() {
+            &embedded
+        } else {
+            self.kafka.as_slice()
+        };
+        // The same for all, so that only the number of workers differs.
+        let most = workers.iter().copied().max().unwrap_or(WORKERS);
+        let slots = self.slots.unwrap_or_else(|| slots_per_worker(most));
+        let of = |broker: &String| {
+            let broker = broker.clone();
+            workers.iter().map(move |&workers| System {
+                broker: broker.clone(),
+                workers,
+                slots,
+            })
+        };
+        brokers.iter().flat_map(of).collect()
+    }
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the system cannot start, a job fails, or a result is wrong.
+/// When arguments do not fit together, the file for the figures cannot be written, the system cannot start, a job fails, or a
+/// result is wrong; what was measured before that is printed all the same.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    arguments.check()?;
+    // Before the work, so that it is not done in vain.
+    let json = arguments.json.as_deref().map(Json::open).transpose()?;
     let mut signals = Signals::install()?;
     let folder = tempfile::Builder::new()
         .prefix("azulejo-bench-")
         .tempdir()
         .context("cannot make a folder")?;
+    let mut measurement = Measurement::new(
+        folder.path(),
+        &arguments.sizes,
+        &arguments.recipes,
+        arguments.repeat,
+        arguments.verify,
+    );
     let mut figures = Vec::new();
-    let mut bench = Bench {
-        arguments: &arguments,
-        folder: folder.path(),
-        apply: HashMap::new(),
+    let ended = match &arguments.server {
+        Some(server) => there(server, &mut measurement, &mut signals, &mut figures).await,
+        None => systems(&arguments, &mut measurement, &mut signals, &mut figures).await,
     };
-    let interrupted = match &arguments.server {
-        Some(server) => {
-            let client = Client::new(server.clone())?;
-            let system = System {
-                broker: String::new(),
-                workers: 0,
-                slots: 0,
-            };
-            bench.until(&mut signals, &client, &system, &mut figures).await?
-        }
-        None => systems(&mut bench, &mut signals, &mut figures).await?,
-    };
+    discard(folder).await;
     compare(&mut figures);
-    let (rows, numbers) = table(&figures);
-    output::table(&rows, &numbers);
-    if let Some(file) = &arguments.json {
-        let json = serde_json::to_string_pretty(&figures)?;
-        std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
+    if !figures.is_empty() {
+        let (rows, numbers) = table(&figures);
+        output::table(&rows, &numbers);
     }
-    Ok(interrupted.map_or(ExitCode::SUCCESS, ExitCode::from))
+    let written = json.map_or(Ok(()), |json| json.write(&figures));
+    let caught = ended?;
+    written?;
+    Ok(caught.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// Measures one system after the other, until a signal comes.
-async fn systems(
-    bench: &mut Bench<'_>,
+/// Measures a server that is there. A signal cancels the job at hand; the next one does not wait for that.
+async fn there(
+    server: &Server,
+    measurement: &mut Measurement<'_>,
     signals: &mut Signals,
     figures: &mut Vec<Figure>,
 ) -> anyhow::Result<Option<Caught>> {
-    let arguments = bench.arguments;
-    // The same for all, so that only the number of workers differs.
-    let most = arguments.workers.iter().copied().max().unwrap_or(1);
-    let slots = arguments.slots.unwrap_or_else(|| slots_per_worker(most));
-    for broker in &arguments.kafka {
-        for &workers in &arguments.workers {
-            let system = System {
-                broker: broker.clone(),
-                workers,
-                slots,
-            };
-            let data = bench.folder.join(format!("data-{}", figures.len()));
-            let stack = start(&system, data).await?;
-            let result = match stack.client() {
-                Ok(client) => bench.until(signals, &client, &system, figures).await,
-                Err(error) => Err(error),
-            };
-            stack.stop().await;
-            if let Some(caught) = result? {
-                return Ok(Some(caught));
-            }
+    let client = Client::new(server.clone())?;
+    let at_hand = AtHand::default();
+    let system = System::default();
+    let measuring = measurement.measure(&client, &system, &at_hand, figures);
+    tokio::pin!(measuring);
+    let caught = tokio::select! {
+        measured = &mut measuring => return measured.map(|()| None),
+        caught = signals.next() => caught,
+    };
+    let job = tokio::select! {
+        job = at_hand.cancel(&client, measuring) => job,
+        _ = signals.next() => Some("the server's answer was not waited for: `azulejo jobs` says what it has".into()),
+    };
+    so_far(caught, job.as_deref());
+    Ok(Some(caught))
+}
+
+/// Measures one system of its own after the other, until a signal comes. The next signal ends them at once.
+async fn systems(
+    arguments: &Arguments,
+    measurement: &mut Measurement<'_>,
+    signals: &mut Signals,
+    figures: &mut Vec<Figure>,
+) -> anyhow::Result<Option<Caught>> {
+    for system in arguments.systems() {
+        let data = tempfile::Builder::new()
+            .prefix("data-")
+            .tempdir_in(measurement.folder())
+            .context("cannot make a folder")?;
+        let measured = one(&system, data.path(), measurement, signals, figures).await;
+        discard(data).await;
+        if let Some(caught) = measured? {
+            return Ok(Some(caught));
         }
     }
     Ok(None)
+}
+
+/// Starts a system, measures and stops it. It ends with what keeps it, so that whatever is not waited for is killed.
+async fn one(
+    system: &System,
+    data: &Path,
+    measurement: &mut Measurement<'_>,
+    signals: &mut Signals,
+    figures: &mut Vec<Figure>,
+) -> anyhow::Result<Option<Caught>> {
+    let stack = tokio::select! {
+        stack = start(system, data.to_owned()) => stack?,
+        caught = signals.next() => {
+            so_far(caught, None);
+            return Ok(Some(caught));
+        }
+    };
+    let client = stack.client()?;
+    let at_hand = AtHand::default();
+    let measured = tokio::select! {
+        measured = measurement.measure(&client, system, &at_hand, figures) => measured.map(|()| None),
+        caught = signals.next() => {
+            so_far(caught, None);
+            Ok(Some(caught))
+        }
+    };
+    let mut ended = measured;
+    let stopping = stack.stop();
+    tokio::pin!(stopping);
+    loop {
+        let caught = tokio::select! {
+            _ = &mut stopping => return ended,
+            caught = signals.next() => caught,
+        };
+        if !matches!(ended, Ok(None)) {
+            output::say(&format!("{}: ended at once", caught.word()));
+            return ended;
+        }
+        so_far(caught, None);
+        ended = Ok(Some(caught));
+    }
 }
 
 async fn start(system: &System, data_dir: PathBuf) -> anyhow::Result<Stack> {
@@ -174,161 +270,56 @@ async fn start(system: &System, data_dir: PathBuf) -> anyhow::Result<Stack> {
     plan.start().await
 }
 
-/// What all measurements share.
-struct Bench<'a> {
-    arguments: &'a Arguments,
-    folder: &'a Path,
-    /// Seconds that `apply` took, by recipe and side.
-    apply: HashMap<(String, u32), f64>,
+fn so_far(caught: Caught, job: Option<&str>) {
+    let job = job.map_or_else(String::new, |job| format!("{job}; "));
+    output::say(&format!("{}: {job}what was measured so far:", caught.word()));
 }
 
-impl Bench<'_> {
-    /// Measures one system; gives the signal that ended it early.
-    async fn until(
-        &mut self,
-        signals: &mut Signals,
-        client: &Client,
-        system: &System,
-        figures: &mut Vec<Figure>,
-    ) -> anyhow::Result<Option<Caught>> {
-        tokio::select! {
-            result = self.measure(client, system, figures) => result.map(|()| None),
-            caught = signals.next() => {
-                output::say(&format!("{}: what was measured so far:", caught.word()));
-                Ok(Some(caught))
-            }
+/// Removes a folder. Children that were killed a moment ago may still be writing in it, so it is tried for a while; what is left
+/// then is among temporary files.
+async fn discard(folder: TempDir) {
+    let folder = folder.keep();
+    // What was dropped is killed when the runtime gets to it.
+    tokio::task::yield_now().await;
+    for _ in 0..20 {
+        if std::fs::remove_dir_all(&folder).is_ok() || !folder.exists() {
+            return;
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    output::say(&format!("note: {} could not be removed", folder.display()));
+}
+
+/// The file for the figures. What it held stays until there are some.
+struct Json<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Json<'a> {
+    fn open(path: &'a Path) -> anyhow::Result<Self> {
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .with_context(|| unwritable(path))?;
+        Ok(Self { path, file })
     }
 
-    async fn measure(
-        &mut self,
-        client: &Client,
-        system: &System,
-        figures: &mut Vec<Figure>,
-    ) -> anyhow::Result<()> {
-        let arguments = self.arguments;
-        for &side in &arguments.sizes {
-            let image = self.folder.join(format!("photo-{side}.png"));
-            if !image.exists() {
-                let path = image.clone();
-                tokio::task::spawn_blocking(move || photo::write(&path, side)).await??;
+    fn write(mut self, figures: &[Figure]) -> anyhow::Result<()> {
+        let json = serde_json::to_vec_pretty(figures)?;
+        let written = self.file.metadata().and_then(|metadata| {
+            // A pipe or a device has no length.
+            if metadata.is_file() {
+                self.file.set_len(0)?;
             }
-            for recipe in &arguments.recipes {
-                let apply_seconds = self.apply_seconds(recipe, &image, side).await?;
-                let mut best: Option<Figure> = None;
-                for _ in 0..arguments.repeat {
-                    let figure = once(client, recipe, &image, side, arguments.verify).await?;
-                    if best.as_ref().is_none_or(|best| figure.seconds < best.seconds) {
-                        best = Some(figure);
-                    }
-                }
-                figures.extend(best.map(|figure| Figure {
-                    broker: system.broker.clone(),
-                    workers: system.workers,
-                    slots: system.slots,
-                    apply_seconds: Some(apply_seconds),
-                    ..figure
-                }));
-                output::say(&format!(
-                    "{recipe} at {side}: {:.2} s",
-                    figures.last().map_or(0.0, |figure| figure.seconds)
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// The best of --repeat runs of `apply`, measured once for each recipe and side.
-    async fn apply_seconds(&mut self, recipe: &Recipe, image: &Path, side: u32) -> anyhow::Result<f64> {
-        let key = (recipe.to_string(), side);
-        if let Some(seconds) = self.apply.get(&key) {
-            return Ok(*seconds);
-        }
-        let mut best = f64::INFINITY;
-        for _ in 0..self.arguments.repeat {
-            let result = tempfile::NamedTempFile::new_in(self.folder).context("cannot make a file")?;
-            let (recipe, image) = (recipe.clone(), image.to_owned());
-            let started = Instant::now();
-            tokio::task::spawn_blocking(move || {
-                apply_file(
-                    &recipe,
-                    &image,
-                    result.path(),
-                    &ApplyOptions::default(),
-                    &mut |_| true,
-                )
-            })
-            .await??;
-            best = best.min(started.elapsed().as_secs_f64());
-        }
-        self.apply.insert(key, best);
-        Ok(best)
+            self.file.write_all(&json)
+        });
+        written.with_context(|| unwritable(self.path))
     }
 }
 
-async fn once(
-    client: &Client,
-    recipe: &Recipe,
-    image: &Path,
-    side: u32,
-    verify: bool,
-) -> anyhow::Result<Figure> {
-    let started = Instant::now();
-    let accepted = client
-        .process(image, &recipe.to_string(), None, &ProgressBar::hidden())
-        .await?;
-    let job = follow(client, accepted.job_id, LOOK, |_| {}).await?;
-    let seconds = started.elapsed().as_secs_f64();
-    if job.status != JobStatus::Completed {
-        bail!(
-            "{recipe} at {side}: {}",
-            job.error.unwrap_or_else(|| job.status.to_string())
-        );
-    }
-    let verified = if verify {
-        let downloaded = tempfile::NamedTempFile::new().context("cannot make a file")?;
-        client
-            .download(job.job_id, downloaded.reopen()?, &ProgressBar::hidden())
-            .await?;
-        let (image, recipe) = (image.to_owned(), recipe.clone());
-        let same =
-            tokio::task::spawn_blocking(move || same_pixels(&image, &recipe, downloaded.path())).await??;
-        if !same {
-            bail!(
-                "{} at {side}: the result differs from that of `azulejo apply`",
-                job.transformation
-            );
-        }
-        Some(true)
-    } else {
-        None
-    };
-    Ok(Figure {
-        broker: String::new(),
-        workers: 0,
-        slots: 0,
-        recipe: recipe.to_string(),
-        side,
-        tiles: job.total_tiles,
-        seconds,
-        tiles_per_second: f64::from(job.total_tiles) / seconds,
-        megapixels_per_second: f64::from(side).powi(2) / 1e6 / seconds,
-        apply_seconds: None,
-        speed_up: None,
-        times_first_broker: None,
-        verified,
-    })
-}
-
-fn same_pixels(image: &Path, recipe: &Recipe, result: &Path) -> anyhow::Result<bool> {
-    let expected = tempfile::NamedTempFile::new().context("cannot make a file")?;
-    apply_file(
-        recipe,
-        image,
-        expected.path(),
-        &ApplyOptions::default(),
-        &mut |_| true,
-    )?;
-    let read = |file: &Path| read_whole(&mut Decoder::open(file, &Limits::default())?);
-    Ok(read(expected.path())? == read(result)?)
+fn unwritable(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }

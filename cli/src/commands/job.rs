@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the answer to a whole upload is waited for after a signal: the job that it may have started is to be cancelled.
-const ANSWER: Duration = Duration::from_secs(5);
+pub const ANSWER: Duration = Duration::from_secs(5);
 
 /// How a job ended.
 #[derive(Debug)]
