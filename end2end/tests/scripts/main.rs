@@ -1,11 +1,15 @@
 //! What scripts rely on of the command line: pipes, names of results that do not clash, checks before the work, batches that
-//! go on, JSON, exit codes, signals, errors of writing, clean text, completions and man pages.
+//! go on, JSON, exit codes, signals, silent servers, errors of writing, clean text, measurements that are broken off,
+//! completions and man pages.
 
 mod batches;
+mod benches;
 mod fake;
 mod file_names;
 mod pipes;
 mod printing;
+mod restarts;
 mod said;
 mod shells;
 mod signals;
+mod silence;

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use azulejo_end2end::process::command;
 use azulejo_end2end::{Client, Cluster, ClusterOptions, images};
 use serde_json::Value;
@@ -71,6 +72,50 @@ pub async fn ran(mut command: Command, input: Option<Vec<u8>>) -> Result<Said> {
 /// The same without input.
 pub async fn says(cluster: &Cluster, folder: &Path, arguments: &[&str]) -> Result<Said> {
     ran(azulejo(cluster, folder, arguments)?, None).await
+}
+
+/// Sends `signal` to the running `child`.
+pub fn kill(child: &Child, signal: &str) -> Result<()> {
+    let sent = Command::new("kill")
+        .args([&format!("-{signal}"), &child.id().to_string()])
+        .status()?;
+    ensure!(sent.success(), "kill -{signal}");
+    Ok(())
+}
+
+/// Sends `signal` to `child` and waits for its end.
+pub async fn signalled(mut child: Child, signal: &str) -> Result<Said> {
+    kill(&child, signal)?;
+    // An open standard input must not keep it.
+    let stdin = child.stdin.take();
+    let waited = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let output = tokio::time::timeout(Duration::from_secs(20), waited)
+        .await
+        .context("it does not end")???;
+    drop(stdin);
+    Ok(Said {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// A job that is processing, other than those in `but`.
+pub async fn processing(client: &Client, but: &BTreeSet<String>) -> Result<String> {
+    client
+        .wait_for(
+            "a job that is processing",
+            Duration::from_secs(30),
+            async |client| {
+                let jobs = client.get("/jobs?status=processing").await?.json;
+                let ids = jobs.as_array().into_iter().flatten();
+                Ok(ids
+                    .filter_map(|job| job["job_id"].as_str())
+                    .find(|id| !but.contains(*id))
+                    .map(str::to_owned))
+            },
+        )
+        .await
 }
 
 /// An installation, and a folder for images and results.

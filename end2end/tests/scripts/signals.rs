@@ -1,54 +1,17 @@
 //! What SIGINT, SIGTERM and SIGHUP do.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use azulejo_end2end::Client;
 use serde_json::json;
 
 use crate::fake::{Answer, Fake};
-use crate::said::{Said, azulejo, cluster, image, names};
+use crate::said::{azulejo, cluster, image, jobs, names, processing, signalled};
 
-/// Sends `signal` to `child` and waits for its end.
-async fn signalled(mut child: Child, signal: &str) -> Result<Said> {
-    let sent = Command::new("kill")
-        .args([&format!("-{signal}"), &child.id().to_string()])
-        .status()?;
-    ensure!(sent.success(), "kill -{signal}");
-    // An open standard input must not keep it.
-    let stdin = child.stdin.take();
-    let waited = tokio::task::spawn_blocking(move || child.wait_with_output());
-    let output = tokio::time::timeout(Duration::from_secs(20), waited)
-        .await
-        .context("it does not end")???;
-    drop(stdin);
-    Ok(Said {
-        code: output.status.code(),
-        stdout: output.stdout,
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
-}
-
-async fn processing(client: &Client, but: &BTreeSet<String>) -> Result<String> {
-    client
-        .wait_for(
-            "a job that is processing",
-            Duration::from_secs(30),
-            async |client| {
-                let jobs = client.get("/jobs?status=processing").await?.json;
-                let ids = jobs.as_array().into_iter().flatten();
-                Ok(ids
-                    .filter_map(|job| job["job_id"].as_str())
-                    .find(|id| !but.contains(*id))
-                    .map(str::to_owned))
-            },
-        )
-        .await
-}
-
-const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+pub const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_signal_that_ends_a_command_cancels_its_job() -> Result<()> {
@@ -207,6 +170,66 @@ async fn a_signal_is_heeded_while_the_server_answers_and_while_the_result_comes(
             ensure!(names(&folder)? == before, "{signal} leaves {:?}", names(&folder)?);
             fake.forget();
         }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_image_has_its_line_when_a_signal_comes_before_the_first_is_sent() -> Result<()> {
+    let (cluster, folder) = cluster(0).await?;
+    let client = cluster.client();
+    image(&folder, "a.png", 83)?;
+    image(&folder, "b.png", 84)?;
+    let before = names(&folder)?;
+    let silent = Fake::start(|_| Answer::json(200, &json!({})).late(Duration::from_secs(600))).await?;
+    let id = "01a20544-b985-730f-82a6-b84d915d4169";
+    for (signal, code) in SIGNALS {
+        // Standard input says nothing, so that the image after it is not looked at.
+        let arguments = ["submit", "no.png", "a.png", "-", "b.png", "-r", "blur", "--json"];
+        let child = azulejo(&cluster, &folder, &arguments)?
+            .stdin(Stdio::piped())
+            .spawn()?;
+        let waits = async |_: &Client| Ok((names(&folder)? != before).then_some(()));
+        client
+            .wait_for("a temporary file", Duration::from_secs(30), waits)
+            .await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let said = signalled(child, signal).await?;
+        ensure!(said.code == Some(code), "{signal}: {said:?}");
+        let lines = said.json()?;
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line["input"].as_str(), line["status"].as_str()))
+            .collect();
+        let expected = [
+            (Some("no.png"), Some("error")),
+            (Some("a.png"), Some("interrupted")),
+            (Some("-"), Some("interrupted")),
+            (Some("b.png"), Some("interrupted")),
+        ];
+        ensure!(told == expected, "{signal}: {said:?}");
+        for line in &lines[1..] {
+            ensure!(
+                line["error"] == "it was not sent" && line["exit"] == code && line["job"].is_null(),
+                "{signal}: {said:?}"
+            );
+        }
+        ensure!(jobs(&client).await? == 0, "{signal}: something was sent");
+
+        let mut again = azulejo(&cluster, &folder, &["again", id, "blur", "--json"])?;
+        let child = again.env("AZULEJO_SERVER", &silent.url).spawn()?;
+        let asked = async |_: &Client| Ok(silent.has_seen(&format!("GET /job/{id}")).then_some(()));
+        client
+            .wait_for("the question", Duration::from_secs(30), asked)
+            .await?;
+        let said = signalled(child, signal).await?;
+        let lines = said.json()?;
+        ensure!(said.code == Some(code) && lines.len() == 1, "{signal}: {said:?}");
+        ensure!(
+            lines[0]["input"] == id && lines[0]["status"] == "interrupted" && lines[0]["exit"] == code,
+            "{signal}: {said:?}"
+        );
+        silent.forget();
     }
     Ok(())
 }
