@@ -244,7 +244,8 @@ mod tests {
         );
         let keeper = Keeper::start(shell(script), false).await.unwrap();
         until("it runs", || lines(&beats) > 0).await;
-        let stopping = tokio::time::timeout(Duration::from_millis(200), keeper.stop(Duration::from_secs(600)));
+        let stopping =
+            tokio::time::timeout(Duration::from_millis(200), keeper.stop(Duration::from_secs(600)));
         stopping.await.unwrap_err();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let then = lines(&beats);
