@@ -163,16 +163,20 @@ fn topics(health: &Health) -> Vec<Check> {
             || "the server does not tell them".to_owned(),
             |tasks| {
                 format!(
-                    "all {} are there; '{}' has {} partitions in {} {}",
+                    "all {} are there; '{}' has {} in {} {}",
                     health.topics.len(),
                     tasks.name,
-                    tasks.partitions,
+                    counted(tasks.partitions, "partition", "partitions"),
                     tasks.replicas,
                     if tasks.replicas == 1 { "copy" } else { "copies" }
                 )
             },
         ),
     )]
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn lag(health: &Health) -> Check {

@@ -146,6 +146,11 @@ pub fn say_lines(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", clean_lines(text));
 }
 
+/// Columns of a terminal that `text` takes: two for a wide character.
+fn shown(text: &str) -> usize {
+    ratatui::text::Span::raw(text).width()
+}
+
 fn layout(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
     let rows: Vec<Vec<_>> = rows
         .iter()
@@ -155,7 +160,7 @@ fn layout(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
+            .map(|cell| shown(cell))
             .max()
             .unwrap_or(0)
     };
@@ -166,11 +171,11 @@ fn layout(rows: &[Vec<String>], right: &[usize]) -> Vec<String> {
                 .iter()
                 .enumerate()
                 .map(|(column, cell)| {
-                    let width = widths[column];
+                    let room = " ".repeat(widths[column].saturating_sub(shown(cell)));
                     if right.contains(&column) {
-                        format!("{cell:>width$}")
+                        format!("{room}{cell}")
                     } else {
-                        format!("{cell:<width$}")
+                        format!("{cell}{room}")
                     }
                 })
                 .collect();
@@ -221,6 +226,11 @@ mod tests {
             vec!["é".to_owned(), "100".to_owned()],
         ];
         assert_eq!(layout(&rows, &[1]), ["name    n", "é     100"]);
+        let rows = [
+            vec!["name".to_owned(), "n".to_owned()],
+            vec!["風.png".to_owned(), "1".to_owned()],
+        ];
+        assert_eq!(layout(&rows, &[1]), ["name    n", "風.png  1"]);
     }
 
     #[test]

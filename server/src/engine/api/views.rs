@@ -310,14 +310,19 @@ pub fn standing_by(mut workers: Vec<WorkerInfo>, topics: &[TopicInfo]) -> Vec<Wo
     if tasks.partitions == 0 || live <= tasks.partitions as usize {
         return workers;
     }
+    let partitions = if tasks.partitions == 1 {
+        "1 partition".to_owned()
+    } else {
+        format!("{} partitions", tasks.partitions)
+    };
     let idle = workers
         .iter_mut()
         .filter(|worker| worker.status.is_live() && worker.partitions.is_empty() && worker.note.is_none());
     for worker in idle {
         worker.note = Some(format!(
-            "stands by: '{}' has {} partitions for {live} workers; start the server with KAFKA_PARTITIONS={live} or more, and it \
+            "stands by: '{}' has {partitions} for {live} workers; start the server with KAFKA_PARTITIONS={live} or more, and it \
              grows",
-            tasks.name, tasks.partitions
+            tasks.name
         ));
     }
     workers
