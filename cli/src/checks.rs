@@ -112,8 +112,7 @@ fn of_problem(name: &'static str, problem: &Problem) -> Check {
 
 fn broker(health: &Health) -> Check {
     let address = &health.kafka_broker;
-    let answered = !health.topics.is_empty() && health.kafka_error.is_none();
-    if health.kafka_connected || answered {
+    if health.kafka_answers() {
         return Check::well("broker", format!("{address} answers"));
     }
     let reason = health.kafka_error.as_deref().unwrap_or("it has not answered yet");

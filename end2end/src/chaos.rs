@@ -10,6 +10,7 @@ use azulejo_apache_kafka::Cluster as Kafka;
 use crate::broker::Broker;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::images::{self, Pixels};
+use crate::random::Random;
 
 const WORKERS: usize = 3;
 /// Jobs that are kept under way.
@@ -47,25 +48,9 @@ pub struct Report {
     pub seconds: u64,
 }
 
-/// A small generator of numbers: splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    async fn pause(&mut self, most: u64) {
-        tokio::time::sleep(Duration::from_millis(self.below(most))).await;
-    }
+/// A pause of up to `most` milliseconds.
+async fn pause(random: &mut Random, most: u64) {
+    tokio::time::sleep(Duration::from_millis(random.below(most))).await;
 }
 
 /// Who is hit.
@@ -82,7 +67,7 @@ enum Victim {
 /// Something was lost: which job, and how it stands.
 pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report> {
     let begun = Instant::now();
-    let mut random = Random(options.seed);
+    let mut random = Random::new(options.seed);
     let mut cluster = Cluster::start(ClusterOptions {
         workers: WORKERS,
         slots: 1,
@@ -105,7 +90,7 @@ pub async fn run(options: &Options, say: impl Fn(&str)) -> Result<Report> {
     let mut hits = 0;
     while hits < options.kills && begun.elapsed() < options.most {
         submit(&cluster, &file, &mut jobs, &mut random).await;
-        random.pause(1200).await;
+        pause(&mut random, 1200).await;
         let victim = match random.below(4) {
             0 => Victim::Broker,
             1 => Victim::Server,
@@ -169,7 +154,7 @@ async fn hit(cluster: &mut Cluster, victim: Victim, random: &mut Random) -> Resu
         return Ok("paused");
     }
     process.kill_9()?;
-    random.pause(1500).await;
+    pause(random, 1500).await;
     match victim {
         Victim::Broker => cluster.start_broker()?,
         Victim::Server => cluster.start_server()?,
@@ -188,7 +173,7 @@ async fn hit_node(kafka: &mut Kafka, stands_still: bool, random: &mut Random) ->
         return Ok("paused");
     }
     kafka.node(index).kill_9()?;
-    random.pause(1500).await;
+    pause(random, 1500).await;
     tokio::task::block_in_place(|| kafka.start_node(index))?;
     Ok("killed")
 }

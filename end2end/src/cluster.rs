@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::broker::{self, Broker};
 use crate::client::Client;
 use crate::images::{self, Pixels};
-use crate::process::{Program, bin_dir, command};
+use crate::process::{Program, command, site_dir};
 
 /// What differs from one test to the next.
 #[derive(Debug, Clone)]
@@ -133,10 +133,7 @@ impl Cluster {
     /// When it does not start.
     pub fn start_server(&mut self) -> Result<()> {
         let data = self.path("server");
-        let site = std::env::var("AZULEJO_SITE").map_or_else(
-            |_| bin_dir().map(|dir| dir.join("../site")),
-            |site| Ok(PathBuf::from(site)),
-        )?;
+        let site = site_dir()?;
         let site = site.to_string_lossy();
         let mut arguments = vec![
             "--listen",
@@ -188,7 +185,7 @@ impl Cluster {
     }
 
     fn worker(&self, index: usize, start: Start) -> Result<Program> {
-        let id = format!("kiln-{:02}", index + 1);
+        let id = worker_id(index);
         let slots = self.options.slots.to_string();
         let mut arguments = vec![
             "--kafka",
@@ -253,6 +250,11 @@ impl Cluster {
     fn log_dir(&self) -> PathBuf {
         self.folder.path().join("logs")
     }
+}
+
+/// The id of worker `index`, counted from 0.
+pub fn worker_id(index: usize) -> String {
+    format!("kiln-{:02}", index + 1)
 }
 
 /// How a program is started.

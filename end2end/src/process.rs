@@ -45,6 +45,14 @@ pub fn tools_dir() -> Result<PathBuf> {
     }
 }
 
+/// The folder of the built site.
+pub fn site_dir() -> Result<PathBuf> {
+    match std::env::var_os("AZULEJO_SITE") {
+        Some(dir) => Ok(dir.into()),
+        None => Ok(bin_dir()?.join("../site")),
+    }
+}
+
 /// A command for the program `name`, without any of the environment's own settings of Azulejo.
 pub fn command(name: &str) -> Result<Command> {
     let program = bin_dir()?.join(name);

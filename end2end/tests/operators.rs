@@ -36,12 +36,12 @@ async fn status(client: &Client, path: &str) -> Result<u16> {
 
 /// Waits until `path` answers with `code`.
 async fn until(client: &Client, path: &str, code: u16) -> Result<()> {
-    let begun = Instant::now();
-    while status(client, path).await? != code {
-        ensure!(begun.elapsed() < SOON, "{path} never answers {code}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    let what = format!("{code} of {path}");
+    client
+        .wait_for(&what, SOON, async |client| {
+            Ok((status(client, path).await? == code).then_some(()))
+        })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,13 @@ pub struct Health {
     pub problems: Vec<Problem>,
 }
 
+impl Health {
+    /// Whether Kafka answers. It does also where a topic keeps the jobs waiting: then [`Health::problems`] says which.
+    pub fn kafka_answers(&self) -> bool {
+        self.kafka_connected || (self.kafka_error.is_none() && !self.topics.is_empty())
+    }
+}
+
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -43,6 +43,9 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(config.limits.max_bytes, 4 << 30);
     assert_eq!(config.kafka.brokers, "127.0.0.1:9092");
     assert_eq!(config.topic_settings.task_partitions, 12);
+    assert!(!config.topic_settings.grow_tasks, "nobody asked for it");
+    // The same number, asked for.
+    assert!(check(&["--partitions", "12"]).unwrap().topic_settings.grow_tasks);
 }
 
 #[test]

@@ -41,9 +41,7 @@ pub fn InstallationNotice() -> impl IntoView {
                             let Some(health) = health.as_ref().or(first.as_ref()) else {
                                 return unreachable.clone();
                             };
-                            // Where it answers, and a topic keeps the jobs waiting, the problems below say so.
-                            let answers = health.kafka_error.is_none() && !health.topics.is_empty();
-                            if !health.kafka_connected && !answers {
+                            if !health.kafka_answers() {
                                 Some(format!(
                                     "Kafka at {} does not answer. Pictures are still accepted; their tiles go out when it is back.",
                                     health.kafka_broker,

@@ -1,7 +1,6 @@
 //! An installation of which each process is on a machine of its own: the server, workers, and three nodes of Apache Kafka. One
 //! machine more is the client's.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,8 @@ use super::line::Quality;
 use super::network::Network;
 use crate::broker;
 use crate::client::Client;
-use crate::process::{Program, bin_dir};
+use crate::cluster::worker_id;
+use crate::process::{Program, site_dir};
 
 /// Workers.
 pub const WORKERS: usize = 3;
@@ -100,12 +100,8 @@ impl Installation {
         let kafka = machine(Place::Client).run(|| Kafka::start_in(&jars, &path, &options))??;
         let addresses = kafka.address();
         let logs = folder.path().join("logs");
-        let site: PathBuf = match std::env::var_os("AZULEJO_SITE") {
-            Some(site) => site.into(),
-            None => bin_dir()?.join("../site"),
-        };
-        let (site, data) = (site.to_string_lossy(), folder.path().join("server"));
-        let data = data.to_string_lossy();
+        let (site, data) = (site_dir()?, folder.path().join("server"));
+        let (site, data) = (site.to_string_lossy(), data.to_string_lossy());
         let server = machine(Place::Server);
         let listen = format!("{}:{PORT}", server.address());
         let mut arguments = vec!["--listen", &listen, "--allow-remote", "--kafka", &addresses];
@@ -205,11 +201,6 @@ impl Installation {
         }
         Ok(())
     }
-}
-
-/// The id of worker `index`.
-pub fn worker_id(index: usize) -> String {
-    format!("kiln-{:02}", index + 1)
 }
 
 /// What the server says of worker `index`.

@@ -15,6 +15,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use super::line::{Fate, Line};
+use crate::random::Random;
 
 /// Largest IP packet.
 const PACKET: usize = 65_536;
@@ -100,7 +101,7 @@ struct Underway {
 
 /// Carries packets between `interfaces` until [`Shared::end`]. Chances follow from `seed`.
 pub fn run(shared: &Shared, mut interfaces: Vec<File>, seed: u64) {
-    let mut chances = Chances(seed | 1);
+    let mut chances = Random::new(seed);
     let mut underway: BinaryHeap<Reverse<Underway>> = BinaryHeap::new();
     let mut number = 0;
     let mut packet = vec![0; PACKET];
@@ -117,7 +118,7 @@ pub fn run(shared: &Shared, mut interfaces: Vec<File>, seed: u64) {
                 let Some(to) = shared.destination(packet) else {
                     continue;
                 };
-                let fate = shared.lines()[from][to].send(Instant::now(), length, chances.next());
+                let fate = shared.lines()[from][to].send(Instant::now(), length, chances.share());
                 let counter = match fate {
                     Fate::Arrives(due) => {
                         number += 1;
@@ -164,18 +165,6 @@ fn readable(interfaces: &[File], patience: Duration) -> Vec<usize> {
     (0..polled.len()).filter(|&index| has(&polled[index])).collect()
 }
 
-/// Numbers from 0 to 1, the same for the same seed (xorshift).
-struct Chances(u64);
-
-impl Chances {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,12 +185,5 @@ mod tests {
         assert_eq!(shared.destination(&packet[..19]), None);
         packet[0] = 0x60;
         assert_eq!(shared.destination(&packet), None);
-    }
-
-    #[test]
-    fn chances_are_spread_evenly() {
-        let mut chances = Chances(1);
-        let below = (0..100_000).filter(|_| chances.next() < 0.01).count();
-        assert!((800..1200).contains(&below), "{below} of 100,000 below 0.01");
     }
 }

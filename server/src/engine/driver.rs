@@ -94,6 +94,11 @@ impl Driver {
         }
     }
 
+    /// Whether nobody holds the core at this moment.
+    pub fn is_free(&self) -> bool {
+        self.core.try_lock().is_ok()
+    }
+
     /// Tells the core of an event and hands on what it wants done.
     pub fn tell(&self, event: Event) {
         let mut core = self.core();

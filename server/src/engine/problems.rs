@@ -21,6 +21,13 @@ pub enum Aspect {
     Owner,
 }
 
+impl Aspect {
+    /// Whether jobs may wait or fail for it. Too few partitions and one worker's silence cost speed alone.
+    pub const fn holds_jobs(self) -> bool {
+        !matches!(self, Self::Size | Self::Silence)
+    }
+}
+
 /// The problems that drivers know of, by subject. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Problems(Arc<Mutex<BTreeMap<(String, Aspect), String>>>);

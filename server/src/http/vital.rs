@@ -10,16 +10,26 @@ use serde_json::json;
 
 use super::state::AppState;
 
-/// The core is held for moments only: one that cannot be had for so long is stuck.
+/// An engine whose core is not seen free for so long is stuck.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// `GET /live`: 200 while the engine answers, also when Kafka or every worker is away, for a new start would not bring them
 /// back; 503 when it is stuck, which only a new start ends.
 pub async fn live(State(app): State<AppState>) -> Response {
-    let engine = app.engine.clone();
-    let look = tokio::task::spawn_blocking(move || engine.touch());
-    let answers = matches!(tokio::time::timeout(PATIENCE, look).await, Ok(Ok(())));
-    answer(answers, if answers { "live" } else { "stuck" })
+    let free = seen_within(PATIENCE, || app.engine.is_free()).await;
+    answer(free, if free { "live" } else { "stuck" })
+}
+
+/// Whether `is_free` is seen to hold before `patience` is over. No thread waits meanwhile: those of a slow disk may be all taken.
+async fn seen_within(patience: Duration, is_free: impl Fn() -> bool) -> bool {
+    let looks = async {
+        while !is_free() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(patience, looks).await.is_ok()
 }
 
 /// `GET /ready`: 200 while jobs are accepted, 503 while the server stops. Without Kafka they are accepted, too, and wait.
@@ -40,4 +50,23 @@ fn answer(well: bool, status: &str) -> Response {
         Json(json!({ "status": status })),
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_is_busy_lives_and_one_that_is_stuck_does_not() {
+        let looks = Cell::new(0);
+        let busy = || {
+            looks.set(looks.get() + 1);
+            looks.get() > 100
+        };
+        assert!(seen_within(PATIENCE, busy).await);
+        assert!(!seen_within(PATIENCE, || false).await);
+        assert_eq!(answer(false, "stuck").status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use azulejo_engine::{Accepted, Event, OpenJob};
+use azulejo_engine::{Accepted, Event};
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use tokio::sync::MutexGuard;
 
@@ -38,7 +38,7 @@ impl Engine {
         let now = Timestamp::now_utc();
         let config = &self.config;
         let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
-        let promised = self.promised();
+        let promised = views::promised(&self.driver.core());
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
         let (id, row) = (spec.id(), spec.row.clone());
         let folder = spec.folder.clone();
@@ -78,15 +78,6 @@ impl Engine {
             check: again,
             resume: again,
         })));
-    }
-
-    /// Bytes of disk that jobs under way will still take up.
-    pub(super) fn promised(&self) -> u64 {
-        self.driver
-            .core()
-            .jobs()
-            .map(|(_, job)| OpenJob::bytes_to_come(job))
-            .sum()
     }
 
     /// Ends a job that is under way.
@@ -137,7 +128,7 @@ impl Engine {
             &self.jobs_dir,
         )
         .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
-        let promised = self.promised();
+        let promised = views::promised(&self.driver.core());
         let needed = spec.source_bytes() + 2 * spec.result_bytes();
         let (data_dir, original) = (self.config.data_dir.clone(), spec.folder.original());
         blocking(move || {

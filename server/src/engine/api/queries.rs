@@ -281,9 +281,9 @@ impl Engine {
         views::health(self)
     }
 
-    /// Returns once the core could be held for a moment: for ever when it is stuck.
-    pub fn touch(&self) {
-        drop(self.driver.core());
+    /// Whether nobody holds the core at this moment. It is held for moments only: one that is never free is stuck.
+    pub fn is_free(&self) -> bool {
+        self.driver.is_free()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jobs, tiles and the installation as the API shows them: what is stored, with what is in memory on top.
 
-use azulejo_engine::{OpenJob, TilePhase, Time};
+use azulejo_engine::{Core, OpenJob, TilePhase, Time};
 use azulejo_protocol::health::{TopicInfo, TopicRole};
 use azulejo_protocol::{
     Health, Job, JobId, JobStatus, Problem, Progress, Stage, StageName, TileInfo, TileState, TileStates,
@@ -10,7 +10,6 @@ use rusqlite::Connection;
 
 use crate::engine::Engine;
 use crate::engine::files::run::Run;
-use crate::engine::problems::Aspect;
 use crate::engine::store::jobs::{JobRow, StageTimes};
 use crate::engine::store::tiles::{self, TileRow};
 
@@ -241,12 +240,17 @@ pub fn tile(
     })
 }
 
+/// Bytes of disk that jobs under way will still take up.
+pub fn promised(core: &Core) -> u64 {
+    core.jobs().map(|(_, job)| OpenJob::bytes_to_come(job)).sum()
+}
+
 /// The installation.
 pub fn health(engine: &Engine) -> Health {
-    let disk = engine.room.info(engine.promised());
     let topics = engine.line.seen();
     let now = engine.driver.now();
     let core = engine.driver.core();
+    let disk = engine.room.info(promised(&core));
     let (workers, slots) = core.live();
     let (tiles_in_flight, age) = core.lag(now);
     let problems: Vec<Problem> = engine
@@ -254,15 +258,17 @@ pub fn health(engine: &Engine) -> Health {
         .problems()
         .list()
         .into_iter()
-        .map(|(subject, aspect, detail)| {
-            let holds = !matches!(aspect, Aspect::Size | Aspect::Silence) && holds_jobs(&subject, &topics);
+        .map(|(subject, aspect, detail)| (subject, detail, aspect.holds_jobs()))
+        .chain(
+            core.problems()
+                .into_iter()
+                .map(|(subject, detail)| (subject, detail, true)),
+        )
+        .take(MAX_PROBLEMS)
+        .map(|(subject, detail, holds)| {
+            let holds = holds && are_held_by(&subject, &topics);
             Problem::new(&subject, &detail, holds)
         })
-        .chain(core.problems().into_iter().map(|(subject, detail)| {
-            let holds = holds_jobs(&subject, &topics);
-            Problem::new(&subject, &detail, holds)
-        }))
-        .take(MAX_PROBLEMS)
         .collect();
     let connected = core.is_connected();
     let status = match (connected, workers) {
@@ -292,8 +298,8 @@ pub fn health(engine: &Engine) -> Health {
     }
 }
 
-/// Whether jobs wait or fail when something is wrong with `subject`: not for one worker, nor for topics that jobs do without.
-fn holds_jobs(subject: &str, topics: &[TopicInfo]) -> bool {
+/// Whether jobs are held when something is wrong with `subject`: not for one worker, nor for topics that jobs do without.
+fn are_held_by(subject: &str, topics: &[TopicInfo]) -> bool {
     let topic = topics.iter().find(|topic| topic.name == subject);
     match topic.map(|topic| topic.role) {
         Some(role) => !matches!(role, TopicRole::DeadLetters | TopicRole::Control),

@@ -40,18 +40,7 @@ pub fn run(line: &Arc<Line>, heard: &dyn Fn() -> BTreeSet<String>, remember: &dy
         (_, Err(error)) => panic!("cannot look after the broker: {error}"),
     };
     let wanted = WantedTopic::all(&line.topics, &line.results, &line.topic_settings);
-    let mut topics = Topics {
-        line,
-        runtime,
-        wanted,
-        made: None,
-        grown: None,
-        inspected: None,
-        answered: false,
-        remember,
-        refused: BTreeSet::new(),
-        limited_by: None,
-    };
+    let mut topics = Topics::new(line, runtime, wanted, remember);
     let mut told = String::new();
     let mut silent = Silent::default();
     let mut looked = Instant::now();
@@ -112,7 +101,28 @@ struct Topics<'a> {
     limited_by: Option<(String, u64)>,
 }
 
-impl Topics<'_> {
+impl<'a> Topics<'a> {
+    /// Nothing is known of them yet.
+    fn new(
+        line: &'a Line,
+        runtime: tokio::runtime::Runtime,
+        wanted: Vec<WantedTopic>,
+        remember: &'a dyn Fn(u64),
+    ) -> Self {
+        Self {
+            line,
+            runtime,
+            wanted,
+            made: None,
+            grown: None,
+            inspected: None,
+            answered: false,
+            remember,
+            refused: BTreeSet::new(),
+            limited_by: None,
+        }
+    }
+
     /// How they are told to people.
     fn told(&self, standings: &[Standing]) -> Vec<TopicInfo> {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -317,4 +327,44 @@ impl Silent {
 
 fn subject(id: &str) -> String {
     format!("worker {id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use azulejo_protocol::Topics as Names;
+    use azulejo_transport::{KafkaSettings, TopicSettings};
+
+    use super::*;
+    use crate::engine::problems::Problems;
+
+    #[test]
+    fn a_topic_that_somebody_has_grown_is_no_problem_any_more() {
+        let settings = TopicSettings {
+            grow_tasks: true,
+            ..TopicSettings::default()
+        };
+        let problems = Problems::default();
+        let line = Line::new(
+            KafkaSettings::new("127.0.0.1:1"),
+            Names::default(),
+            "results-test".to_owned(),
+            settings,
+            Arc::new(|_| ()),
+            problems.clone(),
+        );
+        let wanted = WantedTopic::all(&line.topics, &line.results, &line.topic_settings);
+        let tasks = line.topics.tasks.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut topics = Topics::new(&line, runtime, wanted, &|_| ());
+        problems.set(&tasks, Aspect::Size, "it cannot be grown");
+        let there = |partitions| Standing::There {
+            partitions,
+            replicas: 1,
+        };
+        // Not due: nothing is asked of the cluster, and it still has too few.
+        topics.grow(&[there(11)], false);
+        assert!(problems.has(&tasks, Aspect::Size));
+        topics.grow(&[there(12)], false);
+        assert!(!problems.has(&tasks, Aspect::Size));
+    }
 }
