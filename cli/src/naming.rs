@@ -1,7 +1,7 @@
 //! Files for results: never over a file that is there unless told so, and only whole: written beside their place and renamed.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use anyhow::{Context as _, bail};
 use tempfile::{NamedTempFile, TempDir};
@@ -15,7 +15,12 @@ pub fn check(place: &Path, force: bool) -> anyhow::Result<()> {
     if place.is_dir() {
         bail!("{shown} is a folder");
     }
-    if place.as_os_str().as_encoded_bytes().ends_with(b"/") {
+    if place
+        .as_os_str()
+        .as_encoded_bytes()
+        .last()
+        .is_some_and(|last| is_separator(char::from(*last)))
+    {
         bail!("there is no folder {shown}");
     }
     // The result takes its place by a rename, which would put a file where a device such as /dev/null was.

@@ -189,6 +189,14 @@ pub fn bytes(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
+/// A worker's memory, which not every system tells it.
+pub fn memory(resident: u64) -> String {
+    match resident {
+        0 => "unknown".to_owned(),
+        resident => bytes(resident),
+    }
+}
+
 /// A progress bar of bytes on standard error; nothing where that is not a terminal.
 pub fn byte_bar(what: &str, total: u64) -> ProgressBar {
     bar(
@@ -218,6 +226,12 @@ fn bar(what: &str, total: u64, template: &str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_that_is_not_told_is_no_figure() {
+        assert_eq!(memory(0), "unknown");
+        assert_eq!(memory(3 << 20), "3.00 MiB");
+    }
 
     #[test]
     fn columns_line_up() {

@@ -2,7 +2,6 @@
 //! is there, so that none replaces another or an image of the run, whatever the file system takes for the same name.
 
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use azulejo_imaging::FileKind;
@@ -30,7 +29,12 @@ pub enum Target {
 }
 
 /// A file as the system knows it: device and number.
+#[cfg(unix)]
 type Identity = (u64, u64);
+/// A file as the system knows it: its path with every link followed, written as the file system writes it. Hard links of one file
+/// count as two.
+#[cfg(not(unix))]
+type Identity = PathBuf;
 
 /// The results of one run.
 #[derive(Debug)]
@@ -134,7 +138,14 @@ impl Targets {
     }
 }
 
+#[cfg(not(unix))]
 fn identity(file: &Path) -> Option<Identity> {
+    std::fs::canonicalize(file).ok()
+}
+
+#[cfg(unix)]
+fn identity(file: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }

@@ -3,14 +3,13 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::builder::BoolishValueParser;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output;
+use crate::signals::Interrupts;
 use crate::supervisor::stack::Plan;
 
 /// A second signal so soon after the first is no impatience.
@@ -130,43 +129,6 @@ pub fn slots_per_worker(workers: u16) -> u16 {
     u16::try_from(cores / usize::from(workers.max(1)))
         .unwrap_or(u16::MAX)
         .clamp(1, 1024)
-}
-
-/// SIGINT and SIGTERM.
-pub struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupts {
-    /// Takes the signals over from their default, which is to end this program at once.
-    ///
-    /// # Errors
-    /// When the system does not allow it.
-    pub fn install() -> anyhow::Result<Self> {
-        let install = |kind| signal(kind).context("cannot wait for signals");
-        Ok(Self {
-            interrupt: install(SignalKind::interrupt())?,
-            terminate: install(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for one that comes after `grace` from now: a stop is often told twice at once, such as by systemd to all processes of
-    /// a unit and by a person to their terminal's group.
-    pub async fn insisted(&mut self, grace: Duration) {
-        let first = Instant::now();
-        while first.elapsed() < grace {
-            self.next().await;
-        }
-    }
-
-    /// Waits for the next one.
-    pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// Runs the command until it is told to stop.

@@ -49,7 +49,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             format!("{:.0}", worker.tasks_per_minute),
             format!("{:.1}", worker.avg_processing_time * 1000.0),
             worker.partitions.len().to_string(),
-            output::bytes(worker.memory_bytes),
+            output::memory(worker.memory_bytes),
         ]
     }));
     output::table(&rows, &[2, 3, 4, 5, 6, 7, 8]);

@@ -113,7 +113,7 @@ pub fn workers(workers: &[WorkerInfo], width: u16, paint: Paint) -> Table<'_> {
                 number(each),
                 number(worker.tasks_processed.to_string()),
                 number(worker.tasks_failed.to_string()),
-                number(output::bytes(worker.memory_bytes)),
+                number(output::memory(worker.memory_bytes)),
                 number(worker.partitions.len().to_string()),
                 Cell::from(clean(&worker.host)),
             ]

@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use crate::output;
-use crate::supervisor::tether;
+use crate::supervisor::{system, tether};
 
 /// Environment variables that mean one process; with several children they would give all the same name or port.
 const NOT_FOR_CHILDREN: [&str; 6] = [
@@ -72,8 +70,7 @@ pub struct Child {
 }
 
 impl Program {
-    /// Starts it, in a process group of its own: Ctrl-C in a terminal reaches this program alone, which then stops its
-    /// children in order.
+    /// Starts it, where Ctrl-C in a terminal reaches this program alone, which then stops its children in order.
     ///
     /// # Errors
     /// When the executable cannot be run.
@@ -84,7 +81,8 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
+        command.kill_on_drop(true);
+        system::out_of_the_terminals_reach(&mut command);
         for name in NOT_FOR_CHILDREN {
             command.env_remove(name);
         }
@@ -174,12 +172,14 @@ impl Child {
         self.process.id()
     }
 
-    /// Asks it to end and waits; kills it after `patience`. Returns whether it ended by itself and well.
+    /// Asks it to end and waits; kills it after `patience`. Returns whether it ended by itself and well. Where a process cannot be
+    /// asked it is killed at once, which broker, server and workers are made to survive without losing a job, and that is well.
     pub async fn stop(&mut self, patience: Duration) -> bool {
         let Some(id) = self.id() else { return true };
-        // The process is not reaped yet, so its id is still its own. SIGINT, because SIGTERM comes from elsewhere, too, to all
-        // processes of a unit at once: server and broker leave that to this program, which knows the order.
-        let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGINT);
+        // The process is not reaped yet, so its id is still its own.
+        if !system::ask_to_end(id) {
+            return self.process.kill().await.is_ok();
+        }
         match tokio::time::timeout(patience, self.process.wait()).await {
             Ok(Ok(status)) => status.success(),
             Ok(Err(_)) => false,

@@ -1,52 +1,9 @@
-//! The signals that end a command in order: Ctrl-C (SIGINT), SIGTERM and SIGHUP, and the exit codes that shells have for
-//! them.
-
-use std::process::ExitCode;
+//! The signals of Unix.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Exit codes: 128 and the signal's number.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
-const HUNG_UP: u8 = 129;
-
-/// Which signal came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caught {
-    /// SIGINT, as by Ctrl-C.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// SIGHUP: the terminal is gone.
-    HangUp,
-}
-
-impl Caught {
-    /// What the program ends with.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Interrupt => INTERRUPTED,
-            Self::Terminate => TERMINATED,
-            Self::HangUp => HUNG_UP,
-        }
-    }
-
-    /// For a sentence.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Interrupt => "interrupted",
-            Self::Terminate => "terminated",
-            Self::HangUp => "hung up",
-        }
-    }
-}
-
-impl From<Caught> for ExitCode {
-    fn from(caught: Caught) -> Self {
-        caught.code().into()
-    }
-}
+use super::Caught;
 
 /// The signals, taken over from their default, which is to end the program at once. One that the program was started with as
 /// ignored stays ignored: `nohup` and shells without job control rely on that.
@@ -115,7 +72,36 @@ fn is_in(mask: u64, kind: SignalKind) -> bool {
     mask.checked_shr(bit).is_some_and(|mask| mask & 1 == 1)
 }
 
-#[cfg(test)]
+/// SIGINT and SIGTERM, whatever this program was started with: `azulejo up` has no other end in order.
+#[derive(Debug)]
+pub struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    /// Takes the signals over from their default, which is to end this program at once.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn install() -> anyhow::Result<Self> {
+        let install = |kind| signal(kind).context("cannot wait for signals");
+        Ok(Self {
+            interrupt: install(SignalKind::interrupt())?,
+            terminate: install(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
@@ -129,16 +115,5 @@ mod tests {
         );
         assert!(!is_in(mask, SignalKind::interrupt()) && !is_in(mask, SignalKind::terminate()));
         assert!(is_in(ignored(), SignalKind::pipe()), "as the kernel tells it");
-    }
-
-    #[test]
-    fn codes_are_those_of_shells() {
-        for (caught, kind) in [
-            (Caught::Interrupt, SignalKind::interrupt()),
-            (Caught::Terminate, SignalKind::terminate()),
-            (Caught::HangUp, SignalKind::hangup()),
-        ] {
-            assert_eq!(i32::from(caught.code()), 128 + kind.as_raw_value());
-        }
     }
 }
