@@ -81,7 +81,7 @@ pub struct Heartbeat {
     /// The partitions of `tasks` that it holds.
     #[serde(default)]
     pub partitions: Vec<i32>,
-    /// Resident memory, bytes.
+    /// Resident memory, bytes; 0 where its system does not tell.
     #[serde(default)]
     pub memory_bytes: u64,
     /// Seconds between its heartbeats.
@@ -217,7 +217,7 @@ pub struct WorkerInfo {
     pub tasks_failed: u64,
     /// The partitions of `tasks` that it holds.
     pub partitions: Vec<i32>,
-    /// Resident memory, bytes.
+    /// Resident memory, bytes; 0 where its system does not tell.
     pub memory_bytes: u64,
     /// Name of its machine.
     pub host: String,

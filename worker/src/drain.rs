@@ -87,27 +87,33 @@ impl Signals {
     }
 }
 
-/// Ctrl-C.
-#[cfg(not(unix))]
+/// Ctrl-C and Ctrl-Break, of which none is missed once this is made.
+#[cfg(windows)]
 #[derive(Debug)]
-pub struct Signals;
+pub struct Signals {
+    ctrl_c: tokio::signal::windows::CtrlC,
+    ctrl_break: tokio::signal::windows::CtrlBreak,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     /// Begins to listen.
     ///
     /// # Errors
-    /// None.
+    /// When the handlers cannot be installed.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self)
+        Ok(Self {
+            ctrl_c: tokio::signal::windows::ctrl_c()?,
+            ctrl_break: tokio::signal::windows::ctrl_break()?,
+        })
     }
 
     /// Waits for the next one and returns its name.
     pub async fn next(&mut self) -> &'static str {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.ctrl_c.recv() => "Ctrl-C",
+            _ = self.ctrl_break.recv() => "Ctrl-Break",
         }
-        "Ctrl-C"
     }
 }
 

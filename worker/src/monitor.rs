@@ -232,7 +232,7 @@ impl Monitor {
     }
 }
 
-/// Resident memory of this process; 0 where the system does not tell.
+/// Resident memory of this process; 0, which is taken for unknown, where there is no `/proc`, as on macOS and Windows.
 fn resident_bytes() -> u64 {
     // `status` rather than `statm`: it counts in KiB whatever the machine's page size.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

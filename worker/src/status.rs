@@ -112,7 +112,10 @@ fn render(heartbeat: &Heartbeat) -> String {
         ),
         (
             "Memory",
-            format!("{:.0} MiB", heartbeat.memory_bytes as f64 / (1024.0 * 1024.0)),
+            match heartbeat.memory_bytes {
+                0 => "unknown on this system".into(),
+                bytes => format!("{:.0} MiB", bytes as f64 / (1024.0 * 1024.0)),
+            },
         ),
         ("Up for", format!("{:.0} s", heartbeat.uptime)),
         (
