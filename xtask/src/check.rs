@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{circles, debian, dist, kafka, programs, shell, site, style, wasm_target};
+use crate::{circles, debian, dist, kafka, portability, programs, shell, site, style, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -80,8 +80,10 @@ pub fn run(options: &Options) -> Result<()> {
     if apache.is_none() || !debian::can_make_machines() {
         lacking.push(MACHINES);
     }
+    let mut not_compiled = Vec::new();
     if !options.no_lint {
         lint()?;
+        not_compiled = portability::check()?;
     }
     site::build()?;
     programs::build()?;
@@ -167,6 +169,12 @@ pub fn run(options: &Options) -> Result<()> {
         println!(
             "skipped for want of Apache Kafka: {} suites",
             ON_ONE_NODE.len() + ON_THREE_NODES.len()
+        );
+    }
+    if !not_compiled.is_empty() {
+        println!(
+            "skipped for want of its standard library: compiling for {}",
+            not_compiled.join(", ")
         );
     }
     if !lacking.is_empty() {

@@ -3,6 +3,7 @@
 //! # Tour
 //! - [`site`]: the client for the browser: WebAssembly, style, static files, compressed copies, in `target/site`.
 //! - [`mod@style`]: the style sheet and its rules.
+//! - [`portability`]: what macOS and Windows compile, too.
 //! - [`programs`]: the release binaries.
 //! - [`wasm_target`]: the compilation target that a fresh toolchain may lack.
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
@@ -22,6 +23,7 @@ mod debian;
 mod dist;
 mod kafka;
 mod nightly;
+mod portability;
 mod programs;
 mod screenshots;
 mod shell;
@@ -87,6 +89,8 @@ enum Command {
     Kafka(kafka::Action),
     /// Look whether files of a crate import each other in a circle; a part of `test`.
     Circles,
+    /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
+    Portability,
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
     Nightly(nightly::Options),
 }
@@ -116,6 +120,7 @@ fn main() -> Result<()> {
         }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
+        Command::Portability => portability::check().map(drop),
         Command::Nightly(options) => nightly::run(&options),
     }
 }

@@ -1,0 +1,115 @@
+//! Whether what a worker and the command line are made of compiles for macOS and Windows, too: checked, with every lint, not
+//! linked and not run.
+//!
+//! Server and embedded broker are made for Linux and are not among them. A check needs the standard library of the other system,
+//! which `rustup` has, and no C compiler: what the build scripts of C libraries would say is said in their place, so that they
+//! are not compiled.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::shell;
+
+/// The systems, one processor each: what differs between systems is behind `cfg(unix)`, `cfg(windows)` and the like.
+const TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
+
+const CRATES: [&str; 7] = [
+    "azulejo-imaging",
+    "azulejo-protocol",
+    "azulejo-settings",
+    "azulejo-engine",
+    "azulejo-transport",
+    "azulejo-worker",
+    "azulejo-cli",
+];
+
+/// The C libraries, as their crates name them in `links`. A crate whose library is described by configuration has its build
+/// script left out (the Cargo book: "Overriding build scripts").
+const C_LIBRARIES: [&str; 4] = ["openssl", "rdkafka", "z", "zstd"];
+
+/// A fetch of a standard library that takes longer than this is given up, and the system skipped.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Checks every crate for every system whose standard library is here or can be had. Gives the systems that were skipped.
+///
+/// # Errors
+/// When a crate does not compile for one of them, or has a warning there.
+pub fn check() -> Result<Vec<&'static str>> {
+    let (targets, skipped): (Vec<_>, Vec<_>) = TARGETS.into_iter().partition(|target| ensure(target));
+    for target in &skipped {
+        shell::say(&format!(
+            "SKIPPED: compiling for {target}: its standard library is not to be had here"
+        ));
+    }
+    if !targets.is_empty() {
+        shell::say(&format!(
+            "portability: {} for {}",
+            CRATES.join(", "),
+            targets.join(", ")
+        ));
+        shell::run(clippy(&targets).args(["--", "--deny", "warnings"]))?;
+    }
+    Ok(skipped)
+}
+
+/// In the profile of the programs, whose macros are built already.
+fn clippy(targets: &[&str]) -> Command {
+    let mut cargo = shell::cargo();
+    cargo.args(["clippy", "--locked", "--release"]);
+    for name in CRATES {
+        cargo.args(["--package", name]);
+    }
+    cargo.args(["--features", "azulejo-imaging/files"]);
+    for target in targets {
+        cargo.args(["--target", target]);
+        for library in C_LIBRARIES {
+            cargo.arg("--config");
+            cargo.arg(format!(
+                "target.{target}.{library}.rustc-link-lib=[\"{library}\"]"
+            ));
+        }
+    }
+    cargo
+}
+
+/// Whether the compiler has the standard library of `target`, fetched by `rustup` if need be.
+fn ensure(target: &str) -> bool {
+    if has(target) {
+        return true;
+    }
+    if !shell::is_installed("rustup") {
+        return false;
+    }
+    shell::say(&format!("rustup target add {target}"));
+    let mut rustup = Command::new("timeout");
+    rustup.arg(PATIENCE.as_secs().to_string());
+    rustup.args(["rustup", "target", "add", target]);
+    // Whatever it says, the compiler knows.
+    let _ = shell::run(&mut rustup);
+    has(target)
+}
+
+/// Whether a program that does nothing compiles for it.
+fn has(target: &str) -> bool {
+    let mut rustc = Command::new("rustc");
+    // A source on standard input, and what is made of it on standard output.
+    rustc.args(["--target", target, "--crate-type=lib", "--emit=metadata"]);
+    rustc.args(["-o", "-", "-"]);
+    rustc
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null());
+    rustc.stderr(std::process::Stdio::null());
+    rustc.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_nobody_has_is_not_taken_for_one() {
+        assert!(!has("m68k-apple-system7"));
+    }
+}
