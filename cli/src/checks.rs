@@ -1,6 +1,7 @@
 //! What is well in an installation and what is not, each fault with what to do about it: broker, topics, lag, workers, disk.
 
-use azulejo_protocol::health::TopicRole;
+use azulejo_imaging::PixelFormat;
+use azulejo_protocol::health::{DiskInfo, TopicRole};
 use azulejo_protocol::{Health, Problem, WorkerInfo, WorkerState};
 use serde::Serialize;
 
@@ -11,9 +12,6 @@ const LAG_SECONDS: f32 = 60.0;
 
 /// Less room than this for new jobs is worth a warning, bytes.
 const LITTLE_ROOM: u64 = 2 << 30;
-
-/// Bytes of disk that a job takes for a pixel: upload, scratch files, result.
-const BYTES_A_PIXEL: u64 = 8;
 
 /// How it stands with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -245,8 +243,9 @@ fn disk(health: &Health) -> Check {
         output::bytes(usable)
     );
     let remedy = "delete old jobs (`azulejo jobs` lists them; Delete on a job's page), or give the server's data folder a larger disk";
-    let smallest = u64::from(health.limits.min_side).pow(2) * BYTES_A_PIXEL;
-    if usable < smallest {
+    // The smallest picture in colour, by the rule by which the server refuses one.
+    let pixels = u64::from(health.limits.min_side).pow(2) * PixelFormat::RGB8.bytes_per_pixel() as u64;
+    if usable < DiskInfo::needed_bytes(pixels, pixels) {
         Check::fault("disk", says, remedy)
     } else if usable < LITTLE_ROOM {
         Check::warning("disk", says, remedy)
@@ -375,6 +374,21 @@ mod tests {
                 State::Fault,
                 "for new jobs",
                 "delete old jobs",
+            ),
+            (
+                // 1024 x 1024 pixels of three bytes: read, put together and written.
+                json!({"disk": {"free_bytes": 9 * (1 << 20) - 1, "promised_bytes": 0, "reserve_bytes": 0}}),
+                "disk",
+                State::Fault,
+                "for new jobs",
+                "delete old jobs",
+            ),
+            (
+                json!({"disk": {"free_bytes": 9 * (1 << 20), "promised_bytes": 0, "reserve_bytes": 0}}),
+                "disk",
+                State::Warning,
+                "for new jobs",
+                "larger disk",
             ),
             (
                 json!({"disk": {"free_bytes": 1_000_000_000, "promised_bytes": 0, "reserve_bytes": 1}}),

@@ -104,6 +104,12 @@ pub struct DiskInfo {
 }
 
 impl DiskInfo {
+    /// What the server's disk must have room for before a job is accepted: the decoded image, the result's pixels, and the file
+    /// made of them, which may be as large.
+    pub const fn needed_bytes(source_bytes: u64, result_bytes: u64) -> u64 {
+        source_bytes.saturating_add(result_bytes.saturating_mul(2))
+    }
+
     /// What is left for new jobs.
     pub const fn usable_bytes(&self) -> u64 {
         self.free_bytes
