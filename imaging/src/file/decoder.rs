@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
-use super::jpeg_read::JpegReader;
+use super::jpeg::JpegReader;
 use super::png_read::PngReader;
 use super::source::Source;
 use super::tiff_read::TiffReader;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::jpeg_write::{self, JpegWriter};
+use super::jpeg::write::{self as jpeg_write, JpegWriter};
 use super::png_write::PngWriter;
 use super::tiff_write::TiffWriter;
 use super::webp_write::WebPWriter;

@@ -163,16 +163,17 @@ impl<'a> Structure<'a> {
 
     fn take_orientation(&mut self) -> Option<Orientation> {
         let entry = self.entry(self.long(4)? as usize, ORIENTATION)?;
-        // Type 3 is a short, stored at the start of the value field.
-        let (3, tag) = (self.short(entry + 2)?, self.short(entry + 8)?) else {
-            return None;
+        // A short by the standard, at the start of the value field; some writers store a byte or a long.
+        let (width, tag) = match self.short(entry + 2)? {
+            1 => (1, u16::from(*self.bytes.get(entry + 8)?)),
+            3 => (2, self.short(entry + 8)?),
+            4 => (4, u16::try_from(self.long(entry + 8)?).unwrap_or(0)),
+            _ => return None,
         };
-        let upright = if self.little {
-            1u16.to_le_bytes()
-        } else {
-            1u16.to_be_bytes()
-        };
-        self.bytes[entry + 8..entry + 10].copy_from_slice(&upright);
+        let lowest = if self.little { 0 } else { width - 1 };
+        let field = self.bytes.get_mut(entry + 8..entry + 8 + width)?;
+        field.fill(0);
+        field[lowest] = 1;
         Some(Orientation::from_tag(tag))
     }
 
@@ -234,6 +235,22 @@ mod tests {
         assert_eq!(take(exif(9)).0, Orientation::Upright);
         let named = [b"Exif\0\0", &exif(8)[..]].concat();
         assert_eq!(take(named), (Orientation::Rotate270, exif(1)));
+    }
+
+    #[test]
+    fn orientation_may_be_stored_as_a_long_or_a_byte() {
+        for (kind, value, reset) in [(4, [0, 0, 0, 6], [0, 0, 0, 1]), (1, [6, 0, 0, 0], [1, 0, 0, 0])] {
+            let mut block = exif(0);
+            block[13] = kind;
+            block[18..22].copy_from_slice(&value);
+            let (orientation, after) = take(block);
+            assert_eq!(orientation, Orientation::Rotate90);
+            assert_eq!(after[18..22], reset);
+        }
+        let mut little = b"II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x08\0\0\0\0\0\0\0".to_vec();
+        assert_eq!(take(little.clone()).0, Orientation::Rotate270);
+        little[20] = 1;
+        assert_eq!(take(little).0, Orientation::Upright);
     }
 
     #[test]

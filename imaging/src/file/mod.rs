@@ -9,7 +9,7 @@
 //! With the feature `decode` alone, as in the browser's preview, there is the reading half: from bytes in memory, without
 //! threads and without a file system.
 //!
-//! Each format has a file for reading and one for writing. PNG and TIFF are read in strips; JPEG, WebP and interlaced PNG are
+//! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP and interlaced PNG are
 //! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
 //! What is converted: palettes of PNG and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
@@ -26,10 +26,8 @@ mod decoder;
 mod encoder;
 mod error;
 mod exif;
-mod jpeg_read;
+mod jpeg;
 mod jpeg_scan;
-#[cfg(feature = "files")]
-mod jpeg_write;
 mod png_read;
 #[cfg(feature = "files")]
 mod png_write;
@@ -73,7 +71,7 @@ pub struct Limits {
     pub max_side: u32,
     /// Bytes of each piece of metadata, unpacked: ICC profile, EXIF.
     pub max_metadata_bytes: usize,
-    /// Pixels of an image that cannot be read in strips and is held in memory as a whole: JPEG, WebP, interlaced PNG.
+    /// Pixels of an image that cannot be read in strips and is held in memory as a whole: WebP, interlaced PNG.
     pub max_unstreamed_pixels: u64,
 }
 
@@ -118,7 +116,7 @@ impl Limits {
             let limit = self.max_unstreamed_pixels;
             return Err(FileError::too_large(format!(
                 "{size} pixels; {why} cannot be read in strips, and {limit} pixels are allowed then; \
-                 PNG (not interlaced) and TIFF are read in strips"
+                 PNG (not interlaced), TIFF and JPEG are read in strips"
             )));
         }
         Ok(())

@@ -9,12 +9,12 @@ use std::thread::JoinHandle;
 
 use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, PixelDensity, PixelDensityUnit};
 
-use super::encoder::Output;
-use super::{EncodeOptions, FileError, Metadata};
+use crate::file::encoder::Output;
+use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::simd::{self, Kernel};
 use crate::{Channels, PixelFormat, Size};
 
-pub(super) struct JpegWriter {
+pub(in crate::file) struct JpegWriter {
     rows: Option<SyncSender<Vec<u8>>>,
     thread: Option<JoinHandle<Result<u64, FileError>>>,
     given_up: Arc<AtomicBool>,
@@ -23,10 +23,10 @@ pub(super) struct JpegWriter {
 /// Batches of rows that may wait for the encoder.
 const QUEUE: usize = 2;
 /// Most bytes of EXIF that the one segment for it holds, beside its length and its name.
-pub(super) const MAX_EXIF: usize = 65_535 - 2 - 6;
+pub(in crate::file) const MAX_EXIF: usize = 65_535 - 2 - 6;
 
 impl JpegWriter {
-    pub(super) fn new(
+    pub(in crate::file) fn new(
         output: Output,
         options: &EncodeOptions,
         size: Size,
@@ -63,7 +63,7 @@ impl JpegWriter {
         })
     }
 
-    pub(super) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         let sent = self
             .rows
             .as_ref()
@@ -71,7 +71,7 @@ impl JpegWriter {
         if sent { Ok(()) } else { self.join().map(|_| ()) }
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, FileError> {
+    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
         self.join()
     }
 

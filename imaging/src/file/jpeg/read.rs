@@ -1,0 +1,120 @@
+//! A JPEG file as the other formats are read: its metadata, then its rows.
+
+use super::bytes::ReadAt as _;
+use super::color::Colors;
+use super::markers::Head;
+use super::picture::Picture;
+use super::tables::Tables;
+use crate::PixelFormat;
+use crate::file::source::Source;
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, exif};
+
+pub(in crate::file) struct JpegReader {
+    picture: Picture<Source>,
+    /// Bytes that the picture holds.
+    held: u64,
+}
+
+/// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is not what its header says.
+const MAX_BYTES_PER_PIXEL: u64 = 16;
+/// How many times the limit of one piece of metadata all of it may take: profile, EXIF, and what is not used.
+const MAX_METADATA_PIECES: u64 = 4;
+
+impl JpegReader {
+    pub(in crate::file) fn open(
+        mut file: Source,
+        length: u64,
+        limits: &Limits,
+    ) -> Result<(ImageInfo, Self), FileError> {
+        let max_metadata = (limits.max_metadata_bytes as u64).saturating_mul(MAX_METADATA_PIECES);
+        let mut head = Head::read(&mut file, Tables::default(), max_metadata)?;
+        let size = head.frame.size;
+        limits.check_size(size)?;
+        let most = size
+            .pixels()
+            .saturating_mul(MAX_BYTES_PER_PIXEL)
+            .saturating_add(max_metadata);
+        if length > most {
+            return Err(FileError::too_large(format!(
+                "its header says {size} pixels, and {length} bytes are more than such a JPEG has; {most} are allowed"
+            )));
+        }
+        if length < head.frame.least_bytes() {
+            return Err(FileError::damaged(format!(
+                "its header says {size} pixels, which cannot be packed into {length} bytes"
+            )));
+        }
+        let pieces = &mut head.pieces;
+        let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
+        let (orientation, exif) = exif::take_some(pieces.exif.take().filter(small));
+        let metadata = Metadata {
+            icc: pieces.profile().filter(small),
+            resolution: pieces.resolution,
+            exif,
+        };
+        let colors = head.colors()?;
+        let info = ImageInfo {
+            kind: FileKind::Jpeg,
+            stored_size: size,
+            format: if colors == Colors::Gray {
+                PixelFormat::GRAY8
+            } else {
+                PixelFormat::RGB8
+            },
+            orientation,
+            metadata,
+        };
+        let scans = head.first_data();
+        let mut picture = Picture::new(file, head, colors)?;
+        if picture.is_unended() || !has_end(picture.source(), scans, length)? {
+            // Without an end marker it may be whole all the same; only its rows can tell.
+            let mut row = vec![0; size.width as usize * picture.channels()];
+            for _ in 0..size.height {
+                picture.read_rows(&mut row)?;
+            }
+            picture.rewind()?;
+        }
+        let held = picture.held_bytes();
+        Ok((info, Self { picture, held }))
+    }
+
+    /// Bytes that decoding takes beside the file and the pixels.
+    pub(in crate::file) fn extra_bytes(&self) -> u64 {
+        self.held
+    }
+
+    /// All pixels.
+    pub(in crate::file) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+        let size = self.picture.size();
+        let mut pixels = vec![0; size.pixels() as usize * self.picture.channels()];
+        self.picture.read_rows(&mut pixels)?;
+        Ok(pixels)
+    }
+
+    /// Fills `buffer` with the next rows.
+    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+        self.picture.read_rows(buffer)
+    }
+}
+
+/// Whether an end marker follows the start of the scans, `from` bytes into the file. In compressed data `FF` is always
+/// followed by zero or a restart marker, so `FF D9` can be nothing else. Looked for from the end, where it usually is;
+/// behind it phones append whole films.
+fn has_end(file: &mut Source, from: u64, length: u64) -> Result<bool, FileError> {
+    const BLOCK: u64 = 1 << 16;
+    // One byte more, for a marker that the blocks' border cuts in two.
+    let mut block = vec![0; BLOCK as usize + 1];
+    let mut end = length;
+    while end > from {
+        let start = end.saturating_sub(BLOCK).max(from);
+        let wanted = &mut block[..(end - start + 1) as usize];
+        let read = file
+            .read_at(start, wanted)
+            .map_err(|error| FileError::reading(&error))?;
+        if wanted[..read].windows(2).any(|pair| pair == [0xff, 0xd9]) {
+            return Ok(true);
+        }
+        end = start;
+    }
+    Ok(false)
+}

@@ -1,0 +1,84 @@
+//! Kinds of JPEG that readers often take for others: each with the pixels that libjpeg-turbo's djpeg reads, to the byte.
+#![cfg(feature = "files")]
+
+use std::path::{Path, PathBuf};
+
+use azulejo_imaging::file::{ApplyOptions, Decoder, FileErrorKind, FileKind, Limits, apply_file};
+use azulejo_imaging::{Raster, Recipe};
+
+/// Files and what they are.
+const KINDS: [(&str, &str); 14] = [
+    ("separate_420", "baseline 4:2:0, one scan for each component"),
+    ("separate_440", "baseline 4:4:0, one scan for each component"),
+    ("y_then_chroma", "baseline 4:2:0 in two scans: Y, then Cb with Cr"),
+    ("y_cb_then_cr", "baseline 4:2:0 in two scans: Y with Cb, then Cr"),
+    ("cr_finer", "luma 1x1, Cb 1x1, Cr 2x2, interleaved baseline"),
+    ("chroma_finer", "luma 1x1, chroma 2x2, interleaved baseline"),
+    ("cr_finer_progressive", "luma 1x1, Cr 2x2, progressive"),
+    ("sampling_3x1", "sampling 3x1"),
+    (
+        "separate_restart",
+        "4:4:4, one scan for each component, restart interval that does not divide a scan",
+    ),
+    (
+        "padding",
+        "flat gray whose blocks hold other colours beyond the edge",
+    ),
+    ("no_end", "whole image, end marker missing"),
+    ("same_id", "three components with the same id"),
+    ("dnl", "DNL marker though the height is in the header"),
+    ("orientation_long", "orientation 6 stored as a long"),
+];
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/jpeg")
+        .join(name)
+}
+
+fn read(path: &Path) -> Raster {
+    Decoder::open(path, &Limits::default())
+        .unwrap()
+        .read_all()
+        .unwrap()
+}
+
+#[test]
+fn every_kind_has_the_pixels_that_others_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let result = folder.path().join("result.png");
+    for (name, what) in KINDS {
+        let options = ApplyOptions {
+            kind: Some(FileKind::Png),
+            ..ApplyOptions::default()
+        };
+        let input = data(&format!("{name}.jpg"));
+        apply_file(&Recipe::identity(), &input, &result, &options, &mut |_| true)
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (expected, actual) = (read(&data(&format!("{name}.png"))), read(&result));
+        assert!(actual == expected, "{what}: {actual:?} for {expected:?}");
+    }
+}
+
+#[test]
+fn kinds_that_are_not_read_are_called_so() {
+    let twelve = std::fs::read(data("twelve.jpg")).unwrap();
+    let frame = twelve.windows(2).position(|pair| pair == [0xff, 0xc1]).unwrap();
+    // As other starts of a frame: lossless, hierarchical, arithmetic coding.
+    for (marker, precision, word) in [
+        (0xc1, 12, "12 bits"),
+        (0xc3, 8, "lossless"),
+        (0xc5, 8, "hierarchical"),
+        (0xc9, 8, "arithmetic"),
+        (0xca, 8, "arithmetic"),
+    ] {
+        let mut bytes = twelve.clone();
+        bytes[frame + 1] = marker;
+        bytes[frame + 4] = precision;
+        let Err(error) = Decoder::of_bytes(bytes, &Limits::default()) else {
+            panic!("{word} was read");
+        };
+        assert_eq!(error.kind(), FileErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
