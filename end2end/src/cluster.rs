@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::broker::{self, Broker};
 use crate::client::Client;
 use crate::images::{self, Pixels};
-use crate::process::{Program, command, site_dir};
+use crate::process::{Program, bin_dir, command, site_dir};
 
 /// What differs from one test to the next.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub struct Cluster {
     pub server: Option<Program>,
     /// The broker; `None` while a test has it down, and where the test has made it itself.
     pub broker: Option<Broker>,
+    /// The folder of the programs that are started from now on; another version's where a test upgrades.
+    pub programs: PathBuf,
     kafka: String,
     /// Before the names of topics and groups: several installations share an Apache Kafka.
     prefix: String,
@@ -89,6 +91,7 @@ impl Cluster {
             workers: Vec::new(),
             server: None,
             broker: None,
+            programs: bin_dir()?,
             kafka: options.kafka.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned()),
             prefix: if is_shared { fresh_prefix() } else { String::new() },
             listen: "127.0.0.1:0".to_owned(),
@@ -121,7 +124,7 @@ impl Cluster {
         }
         let data = self.path("broker");
         let arguments = ["--listen", &self.kafka, "--data-dir", &data];
-        let broker = Program::start("azulejo-broker", &arguments, &self.log_dir())?;
+        let broker = Program::start(&self.program("azulejo-broker"), &arguments, &self.log_dir())?;
         self.kafka = broker.ready().to_owned();
         self.broker = Some(Broker::Embedded(broker));
         Ok(())
@@ -149,7 +152,8 @@ impl Cluster {
         ];
         arguments.extend(self.options.server_arguments.iter().map(String::as_str));
         let environment = pairs(&self.options.server_environment);
-        let server = Program::start_with("azulejo-server", &arguments, &environment, &self.log_dir())?;
+        let program = self.program("azulejo-server");
+        let server = Program::start_with(&program, &arguments, &environment, &self.log_dir())?;
         self.listen = server.ready().trim_start_matches("http://").to_owned();
         self.server = Some(server);
         Ok(())
@@ -201,7 +205,12 @@ impl Cluster {
         ];
         arguments.extend(self.options.worker_arguments.iter().map(String::as_str));
         let environment = pairs(&self.options.worker_environment);
-        start("azulejo-worker", &arguments, &environment, &self.log_dir())
+        let program = self.program("azulejo-worker");
+        start(&program, &arguments, &environment, &self.log_dir())
+    }
+
+    fn program(&self, name: &str) -> String {
+        self.programs.join(name).to_string_lossy().into_owned()
     }
 
     /// The REST API.

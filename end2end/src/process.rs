@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// How long a program may take to say that it is ready. Generous: the machine may be busy compiling.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -53,7 +53,8 @@ pub fn site_dir() -> Result<PathBuf> {
     }
 }
 
-/// A command for the program `name`, without any of the environment's own settings of Azulejo.
+/// A command for the program `name` of the version that is tested, or for the one at the path `name`, without any of the
+/// environment's own settings of Azulejo.
 pub fn command(name: &str) -> Result<Command> {
     let program = bin_dir()?.join(name);
     if !program.is_file() {
@@ -79,6 +80,50 @@ pub fn command(name: &str) -> Result<Command> {
         }
     }
     Ok(command)
+}
+
+/// The command `azulejo` with `arguments` against the server at `url`, without standard input, its output to be read.
+///
+/// # Errors
+/// When it is not built.
+pub fn azulejo(url: &str, arguments: &[&str]) -> Result<Command> {
+    let mut command = command("azulejo")?;
+    command.args(arguments).env("AZULEJO_SERVER", url);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// Runs [`azulejo`] to its end.
+///
+/// # Errors
+/// When it does not start.
+pub async fn azulejo_says(url: &str, arguments: &[&str]) -> Result<Output> {
+    let mut command = azulejo(url, arguments)?;
+    tokio::task::spawn_blocking(move || command.output())
+        .await?
+        .context("azulejo does not start")
+}
+
+/// Runs `command` to its end and gives its standard output. What it complains of is the error.
+///
+/// # Errors
+/// When it does not start, or fails.
+pub fn must_succeed(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{command:?}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{command:?}: {} {text}{errors}",
+        output.status
+    );
+    Ok(text)
 }
 
 impl Program {
@@ -139,7 +184,9 @@ impl Program {
     ) -> Result<Self> {
         std::fs::create_dir_all(log_dir)?;
         let number = std::fs::read_dir(log_dir)?.count();
-        let log = log_dir.join(format!("{number:03}-{name}.log"));
+        let path = Path::new(name);
+        let plain = path.file_name().context("a program has a name")?;
+        let log = log_dir.join(format!("{number:03}-{}.log", plain.display()));
         let mut child = command(name)?
             .args(arguments)
             .envs(environment.iter().copied())

@@ -9,6 +9,7 @@
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
 //! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
+//! - [`adjacent`]: the version before this one and this one in one installation.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`screenshots`]: every page in every state, to look at.
 //! - [`dist`]: the archive and the packages that go to other machines.
@@ -16,6 +17,7 @@
 //! - [`kafka`]: Apache Kafka on this machine.
 //! - [`shell`]: running commands.
 
+mod adjacent;
 mod chaos;
 mod check;
 mod circles;
@@ -91,6 +93,8 @@ enum Command {
     Circles,
     /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
     Portability,
+    /// Build the version before this one, too, and look whether the two work together and an upgrade loses nothing.
+    Adjacent(adjacent::Options),
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
     Nightly(nightly::Options),
 }
@@ -113,6 +117,7 @@ fn main() -> Result<()> {
         Command::Screenshots(options) => screenshots::run(&options),
         Command::Test(options) => check::run(&options),
         Command::Chaos(options) => chaos::run(&options),
+        Command::Adjacent(options) => adjacent::run(&options),
         Command::Kafka(action) => kafka::run(&action),
         Command::Brokers { variables } => {
             kafka::install()?;

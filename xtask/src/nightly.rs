@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{chaos, debian, dist, programs, shell, site};
+use crate::{adjacent, chaos, debian, dist, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -77,6 +77,10 @@ pub fn run(options: &Options) -> Result<()> {
         if !debian::can_make_machines() {
             measure.args(["--skip", "machines_"]);
         }
+        measure.env(
+            adjacent::PROGRAMS,
+            adjacent::build(&adjacent::Options::default())?,
+        );
         if let Err(error) = shell::run(&mut measure) {
             failures.push(format!("{error:#}"));
         }

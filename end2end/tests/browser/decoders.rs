@@ -1,6 +1,6 @@
 //! Preview = result, for every operation on every kind of picture: the canvas has the pixels that the native decoders and
 //! kernels give, and what is said of them is true. That those are the pixels of a job is shown with some jobs here and with
-//! many in `pipeline.rs`.
+//! many in `each_broker/pipeline.rs`.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ async fn browser_same_bytes_is_said_of_what_is_on_the_screen_only_and_is_true() 
         .run("const s = document.querySelector('.split-slider input'); s.value = 0; s.dispatchEvent(new Event('input'))")
         .await?;
 
-    // In a job's result; `browser_decoders.rs` has every operation.
+    // In a job's result; `decoders.rs` has every operation.
     let recipe = "blur:sigma=3|sharpen";
     let id = cluster
         .client()

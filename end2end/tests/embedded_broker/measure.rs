@@ -1,6 +1,7 @@
 //! What the broker needs: its memory with four consumers at full speed, and its processor time while they wait.
 //!
-//! What takes long or is no test, with 5 GB and the speed as librdkafka sees it, is run with `cargo test --release -p azulejo-end2end --test broker_measure -- --ignored --nocapture`,
+//! What takes long or is no test, with 5 GB and the speed as librdkafka sees it, is run with `cargo test --release -p azulejo-end2end --test embedded_broker --
+//! measure --ignored --nocapture`,
 //! or against Apache Kafka with `AZULEJO_CONFORMANCE_KAFKA=HOST:PORT` in front.
 
 #![expect(

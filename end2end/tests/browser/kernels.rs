@@ -1,11 +1,7 @@
 //! Preview = result: the module of kernels that the page loads, run in a real browser, gives the bytes of the native
 //! kernels, for random recipes on every pixel format.
 
-#[path = "../../imaging/tests/common/mod.rs"]
-mod common;
-#[path = "../../imaging/tests/random/mod.rs"]
-mod random;
-
+use crate::random;
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
 use azulejo_end2end::{Cluster, ClusterOptions};
