@@ -84,6 +84,22 @@ else
 fi
 compgen -G "$libs/kafka_2.13-*.jar" >/dev/null || die "$libs has no kafka_2.13-*.jar"
 
+# --- Kafka's own tools, of which not every source of the jars has the scripts.
+install -d -m 0755 "$opt/bin"
+tool_script() {
+    local name=$1 class=$2
+    printf '#!/bin/sh\nexec java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "%s/*" %s "$@"\n' "$libs" "$class" >"$opt/bin/$name"
+    chmod 0755 "$opt/bin/$name"
+    [ -n "$folder" ] || ln -sf "$opt/bin/$name" "/usr/local/bin/$name"
+}
+tool_script kafka-topics.sh org.apache.kafka.tools.TopicCommand
+tool_script kafka-configs.sh org.apache.kafka.tools.ConfigCommand
+tool_script kafka-acls.sh org.apache.kafka.tools.AclCommand
+tool_script kafka-consumer-groups.sh org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
+tool_script kafka-console-consumer.sh org.apache.kafka.tools.consumer.ConsoleConsumer
+tool_script kafka-broker-api-versions.sh org.apache.kafka.tools.BrokerApiVersionsCommand
+tool_script kafka-storage.sh kafka.tools.StorageTool
+
 # --- User, folders, passwords, certificate.
 if [ -z "$folder" ] && ! getent passwd kafka >/dev/null; then
     useradd --system --user-group --home-dir "$data" --shell /usr/sbin/nologin kafka
