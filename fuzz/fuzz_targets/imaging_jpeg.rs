@@ -1,4 +1,5 @@
-//! Any bytes are a JPEG image or an error: the magic is put in front.
+//! Any bytes are a JPEG image or an error: the magic is put in front, or a picture of several scans with restart markers or
+//! progressive ones, of which the data replaces the end.
 #![no_main]
 
 #[path = "../file.rs"]
@@ -6,4 +7,16 @@ mod file;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| file::read(&[b"\xff\xd8\xff\xe0"], data));
+const SEPARATE: &[u8] = include_bytes!("../../imaging/tests/data/jpeg/separate_restart.jpg");
+const PROGRESSIVE: &[u8] = include_bytes!("../../imaging/tests/data/jpeg/cr_finer_progressive.jpg");
+
+fuzz_target!(|data: &[u8]| {
+    let magics: &[&[u8]] = &[
+        b"\xff\xd8\xff\xe0",
+        &SEPARATE[..SEPARATE.len() / 4],
+        &SEPARATE[..SEPARATE.len() / 2],
+        &PROGRESSIVE[..PROGRESSIVE.len() / 4],
+        &PROGRESSIVE[..PROGRESSIVE.len() / 2],
+    ];
+    file::read(magics, data);
+});

@@ -134,6 +134,40 @@ fn damaged_files_take_little_memory() {
     assert!(peak < 256 << 20, "{peak} bytes");
 }
 
+/// More pixels than may be held as a whole, and coefficients of a progressive picture that would be as large as its pixels.
+#[test]
+fn reading_jpeg_takes_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (large, to) = (folder.path().join("large.jpg"), folder.path().join("to.jpg"));
+    let (size, format, options) = (
+        Size::new(16_400, 8200),
+        PixelFormat::GRAY8,
+        EncodeOptions::default(),
+    );
+    assert!(size.pixels() > Limits::default().max_unstreamed_pixels);
+    let metadata = Metadata::default();
+    let mut encoder = Encoder::create(&large, FileKind::Jpeg, &options, size, format, &metadata).unwrap();
+    let row: Vec<u8> = (0..size.width).map(|x| (x / 80) as u8).collect();
+    for _ in 0..size.height {
+        encoder.write_rows(&row).unwrap();
+    }
+    encoder.finish().unwrap();
+    let progressive = folder.path().join("progressive.jpg");
+    let pixels: Vec<u8> = (0..6000 * 4000 * 3)
+        .map(|n| (n / 50 + n / 20_000) as u8)
+        .collect();
+    let mut encoder = jpeg_encoder::Encoder::new_file(&progressive, 90).unwrap();
+    encoder.set_progressive(true);
+    encoder
+        .encode(&pixels, 6000, 4000, jpeg_encoder::ColorType::Rgb)
+        .unwrap();
+    drop(pixels);
+    for from in [large, progressive] {
+        let peak = peak(&["apply", "invert", from.to_str().unwrap(), to.to_str().unwrap()]);
+        assert!(peak < 48 << 20, "{from:?}: {peak} bytes");
+    }
+}
+
 /// What the preview in the browser decides by.
 #[test]
 fn a_whole_image_takes_no_more_memory_than_was_said() {
