@@ -13,7 +13,7 @@
 //! - [`browser`]: Chromium, Firefox, WebKitGTK. [`axe`]: what is wrong with a page for those who do not see it.
 //! - [`screenshots`]: every page in every state, for people to look at.
 //! - [`kafka_broker`], [`kafka_clients`], [`kafka_kcat`]: for the conformance suite of the broker: a broker that can be
-//!   killed and started again, clients of librdkafka, and kcat.
+//!   killed and started again, clients of librdkafka, and kcat. [`rights`]: the table of rights in docs/kafka.md.
 //!
 //! The programs are those in the folder of the running test (`target/release` under `cargo xtask test`, which builds
 //! them first), or in `AZULEJO_BIN_DIR`.
@@ -35,6 +35,7 @@ pub mod kafka_kcat;
 pub mod machines;
 pub mod process;
 mod random;
+pub mod rights;
 pub mod screenshots;
 mod skipped;
 

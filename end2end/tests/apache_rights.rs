@@ -3,59 +3,27 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use azulejo_apache_kafka::{Cluster as Kafka, Options};
+use azulejo_end2end::rights::{self, Right};
 use azulejo_end2end::{Cluster, ClusterOptions, broker, images};
 
-const DOCS: &str = include_str!("../../docs/kafka.md");
 const SERVER_ID: &str = "north";
-
-/// A row of the table of rights.
-#[derive(Debug, Clone)]
-struct Right {
-    user: String,
-    /// `topic` or `group`, its name, and whether that is a prefix.
-    resource: (&'static str, String, bool),
-    operations: Vec<String>,
-}
 
 /// The table of docs/kafka.md, with `prefix` before the names.
 fn rights(prefix: &str) -> Result<Vec<Right>> {
-    let (_, table) = DOCS
-        .split_once("| user | resource | rights | for |")
-        .context("docs/kafka.md has no table of rights")?;
-    let mut rights = Vec::new();
-    for line in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let &[user, resource, operations, _] = cells.as_slice() else {
-            bail!("a row of another shape: {line}")
-        };
-        let kind = if resource.starts_with("group") {
-            "group"
-        } else {
-            "topic"
-        };
-        let name = resource.split('`').nth(1).context("no name")?;
-        let is_prefix = name.ends_with('…');
-        rights.push(Right {
-            user: format!("User:{user}"),
-            resource: (kind, format!("{prefix}{}", name.trim_end_matches('…')), is_prefix),
-            operations: operations.split(", ").map(str::to_owned).collect(),
-        });
+    let mut rights = rights::documented()?;
+    for right in &mut rights {
+        right.name.insert_str(0, prefix);
     }
-    ensure!(rights.len() >= 12, "{rights:?}");
     Ok(rights)
 }
 
 /// Gives (`--add`) or takes (`--remove`) rights.
 fn change(kafka: &Kafka, how: &str, right: &Right) -> Result<()> {
-    let (kind, name, is_prefix) = &right.resource;
-    let flag = format!("--{kind}");
-    let mut arguments = vec![how, "--force", "--allow-principal", &right.user, &flag, name];
-    arguments.extend([
-        "--resource-pattern-type",
-        if *is_prefix { "prefixed" } else { "literal" },
-    ]);
+    let (flag, user) = (format!("--{}", right.kind), format!("User:{}", right.user));
+    let mut arguments = vec![how, "--force", "--allow-principal", &user, &flag, &right.name];
+    arguments.extend(["--resource-pattern-type", right.pattern()]);
     for operation in &right.operations {
         arguments.extend(["--operation", operation]);
     }
@@ -179,7 +147,7 @@ impl Stage {
         let row = self
             .rights
             .iter()
-            .find(|right| right.user == user && right.resource.1 == name)
+            .find(|right| user == format!("User:{}", right.user) && right.name == name)
             .with_context(|| format!("no row of {user} and {name}"))?;
         Ok(Right {
             operations: vec![operation.to_owned()],

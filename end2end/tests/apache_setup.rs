@@ -8,9 +8,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use azulejo_end2end::process::bin_dir;
-use azulejo_end2end::{Client, Program, broker, definition, images};
+use azulejo_end2end::{Client, Program, broker, definition, images, rights};
 
-const DOCS: &str = include_str!("../../docs/kafka.md");
 const SCRIPT: &str = include_str!("../../deploy/kafka/setup.sh");
 
 /// Ends the node that the script started.
@@ -48,32 +47,16 @@ fn variables(path: &Path) -> Result<Vec<(String, String)>> {
 
 #[test]
 fn rights_are_those_of_the_documentation() -> Result<()> {
-    let (_, table) = DOCS
-        .split_once("| user | resource | rights | for |")
-        .context("no table of rights")?;
-    let mut wanted = Vec::new();
-    for line in table.lines().skip(2).take_while(|line| line.starts_with('|')) {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let &[user, resource, operations, _] = cells.as_slice() else {
-            bail!("{line}")
-        };
-        let kind = if resource.starts_with("group") {
-            "group"
-        } else {
-            "topic"
-        };
-        let name = resource.split('`').nth(1).context("no name")?;
-        let pattern = if name.ends_with('…') {
-            "prefixed"
-        } else {
-            "literal"
-        };
-        let name = name.trim_end_matches('…');
-        wanted.push(format!(
-            "right {user} {kind} {pattern} {name} {}",
-            operations.replace(", ", " ")
-        ));
-    }
+    let wanted: Vec<String> = rights::documented()?
+        .iter()
+        .map(|right| {
+            let (user, kind, pattern, name) = (&right.user, right.kind, right.pattern(), &right.name);
+            format!(
+                "right {user} {kind} {pattern} {name} {}",
+                right.operations.join(" ")
+            )
+        })
+        .collect();
     let given: Vec<&str> = SCRIPT.lines().filter(|line| line.starts_with("right ")).collect();
     ensure!(
         given == wanted,

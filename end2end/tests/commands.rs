@@ -1,26 +1,16 @@
 //! The commands that list, tell and measure, against one running system; and what `submit` ends with when a job does not
 //! complete.
 
-use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use azulejo_end2end::process::command;
+use azulejo_end2end::process::azulejo_says;
 use azulejo_end2end::{Cluster, ClusterOptions, images};
 use serde_json::Value;
 
-/// Runs `azulejo` with `arguments` against the cluster.
-async fn azulejo(cluster: &Cluster, arguments: &[&str]) -> Result<Output> {
-    let mut command = command("azulejo")?;
-    command.args(arguments).env("AZULEJO_SERVER", cluster.url());
-    tokio::task::spawn_blocking(move || command.output())
-        .await?
-        .context("azulejo does not start")
-}
-
 /// The same where success is expected; gives standard output.
 async fn says(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
-    let output = azulejo(cluster, arguments).await?;
+    let output = azulejo_says(&cluster.url(), arguments).await?;
     ensure!(
         output.status.success(),
         "{arguments:?}: {}\n{}",
@@ -90,7 +80,11 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
         let result = std::fs::read(&out)?;
         ensure!(result.starts_with(magic), "{name}: {:?}", &result[..4]);
     }
-    let refused = azulejo(&cluster, &["submit", &input, "-r", "invert", "-o", "out.gif"]).await?;
+    let refused = azulejo_says(
+        &cluster.url(),
+        &["submit", &input, "-r", "invert", "-o", "out.gif"],
+    )
+    .await?;
     ensure!(
         !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(".gif"),
         "{refused:?}"
@@ -116,7 +110,7 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
     let said = says(&cluster, &arguments).await?;
     ensure!(std::fs::read(said.trim())?.starts_with(b"RIFF"), "{said}");
     let unknown = "01a20544-b985-730f-82a6-b84d915d4169";
-    let refused = azulejo(&cluster, &["again", unknown, "invert"]).await?;
+    let refused = azulejo_says(&cluster.url(), &["again", unknown, "invert"]).await?;
     ensure!(
         refused.status.code() == Some(1) && String::from_utf8_lossy(&refused.stderr).contains("404"),
         "{refused:?}"
@@ -156,7 +150,7 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let output = azulejo(&cluster, &["health", "--json"]).await?;
+    let output = azulejo_says(&cluster.url(), &["health", "--json"]).await?;
     ensure!(output.status.code() == Some(1), "{output:?}");
     let health: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(
@@ -181,7 +175,7 @@ async fn submit_ends_with_3_and_the_reason_when_a_job_fails_or_is_cancelled() ->
     std::fs::write(&sound, images::png(&images::photo(1024, 1024, 42))?)?;
     let out = cluster.path("out.png");
 
-    let output = azulejo(&cluster, &["submit", &damaged, "-r", "sharpen", "-o", &out]).await?;
+    let output = azulejo_says(&cluster.url(), &["submit", &damaged, "-r", "sharpen", "-o", &out]).await?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.code() == Some(3), "{output:?}");
     ensure!(text.contains("damaged.png") && text.contains("failed"), "{text}");
@@ -197,7 +191,8 @@ async fn submit_ends_with_3_and_the_reason_when_a_job_fails_or_is_cancelled() ->
         }
         anyhow::bail!("submit started no job")
     };
-    let (output, cancelled) = tokio::join!(azulejo(&cluster, &arguments), cancel);
+    let url = cluster.url();
+    let (output, cancelled) = tokio::join!(azulejo_says(&url, &arguments), cancel);
     let (output, cancelled) = (output?, cancelled?);
     ensure!(cancelled.status == 200, "{cancelled:?}");
     let text = String::from_utf8_lossy(&output.stderr);

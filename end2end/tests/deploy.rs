@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use azulejo_end2end::process::{command, tools_dir};
+use azulejo_end2end::process::{command, must_succeed, tools_dir};
 use azulejo_end2end::{Cluster, ClusterOptions, skipped};
 
 /// The folder `deploy`.
@@ -31,18 +31,6 @@ fn tool(name: &str, place: &str) -> Result<Option<Command>> {
     }
     skipped(&format!("{name} is not installed"));
     Ok(None)
-}
-
-/// Runs it; gives its standard output. What it complains of is the error.
-fn must_succeed(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{command:?}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {text}{errors}");
-    Ok(text)
 }
 
 /// The names of the files of `deploy/FOLDER` that end so.

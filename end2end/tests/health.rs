@@ -1,10 +1,10 @@
 //! `azulejo health` and `azulejo top`: every fault is made for real and named with what to do.
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use azulejo_end2end::process::command;
+use azulejo_end2end::process::azulejo_says;
 use azulejo_end2end::{Cluster, ClusterOptions, images, skipped};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -15,19 +15,11 @@ use tokio::net::TcpListener;
 
 const SOON: Duration = Duration::from_secs(30);
 
-async fn azulejo(server: &str, arguments: &[&str]) -> Result<Output> {
-    let mut command = command("azulejo")?;
-    command.args(arguments).args(["--server", server]);
-    tokio::task::spawn_blocking(move || command.output())
-        .await?
-        .context("azulejo does not start")
-}
-
 /// Waits until `health` ends with `code` and, in one of its lines and the one below, says every one of `words`.
 async fn must_say(server: &str, code: i32, words: &[&str]) -> Result<()> {
     let begun = Instant::now();
     loop {
-        let output = azulejo(server, &["health"]).await?;
+        let output = azulejo_says(server, &["health"]).await?;
         let text = String::from_utf8(output.stdout)?;
         let lines: Vec<&str> = text.lines().collect();
         let is_said = lines.windows(2).any(|pair| {
@@ -84,7 +76,7 @@ async fn a_server_that_cannot_be_reached_is_told_from_one_that_is_none() -> Resu
         &["FAULT", "server", "not Azulejo's", "something else listens"],
     )
     .await?;
-    let output = azulejo(&other, &["health", "--json"]).await?;
+    let output = azulejo_says(&other, &["health", "--json"]).await?;
     let told: Value = serde_json::from_slice(&output.stdout)?;
     ensure!(
         told["checks"][0]["name"] == "server" && told["checks"][0]["state"] == "fault",
@@ -209,7 +201,7 @@ async fn top_shows_topics_workers_and_jobs_wide_and_narrow() -> Result<()> {
     let id = cluster.client().submit("harbour.png", file, "invert").await?;
     cluster.client().wait_for_end(&id, SOON).await?;
     for width in ["60", "100", "160"] {
-        let output = azulejo(&cluster.url(), &["top", "--once", "--width", width]).await?;
+        let output = azulejo_says(&cluster.url(), &["top", "--once", "--width", width]).await?;
         let text = String::from_utf8(output.stdout)?;
         ensure!(output.status.success(), "{text}");
         let tasks = format!("{}tasks", cluster.prefix());
@@ -228,7 +220,7 @@ async fn top_shows_topics_workers_and_jobs_wide_and_narrow() -> Result<()> {
         ensure!(widest <= Some(width.parse()?), "{widest:?} at {width}:\n{text}");
     }
     // Not a terminal.
-    let output = azulejo(&cluster.url(), &["top"]).await?;
+    let output = azulejo_says(&cluster.url(), &["top"]).await?;
     ensure!(output.status.code() == Some(2), "{output:?}");
     ensure!(
         String::from_utf8_lossy(&output.stderr).contains("--once"),

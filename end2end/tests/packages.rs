@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use azulejo_end2end::process::bin_dir;
+use azulejo_end2end::process::{bin_dir, must_succeed};
 use azulejo_end2end::{Client, images, skipped};
-use bare_root::{Root, mirror, run};
+use bare_root::{Root, mirror};
 
 const RECIPE: &str = "blur:sigma=2|sharpen";
 
@@ -38,7 +38,7 @@ fn packages(dist: &Path) -> Result<Option<Vec<PathBuf>>> {
     }
     found.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
     found.sort();
-    let is_root = run(Command::new("id").arg("-u"))?.trim() == "0";
+    let is_root = must_succeed(Command::new("id").arg("-u"))?.trim() == "0";
     let reason = if found.len() != 2 {
         "there are no packages: `cargo xtask dist`"
     } else if !is_root {
@@ -56,10 +56,12 @@ fn packages(dist: &Path) -> Result<Option<Vec<PathBuf>>> {
 /// The same package in a later version, with other settings as it comes.
 fn later(package: &Path, folder: &Path) -> Result<PathBuf> {
     let root = folder.join("later");
-    run(Command::new("dpkg-deb")
-        .arg("--raw-extract")
-        .arg(package)
-        .arg(&root))?;
+    must_succeed(
+        Command::new("dpkg-deb")
+            .arg("--raw-extract")
+            .arg(package)
+            .arg(&root),
+    )?;
     let control = root.join("DEBIAN/control");
     let text = fs::read_to_string(&control)?;
     let changed: String = text
@@ -80,10 +82,12 @@ fn later(package: &Path, folder: &Path) -> Result<PathBuf> {
         "# Another line."
     )?;
     let made = folder.join("later.deb");
-    run(Command::new("dpkg-deb")
-        .args(["--build", "--root-owner-group"])
-        .arg(&root)
-        .arg(&made))?;
+    must_succeed(
+        Command::new("dpkg-deb")
+            .args(["--build", "--root-owner-group"])
+            .arg(&root)
+            .arg(&made),
+    )?;
     Ok(made)
 }
 
@@ -94,19 +98,25 @@ fn try_archive(root: &Root, dist: &Path) -> Result<()> {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH
     );
-    run(Command::new("sha256sum")
-        .args(["--check", "--quiet", "SHA256SUMS"])
-        .current_dir(dist))?;
+    must_succeed(
+        Command::new("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(dist),
+    )?;
     let opt = root.path("/opt");
     let mut unpack = Command::new("tar");
-    run(unpack
-        .arg("-xzf")
-        .arg(dist.join(format!("{name}.tar.gz")))
-        .arg("-C")
-        .arg(&opt))?;
-    run(Command::new("sha256sum")
-        .args(["--check", "--quiet", "SHA256SUMS"])
-        .current_dir(opt.join(&name)))?;
+    must_succeed(
+        unpack
+            .arg("-xzf")
+            .arg(dist.join(format!("{name}.tar.gz")))
+            .arg("-C")
+            .arg(&opt),
+    )?;
+    must_succeed(
+        Command::new("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(opt.join(&name)),
+    )?;
     ensure!(opt.join(&name).join("LICENSES-THIRD-PARTY").is_file());
     let azulejo = format!("/opt/{name}/bin/azulejo");
     let words = [
@@ -118,7 +128,7 @@ fn try_archive(root: &Root, dist: &Path) -> Result<()> {
         "blur",
         "--verify",
     ];
-    let said = run(&mut root.command("nobody", &words))?;
+    let said = must_succeed(&mut root.command("nobody", &words))?;
     ensure!(said.contains("1024"), "{said}");
     Ok(())
 }

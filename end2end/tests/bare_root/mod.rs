@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use azulejo_end2end::process::must_succeed;
 
 /// A folder with a whole root has this file; it is written last.
 const WHOLE: &str = ".azulejo-whole";
@@ -38,17 +39,19 @@ impl Root {
             }
             let mut debootstrap = Command::new("debootstrap");
             debootstrap.args(["--variant=minbase", codename]).arg(&bare);
-            run(debootstrap.arg(mirror(&sources()?, codename)?))?;
+            must_succeed(debootstrap.arg(mirror(&sources()?, codename)?))?;
             fs::write(bare.join(WHOLE), "")?;
         }
         let root = Self(dist.join("root"));
         if root.0.exists() {
             fs::remove_dir_all(&root.0)?;
         }
-        run(Command::new("cp")
-            .args(["--archive", "--reflink=auto"])
-            .arg(&bare)
-            .arg(&root.0))?;
+        must_succeed(
+            Command::new("cp")
+                .args(["--archive", "--reflink=auto"])
+                .arg(&bare)
+                .arg(&root.0),
+        )?;
         Ok(root)
     }
 
@@ -75,7 +78,7 @@ impl Root {
 
     /// Runs a command of root's inside; gives what it writes.
     pub fn run(&self, words: &[&str]) -> Result<String> {
-        run(&mut self.command("root", words))
+        must_succeed(&mut self.command("root", words))
     }
 
     /// Adds a line to a settings file, as a person would.
@@ -226,7 +229,7 @@ impl Service {
 
     /// Stops it as systemd does.
     pub fn stop(mut self) -> Result<()> {
-        run(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()))?;
+        must_succeed(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()))?;
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
             if let Some(status) = self.child.try_wait()? {
@@ -242,22 +245,6 @@ impl Service {
         }
         bail!("{} does not end: {}", self.name, self.log())
     }
-}
-
-/// Runs `command`; gives what it writes to standard output.
-pub fn run(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{command:?}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{command:?}: {} {text}{errors}",
-        output.status
-    );
-    Ok(text)
 }
 
 /// What apt is told of mirrors.

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use azulejo_end2end::process::command;
-use azulejo_end2end::{Client, Cluster, ClusterOptions, images};
+use azulejo_end2end::{Client, Cluster, ClusterOptions, images, process};
 use serde_json::Value;
 
 /// How a command ended.
@@ -35,15 +34,8 @@ impl Said {
 
 /// `azulejo` with `arguments` against the cluster, in `folder`, which also takes its temporary files.
 pub fn azulejo(cluster: &Cluster, folder: &Path, arguments: &[&str]) -> Result<Command> {
-    let mut command = command("azulejo")?;
-    command
-        .args(arguments)
-        .env("AZULEJO_SERVER", cluster.url())
-        .env("TMPDIR", folder)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let mut command = process::azulejo(&cluster.url(), arguments)?;
+    command.env("TMPDIR", folder).current_dir(folder);
     Ok(command)
 }
 

@@ -1,17 +1,39 @@
 //! What SIGINT, SIGTERM and SIGHUP do.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use azulejo_end2end::Client;
+use azulejo_end2end::{Client, Cluster};
 use serde_json::json;
 
 use crate::fake::{Answer, Fake};
-use crate::said::{azulejo, cluster, image, jobs, names, processing, signalled};
+use crate::said::{Said, azulejo, cluster, image, jobs, names, processing, signalled};
 
 pub const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+
+/// `azulejo` that waits for standard input, where nothing comes, and gets `signal`. That it reads is seen by its temporary file.
+async fn signalled_while_reading(
+    cluster: &Cluster,
+    folder: &Path,
+    arguments: &[&str],
+    signal: &str,
+) -> Result<Said> {
+    let before = names(folder)?;
+    let child = azulejo(cluster, folder, arguments)?
+        .stdin(Stdio::piped())
+        .spawn()?;
+    let reads = async |_: &Client| Ok((names(folder)? != before).then_some(()));
+    let patience = Duration::from_secs(30);
+    cluster
+        .client()
+        .wait_for("a temporary file", patience, reads)
+        .await?;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    signalled(child, signal).await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_signal_that_ends_a_command_cancels_its_job() -> Result<()> {
@@ -48,15 +70,7 @@ async fn every_signal_that_ends_a_command_cancels_its_job() -> Result<()> {
         }
         // While standard input says nothing.
         for arguments in [&["submit", "-", "-r", "blur"][..], &["apply", "blur", "-", "-"]] {
-            let child = azulejo(&cluster, &folder, arguments)?
-                .stdin(Stdio::piped())
-                .spawn()?;
-            let waits = async |_: &Client| Ok((names(&folder)? != before).then_some(()));
-            client
-                .wait_for("a temporary file", Duration::from_secs(30), waits)
-                .await?;
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let said = signalled(child, signal).await?;
+            let said = signalled_while_reading(&cluster, &folder, arguments, signal).await?;
             ensure!(
                 said.code == Some(code) && said.stdout.is_empty(),
                 "{arguments:?}, {signal}: {said:?}"
@@ -180,21 +194,12 @@ async fn every_image_has_its_line_when_a_signal_comes_before_the_first_is_sent()
     let client = cluster.client();
     image(&folder, "a.png", 83)?;
     image(&folder, "b.png", 84)?;
-    let before = names(&folder)?;
     let silent = Fake::start(|_| Answer::json(200, &json!({})).late(Duration::from_secs(600))).await?;
     let id = "01a20544-b985-730f-82a6-b84d915d4169";
     for (signal, code) in SIGNALS {
         // Standard input says nothing, so that the image after it is not looked at.
         let arguments = ["submit", "no.png", "a.png", "-", "b.png", "-r", "blur", "--json"];
-        let child = azulejo(&cluster, &folder, &arguments)?
-            .stdin(Stdio::piped())
-            .spawn()?;
-        let waits = async |_: &Client| Ok((names(&folder)? != before).then_some(()));
-        client
-            .wait_for("a temporary file", Duration::from_secs(30), waits)
-            .await?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let said = signalled(child, signal).await?;
+        let said = signalled_while_reading(&cluster, &folder, &arguments, signal).await?;
         ensure!(said.code == Some(code), "{signal}: {said:?}");
         let lines = said.json()?;
         let told: Vec<_> = lines
