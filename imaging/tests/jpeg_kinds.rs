@@ -82,3 +82,66 @@ fn kinds_that_are_not_read_are_called_so() {
         assert!(error.to_string().contains(word), "{error}");
     }
 }
+
+/// `bytes` with the segments of `marker` changed by `change`.
+fn changed(bytes: &[u8], marker: u8, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let (mut result, mut at) = (bytes[..2].to_vec(), 2);
+    while bytes[at + 1] != 0xda {
+        let end = at + 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+        let segment = &bytes[at..end];
+        result.extend(if bytes[at + 1] == marker {
+            change(segment)
+        } else {
+            segment.to_vec()
+        });
+        at = end;
+    }
+    result.extend(&bytes[at..]);
+    result
+}
+
+fn read_bytes(bytes: Vec<u8>) -> Raster {
+    Decoder::of_bytes(bytes, &Limits::default())
+        .unwrap()
+        .read_all()
+        .unwrap()
+}
+
+#[test]
+fn a_height_that_follows_the_first_scan_is_found() {
+    let without = changed(&std::fs::read(data("dnl.jpg")).unwrap(), 0xc0, |frame| {
+        [&frame[..5], &[0, 0], &frame[7..]].concat()
+    });
+    assert_eq!(read_bytes(without).bytes(), read(&data("dnl.png")).bytes());
+}
+
+#[test]
+fn missing_huffman_tables_are_those_of_the_standard() {
+    let pixels: Vec<u8> = (0..40 * 30 * 3).map(|n| (n * 7 / 5) as u8).collect();
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+    encoder
+        .encode(&pixels, 40, 30, jpeg_encoder::ColorType::Rgb)
+        .unwrap();
+    let without = changed(&bytes, 0xc4, |_| Vec::new());
+    assert!(without.len() < bytes.len());
+    assert!(read_bytes(without) == read_bytes(bytes));
+}
+
+#[test]
+fn letters_as_ids_say_that_components_are_colours() {
+    let bytes = changed(&std::fs::read(data("dnl.jpg")).unwrap(), 0xe0, |_| Vec::new());
+    let plain = read_bytes(bytes.clone());
+    assert_eq!(plain.bytes(), read(&data("dnl.png")).bytes());
+    let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+    let colours = read_bytes([&bytes[..2], adobe, &bytes[2..]].concat());
+    let scan = bytes.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+    let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let mut letters = bytes;
+    for (index, letter) in b"RGB".iter().enumerate() {
+        letters[frame + 10 + 3 * index] = *letter;
+        letters[scan + 5 + 2 * index] = *letter;
+    }
+    let letters = read_bytes(letters);
+    assert!(letters == colours && letters != plain);
+}
