@@ -34,7 +34,8 @@ pub struct Options {
     /// Take site and programs as they are in the target folder.
     #[arg(long)]
     no_build: bool,
-    /// Install the packages in a bare root made by debootstrap, run a job there, bring them up to date, purge them; needs root.
+    /// Install the packages in a bare root made by debootstrap, run a job there, bring them up to date, purge them, and have
+    /// systemd start, stop and kill their units; needs root.
     #[arg(long = "try")]
     attempt: bool,
     /// Fetch what looks at the files of deploy in the tests, and make nothing.
@@ -93,9 +94,9 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Tries the packages in a bare root; the test of the whole does it.
+/// Tries the packages in a bare root, and on a machine that systemd boots; the tests of the whole do it.
 fn attempt() -> Result<()> {
-    linters::install_debian(&["debootstrap"]);
+    install_tools();
     let mut cargo = shell::cargo();
     cargo.args([
         "test",
@@ -105,8 +106,18 @@ fn attempt() -> Result<()> {
         "azulejo-end2end",
         "--test",
         "packages",
+        "--test",
+        "guide",
     ]);
     cargo.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
     // What cannot be tried is no success of this command.
     shell::run(cargo.env("AZULEJO_TRY_PACKAGES", "must"))
+}
+
+/// Installs what makes roots and boots them, where we may.
+pub fn install_tools() {
+    linters::install_debian(&["debootstrap"]);
+    if !shell::is_installed("systemd-nspawn") {
+        linters::install_debian(&["systemd-container"]);
+    }
 }

@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
         debian::ensure(true)?;
         site::build()?;
         programs::build()?;
-        dist::linters::install_debian(&["debootstrap"]);
+        dist::install_tools();
         dist::run(&dist::Options::default())?;
         let mut measure = shell::cargo();
         measure.args([

@@ -2,6 +2,8 @@
 //! that confines them take a job through restarts and deaths, and stop in order. It takes minutes the first time, so it runs by
 //! `cargo xtask dist --try` and at night.
 
+#![expect(clippy::print_stdout, reason = "what it measures is shown by --nocapture")]
+
 mod machine;
 
 use std::fs;
