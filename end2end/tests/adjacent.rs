@@ -11,7 +11,7 @@ use azulejo_end2end::process::bin_dir;
 use azulejo_end2end::{Cluster, ClusterOptions};
 
 /// Slow enough that each step of an upgrade lands in the middle of the job.
-const RECIPE: &str = "rotate_90|blur:sigma=60";
+const RECIPE: &str = "rotate_90|median:radius=3";
 const SOON: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(180);
 
@@ -22,7 +22,7 @@ fn other() -> Result<PathBuf> {
     Ok(folder.into())
 }
 
-/// Broker and server of `first`, then a worker of each version, on tiles of which a job has about 200.
+/// Broker and server of `first`, then a worker of each version, with small tiles.
 async fn mixed(first: PathBuf) -> Result<Cluster> {
     let mut cluster = Cluster::prepare(ClusterOptions {
         server_arguments: vec!["--tile-size".into(), "256".into()],
@@ -54,7 +54,7 @@ async fn done_by_each(client: &Client) -> Result<Vec<u64>> {
 
 async fn share_one_job(server: PathBuf) -> Result<()> {
     let cluster = mixed(server).await?;
-    let file = images::png(&images::photo(3000, 2000, 91))?;
+    let file = images::png(&images::photo(2400, 1600, 91))?;
     let expected = cluster.apply(RECIPE, &file, "png")?;
     let client = cluster.client();
     let id = client.submit("shared.png", file, RECIPE).await?;
@@ -102,7 +102,7 @@ async fn an_upgrade_in_the_middle_of_a_job_loses_nothing() -> Result<()> {
     let before = client
         .submit(
             "before.png",
-            images::png(&images::photo(1200, 900, 93))?,
+            images::png(&images::photo(1200, 1100, 93))?,
             "invert",
         )
         .await?;

@@ -172,7 +172,12 @@ fn WorkerCard(id: String, workers: Memo<Vec<WorkerInfo>>) -> impl IntoView {
                         </div>
                         <div>
                             <dt>"Memory"</dt>
-                            <dd>{words::bytes(worker.memory_bytes)}</dd>
+                            <dd>
+                                {match worker.memory_bytes {
+                                    0 => "unknown".to_owned(),
+                                    bytes => words::bytes(bytes),
+                                }}
+                            </dd>
                         </div>
                         <div>
                             <dt>"Up"</dt>

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use azulejo_engine::{Accepted, Event};
+use azulejo_protocol::health::DiskInfo;
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use tokio::sync::MutexGuard;
 
@@ -39,7 +40,7 @@ impl Engine {
         let config = &self.config;
         let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
         let promised = views::promised(&self.driver.core());
-        let needed = spec.source_bytes() + 2 * spec.result_bytes();
+        let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
         let (id, row) = (spec.id(), spec.row.clone());
         let folder = spec.folder.clone();
         let from = upload.path.clone();
@@ -129,7 +130,7 @@ impl Engine {
         )
         .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let promised = views::promised(&self.driver.core());
-        let needed = spec.source_bytes() + 2 * spec.result_bytes();
+        let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
         let (data_dir, original) = (self.config.data_dir.clone(), spec.folder.original());
         blocking(move || {
             if !original.is_file() {
