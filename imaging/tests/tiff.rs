@@ -1,4 +1,4 @@
-//! TIFF as other programs write it: every packing and order of bytes; what would lose something is refused.
+//! TIFF as other programs write it: every packing and order of bytes; what is left out is said.
 #![cfg(feature = "files")]
 
 #[path = "common/mod.rs"]
@@ -56,13 +56,13 @@ fn strips_and_tiles_of_every_packing_and_byte_order_are_read() {
 }
 
 #[test]
-fn an_extra_band_is_refused_and_not_dropped() {
+fn an_extra_band_is_left_out_and_that_is_said() {
     for predictor in [false, true] {
-        for (samples, photometric, extra) in [
-            (4, 2, vec![0]),
-            (5, 2, vec![2, 0]),
-            (5, 5, vec![0]),
-            (3, 1, vec![0, 0]),
+        for (samples, photometric, extra, kept) in [
+            (4, 2, vec![0], vec![0, 1, 2]),
+            (5, 2, vec![2, 0], vec![0, 1, 2, 3]),
+            (5, 2, vec![0, 2], vec![0, 1, 2, 4]),
+            (3, 1, vec![0, 0], vec![0]),
         ] {
             let tiff = Tiff {
                 samples,
@@ -71,9 +71,15 @@ fn an_extra_band_is_refused_and_not_dropped() {
                 predictor,
                 ..Tiff::default()
             };
-            let error = decode(&tiff.file(&noise(37 * 29 * usize::from(samples)))).unwrap_err();
-            assert_eq!(error.kind(), FileErrorKind::Unsupported, "{error}");
-            assert!(error.to_string().contains("save it as"), "{error}");
+            let pixels = noise(37 * 29 * usize::from(samples));
+            let file = tiff.file(&pixels);
+            let notes = Decoder::of_bytes(file.clone(), &Limits::default()).unwrap();
+            assert!(notes.notes()[0].contains("left out"), "{:?}", notes.notes());
+            let expected: Vec<u8> = pixels
+                .chunks_exact(samples.into())
+                .flat_map(|pixel| kept.iter().map(|band| pixel[*band]))
+                .collect();
+            assert!(decode(&file).unwrap().1 == expected, "{samples} {photometric}");
         }
         let rgba = Tiff {
             samples: 4,
@@ -151,14 +157,14 @@ fn orientation_is_told() {
 }
 
 #[test]
-fn a_palette_is_refused_with_the_remedy() {
+fn a_palette_that_is_missing_is_damage() {
     let tiff = Tiff {
         samples: 1,
         photometric: 3,
         ..Tiff::default()
     };
     let error = decode(&tiff.file(&noise(37 * 29))).unwrap_err();
-    assert_eq!(error.kind(), FileErrorKind::Unsupported);
+    assert_eq!(error.kind(), FileErrorKind::Damaged);
     assert!(error.to_string().contains("palette"), "{error}");
 }
 

@@ -52,7 +52,7 @@ pub struct Applied {
     pub format: PixelFormat,
     /// Length of the file written.
     pub bytes: u64,
-    /// Sentences on what was asked for and could not be kept.
+    /// Sentences on what of the input is left out or changed, and on what was asked for and could not be kept.
     pub left_out: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ pub fn apply_file(
         Some(kind) => kind,
         None => FileKind::for_output(output, info.kind)?,
     };
-    let mut left_out = Vec::new();
+    let mut left_out = decoder.notes().to_vec();
     if options.encode.keep_exif && decoder.has_unread_exif() {
         left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::jpeg::JpegReader;
 use super::png_read::PngReader;
 use super::source::Source;
-use super::tiff_read::TiffReader;
+use super::tiff::TiffReader;
 use super::webp_read::WebPReader;
 use super::{FileError, FileKind, ImageInfo, Limits};
 use crate::Raster;
@@ -98,6 +98,15 @@ impl Decoder {
     /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
     pub fn has_unread_exif(&self) -> bool {
         matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
+    }
+
+    /// What of the file is left out or changed, in sentences: other pages, bands that are no colours, numbers that 16 bit cannot
+    /// hold as they are.
+    pub fn notes(&self) -> &[String] {
+        match &self.reader {
+            Reader::Tiff(reader) => reader.notes(),
+            _ => &[],
+        }
     }
 
     /// Bytes of memory that [`Decoder::read_all`] takes at most, about: the pixels, and what decoding holds beside them. A file

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
 use super::png_write::PngWriter;
-use super::tiff_write::TiffWriter;
+use super::tiff::write::TiffWriter;
 use super::webp_write::WebPWriter;
 use super::{FileError, FileKind, Metadata};
 use crate::{Encoding, PixelFormat, Size};

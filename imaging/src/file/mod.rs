@@ -12,10 +12,10 @@
 //! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP and interlaced PNG are
 //! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
-//! What is converted: palettes of PNG and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
+//! What is converted: palettes and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
 //! YCCK and YCbCr become RGB, white-is-zero is inverted, colour times alpha is divided again, and gray becomes RGB where WebP
-//! is written and read again. Depth is never reduced; what would lose something (extra bands, palettes of TIFF, floating
-//! point) is refused.
+//! is written and read again. What of a TIFF is left out or changed (other pages, bands that are no colours, numbers that 16 bit
+//! cannot hold as they are) is said by [`Decoder::notes`]; what would be wrong is refused.
 
 #[cfg(feature = "files")]
 mod apply;
@@ -27,7 +27,6 @@ mod encoder;
 mod error;
 mod exif;
 mod jpeg;
-mod jpeg_scan;
 mod png_read;
 #[cfg(feature = "files")]
 mod png_write;
@@ -38,10 +37,7 @@ mod scratch;
 mod source;
 #[cfg(feature = "files")]
 mod splice;
-mod tiff_layout;
-mod tiff_read;
-#[cfg(feature = "files")]
-mod tiff_write;
+mod tiff;
 mod webp_read;
 #[cfg(feature = "files")]
 mod webp_write;

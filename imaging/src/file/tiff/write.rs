@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::encoder::Output;
-use super::splice;
-use super::{EncodeOptions, FileError, Metadata};
+use crate::file::encoder::Output;
+use crate::file::splice;
+use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Side of a tile.
@@ -13,7 +13,7 @@ const TILE: usize = 256;
 /// below 4 GiB with its headers and the directory. A tile that would grow is stored, 5 bytes more in each 64 KiB.
 const MAX_CLASSIC: u64 = 4_000_000_000;
 
-pub(super) struct TiffWriter {
+pub(in crate::file) struct TiffWriter {
     output: Output,
     position: u64,
     big: bool,
@@ -28,7 +28,7 @@ pub(super) struct TiffWriter {
 }
 
 impl TiffWriter {
-    pub(super) fn new(
+    pub(in crate::file) fn new(
         mut output: Output,
         options: &EncodeOptions,
         size: Size,
@@ -60,7 +60,7 @@ impl TiffWriter {
         })
     }
 
-    pub(super) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         for row in rows.chunks_exact(self.stride) {
             self.rows.extend_from_slice(row);
             self.missing_rows = self.missing_rows.saturating_sub(1);
@@ -100,7 +100,7 @@ impl TiffWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, FileError> {
+    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
         let entries = self.entries();
         // Values that do not fit their entry lie before the directory, each on an even offset.
         let inline = if self.big { 8 } else { 4 };

@@ -1,0 +1,355 @@
+//! What samples mean: gray, colours, inks, numbers of a palette; and how they become pixels of a raster.
+
+use super::ifd::{Directory, TiffFile};
+use super::page::{Numbers, Page, tag};
+use super::samples::Meaning;
+use super::unsupported;
+use crate::file::FileError;
+use crate::{Channels, Depth, PixelFormat};
+
+/// From samples to pixels.
+pub(super) struct Pixels {
+    pub format: PixelFormat,
+    pub meaning: Meaning,
+    model: Model,
+    /// Which sample is alpha, and whether colour is stored times it.
+    alpha: Option<(usize, bool)>,
+    /// What is left out or changed, in sentences.
+    pub notes: Vec<String>,
+}
+
+enum Model {
+    Gray { inverted: bool, most: u16 },
+    Rgb,
+    Palette(Vec<[u16; 3]>),
+    Cmyk,
+    YCbCr(YCbCr),
+    Lab { signed: bool },
+}
+
+struct YCbCr {
+    luma: [f64; 3],
+    reference: [f64; 6],
+}
+
+impl Pixels {
+    /// Finds out, and refuses what is not read.
+    pub(super) fn of(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Self, FileError> {
+        let mut notes = Vec::new();
+        let bits = page.bits;
+        let colors = match page.photometric {
+            0 | 1 | 3 | 4 => 1,
+            2 | 6 | 8 | 9 => 3,
+            5 => 4,
+            10 => return Err(unsupported("its colours are ITU Lab")),
+            32803 => {
+                return Err(unsupported(
+                    "it is the raw data of a camera (colour filter array)",
+                ));
+            }
+            32844 | 32845 => return Err(unsupported("its colours are logarithms (LogL, LogLuv)")),
+            34892 => return Err(unsupported("it is the raw data of a camera (LinearRaw)")),
+            other => {
+                return Err(unsupported(&format!(
+                    "its photometric interpretation is number {other}"
+                )));
+            }
+        };
+        if page.samples < colors {
+            return Err(FileError::damaged(format!(
+                "it has {} samples a pixel, and its colours need {colors}",
+                page.samples
+            )));
+        }
+        let plain = matches!(page.photometric, 0..=2);
+        if !plain && page.numbers != Numbers::Unsigned && !matches!(page.photometric, 8 | 9) {
+            return Err(unsupported("its colours are signed or floating-point numbers"));
+        }
+        let alpha = alpha(page, colors);
+        let beyond = page.samples - colors - usize::from(alpha.is_some());
+        if beyond > 0 {
+            notes.push(format!(
+                "{beyond} of the {} bands are left out: they are neither colour nor alpha",
+                page.samples
+            ));
+        }
+        let (meaning, depth) = match (page.numbers, bits) {
+            (Numbers::Float, _) => {
+                notes.push(format!(
+                    "{bits}-bit floating-point samples from 0 to 1 became 16 bit"
+                ));
+                (Meaning::Unit, Depth::Sixteen)
+            }
+            (Numbers::Signed, 8 | 16) if plain => {
+                let up = 1u32 << (bits - 1);
+                notes.push(format!(
+                    "signed samples became unsigned ones: {up} was added to each"
+                ));
+                let depth = if bits == 8 { Depth::Eight } else { Depth::Sixteen };
+                (Meaning::Moved, depth)
+            }
+            (_, 32 | 64) => {
+                notes.push(format!("samples of {bits} bits, none above 65535, became 16 bit"));
+                (Meaning::Small, Depth::Sixteen)
+            }
+            (_, 8) => (Meaning::Number, Depth::Eight),
+            (_, 16) => (Meaning::Number, Depth::Sixteen),
+            (_, 1..8) => (Meaning::Part(255), Depth::Eight),
+            _ if plain && alpha.is_none() => {
+                let most = (1u32 << bits) - 1;
+                notes.push(format!(
+                    "samples of {bits} bits are kept as they are in 16 bit: {most} is the brightest"
+                ));
+                (Meaning::Number, Depth::Sixteen)
+            }
+            _ => (Meaning::Part(u16::MAX), Depth::Sixteen),
+        };
+        if alpha.is_some() && meaning == Meaning::Small {
+            return Err(unsupported(&format!("it has alpha of {bits} bits in a sample")));
+        }
+        let model = match page.photometric {
+            0 | 1 | 4 => Model::Gray {
+                inverted: page.photometric == 0,
+                most: match meaning {
+                    Meaning::Number if bits < 16 => ((1u32 << bits) - 1) as u16,
+                    Meaning::Small => return_small(page.photometric)?,
+                    _ if depth == Depth::Eight => 255,
+                    _ => u16::MAX,
+                },
+            },
+            3 => palette(file, directory, page)?,
+            5 => Model::Cmyk,
+            6 if !page.is_jpeg_ycbcr => Model::YCbCr(YCbCr::of(file, directory, page)?),
+            8 | 9 => {
+                if !matches!(bits, 8 | 16) || alpha.is_some() {
+                    return Err(unsupported(
+                        "its colours are CIELab of another kind than 8 or 16 bit",
+                    ));
+                }
+                notes.push("CIELab became sRGB".to_owned());
+                Model::Lab {
+                    signed: page.photometric == 8,
+                }
+            }
+            _ => Model::Rgb,
+        };
+        let (meaning, depth) = match &model {
+            Model::Palette(colors) => {
+                if colors
+                    .iter()
+                    .flatten()
+                    .any(|value| value % 257 != 0 && value % 256 != 0)
+                {
+                    notes.push("the palette's colours of 16 bit became 8 bit".to_owned());
+                }
+                (Meaning::Number, Depth::Eight)
+            }
+            Model::Lab { .. } => (Meaning::Number, depth),
+            _ => (meaning, depth),
+        };
+        if matches!(model, Model::Palette(_)) && alpha.is_some() && bits != 8 {
+            return Err(unsupported("its palette has alpha beside it"));
+        }
+        let channels = match (matches!(model, Model::Gray { .. }), alpha.is_some()) {
+            (true, false) => Channels::Gray,
+            (true, true) => Channels::GrayAlpha,
+            (false, false) => Channels::Rgb,
+            (false, true) => Channels::Rgba,
+        };
+        Ok(Self {
+            format: PixelFormat { channels, depth },
+            meaning,
+            model,
+            alpha,
+            notes,
+        })
+    }
+
+    /// Whether the stored samples are the pixels.
+    pub(super) fn is_plain(&self, page: &Page) -> bool {
+        let whole = match &self.model {
+            Model::Gray { inverted, .. } => !inverted,
+            Model::Rgb => true,
+            _ => false,
+        };
+        let in_order = self
+            .alpha
+            .is_none_or(|(place, associated)| !associated && place + 1 == page.samples);
+        whole
+            && in_order
+            && self.meaning == Meaning::Number
+            && !page.planar
+            && page.samples == self.format.channels.count()
+            && page.bits as usize == 8 * self.format.depth.bytes()
+    }
+
+    /// Turns samples, `samples` a pixel, into the pixels of `to`.
+    pub(super) fn convert(&self, values: &[u16], samples: usize, to: &mut [u8]) {
+        let channels = self.format.channels.count();
+        let eight = self.format.depth == Depth::Eight;
+        let most: u32 = if eight { 255 } else { 65535 };
+        let pixel_bytes = self.format.bytes_per_pixel();
+        for (pixel, to) in values.chunks_exact(samples).zip(to.chunks_exact_mut(pixel_bytes)) {
+            let mut out = [0u16; 4];
+            match &self.model {
+                Model::Gray { inverted, most } => {
+                    out[0] = if *inverted {
+                        most.saturating_sub(pixel[0])
+                    } else {
+                        pixel[0]
+                    };
+                }
+                Model::Rgb => out[..3].copy_from_slice(&pixel[..3]),
+                Model::Palette(colors) => {
+                    let color = colors.get(usize::from(pixel[0])).copied().unwrap_or_default();
+                    out[..3].copy_from_slice(&color.map(|value| value >> 8));
+                }
+                Model::Cmyk => {
+                    for (out, ink) in out[..3].iter_mut().zip(pixel) {
+                        let product =
+                            u64::from(most - u32::from(*ink)) * u64::from(most - u32::from(pixel[3]));
+                        *out = ((product + u64::from(most / 2)) / u64::from(most)) as u16;
+                    }
+                }
+                Model::YCbCr(model) => model.convert(pixel, most, &mut out),
+                Model::Lab { signed } => lab(pixel, *signed, eight, &mut out),
+            }
+            if let Some((place, associated)) = self.alpha {
+                let alpha = pixel[place];
+                out[channels - 1] = alpha;
+                if associated {
+                    for sample in &mut out[..channels - 1] {
+                        let straight = (u32::from(*sample) * most)
+                            .saturating_add(u32::from(alpha) / 2)
+                            .checked_div(alpha.into());
+                        *sample = straight.unwrap_or(0).min(most) as u16;
+                    }
+                }
+            }
+            if eight {
+                for (to, sample) in to.iter_mut().zip(out) {
+                    *to = sample as u8;
+                }
+            } else {
+                for (to, sample) in to.chunks_exact_mut(2).zip(out) {
+                    to.copy_from_slice(&sample.to_le_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// White that is zero has no white in numbers of more than 16 bit.
+fn return_small(photometric: u64) -> Result<u16, FileError> {
+    if photometric == 0 {
+        return Err(unsupported("white is zero in samples of 32 or 64 bits"));
+    }
+    Ok(u16::MAX)
+}
+
+/// The sample that is alpha: the first that is said to be, or the only one beyond the colours of which nothing is said.
+fn alpha(page: &Page, colors: usize) -> Option<(usize, bool)> {
+    match &page.extra {
+        Some(extra) => {
+            let first = page.samples.saturating_sub(extra.len()).max(colors);
+            let index = extra.iter().position(|kind| matches!(kind, 1 | 2))?;
+            let place = first + index;
+            (place < page.samples).then(|| (place, extra[index] == 1))
+        }
+        None => (matches!(page.photometric, 0..=2) && page.samples == colors + 1).then_some((colors, false)),
+    }
+}
+
+fn palette(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Model, FileError> {
+    if page.bits > 16 {
+        return Err(unsupported("its palette is too large"));
+    }
+    let count = 1usize << page.bits;
+    let map = directory.numbers(file, tag::COLOR_MAP, 3 * count as u64)?;
+    if map.len() < 3 * count {
+        return Err(FileError::damaged("its palette is missing or too short"));
+    }
+    // Some writers put numbers of 8 bit there.
+    let scale = if map.iter().all(|value| *value < 256) {
+        257
+    } else {
+        1
+    };
+    let value = |plane: usize, index: usize| (map[plane * count + index] * scale) as u16;
+    let colors = (0..count).map(|index| [value(0, index), value(1, index), value(2, index)]);
+    Ok(Model::Palette(colors.collect()))
+}
+
+impl YCbCr {
+    fn of(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Self, FileError> {
+        if page.bits != 8 {
+            return Err(unsupported(&format!(
+                "its colours are YCbCr of {} bits",
+                page.bits
+            )));
+        }
+        let sound = |values: Vec<f64>| values.iter().all(|value| value.is_finite()).then_some(values);
+        let luma = sound(directory.fractions(file, tag::YCBCR_COEFFICIENTS, 3));
+        let reference = sound(directory.fractions(file, tag::REFERENCE_BLACK_WHITE, 6));
+        let luma = luma
+            .and_then(|luma| luma.try_into().ok())
+            .filter(|luma: &[f64; 3]| luma[1] != 0.0);
+        let reference = reference
+            .and_then(|values| values.try_into().ok())
+            .filter(|values: &[f64; 6]| values.chunks(2).all(|pair| pair[0] != pair[1]));
+        Ok(Self {
+            luma: luma.unwrap_or([0.299, 0.587, 0.114]),
+            reference: reference.unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0]),
+        })
+    }
+
+    fn convert(&self, pixel: &[u16], most: u32, out: &mut [u16; 4]) {
+        let code = |index: usize, range: f64| {
+            let (black, white) = (self.reference[2 * index], self.reference[2 * index + 1]);
+            (f64::from(pixel[index]) - black) * range / (white - black)
+        };
+        let (y, cb, cr) = (code(0, 255.0), code(1, 127.0), code(2, 127.0));
+        let red = y + cr * (2.0 - 2.0 * self.luma[0]);
+        let blue = y + cb * (2.0 - 2.0 * self.luma[2]);
+        let green = (y - self.luma[0] * red - self.luma[2] * blue) / self.luma[1];
+        for (out, value) in out.iter_mut().zip([red, green, blue]) {
+            *out = (value + 0.5).clamp(0.0, f64::from(most)) as u16;
+        }
+    }
+}
+
+/// CIELab of D50 to sRGB. The white is moved by Bradford's matrix, which is in the one from XYZ to linear sRGB.
+fn lab(pixel: &[u16], signed: bool, eight: bool, out: &mut [u16; 4]) {
+    let (most, one) = if eight { (255.0, 1.0) } else { (65535.0, 256.0) };
+    let axis = |value: u16| match (signed, eight) {
+        (true, true) => f64::from(value as u8 as i8),
+        (true, false) => f64::from(value as i16) / one,
+        (false, _) => f64::from(value) / one - 128.0,
+    };
+    let whole = if signed || eight { most } else { 65280.0 };
+    let l = f64::from(pixel[0]) * 100.0 / whole;
+    let y = (l + 16.0) / 116.0;
+    let linear = |t: f64| {
+        if t > 6.0 / 29.0 {
+            t * t * t
+        } else {
+            (t - 4.0 / 29.0) * 108.0 / 841.0
+        }
+    };
+    let x = 0.964_22 * linear(y + axis(pixel[1]) / 500.0);
+    let z = 0.825_21 * linear(y - axis(pixel[2]) / 200.0);
+    let y = linear(y);
+    let light = [
+        3.133_856_1 * x - 1.616_866_7 * y - 0.490_614_6 * z,
+        -0.978_768_4 * x + 1.916_141_5 * y + 0.033_454_0 * z,
+        0.071_945_3 * x - 0.228_991_4 * y + 1.405_242_7 * z,
+    ];
+    for (out, light) in out.iter_mut().zip(light) {
+        let value = if light <= 0.003_130_8 {
+            12.92 * light
+        } else {
+            1.055 * libm::pow(light, 1.0 / 2.4) - 0.055
+        };
+        *out = (value * most + 0.5).clamp(0.0, most) as u16;
+    }
+}

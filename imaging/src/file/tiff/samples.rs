@@ -1,0 +1,203 @@
+//! Stored bytes to samples: predictors, orders of bytes, and every width of a sample to 8 or 16 bit.
+
+use super::page::{Numbers, Page};
+use super::unsupported;
+use crate::file::FileError;
+
+/// Turns the bytes of a chunk little endian and undoes its predictor.
+pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut [u8]) {
+    let width = page.bits as usize / 8;
+    if page.predictor == 3 {
+        let mut scratch = vec![0; row_bytes];
+        for row in bytes.chunks_exact_mut(row_bytes) {
+            float_predictor(row, &mut scratch, page.chunk_samples(), width);
+        }
+        return;
+    }
+    if big_endian && matches!(page.bits, 16 | 32 | 64) {
+        for sample in bytes.chunks_exact_mut(width) {
+            sample.reverse();
+        }
+    }
+    if page.predictor == 2 {
+        for row in bytes.chunks_exact_mut(row_bytes) {
+            sum(row, page.chunk_samples(), width);
+        }
+    }
+}
+
+/// Adds to each sample the one of the pixel before it.
+fn sum(row: &mut [u8], samples: usize, width: usize) {
+    let step = samples * width;
+    match width {
+        1 => {
+            for at in step..row.len() {
+                row[at] = row[at].wrapping_add(row[at - step]);
+            }
+        }
+        _ => {
+            for at in (step..row.len()).step_by(width) {
+                let mut carry = 0;
+                for byte in at..at + width {
+                    let total = u16::from(row[byte]) + u16::from(row[byte - step]) + carry;
+                    row[byte] = total as u8;
+                    carry = total >> 8;
+                }
+            }
+        }
+    }
+}
+
+/// Floats whose bytes of equal weight stand together, the highest first, as differences.
+fn float_predictor(row: &mut [u8], scratch: &mut [u8], samples: usize, width: usize) {
+    sum(row, samples, 1);
+    scratch.copy_from_slice(row);
+    let count = row.len() / width;
+    for (index, sample) in row.chunks_exact_mut(width).enumerate() {
+        for (byte, out) in sample.iter_mut().rev().enumerate() {
+            *out = scratch[byte * count + index];
+        }
+    }
+}
+
+/// How a sample becomes one of 8 or 16 bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Its number.
+    Number,
+    /// From 0 to the most that its bits hold, to 0 to that number.
+    Part(u16),
+    /// Whole numbers of more bits, those that 16 bit hold.
+    Small,
+    /// Signed, moved up so that the least is 0.
+    Moved,
+    /// Floating point, 0 to 1.
+    Unit,
+}
+
+impl Meaning {
+    /// Whether only the samples themselves show that the image can be read.
+    pub(super) fn is_conditional(self) -> bool {
+        matches!(self, Self::Small | Self::Unit)
+    }
+}
+
+/// Puts the samples of a stored row, `undo` behind it, into `to`: from `first` on, `step` apart.
+pub(super) fn unpack(
+    page: &Page,
+    meaning: Meaning,
+    row: &[u8],
+    to: &mut [u16],
+    (first, step): (usize, usize),
+) -> Result<(), FileError> {
+    let places = to.iter_mut().skip(first).step_by(step);
+    let bits = page.bits;
+    match (meaning, bits) {
+        (Meaning::Number, 8) => places.zip(row).for_each(|(to, byte)| *to = (*byte).into()),
+        (Meaning::Number, 16) => places
+            .zip(row.chunks_exact(2))
+            .for_each(|(to, bytes)| *to = u16::from_le_bytes([bytes[0], bytes[1]])),
+        (Meaning::Number | Meaning::Part(_), _) => {
+            let most = (1u32 << bits) - 1;
+            let mut bytes = row.iter();
+            let (mut held, mut count) = (0u32, 0);
+            for to in places {
+                while count < bits {
+                    held = held << 8 | u32::from(*bytes.next().unwrap_or(&0));
+                    count += 8;
+                }
+                count -= bits;
+                let number = held >> count & most;
+                *to = match meaning {
+                    Meaning::Part(whole) => ((number * u32::from(whole) + most / 2) / most) as u16,
+                    _ => number as u16,
+                };
+            }
+        }
+        (Meaning::Moved, 8) => places.zip(row).for_each(|(to, byte)| *to = (byte ^ 0x80).into()),
+        (Meaning::Moved, _) => places
+            .zip(row.chunks_exact(2))
+            .for_each(|(to, bytes)| *to = u16::from_le_bytes([bytes[0], bytes[1] ^ 0x80])),
+        (Meaning::Small, _) => {
+            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
+                if bytes[2..].iter().any(|byte| *byte != 0) {
+                    let kind = if page.numbers == Numbers::Signed {
+                        "signed "
+                    } else {
+                        ""
+                    };
+                    return Err(unsupported(&format!(
+                        "{kind}samples of {bits} bits that are not within 0 to 65535"
+                    )));
+                }
+                *to = u16::from_le_bytes([bytes[0], bytes[1]]);
+            }
+        }
+        (Meaning::Unit, _) => {
+            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
+                let value = float(bytes);
+                if !(0.0..=1.0).contains(&value) {
+                    return Err(unsupported(&format!(
+                        "{bits}-bit floating-point samples outside 0 to 1"
+                    )));
+                }
+                *to = (value * 65535.0 + 0.5) as u16;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The float of 2, 4 or 8 bytes.
+fn float(bytes: &[u8]) -> f64 {
+    match *bytes {
+        [a, b] => half(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => f64::NAN,
+    }
+}
+
+/// The float of 16 bits.
+fn half(bits: u16) -> f64 {
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    let magnitude = match bits >> 10 & 0x1f {
+        0 => fraction / 16384.0,
+        31 => return f64::NAN,
+        exponent => (1.0 + fraction) * libm::ldexp(1.0, i32::from(exponent) - 15),
+    };
+    if bits >> 15 == 0 { magnitude } else { -magnitude }
+}
+
+/// Chunky samples from units of shared colour differences: luma of the unit, then the two.
+pub(super) fn spread(stored: &[u8], (across, down): (u32, u32), width: usize, out: &mut [u8]) {
+    let (across, down) = (across as usize, down as usize);
+    let unit = across * down + 2;
+    let units = width.div_ceil(across);
+    for (y, row) in out.chunks_exact_mut(width * 3).enumerate() {
+        let line = &stored[y / down * units * unit..][..units * unit];
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            let unit = &line[x / across * unit..][..unit];
+            pixel[0] = unit[y % down * across + x % across];
+            pixel[1..].copy_from_slice(&unit[across * down..]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_what_ieee_says() {
+        for (bits, value) in [
+            (0x3c00, 1.0),
+            (0x3800, 0.5),
+            (1, 1.0 / 16_777_216.0),
+            (0xbc00, -1.0),
+        ] {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7c00).is_nan());
+    }
+}

@@ -1,0 +1,105 @@
+//! Kinds of TIFF that other programs write, with the pixels that libvips, Pillow and tifffile agree on.
+#![cfg(feature = "files")]
+
+use std::path::{Path, PathBuf};
+
+use azulejo_imaging::file::{Decoder, Limits};
+use azulejo_imaging::{PixelFormat, Raster};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/tiff")
+        .join(name)
+}
+
+fn read(name: &str) -> (Raster, Vec<String>) {
+    let decoder = Decoder::open(&file(name), &Limits::default()).unwrap();
+    let notes = decoder.notes().to_vec();
+    (decoder.read_all().unwrap(), notes)
+}
+
+#[test]
+fn every_kind_has_the_pixels_that_others_read() {
+    for (name, tolerance) in [
+        ("t01", 0),
+        ("t02", 0),
+        ("t06", 0),
+        ("t08", 0),
+        ("t10", 0),
+        ("t12", 0),
+        ("t14", 0),
+        ("t17", 0),
+        ("t21", 12),
+        ("t24", 8),
+        ("t26", 0),
+        ("t27", 0),
+        ("t32", 0),
+        ("t35", 0),
+        ("t39", 0),
+        ("t40", 0),
+        ("t41", 0),
+    ] {
+        let (image, _) = read(&format!("{name}.tif"));
+        let (expected, _) = read(&format!("{name}.expected.tif"));
+        assert_eq!(
+            (image.size(), image.format()),
+            (expected.size(), expected.format()),
+            "{name}"
+        );
+        if tolerance == 0 {
+            assert!(image.bytes() == expected.bytes(), "{name}");
+        }
+        let pairs = image.bytes().iter().zip(expected.bytes());
+        let most = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(most <= tolerance, "{name}: {most}");
+    }
+}
+
+#[test]
+fn what_is_changed_or_left_out_is_said() {
+    for (name, format, word) in [
+        ("t19", PixelFormat::GRAY16, "12 bits"),
+        ("t30", PixelFormat::RGB8, "left out"),
+        ("t33", PixelFormat::GRAY16, "floating-point"),
+        ("t41", PixelFormat::RGB8, "2 pages"),
+        ("t42", PixelFormat::RGB8, "CIELab"),
+    ] {
+        let (image, notes) = read(&format!("{name}.tif"));
+        assert!(notes.iter().any(|note| note.contains(word)), "{name}: {notes:?}");
+        assert_eq!(image.format().depth, format.depth, "{name}");
+    }
+}
+
+#[test]
+fn white_may_be_zero_beside_alpha() {
+    let (image, _) = read("t38.tif");
+    assert_eq!(image.format(), PixelFormat::GRAYA8);
+    let stored = std::fs::read(file("t38.tif")).unwrap();
+    // Not packed, from byte 8 on.
+    let pairs = stored[8..].chunks_exact(2).zip(image.bytes().chunks_exact(2));
+    for (stored, given) in pairs {
+        assert_eq!(given, [255 - stored[0], stored[1]]);
+    }
+}
+
+#[test]
+fn colour_times_alpha_of_16_bit_is_divided() {
+    let (image, _) = read("t29.tif");
+    assert_eq!(image.format(), PixelFormat::RGBA16);
+    let stored = std::fs::read(file("t29.tif")).unwrap();
+    // Not packed, little endian, from byte 8 on.
+    let numbers = |bytes: &[u8]| -> Vec<u64> {
+        let pairs = bytes.chunks_exact(2);
+        pairs
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]).into())
+            .collect()
+    };
+    let stored = numbers(&stored[8..8 + image.bytes().len()]);
+    for (given, stored) in numbers(image.bytes()).chunks(4).zip(stored.chunks(4)) {
+        for (channel, sample) in stored[..3].iter().enumerate() {
+            let straight = ((sample * 65535 + stored[3] / 2) / stored[3]).min(65535);
+            assert_eq!(given[channel], straight);
+        }
+        assert_eq!(given[3], stored[3]);
+    }
+}
