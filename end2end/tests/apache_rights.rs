@@ -156,9 +156,15 @@ impl Stage {
     }
 }
 
+/// Both on one cluster, which takes long to make.
 #[tokio::test(flavor = "multi_thread")]
-async fn apache_kafka_with_an_authorizer_needs_no_more_than_the_rights_of_the_docs() -> Result<()> {
+async fn apache_kafka_needs_the_rights_of_the_docs_no_more_and_names_what_is_missing() -> Result<()> {
     let mut stage = stage().await?;
+    the_rights_of_the_docs_are_enough(&mut stage).await?;
+    a_right_less_is_named_with_user_right_and_topic(&mut stage).await
+}
+
+async fn the_rights_of_the_docs_are_enough(stage: &mut Stage) -> Result<()> {
     let (cluster, kafka) = (&stage.cluster, &mut stage.kafka);
     let client = cluster.client();
     // A 2048² RGBA blur: its tiles of 512 pixels and their halo are more than the 1 MiB that the topics take.
@@ -186,9 +192,7 @@ async fn apache_kafka_with_an_authorizer_needs_no_more_than_the_rights_of_the_do
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn apache_kafka_with_a_right_less_is_named_with_user_right_and_topic() -> Result<()> {
-    let mut stage = stage().await?;
+async fn a_right_less_is_named_with_user_right_and_topic(stage: &mut Stage) -> Result<()> {
     let file = images::png(&images::photo(1024, 1024, 5))?;
     let prefix = stage.cluster.prefix().to_owned();
     for (user, name, operation) in [

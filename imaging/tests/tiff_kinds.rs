@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use azulejo_imaging::file::{Decoder, Limits};
+use azulejo_imaging::file::{Decoder, FileErrorKind, Limits};
 use azulejo_imaging::{PixelFormat, Raster};
 
 fn file(name: &str) -> PathBuf {
@@ -102,4 +102,29 @@ fn colour_times_alpha_of_16_bit_is_divided() {
         }
         assert_eq!(given[3], stored[3]);
     }
+}
+
+#[test]
+fn signed_samples_keep_their_numbers_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signed.tif");
+    // 70 x 50 gray samples from byte 8 on, and a SampleFormat of one value.
+    let mut bytes = std::fs::read(file("t32.tif")).unwrap();
+    let tag = bytes.windows(4).position(|tag| tag == [0x53, 1, 3, 0]).unwrap();
+    bytes[tag + 8] = 2;
+    for byte in &mut bytes[8..3508] {
+        *byte &= 0x7f;
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let decoder = Decoder::open(&path, &Limits::default()).unwrap();
+    assert!(decoder.notes()[0].contains("signed"), "{:?}", decoder.notes());
+    assert_eq!(decoder.read_all().unwrap().bytes(), &bytes[8..3508]);
+
+    bytes[3000] = 0xff;
+    std::fs::write(&path, &bytes).unwrap();
+    let error = Decoder::open(&path, &Limits::default())
+        .err()
+        .expect("-1 has no place");
+    assert_eq!(error.kind(), FileErrorKind::Unsupported);
+    assert!(error.to_string().contains("below 0"), "{error}");
 }

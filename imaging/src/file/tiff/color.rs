@@ -81,12 +81,9 @@ impl Pixels {
                 (Meaning::Unit, Depth::Sixteen)
             }
             (Numbers::Signed, 8 | 16) if plain => {
-                let up = 1u32 << (bits - 1);
-                notes.push(format!(
-                    "signed samples became unsigned ones: {up} was added to each"
-                ));
+                notes.push("signed samples, none below 0, became unsigned ones".to_owned());
                 let depth = if bits == 8 { Depth::Eight } else { Depth::Sixteen };
-                (Meaning::Moved, depth)
+                (Meaning::Positive, depth)
             }
             (_, 32 | 64) => {
                 notes.push(format!("samples of {bits} bits, none above 65535, became 16 bit"));
@@ -104,15 +101,17 @@ impl Pixels {
             }
             _ => (Meaning::Part(u16::MAX), Depth::Sixteen),
         };
-        if alpha.is_some() && meaning == Meaning::Small {
-            return Err(unsupported(&format!("it has alpha of {bits} bits in a sample")));
+        if alpha.is_some() && matches!(meaning, Meaning::Small | Meaning::Positive) {
+            return Err(unsupported(&format!(
+                "it has alpha of {bits} bits in a sample of such a kind"
+            )));
         }
         let model = match page.photometric {
             0 | 1 | 4 => Model::Gray {
                 inverted: page.photometric == 0,
                 most: match meaning {
                     Meaning::Number if bits < 16 => ((1u32 << bits) - 1) as u16,
-                    Meaning::Small => return_small(page.photometric)?,
+                    Meaning::Small | Meaning::Positive => return_small(page.photometric)?,
                     _ if depth == Depth::Eight => 255,
                     _ => u16::MAX,
                 },
@@ -239,10 +238,12 @@ impl Pixels {
     }
 }
 
-/// White that is zero has no white in numbers of more than 16 bit.
+/// White that is zero has no white in numbers whose most is not that of their pixels.
 fn return_small(photometric: u64) -> Result<u16, FileError> {
     if photometric == 0 {
-        return Err(unsupported("white is zero in samples of 32 or 64 bits"));
+        return Err(unsupported(
+            "white is zero in samples that are signed, or of 32 or 64 bits",
+        ));
     }
     Ok(u16::MAX)
 }

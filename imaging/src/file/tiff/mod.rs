@@ -9,7 +9,7 @@
 //!
 //! # What is converted
 //! Samples of 1 to 7 bits become 8 bit, from the least to the most. Gray and colours of 9 to 15 bits keep their numbers in 16
-//! bit. Signed samples of 8 and 16 bit are moved up by half of their range. Whole numbers of 32 and 64 bits are read where none
+//! bit. Signed samples are read where none is below 0. Whole numbers of 32 and 64 bits are read where none
 //! is outside of 0 to 65535, floating point from 0 to 1 becomes 0 to 65535; whether it is so is looked at when the file is
 //! opened. Bands that are neither colour nor alpha are left out. What changes or is left out is said by
 //! [`Decoder::notes`](super::Decoder::notes).

@@ -79,10 +79,14 @@ pub(super) struct Page {
     pub is_jpeg_ycbcr: bool,
 }
 
-/// Pages that are looked at; the places of more are not followed.
+/// Directories that are looked at; the places of more are not followed.
 const MAX_PAGES: usize = 4096;
 /// Samples of a pixel.
-const MAX_SAMPLES: u64 = 65_535;
+const MAX_SAMPLES: u64 = 4096;
+/// Samples of an image, for each pixel that is allowed: what a file of little bytes may make its reader do.
+const MAX_SAMPLES_A_PIXEL: u64 = 16;
+/// Bytes of a row with all its planes, where strips are read in parts.
+const MAX_ROW: u64 = 1 << 28;
 /// Bytes of the tables that JPEG tiles share.
 const MAX_TABLES: usize = 1 << 16;
 
@@ -91,7 +95,7 @@ pub(super) fn largest(file: &mut TiffFile, first: u64) -> Result<(Directory, usi
     let mut seen = HashSet::new();
     let mut best: Option<(bool, u64, Directory, usize)> = None;
     let (mut count, mut at, mut inner) = (0, first, Vec::new());
-    while count < MAX_PAGES {
+    while seen.len() < MAX_PAGES {
         let place = if at != 0 && seen.insert(at) {
             at
         } else {
@@ -174,6 +178,12 @@ impl Page {
         if !(1..=MAX_SAMPLES).contains(&samples) {
             return Err(FileError::damaged(format!("it has {samples} samples a pixel")));
         }
+        let most = limits.max_pixels.saturating_mul(MAX_SAMPLES_A_PIXEL);
+        if size.pixels().saturating_mul(samples) > most {
+            return Err(FileError::too_large(format!(
+                "{size} pixels of {samples} samples; {most} samples are allowed"
+            )));
+        }
         let codec = match Codec::of(compression)? {
             Codec::Fax(_)
                 if (compression == 3 && group3 & 2 != 0) || (compression == 4 && group4 & 2 != 0) =>
@@ -250,6 +260,10 @@ impl Page {
                     "a strip or a row of tiles of it has {bytes} bytes; {most} are allowed"
                 )));
             }
+        } else if page.stored_bytes(1).saturating_mul(page.planes() as u64) > MAX_ROW {
+            return Err(FileError::too_large(format!(
+                "a row of it has more than {MAX_ROW} bytes"
+            )));
         }
         Ok(page)
     }
@@ -257,6 +271,11 @@ impl Page {
     /// Whether strips can be read in parts.
     pub(super) fn is_cut(&self) -> bool {
         !self.tiled && matches!(self.codec, Codec::None) && self.subsampling.is_none()
+    }
+
+    /// Chunks that lie over each other: one for each sample, or one for all.
+    pub(super) fn planes(&self) -> usize {
+        if self.planar { self.samples } else { 1 }
     }
 
     /// Samples of a pixel of a chunk.

@@ -106,12 +106,10 @@ impl TiffReader {
     /// Bytes that decoding takes beside the file and the pixels: a row of tiles or a strip, packed and unpacked.
     pub(in crate::file) fn extra_bytes(&self) -> u64 {
         let rows = self.band_rows(0);
-        let planes = if self.page.planar {
-            self.page.samples as u64
-        } else {
-            1
-        };
-        let chunk = self.page.stored_bytes(rows).saturating_mul(planes);
+        let chunk = self
+            .page
+            .stored_bytes(rows)
+            .saturating_mul(self.page.planes() as u64);
         (self.stride as u64)
             .saturating_mul(rows.into())
             .saturating_add(chunk.saturating_mul(3))
@@ -123,7 +121,11 @@ impl TiffReader {
         if !self.page.is_cut() {
             return chunk;
         }
-        let most = CUT_BYTES / self.page.stored_bytes(1).max(1);
+        let row = self
+            .page
+            .stored_bytes(1)
+            .saturating_mul(self.page.planes() as u64);
+        let most = CUT_BYTES / row.max(1);
         (chunk - top % chunk).min(most.clamp(1, u32::MAX.into()) as u32)
     }
 
@@ -153,7 +155,7 @@ impl TiffReader {
         let height = self.band_rows(top).min(size.height - top);
         // A tile is stored in full; a strip ends with the image.
         let stored_rows = if self.page.tiled { chunk.height } else { height };
-        let planes = if self.page.planar { self.page.samples } else { 1 };
+        let planes = self.page.planes();
         resize(&mut self.rows, self.stride * height as usize);
         self.planes.resize(planes, Vec::new());
         let pixel = self.pixels.format.bytes_per_pixel();
@@ -254,8 +256,7 @@ impl Places {
     fn of(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Self, FileError> {
         let across = page.size.width.div_ceil(page.chunk.width);
         let down = page.size.height.div_ceil(page.chunk.height);
-        let planes = if page.planar { page.samples as u64 } else { 1 };
-        let count = u64::from(across) * u64::from(down) * planes;
+        let count = u64::from(across) * u64::from(down) * page.planes() as u64;
         if count > MAX_CHUNKS {
             return Err(FileError::too_large(format!(
                 "it has {count} strips or tiles; {MAX_CHUNKS} are allowed"

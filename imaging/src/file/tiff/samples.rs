@@ -69,8 +69,8 @@ pub(super) enum Meaning {
     Part(u16),
     /// Whole numbers of more bits, those that 16 bit hold.
     Small,
-    /// Signed, moved up so that the least is 0.
-    Moved,
+    /// Signed, none below 0.
+    Positive,
     /// Floating point, 0 to 1.
     Unit,
 }
@@ -78,7 +78,7 @@ pub(super) enum Meaning {
 impl Meaning {
     /// Whether only the samples themselves show that the image can be read.
     pub(super) fn is_conditional(self) -> bool {
-        matches!(self, Self::Small | Self::Unit)
+        matches!(self, Self::Positive | Self::Small | Self::Unit)
     }
 }
 
@@ -114,10 +114,17 @@ pub(super) fn unpack(
                 };
             }
         }
-        (Meaning::Moved, 8) => places.zip(row).for_each(|(to, byte)| *to = (byte ^ 0x80).into()),
-        (Meaning::Moved, _) => places
-            .zip(row.chunks_exact(2))
-            .for_each(|(to, bytes)| *to = u16::from_le_bytes([bytes[0], bytes[1] ^ 0x80])),
+        (Meaning::Positive, _) => {
+            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
+                let [low, high] = [bytes[0], bytes.get(1).copied().unwrap_or(0)];
+                if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
+                    return Err(unsupported(&format!(
+                        "signed samples of {bits} bits, some below 0"
+                    )));
+                }
+                *to = u16::from_le_bytes([low, high]);
+            }
+        }
         (Meaning::Small, _) => {
             for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
                 if bytes[2..].iter().any(|byte| *byte != 0) {
