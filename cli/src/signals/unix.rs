@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Caught;
+use super::caught::Caught;
 
 /// The signals, taken over from their default, which is to end the program at once. One that the program was started with as
 /// ignored stays ignored: `nohup` and shells without job control rely on that.

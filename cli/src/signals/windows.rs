@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
 
-use super::Caught;
+use super::caught::Caught;
 
 /// Ctrl-C, Ctrl-Break and the end of the console, taken over from their default, which is to end the program at once.
 #[derive(Debug)]
