@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use azulejo_end2end::process::must_succeed;
 use tempfile::TempDir;
 
 /// What a machine has beside the smallest system.
@@ -128,7 +129,7 @@ impl Machine {
                 "-c",
                 lines,
             ]);
-        run(&mut nsenter)
+        must_succeed(&mut nsenter)
     }
 
     /// Waits until `lines` succeed.
@@ -154,7 +155,7 @@ fn base(dist: &Path) -> Result<PathBuf> {
         "$(REPO_URI) $(CODENAME)",
         "Created-By: Packages",
     ]);
-    let targets = run(&mut targets)?;
+    let targets = must_succeed(&mut targets)?;
     let first = targets.lines().next().and_then(|line| line.split_once(' '));
     let (mirror, codename) = first.context("apt knows no mirror: apt-get update")?;
     let base = dist.join(format!("booted-{codename}"));
@@ -164,24 +165,8 @@ fn base(dist: &Path) -> Result<PathBuf> {
         }
         let mut debootstrap = Command::new("debootstrap");
         debootstrap.args(["--variant=minbase", "--include", PACKAGES, codename]);
-        run(debootstrap.arg(&base).arg(mirror))?;
+        must_succeed(debootstrap.arg(&base).arg(mirror))?;
         fs::write(base.join(WHOLE), "")?;
     }
     Ok(base)
-}
-
-/// Runs `command`; gives what it writes to standard output.
-pub fn run(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{command:?}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{command:?}: {} {text}{errors}",
-        output.status
-    );
-    Ok(text)
 }

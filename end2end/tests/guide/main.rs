@@ -12,9 +12,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use azulejo_end2end::process::bin_dir;
+use azulejo_end2end::process::{bin_dir, must_succeed};
 use azulejo_end2end::{images, skipped};
-use machine::{Machine, run};
+use machine::Machine;
 
 const INSTALL: &str = include_str!("../../../docs/install.md");
 const SEVERAL: &str = include_str!("../../../docs/several-machines.md");
@@ -60,7 +60,7 @@ fn packages(dist: &Path) -> Result<Option<Vec<PathBuf>>> {
     }
     found.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
     found.sort();
-    let is_root = run(Command::new("id").arg("-u"))?.trim() == "0";
+    let is_root = must_succeed(Command::new("id").arg("-u"))?.trim() == "0";
     let lacking = ["systemd-nspawn", "debootstrap"]
         .into_iter()
         .find(|name| Command::new(name).arg("--version").output().is_err());
