@@ -29,10 +29,7 @@ pub fn apply_tiles(
     };
     let format = recipe.output_format(info.format);
     kind.check(size, format)?;
-    let mut left_out = decoder.notes().to_vec();
-    if options.encode.keep_exif && decoder.has_unread_exif() {
-        left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
-    }
+    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let image = read_whole(&mut decoder)?;
     let metadata = info.metadata.after(&recipe);
     let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;

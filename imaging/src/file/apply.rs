@@ -75,10 +75,7 @@ pub fn apply_file(
         Some(kind) => kind,
         None => FileKind::for_output(output, info.kind)?,
     };
-    let mut left_out = decoder.notes().to_vec();
-    if options.encode.keep_exif && decoder.has_unread_exif() {
-        left_out.push("EXIF is left out: it is not read from TIFF".to_owned());
-    }
+    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let recipe = info.full_recipe(recipe);
     let size = recipe
         .output_size(info.stored_size)

@@ -96,7 +96,7 @@ impl Decoder {
     }
 
     /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
-    pub fn has_unread_exif(&self) -> bool {
+    fn has_unread_exif(&self) -> bool {
         matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
     }
 
@@ -107,6 +107,15 @@ impl Decoder {
             Reader::Tiff(reader) => reader.notes(),
             _ => &[],
         }
+    }
+
+    /// What [`Decoder::notes`] says, and that EXIF was to be kept and cannot be.
+    pub fn left_out(&self, keep_exif: bool) -> Vec<String> {
+        let mut sentences = self.notes().to_vec();
+        if keep_exif && self.has_unread_exif() {
+            sentences.push("EXIF is left out: it is not read from TIFF".to_owned());
+        }
+        sentences
     }
 
     /// Bytes of memory that [`Decoder::read_all`] takes at most, about: the pixels, and what decoding holds beside them. A file
