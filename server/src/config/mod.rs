@@ -3,6 +3,8 @@
 //! [`Arguments`] is what clap reads and what `--help` explains. [`Config`] is the checked result that the rest of the
 //! program uses: a value that reaches it is in range.
 
+mod parse;
+
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use azulejo_transport::{KafkaSettings, TopicSettings};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
+
+use parse::{bytes, ranged};
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 8000;
@@ -326,48 +330,5 @@ fn default_site_root() -> PathBuf {
     .unwrap_or(in_tree)
 }
 
-/// A parser of whole numbers whose error names the environment variable and the range: clap names the flag.
-fn ranged<T>(
-    variable: &'static str,
-    low: u64,
-    high: u64,
-) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
-where
-    T: TryFrom<u64> + Send + Sync + Clone + 'static,
-{
-    move |text| {
-        text.trim()
-            .parse::<u64>()
-            .ok()
-            .filter(|value| (low..=high).contains(value))
-            .and_then(|value| T::try_from(value).ok())
-            .ok_or_else(|| format!("{variable} must be a whole number from {low} to {high}"))
-    }
-}
-
-/// A parser of byte counts with an optional K, M or G.
-fn bytes(
-    variable: &'static str,
-    low: u64,
-    high: u64,
-) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
-    move |text| {
-        let text = text.trim();
-        let (digits, unit) = match text.char_indices().last() {
-            Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-            Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-            Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-            _ => (text, 1),
-        };
-        digits
-            .parse::<u64>()
-            .ok()
-            .and_then(|count| count.checked_mul(unit))
-            .filter(|count| (low..=high).contains(count))
-            .ok_or_else(|| format!("{variable} must be from {low} to {high} bytes, such as 750M or 4G"))
-    }
-}
-
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;
