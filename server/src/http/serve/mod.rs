@@ -1,13 +1,21 @@
 //! From a listener to a clean end.
 
+mod peer;
+
 use std::future::IntoFuture;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::serve::ListenerExt;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use peer::Peer;
 
 /// How long requests under way have to end after the server was told to stop. Live streams end at once; an upload or
 /// a download that takes longer is cut off.
@@ -26,9 +34,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         }
     });
     let told = shutdown.clone();
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { told.cancelled().await })
-        .into_future();
+    let router = router.layer(from_fn(name_peer));
+    let server = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async move { told.cancelled().await })
+    .into_future();
     tokio::pin!(server);
     tokio::select! {
         result = &mut server => return result,
@@ -44,4 +56,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
             Ok(())
         }
     }
+}
+
+async fn name_peer(
+    Extension(ConnectInfo(address)): Extension<ConnectInfo<SocketAddr>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(Peer::new(address, false));
+    next.run(request).await
 }
