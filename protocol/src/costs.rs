@@ -15,6 +15,7 @@ const MEASURED_SHARE: f64 = 0.5;
 
 /// What was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Costs {
     /// Milliseconds of a slot for a megabyte, by the text of a step such as `blur:sigma=6`.
     #[serde(default)]
@@ -35,6 +36,7 @@ pub struct Costs {
 
 /// What a job takes beside its rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Around {
     /// Seconds, whatever its size.
     pub seconds: f64,

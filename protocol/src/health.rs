@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounds;
+use crate::retention::Retention;
 use crate::topics::MAX_RECORD_BYTES;
 
 /// Longest subject of a problem, bytes.
@@ -13,6 +14,7 @@ const MAX_DETAIL_BYTES: usize = 1024;
 
 /// State of the installation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// `healthy`; `waiting` when no worker is live; `degraded` when the broker is away.
     pub status: String,
@@ -51,6 +53,9 @@ pub struct Health {
     /// Room on the server's disk; `None` where the system does not say.
     #[serde(default)]
     pub disk: Option<DiskInfo>,
+    /// How long jobs are kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// What does not work although the whole does, each with what to do.
     #[serde(default)]
     pub problems: Vec<Problem>,
@@ -65,6 +70,7 @@ impl Health {
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TopicRole {
     /// Tiles to be rendered.
@@ -81,6 +87,7 @@ pub enum TopicRole {
 
 /// A topic as the cluster tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TopicInfo {
     /// Its name.
     pub name: String,
@@ -94,6 +101,7 @@ pub struct TopicInfo {
 
 /// Room on the disk of the server's data folder, bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiskInfo {
     /// Free for this user.
     pub free_bytes: u64,
@@ -120,6 +128,7 @@ impl DiskInfo {
 
 /// Something that does not work, for as long as it does not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// What it is about, such as a topic or a worker; at most 128 bytes.
     pub subject: String,
@@ -147,6 +156,7 @@ impl Problem {
 
 /// What an image must keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IntakeLimits {
     /// Smallest width and height, pixels.
     pub min_side: u32,

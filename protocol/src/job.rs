@@ -18,6 +18,7 @@ pub const JOB_HEADER: &str = "azulejo-job-id";
 
 /// Identifies a job. A UUID (version 7, so that ids sort by time) made by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct JobId(pub Uuid);
 
@@ -45,6 +46,7 @@ impl FromStr for JobId {
 
 /// Where a job stands. A job ends in one of the last three and stays there unless it is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
     /// Accepted; decoding, tiles under way or assembling.
@@ -95,6 +97,7 @@ impl FromStr for JobStatus {
 
 /// Tiles of a job by state: what `GET /job/{id}/progress` answers. `pending` counts those queued and in flight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Progress {
     /// All tiles of the job.
     pub total: u32,
@@ -108,6 +111,7 @@ pub struct Progress {
 
 /// The steps of a job, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StageName {
     /// The file arrives on the server's disk.
@@ -122,14 +126,17 @@ pub enum StageName {
 
 /// How far one step is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stage {
     /// Which step.
     pub name: StageName,
     /// When it began.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<time::OffsetDateTime>))]
     pub started_at: Option<Timestamp>,
     /// When it was done.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<time::OffsetDateTime>))]
     pub finished_at: Option<Timestamp>,
     /// One short sentence: `214 MB`, `done to row 9 of 16`.
     pub note: String,
@@ -137,6 +144,7 @@ pub struct Stage {
 
 /// One job as lists and pages show it. The first seven fields are those of the original API's rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Its id.
     pub job_id: JobId,
@@ -150,17 +158,27 @@ pub struct Job {
     pub status: JobStatus,
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "openapi", schema(value_type = time::OffsetDateTime))]
     pub created_at: Timestamp,
     /// When it ended, in whatever way.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<time::OffsetDateTime>))]
     pub completed_at: Option<Timestamp>,
+    /// When it goes because of its age, with its result; `None` while it is under way and where jobs are kept for ever.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<time::OffsetDateTime>))]
+    pub expires_at: Option<Timestamp>,
     /// Size of the upright input.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Size))]
     pub input_size: Size,
     /// Size of the result.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Size))]
     pub output_size: Size,
     /// Pixel format of the input.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::PixelFormat))]
     pub input_format: PixelFormat,
     /// Pixel format of the result.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::PixelFormat))]
     pub output_format: PixelFormat,
     /// Side of a tile, in pixels of the result.
     pub tile_size: u32,
@@ -210,6 +228,7 @@ impl Job {
 
 /// What one worker did for a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerShare {
     /// Its id.
     pub worker_id: String,

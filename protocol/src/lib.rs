@@ -9,6 +9,8 @@
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
 //! - [`filename`]: names of files, made harmless, and those of results.
 //! - [`bounds`]: how long and large anything in a record may be.
+//! - [`retention`]: how long jobs are kept.
+//! - `schema`, with the feature `openapi`: what the description of the API says of types that are not from here.
 //! - [`topics`]: the names of the topics. [`control`]: what the topic `control` carries.
 //!
 //! Types only: it compiles to WebAssembly, and knows no client of Kafka.
@@ -24,6 +26,9 @@ pub mod job;
 pub mod live;
 pub mod pattern;
 pub mod record;
+pub mod retention;
+#[cfg(feature = "openapi")]
+pub mod schema;
 pub mod tile;
 pub mod topics;
 pub mod worker;
@@ -36,6 +41,7 @@ pub use job::{JOB_HEADER, Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEAD
 pub use live::LiveEvent;
 pub use pattern::Pattern;
 pub use record::{Origin, RecordError, ResultHeader, TaskHeader};
+pub use retention::Retention;
 pub use tile::{TileInfo, TileState, TileStates};
 pub use topics::Topics;
 pub use worker::{Heartbeat, HeartbeatError, WorkerInfo, WorkerState};

@@ -10,6 +10,7 @@ use crate::{Costs, Health, Job, JobId, WorkerInfo};
 
 /// One event. The JSON has a `type` beside the event's own fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LiveEvent {
     /// State of the installation.

@@ -8,7 +8,9 @@ const MOTIFS: u16 = 6;
 
 /// One of [`Pattern::COUNT`] patterns: a motif at the corners, one at the centre, one at the sides, and a ground.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(from = "u16", into = "u16")]
+#[cfg_attr(feature = "openapi", schema(value_type = u16))]
 pub struct Pattern(u16);
 
 impl Pattern {

@@ -7,6 +7,7 @@ use crate::Pattern;
 
 /// Where one tile stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TileState {
     /// Waits for its turn.
@@ -45,6 +46,7 @@ impl TileState {
 /// The states of a job's tiles, row by row: run-length text such as `235d34f114qx` (a run of one has no number).
 /// Short on the wire whatever the size of the job, and readable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct TileStates(pub String);
 
@@ -109,6 +111,7 @@ impl TileStates {
 
 /// All that is known of one tile: what the mosaic tells on hover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TileInfo {
     /// Index, row by row.
     pub tile: u32,
@@ -117,6 +120,7 @@ pub struct TileInfo {
     /// Column in the grid.
     pub column: u32,
     /// Its rectangle in the result.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Region))]
     pub region: Region,
     /// Where it stands.
     pub state: TileState,

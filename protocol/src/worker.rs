@@ -13,6 +13,7 @@ const MAX_VERSIONS: usize = 32;
 
 /// What a worker is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum WorkerState {
     /// Connecting; has no partitions yet.
@@ -51,6 +52,7 @@ impl WorkerState {
 /// The value of a record in `heartbeats`; its key is the worker's id. Sent every few seconds and on change of state.
 /// Also what a worker's own `GET /status` answers, whose original fields are the first eight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Heartbeat {
     /// The worker's id: unique, at most 128 characters.
     pub worker_id: String,
@@ -62,6 +64,7 @@ pub struct Heartbeat {
     pub current_task: Option<String>,
     /// When this was said.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "openapi", schema(value_type = time::OffsetDateTime))]
     pub timestamp: Timestamp,
     /// Seconds since it started.
     pub uptime: f64,
@@ -189,11 +192,13 @@ impl Heartbeat {
 
 /// A worker as the server sees it. The first five fields are those of the original API's rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerInfo {
     /// Its id.
     pub worker_id: String,
     /// When it was heard of last.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "openapi", schema(value_type = time::OffsetDateTime))]
     pub last_heartbeat: Timestamp,
     /// Tiles finished since it started.
     pub tasks_processed: u64,
