@@ -3,21 +3,28 @@
 //! [`Arguments`] is what clap reads and what `--help` explains. [`Config`] is the checked result that the rest of the
 //! program uses: a value that reaches it is in range.
 
+mod access;
 mod parse;
+mod reuse;
+mod retention;
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use azulejo_protocol::Topics;
+use azulejo_protocol::{Retention, Topics};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
 use azulejo_transport::{KafkaSettings, TopicSettings};
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 
+use crate::access::AccessSettings;
+use crate::engine::reuse::Reuse;
+pub use access::AccessArguments;
 use parse::{bytes, ranged};
+use retention::RetentionArguments;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 8000;
@@ -31,7 +38,7 @@ const DEFAULT_PORT: u16 = 8000;
 #[command(name = "azulejo-server", version, max_term_width = 110)]
 pub struct Arguments {
     /// Listens for browsers and scripts on this address; port 0 takes a free one. The default is 127.0.0.1:8000. Any
-    /// address that other machines can reach needs --allow-remote, because there is no login.
+    /// address that other machines can reach needs --allow-remote and --auth.
     #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<String>,
 
@@ -39,10 +46,13 @@ pub struct Arguments {
     #[arg(long, env = "MASTER_PORT", value_name = "PORT", value_parser = ranged::<u16>("MASTER_PORT", 0, 65_535))]
     pub port: Option<u16>,
 
-    /// Allows --listen to name an address that other machines can reach. Whoever reaches it can submit, see and delete
-    /// every job, so put it behind something that knows who may.
+    /// Allows --listen to name an address that other machines can reach. Needs --auth.
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub allow_remote: bool,
+
+    /// Who may use the server.
+    #[command(flatten)]
+    pub access: AccessArguments,
 
     /// Accepts requests addressed to this host name, too; may be given several times, or separated by commas. On
     /// loopback only `localhost` and plain IP addresses are accepted otherwise, so that no foreign web page can reach
@@ -145,6 +155,10 @@ pub struct Arguments {
         value_parser = ranged::<u32>("AZULEJO_UPLOAD_EXPIRY", 1, 2_592_000))]
     pub upload_expiry: u32,
 
+    /// How long jobs are kept.
+    #[command(flatten)]
+    pub retention: RetentionArguments,
+
     /// Sends a tile again when its result has not come after this many seconds. 1 to 3600.
     #[arg(long, env = "AZULEJO_TILE_TIMEOUT", value_name = "SECONDS", default_value = "30",
         value_parser = ranged::<u32>("AZULEJO_TILE_TIMEOUT", 1, 3600))]
@@ -154,6 +168,10 @@ pub struct Arguments {
     #[arg(long, env = "AZULEJO_MAX_ATTEMPTS", value_name = "COUNT", default_value = "3",
         value_parser = ranged::<u32>("AZULEJO_MAX_ATTEMPTS", 1, 100))]
     pub max_attempts: u32,
+
+    /// What an earlier request may be used for again.
+    #[command(flatten)]
+    pub reuse: reuse::ReuseArguments,
 
     /// Leaves SIGTERM to the supervisor, which stops this program by SIGINT when its turn has come.
     #[arg(long, env = "AZULEJO_SUPERVISED", hide = true, value_parser = BoolishValueParser::new())]
@@ -173,6 +191,8 @@ pub struct Arguments {
 pub struct Config {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Who may use the server.
+    pub access: AccessSettings,
     /// Host names that requests may be addressed to, lowercase, beside `localhost` and IP addresses.
     pub public_hosts: Vec<String>,
     /// How to reach Kafka.
@@ -191,10 +211,14 @@ pub struct Config {
     pub limits: IntakeLimits,
     /// When an unfinished upload is deleted of which nothing comes.
     pub upload_expiry: Duration,
+    /// How long jobs are kept after they have ended.
+    pub retention: Retention,
     /// When an outstanding tile is sent again.
     pub tile_timeout: Duration,
     /// Failures after which a tile is given up.
     pub max_attempts: u32,
+    /// What an earlier request may be used for again.
+    pub reuse: Reuse,
     /// SIGTERM is left to the supervisor.
     pub supervised: bool,
 }
@@ -211,8 +235,15 @@ impl Arguments {
         };
         if !listen.ip().is_loopback() && !self.allow_remote {
             bail!(
-                "--listen (AZULEJO_LISTEN) names {listen}, which other machines can reach, and there is no login: \
-                 give --allow-remote as well if that is meant, or listen on 127.0.0.1"
+                "--listen (AZULEJO_LISTEN) names {listen}, which other machines can reach: give --allow-remote as well if \
+                 that is meant, or listen on 127.0.0.1"
+            );
+        }
+        let access = self.access.check()?;
+        if !listen.ip().is_loopback() && !access.is_on {
+            bail!(
+                "--listen (AZULEJO_LISTEN) names {listen}, which other machines can reach, and nobody would be asked for a \
+                 key: give --auth (AZULEJO_AUTH) and make one with `azulejo keys add`, or listen on 127.0.0.1"
             );
         }
         if self.max_side < self.min_image_size {
@@ -238,6 +269,7 @@ impl Arguments {
         let kafka = KafkaSettings::from_environment(self.kafka, environment).map_err(anyhow::Error::msg)?;
         Ok(Config {
             listen,
+            access,
             public_hosts: public_hosts(&self.public_hosts)?,
             kafka,
             topics: Topics::with_prefix(&self.topic_prefix),
@@ -269,8 +301,10 @@ impl Arguments {
                 max_record_bytes: self.max_record_bytes,
             },
             upload_expiry: Duration::from_secs(u64::from(self.upload_expiry)),
+            retention: self.retention.settings(),
             tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
             max_attempts: self.max_attempts,
+            reuse: self.reuse.check(),
             supervised: self.supervised,
         })
     }
