@@ -3,10 +3,12 @@
 //! # Tour
 //! - [`job`], [`tile`], [`worker`], [`health`]: what the REST API, the server functions and the pages speak of.
 //! - [`pattern`]: the tile pattern that stands for a worker.
+//! - [`dead`]: tiles that were given up.
 //! - [`costs`]: what work costs on this fleet, and the estimate that follows.
 //! - [`live`]: the events that the server pushes to open pages.
 //! - [`error`]: the one shape of an error that reaches a client.
 //! - [`record`]: the headers of the records in `tasks`, `results` and `dead-letters`, as text.
+//! - [`report`]: a tile in one file, for whoever looks for the reason of a failure elsewhere.
 //! - [`filename`]: names of files, made harmless, and those of results.
 //! - [`bounds`]: how long and large anything in a record may be.
 //! - [`retention`]: how long jobs are kept.
@@ -19,6 +21,7 @@
 pub mod bounds;
 pub mod control;
 pub mod costs;
+pub mod dead;
 pub mod error;
 pub mod filename;
 pub mod health;
@@ -26,6 +29,7 @@ pub mod job;
 pub mod live;
 pub mod pattern;
 pub mod record;
+pub mod report;
 pub mod retention;
 #[cfg(feature = "openapi")]
 pub mod schema;
@@ -42,6 +46,7 @@ pub use live::LiveEvent;
 pub use pattern::Pattern;
 pub use record::{Origin, RecordError, ResultHeader, TaskHeader};
 pub use retention::Retention;
+pub use report::{ReportError, TileReport};
 pub use tile::{TileInfo, TileState, TileStates};
 pub use topics::Topics;
 pub use worker::{Heartbeat, HeartbeatError, WorkerInfo, WorkerState};

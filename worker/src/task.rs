@@ -1,20 +1,13 @@
-//! One tile: checked, then rendered.
-//!
-//! Everything a task says is checked before memory is taken for it: the recipe parses, the output lies in the
-//! result's rectangle and fits a record, and the value holds the pixels that the output depends on. What fails, and
-//! what panics, becomes an error that goes back as the result; the worker lives on.
+//! One tile: checked, then rendered, as [`TaskHeader::render`] does it. What fails, and what panics, becomes an error that goes
+//! back as the result; the worker lives on.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use azulejo_imaging::{PixelFormat, Raster, Recipe, render};
+use azulejo_imaging::PixelFormat;
 use azulejo_protocol::TaskHeader;
-use azulejo_protocol::topics::MAX_RECORD_BYTES;
+pub use azulejo_protocol::record::PROGRAM as VERSION;
 
 use crate::assignment::Ticket;
-
-/// Version of this program, named where a task asks for something that it does not know.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A task that was taken from Kafka: its headers parse and its value has the length that they say.
 #[derive(Debug)]
@@ -40,79 +33,15 @@ pub struct Rendered {
     pub spare: Option<Vec<u8>>,
 }
 
-/// Reads the recipe and checks that the task asks for something that can be rendered from what it brings.
-///
-/// # Errors
-/// A sentence that names what is wrong.
-pub fn check(header: &TaskHeader) -> Result<Recipe, String> {
-    let recipe: Recipe = header.recipe.parse().map_err(|error| {
-        format!(
-            "recipe '{}' is none for this worker of version {VERSION}: {error}",
-            header.recipe
-        )
-    })?;
-    let size = recipe
-        .output_size(header.image)
-        .map_err(|error| error.to_string())?;
-    if !header.output.is_within(size) {
-        return Err(format!(
-            "output {} is not within the result, which is {size}",
-            header.output
-        ));
-    }
-    let format = recipe.output_format(header.format);
-    let bytes = header
-        .output
-        .size()
-        .pixels()
-        .saturating_mul(format.bytes_per_pixel() as u64);
-    if bytes > MAX_RECORD_BYTES as u64 {
-        return Err(format!(
-            "output {} has {bytes} bytes, more than the {MAX_RECORD_BYTES} of a record: use smaller tiles",
-            header.output
-        ));
-    }
-    let needed = recipe
-        .input_region(header.image, header.output)
-        .map_err(|error| error.to_string())?;
-    if !header.region.contains(needed) {
-        return Err(format!(
-            "region {} does not hold {needed}, which the output depends on",
-            header.region
-        ));
-    }
-    Ok(recipe)
-}
-
 /// Renders the tile. Never panics: a panic in an operation is an error of this tile.
 pub fn run(header: &TaskHeader, pixels: Vec<u8>) -> Rendered {
     let started = Instant::now();
-    let mut spare = None;
-    let attempt = catch_unwind(AssertUnwindSafe(|| {
-        let recipe = check(header)?;
-        let input = Raster::from_bytes(header.region.size(), header.format, pixels)
-            .map_err(|error| format!("pixels of region {}: {error}", header.region))?;
-        let output = render(&recipe, header.image, header.region, &input, header.output)
-            .map_err(|error| error.to_string())?;
-        spare = Some(input.into_bytes());
-        let format = output.format();
-        Ok((output.into_bytes(), format))
-    }));
-    let outcome =
-        attempt.unwrap_or_else(|panic| Err(format!("the operation panicked: {}", message(&*panic))));
+    let rendering = header.render(pixels);
     Rendered {
-        outcome,
+        outcome: rendering.outcome,
         micros: started.elapsed().as_micros() as u64,
-        spare,
+        spare: rendering.spare,
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }
 
 #[cfg(test)]
@@ -186,6 +115,10 @@ pub(crate) mod tests {
             Region::new(0, 0, 100_000, 100_000),
         );
         header.image = Size::new(100_000, 100_000);
-        assert!(check(&header).unwrap_err().contains("more than the"));
+        assert!(header.check().unwrap_err().contains("more than the"));
+        header.recipe = "resize:width=65000,height=65000|resize:width=100,height=100".into();
+        (header.image, header.output) = (Size::new(100, 100), Region::new(0, 0, 100, 100));
+        let refused = header.check().unwrap_err();
+        assert!(refused.contains("in the middle of the recipe"), "{refused}");
     }
 }

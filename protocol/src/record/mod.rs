@@ -5,6 +5,7 @@
 //! a [`RecordError`] that names it, and its sender's pixels are never touched. Every field has a bound ([`crate::bounds`]).
 
 mod headers;
+mod rendering;
 mod version;
 
 use azulejo_imaging::{PixelFormat, Region, Size};
@@ -15,6 +16,7 @@ use headers::invalid;
 
 pub use crate::bounds::MAX_RECIPE_BYTES;
 pub use headers::{Headers, Origin, RecordError};
+pub use rendering::{PROGRAM, Rendering};
 pub use version::{READABLE, VERSION};
 
 /// Metadata of a record in `tasks`. Its value is the pixels of `region`, row-major, in `format`.
