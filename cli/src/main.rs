@@ -6,7 +6,7 @@
 //!   `completions` and `man` are for shells and readers.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
 //! - [`checks`]: what is well in an installation, and what to do where it is not. [`dashboard`]: the frames of `top`.
-//! - [`client`]: the server's REST API. [`input`]: where an image comes from. [`targets`]: where the results of a run go;
+//! - [`client`]: the server's REST API. [`key`]: who asks, and whom it trusts. [`input`]: where an image comes from. [`targets`]: where the results of a run go;
 //!   [`result_name`]: what they are called; [`naming`]: their files.
 //! - [`output`]: everything that is printed. [`foreign`]: what text from elsewhere may do to a terminal. [`signals`]: Ctrl-C.
 //! - [`tiled`]: what workers do, in one process. [`photo`]: the pictures that `bench` works on; [`figures`]: what it measured.
@@ -18,6 +18,7 @@ mod dashboard;
 mod figures;
 mod foreign;
 mod input;
+mod key;
 mod naming;
 mod output;
 mod photo;
@@ -153,14 +154,7 @@ mod tests {
             (&["up", "--slots", "0"], "WORKER_SLOTS"),
             (&["submit", "a.png", "--recipe", "no_such"], "--recipe"),
             (
-                &[
-                    "submit",
-                    "a.png",
-                    "--recipe",
-                    "grayscale",
-                    "--server",
-                    "https://x",
-                ],
+                &["submit", "a.png", "--recipe", "grayscale", "--server", "ftp://x"],
                 "--server",
             ),
             (

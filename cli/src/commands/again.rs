@@ -52,7 +52,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let sentence = "--json and --output - do not fit: both write to standard output";
         return Err(WrongArgument(sentence.into()).into());
     }
-    let client = Client::new(arguments.server.server.clone())?;
+    let client = arguments.server.client()?.patient();
     let mut signals = Signals::install()?;
     let mut report = Report::new(arguments.json);
     let mut targets = place.targets();

@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use self::measure::{AtHand, Measurement, System};
 use crate::client::{Client, Server};
 use crate::commands::up::slots_per_worker;
-use crate::commands::{WrongArgument, recipe};
+use crate::commands::{WrongArgument, client, recipe};
 use crate::figures::{Figure, compare, table};
+use crate::key::Credentials;
 use crate::output;
 use crate::signals::{Caught, Signals};
 use crate::supervisor::stack::{Plan, Stack};
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// Measure this server instead of a system of its own.
     #[arg(long, env = "AZULEJO_SERVER", value_name = "URL")]
     server: Option<Server>,
+
+    #[command(flatten)]
+    credentials: Credentials,
 
     /// Worker processes of its own system, 1 to 64; several numbers are compared [default: 2].
     #[arg(long, value_delimiter = ',', value_name = "N,...",
@@ -146,7 +150,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     );
     let mut figures = Vec::new();
     let ended = match &arguments.server {
-        Some(server) => there(server, &mut measurement, &mut signals, &mut figures).await,
+        Some(server) => {
+            let client = client(server, &arguments.credentials)?.patient();
+            there(&client, &mut measurement, &mut signals, &mut figures).await
+        }
         None => systems(&arguments, &mut measurement, &mut signals, &mut figures).await,
     };
     discard(folder).await;
@@ -163,22 +170,21 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 /// Measures a server that is there. A signal cancels the job at hand; the next one does not wait for that.
 async fn there(
-    server: &Server,
+    client: &Client,
     measurement: &mut Measurement<'_>,
     signals: &mut Signals,
     figures: &mut Vec<Figure>,
 ) -> anyhow::Result<Option<Caught>> {
-    let client = Client::new(server.clone())?;
     let at_hand = AtHand::default();
     let system = System::default();
-    let measuring = measurement.measure(&client, &system, &at_hand, figures);
+    let measuring = measurement.measure(client, &system, &at_hand, figures);
     tokio::pin!(measuring);
     let caught = tokio::select! {
         measured = &mut measuring => return measured.map(|()| None),
         caught = signals.next() => caught,
     };
     let job = tokio::select! {
-        job = at_hand.cancel(&client, measuring) => job,
+        job = at_hand.cancel(client, measuring) => job,
         _ = signals.next() => Some("the server's answer was not waited for: `azulejo jobs` says what it has".into()),
     };
     so_far(caught, job.as_deref());

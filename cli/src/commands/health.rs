@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use azulejo_protocol::Health;
-use reqwest::Url;
 use serde::Serialize;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::checks::{Check, State, judge};
-use crate::client::{Client, Server};
+use crate::client::{Client, Refused, Server};
 use crate::commands::ServerArgument;
 use crate::output;
 
@@ -45,8 +44,8 @@ struct Told<'a> {
 /// # Errors
 /// When the client cannot be made.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let server = arguments.server.server;
-    let (health, checks) = look(&server).await?;
+    let client = arguments.server.client()?;
+    let (health, checks) = look(&arguments.server.server, &client).await?;
     let well = checks.iter().all(|check| check.state < State::Fault);
     if arguments.json {
         let told = Told {
@@ -70,21 +69,25 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What the server tells, and what it comes to.
-async fn look(server: &Server) -> anyhow::Result<(Option<Health>, Vec<Check>)> {
+async fn look(server: &Server, client: &Client) -> anyhow::Result<(Option<Health>, Vec<Check>)> {
     if let Err(check) = reach(server).await {
         return Ok((None, vec![check]));
     }
-    let client = Client::new(server.clone())?;
     let told = async { anyhow::Ok((client.health().await?, client.workers().await?)) };
     let (health, workers) = match told.await {
         Ok(told) => told,
         Err(error) => {
-            let check = Check::fault(
-                "server",
-                format!("{server}: {error:#}"),
-                "something else listens there, or the server is stuck: look at its log (`journalctl -u azulejo-server`), give the \
-                 right address with --server URL",
+            let refused = error.downcast_ref::<Refused>();
+            let says = refused.map_or_else(
+                || format!("{error:#}"),
+                |refused| format!("({}) {}", refused.status, refused.detail),
             );
+            let remedy = refused.and_then(Refused::remedy).unwrap_or_else(|| {
+                "something else listens there, or the server is stuck: look at its log (`journalctl -u azulejo-server`), give the \
+                 right address with --server URL"
+                    .to_owned()
+            });
+            let check = Check::fault("server", format!("{server}: {says}"), &remedy);
             return Ok((None, vec![check]));
         }
     };
@@ -102,14 +105,7 @@ async fn look(server: &Server) -> anyhow::Result<(Option<Health>, Vec<Check>)> {
 /// Whether the server's machine takes a connection; a fault that says why not.
 async fn reach(server: &Server) -> Result<(), Check> {
     let fault = |says: String, remedy: &str| Check::fault("server", says, remedy);
-    let url =
-        Url::parse(&server.to_string()).map_err(|error| fault(error.to_string(), "give --server URL"))?;
-    let (host, port) = (
-        url.host_str().unwrap_or_default(),
-        url.port_or_known_default().unwrap_or(80),
-    );
-    // The brackets of an IPv6 address belong to the URL.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let (host, port) = (server.host(), server.port());
     let firewall = "its machine is down or a firewall drops the connection: open the port for this machine, or go through an SSH \
                     tunnel (`ssh -L 8000:127.0.0.1:8000 SERVER`)";
     let unknown = |why: &str| {

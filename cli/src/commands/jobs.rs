@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use azulejo_protocol::JobStatus;
 
-use crate::client::Client;
 use crate::commands::ServerArgument;
 use crate::output;
 
@@ -39,7 +38,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut query = vec![("limit", arguments.limit.to_string())];
     query.extend(arguments.status.map(|status| ("status", status.to_string())));
     query.extend(arguments.search.map(|search| ("search", search)));
-    let jobs = Client::new(arguments.server.server)?.jobs(&query).await?;
+    let jobs = arguments.server.client()?.jobs(&query).await?;
     if arguments.json {
         output::json(&jobs)?;
         return Ok(ExitCode::SUCCESS);

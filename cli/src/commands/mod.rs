@@ -18,7 +18,8 @@ pub mod workers;
 
 use azulejo_imaging::Recipe;
 
-use crate::client::Server;
+use crate::client::{Access, Client, Server};
+use crate::key::Credentials;
 
 /// Arguments that do not fit together, or not to where the program runs: the program ends with 2, as for those that clap
 /// refuses.
@@ -50,4 +51,29 @@ pub struct ServerArgument {
         value_name = "URL"
     )]
     pub server: Server,
+
+    #[command(flatten)]
+    pub credentials: Credentials,
+}
+
+impl ServerArgument {
+    /// A client for the server.
+    ///
+    /// # Errors
+    /// When the key or the certificates cannot be used.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        client(&self.server, &self.credentials)
+    }
+}
+
+/// A client for `server` that has these credentials.
+///
+/// # Errors
+/// When the key or the certificates cannot be used.
+pub fn client(server: &Server, credentials: &Credentials) -> anyhow::Result<Client> {
+    let access = Access {
+        key: credentials.key(server).map_err(WrongArgument)?,
+        roots: credentials.roots().map_err(WrongArgument)?,
+    };
+    Client::new(server.clone(), &access)
 }

@@ -100,7 +100,7 @@ struct Prepared<'a> {
 /// When arguments do not fit together. How it went with the images is told by the exit code.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.check()?;
-    let client = Client::new(arguments.server.server.clone())?;
+    let client = arguments.server.client()?.patient();
     let mut signals = Signals::install()?;
     let mut report = Report::new(arguments.json);
     let mut targets = arguments.place.targets();

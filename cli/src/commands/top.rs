@@ -62,7 +62,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// # Errors
 /// When standard output is no terminal, or `--once` finds no server.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let client = Client::new(arguments.server.server.clone())?;
+    let client = arguments.server.client()?;
     let mut news = News::new(arguments.server.server.to_string());
     if arguments.once {
         news.take(Ok(look(&client, PATIENCE).await?));
@@ -204,6 +204,7 @@ mod tests {
     use ratatui::widgets::Paragraph;
 
     use super::*;
+    use crate::client::Access;
 
     #[test]
     fn a_wide_character_takes_two_columns_and_moves_nothing() {
@@ -219,7 +220,7 @@ mod tests {
         // Connections wait in its queue and nobody takes them.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
-        let client = Client::new(url.parse().unwrap()).unwrap();
+        let client = Client::new(url.parse().unwrap(), &Access::default()).unwrap();
         let mut news = News::new(url);
         news.take(look(&client, Duration::from_millis(100)).await);
         let mut terminal = Terminal::new(TestBackend::new(100, 20)).unwrap();

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::client::Client;
 use crate::commands::ServerArgument;
 use crate::output;
 
@@ -22,7 +21,7 @@ pub struct Arguments {
 /// # Errors
 /// When the server cannot be reached.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let workers = Client::new(arguments.server.server)?.workers().await?;
+    let workers = arguments.server.client()?.workers().await?;
     if arguments.json {
         output::json(&workers)?;
         return Ok(ExitCode::SUCCESS);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use futures::future::join_all;
 
-use crate::client::{Client, Server};
+use crate::client::{Access, Client, Server};
+use crate::key::Credentials;
 use crate::output;
 use crate::supervisor::child::Program;
 use crate::supervisor::keeper::{Keeper, START_PATIENCE};
@@ -194,10 +195,15 @@ impl Stack {
     /// A client for it.
     ///
     /// # Errors
-    /// When the HTTP client cannot be made.
+    /// When the key in the environment is none, or the HTTP client cannot be made.
     pub fn client(&self) -> anyhow::Result<Client> {
         let server: Server = self.url().parse().map_err(anyhow::Error::msg)?;
-        Client::new(server)
+        // Where it asks for keys, the environment has one.
+        let access = Access {
+            key: Credentials::default().key(&server).map_err(anyhow::Error::msg)?,
+            roots: Vec::new(),
+        };
+        Client::new(server, &access)
     }
 
     /// Waits until Kafka is connected and workers are heard of: all of them, or after a while at least one.

@@ -1,21 +1,36 @@
 //! The server's REST API, as the commands need it. Files go up and come down in streams.
+//!
+//! [`server`]: its address. [`connection`]: TLS, key, redirects. [`refused`]: why a request came to nothing. [`waits`]: when it is
+//! tried again. [`form`]: what is sent in a form.
+
+mod connection;
+mod form;
+mod refused;
+mod server;
+mod waits;
 
 use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
 use azulejo_imaging::Encoding;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobStatus, Progress, STATUS_HEADER, WorkerInfo};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::ProgressBar;
-use reqwest::header::ACCEPT;
-use reqwest::multipart::{Form, Part};
+use reqwest::header::{ACCEPT, LOCATION};
+use reqwest::multipart::Part;
 use reqwest::{Body, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
+
+pub use self::connection::Access;
+pub use self::form::form_name;
+pub use self::refused::{Refused, Unreachable};
+pub use self::server::Server;
+use self::waits::Waits;
+use crate::output;
 
 /// Longest answer that is read into memory.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -23,33 +38,13 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// How long a list or the state of the installation may take. What is cheap for the server is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long one job may take to be told: it may have many tiles.
+const JOB_PATIENCE: Duration = Duration::from_secs(30);
+
 const UPLOAD_CHUNK: usize = 256 * 1024;
 
-/// The address of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server(Url);
-
-impl FromStr for Server {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url =
-            Url::parse(text).map_err(|error| format!("{error}; it looks like http://127.0.0.1:8000"))?;
-        match url.scheme() {
-            "http" if url.has_host() => Ok(Self(url)),
-            "https" => {
-                Err("this program speaks plain http only: put a TLS tunnel in front, or use http".into())
-            }
-            other => Err(format!("'{other}' is not a scheme that can be used; http is")),
-        }
-    }
-}
-
-impl std::fmt::Display for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
+/// A wait that is shorter is not worth a word.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 /// What `POST /process` answers.
 #[derive(Debug, Deserialize)]
@@ -65,6 +60,8 @@ pub struct Accepted {
 pub struct Client {
     server: Server,
     http: reqwest::Client,
+    has_key: bool,
+    is_patient: bool,
 }
 
 impl Client {
@@ -72,48 +69,95 @@ impl Client {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(server: Server) -> anyhow::Result<Self> {
-        // A proxy of the environment is for the world outside; a server of one's own is reached directly.
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .no_proxy()
-            .build()
-            .context("cannot make an HTTP client")?;
-        Ok(Self { server, http })
+    pub fn new(server: Server, access: &Access) -> anyhow::Result<Self> {
+        let http = connection::connect(&server, access)?;
+        Ok(Self {
+            server,
+            http,
+            has_key: access.key.is_some(),
+            is_patient: false,
+        })
+    }
+
+    /// The same client, which waits when the server has had enough for the moment (429), up to two minutes for a request.
+    pub fn patient(mut self) -> Self {
+        self.is_patient = true;
+        self
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.server)
     }
 
+    /// Sends a request without a body.
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let response = request
-            .header(ACCEPT, "application/json")
-            .send()
-            .await
-            .map_err(|error| {
-                if error.is_connect() {
-                    anyhow!(Unreachable(self.server.clone()))
-                } else {
-                    anyhow!(error.without_url())
-                        .context(format!("the server at {} did not answer", self.server))
-                }
-            })?;
-        if response.status().is_success() {
-            return Ok(response);
+        let mut waits = Waits::new(self.is_patient);
+        loop {
+            let again = request
+                .try_clone()
+                .context("a request without a body can be sent twice")?;
+            match self.once(again).await {
+                Ok(response) => return Ok(response),
+                Err(error) => wait(&mut waits, error).await?,
+            }
         }
+    }
+
+    /// Sends what `make` makes, whose body is read as it goes: made anew for each try.
+    async fn start(
+        &self,
+        make: impl AsyncFn() -> anyhow::Result<RequestBuilder>,
+    ) -> anyhow::Result<Accepted> {
+        let mut waits = Waits::new(self.is_patient);
+        loop {
+            match self.once(make().await?).await {
+                Ok(response) => return self.read(response).await,
+                Err(error) => wait(&mut waits, error).await?,
+            }
+        }
+    }
+
+    async fn once(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let request = request.header(ACCEPT, "application/json");
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Ok(response),
+            Ok(response) => Err(self.refused(response).await.into()),
+            Err(error) => Err(refused::no_answer(&self.server, error)),
+        }
+    }
+
+    async fn refused(&self, response: Response) -> Refused {
         let status = response.status();
+        let retry_after = waits::retry_after(response.headers(), SystemTime::now());
+        let location = response
+            .headers()
+            .get(LOCATION)
+            .filter(|_| status.is_redirection());
+        let elsewhere = location.map(|location| {
+            format!(
+                "this address leads to {}: if that is right, give it as --server",
+                String::from_utf8_lossy(location.as_bytes())
+            )
+        });
         let body = limited(response).await.unwrap_or_default();
-        let detail = serde_json::from_slice::<ApiError>(&body).map(|error| error.detail);
-        Err(Refused {
+        let said = || {
+            let error = serde_json::from_slice::<ApiError>(&body);
+            error.map_or_else(|_| status.to_string(), |error| error.detail)
+        };
+        Refused {
             status: status.as_u16(),
-            detail: detail.unwrap_or_else(|_| status.to_string()),
+            detail: elsewhere.unwrap_or_else(said),
+            retry_after,
+            had_key: self.has_key,
         }
-        .into())
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
-        let body = limited(self.send(request).await?).await?;
+        self.read(self.send(request).await?).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> anyhow::Result<T> {
+        let body = limited(response).await?;
         serde_json::from_slice(&body)
             .with_context(|| format!("{} answers something that is not Azulejo's", self.server))
     }
@@ -148,27 +192,23 @@ impl Client {
         bar: &ProgressBar,
     ) -> anyhow::Result<Accepted> {
         let unreadable = || format!("cannot read {}", image.display());
-        let file = tokio::fs::File::open(image).await.with_context(unreadable)?;
-        let metadata = file.metadata().await.with_context(unreadable)?;
-        if !metadata.is_file() {
-            bail!("{} is not a file", image.display());
-        }
-        bar.set_length(metadata.len());
-        let bar = bar.clone();
-        let stream = ReaderStream::with_capacity(file, UPLOAD_CHUNK)
-            .inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
-        let part =
-            Part::stream_with_length(Body::wrap_stream(stream), metadata.len()).file_name(form_name(name));
-        // The recipe first: a wrong one is refused before the file has travelled.
-        let form = Form::new()
-            .text("transformation", recipe.to_owned())
-            .text(
-                "format",
-                encoding.map_or_else(String::new, |encoding| encoding.to_string()),
-            )
-            .part("file", part);
-        self.json(self.http.post(self.url("/process")).multipart(form))
-            .await
+        let make = async || {
+            let file = tokio::fs::File::open(image).await.with_context(unreadable)?;
+            let metadata = file.metadata().await.with_context(unreadable)?;
+            if !metadata.is_file() {
+                bail!("{} is not a file", image.display());
+            }
+            bar.set_length(metadata.len());
+            bar.set_position(0);
+            let bar = bar.clone();
+            let stream = ReaderStream::with_capacity(file, UPLOAD_CHUNK)
+                .inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
+            let part = Part::stream_with_length(Body::wrap_stream(stream), metadata.len())
+                .file_name(form_name(name));
+            let form = form::order(recipe, encoding).part("file", part);
+            Ok(self.http.post(self.url("/process")).multipart(form))
+        };
+        self.start(make).await
     }
 
     /// Starts a new job on the image of job `id`.
@@ -181,12 +221,9 @@ impl Client {
         recipe: &str,
         encoding: Option<Encoding>,
     ) -> anyhow::Result<Accepted> {
-        let form = Form::new().text("transformation", recipe.to_owned()).text(
-            "format",
-            encoding.map_or_else(String::new, |encoding| encoding.to_string()),
-        );
         let url = self.url(&format!("/job/{id}/again"));
-        self.json(self.http.post(url).multipart(form)).await
+        self.start(async || Ok(self.http.post(&url).multipart(form::order(recipe, encoding))))
+            .await
     }
 
     /// One job, whole.
@@ -194,12 +231,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or does not know it.
     pub async fn job(&self, id: JobId) -> anyhow::Result<Job> {
-        self.json(
-            self.http
-                .get(self.url(&format!("/job/{id}")))
-                .timeout(Duration::from_secs(30)),
-        )
-        .await
+        let url = self.url(&format!("/job/{id}"));
+        self.json(self.http.get(&url).timeout(JOB_PATIENCE)).await
     }
 
     /// A job's status and its tiles by state: cheap, whatever its size. The status is `None` where a server of an earlier version
@@ -209,9 +242,7 @@ impl Client {
     /// When the server cannot be reached or does not know the job.
     pub async fn progress(&self, id: JobId) -> anyhow::Result<(Option<JobStatus>, Progress)> {
         let url = self.url(&format!("/job/{id}/progress"));
-        let response = self
-            .send(self.http.get(url).timeout(Duration::from_secs(30)))
-            .await?;
+        let response = self.send(self.http.get(&url).timeout(JOB_PATIENCE)).await?;
         let status = response
             .headers()
             .get(STATUS_HEADER)
@@ -228,7 +259,7 @@ impl Client {
     pub async fn jobs(&self, query: &[(&str, String)]) -> anyhow::Result<Vec<Job>> {
         let mut url = Url::parse(&self.url("/jobs")).context("the server's address")?;
         url.query_pairs_mut().extend_pairs(query);
-        self.json(self.http.get(url).timeout(PATIENCE)).await
+        self.json(self.http.get(url.clone()).timeout(PATIENCE)).await
     }
 
     /// Ends a job.
@@ -237,7 +268,7 @@ impl Client {
     /// When the server cannot be reached or the job has ended.
     pub async fn cancel(&self, id: JobId) -> anyhow::Result<()> {
         let url = self.url(&format!("/job/{id}/cancel"));
-        self.send(self.http.post(url).timeout(PATIENCE)).await.map(drop)
+        self.send(self.http.post(&url).timeout(PATIENCE)).await.map(drop)
     }
 
     /// Workers known.
@@ -263,9 +294,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached, there is no result, it ends early, or the file cannot be written.
     pub async fn download(&self, id: JobId, file: std::fs::File, bar: &ProgressBar) -> anyhow::Result<u64> {
-        let response = self
-            .send(self.http.get(self.url(&format!("/download/{id}"))))
-            .await?;
+        let url = self.url(&format!("/download/{id}"));
+        let response = self.send(self.http.get(&url)).await?;
         let length = response.content_length();
         bar.set_length(length.unwrap_or(0));
         let mut file = tokio::fs::File::from_std(file);
@@ -286,52 +316,26 @@ impl Client {
     }
 }
 
-/// A file's name as it stands between quotes in a form. HTML's rule for forms, to which RFC 7578 points, escapes the quote
-/// and line breaks as `%22`, `%0D`, `%0A`. Other control characters, which no header may have, and the backslash, which some
-/// readers take for an escape and others for a folder, are escaped alike. reqwest, which would put a backslash before what it
-/// takes for special and leave the line break, finds nothing to do.
-pub fn form_name(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_control() || matches!(c, '"' | '\\') {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                escaped.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            escaped.push(c);
-        }
+/// Waits as long as a server wants that has had enough for the moment; gives back every other error, and one after which is not
+/// waited any more.
+async fn wait(waits: &mut Waits, error: anyhow::Error) -> anyhow::Result<()> {
+    let enough = error
+        .downcast_ref::<Refused>()
+        .filter(|refused| refused.status == 429);
+    let Some((refused, pause)) = enough.and_then(|refused| Some((refused, waits.next(refused.retry_after)?)))
+    else {
+        return Err(error);
+    };
+    if pause >= WORTH_A_WORD {
+        output::say(&format!(
+            "the server has had enough for the moment ({}); trying again in {:.0} s",
+            refused.detail,
+            pause.as_secs_f64()
+        ));
     }
-    escaped
+    tokio::time::sleep(pause).await;
+    Ok(())
 }
-
-/// Nobody answers at the server's address.
-#[derive(Debug)]
-pub struct Unreachable(Server);
-
-impl std::fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no server answers at {}; `azulejo up` starts one", self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
-
-/// The server answered, and said no.
-#[derive(Debug)]
-pub struct Refused {
-    /// HTTP status.
-    pub status: u16,
-    /// Its reason.
-    pub detail: String,
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the server refuses ({}): {}", self.status, self.detail)
-    }
-}
-
-impl std::error::Error for Refused {}
 
 async fn limited(response: Response) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
@@ -346,33 +350,4 @@ async fn limited(response: Response) -> anyhow::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_in_a_form_is_escaped_as_browsers_do() {
-        for (name, escaped) in [
-            ("Åke & Zoë 風 100%.png", "Åke & Zoë 風 100%.png"),
-            ("a\"b.png", "a%22b.png"),
-            ("a\r\nb.png", "a%0D%0Ab.png"),
-            ("a\\b\\", "a%5Cb%5C"),
-            ("a\u{1b}\u{7f}\u{85}", "a%1B%7F%C2%85"),
-        ] {
-            assert_eq!(form_name(name), escaped, "{name:?}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_cannot_work_is_refused_with_the_reason() {
-        assert!(
-            "https://example.org"
-                .parse::<Server>()
-                .unwrap_err()
-                .contains("plain http")
-        );
-        assert!("ftp://example.org".parse::<Server>().unwrap_err().contains("ftp"));
-        assert!("127.0.0.1:8000".parse::<Server>().is_err());
-        let server: Server = "http://127.0.0.1:8000/".parse().unwrap();
-        assert_eq!(server.to_string(), "http://127.0.0.1:8000");
-    }
-}
+mod tests;
