@@ -8,11 +8,13 @@ use azulejo_protocol::ApiError;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
+use super::access::refusal;
 use super::accept::{vary, wants_page};
 use super::error::Failure;
 use super::headers::POLICY_OF_FILES;
 use super::pages::render_not_found;
 use super::state::AppState;
+use crate::access::missing;
 
 /// Where no route leads: a file of the site, or 404 as a page or as JSON.
 pub async fn file_or_not_found(State(app): State<AppState>, request: Request) -> Response {
@@ -23,6 +25,14 @@ pub async fn file_or_not_found(State(app): State<AppState>, request: Request) ->
             return file;
         }
         if wants_page(request.headers()) && !is_asset(&path) {
+            // The page has the state of the installation in its head.
+            let caller = match app.access.caller(request.headers()).await {
+                Ok(Some(caller)) => caller,
+                Ok(None) => return refusal(missing(), true, &path),
+                Err(error) => return refusal(error, true, &path),
+            };
+            let mut request = request;
+            request.extensions_mut().insert(caller);
             return vary(render_not_found(app, request).await);
         }
     }
@@ -50,12 +60,13 @@ fn is_asset(path: &str) -> bool {
     path.starts_with("/pkg/") || path.starts_with("/fonts/")
 }
 
-/// The parts of `request` that a file's answer depends on: the request itself may still be needed for a page.
+/// The parts of `request` that a file's answer depends on: the request itself may still be needed for a page. Ranges are not among
+/// them: these files have no tags, so a range could be one of an earlier build.
 fn copy_of(request: &Request) -> Request {
     let mut copy = Request::new(Body::empty());
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
-    for name in [header::ACCEPT_ENCODING, header::IF_MODIFIED_SINCE, header::RANGE] {
+    for name in [header::ACCEPT_ENCODING, header::IF_MODIFIED_SINCE] {
         if let Some(value) = request.headers().get(&name) {
             copy.headers_mut().insert(name, value.clone());
         }
@@ -80,6 +91,7 @@ async fn file(app: &AppState, path: &str, request: Request) -> Option<Response> 
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY_OF_FILES);
     headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    headers.remove(header::ACCEPT_RANGES);
     // File names do not change with their content, so a browser asks each time and mostly hears that nothing changed.
     // Fonts do not change.
     let cache = if path.starts_with("/fonts/") {

@@ -1,15 +1,14 @@
 //! Jobs, tiles, workers and the state of the whole, as JSON.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use azulejo_app::backend::Backend;
 use azulejo_protocol::{ApiError, Health, Job, JobId, JobQuery, STATUS_HEADER, TileInfo, WorkerInfo};
-use serde::Deserialize;
 
+use super::backend::ServerBackend;
 use super::error::Answer;
-use super::state::AppState;
 
 /// A job's id in an address. What is no id is no job, either: 404, as for an unknown one.
 pub fn job_id(text: &str) -> Result<JobId, ApiError> {
@@ -20,12 +19,30 @@ pub fn job_id(text: &str) -> Result<JobId, ApiError> {
 }
 
 /// `GET /jobs?status=&search=&limit=&offset=`. An empty value is none at all, as a form without JavaScript sends it.
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    operation_id = "jobs",
+    tag = "jobs",
+    summary = "List jobs, newest first",
+    description = "A parameter with an empty value is as good as none. With `Accept: text/html` the answer is the page of the same address.",
+    params(
+        ("status" = Option<azulejo_protocol::JobStatus>, Query, description = "Only jobs in this state."),
+        ("search" = Option<String>, Query, description = "Only jobs whose file name, recipe or id contains this text, of which 200 characters count."),
+        ("limit" = Option<u32>, Query, description = "At most so many; 50 unless said, never more than 500."),
+        ("offset" = Option<u32>, Query, description = "Skip so many."),
+    ),
+    responses(
+        (status = 200, description = "The jobs, without their steps and workers.", content((Vec<Job> = "application/json"), (String = "text/html"))),
+    ),
+    extensions(("x-codes" = json!(["bad_query"]))),
+)]
 pub async fn list(
-    State(app): State<AppState>,
+    backend: ServerBackend,
     query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<Json<Vec<Job>>> {
     let Query(pairs) = query.map_err(|error| ApiError::new(400, "bad_query", error.body_text()))?;
-    Ok(Json(app.backend.jobs(job_query(&pairs)?).await?))
+    Ok(Json(backend.jobs(job_query(&pairs)?).await?))
 }
 
 fn job_query(pairs: &[(String, String)]) -> Result<JobQuery, ApiError> {
@@ -57,112 +74,157 @@ fn job_query(pairs: &[(String, String)]) -> Result<JobQuery, ApiError> {
 }
 
 /// `GET /job/{id}`.
-pub async fn one(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Json<Job>> {
-    Ok(Json(app.backend.job(job_id(&id)?).await?))
+#[utoipa::path(
+    get,
+    path = "/job/{id}",
+    operation_id = "job",
+    tag = "jobs",
+    summary = "One job with its steps, tiles and workers",
+    description = "With `Accept: text/html` the answer is the page of the same address.",
+    params(("id" = JobId, Path, description = "The job's id.")),
+    responses(
+        (status = 200, description = "The job.", content((Job = "application/json"), (String = "text/html"))),
+    ),
+    extensions(("x-codes" = json!(["job_not_found"]))),
+)]
+pub async fn one(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
+    Ok(Json(backend.job(job_id(&id)?).await?))
 }
 
 /// `GET /job/{id}/progress`: the tiles by state; the job's status is in the header [`STATUS_HEADER`]. The cheapest way to look
 /// again and again.
-pub async fn progress(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Response> {
-    let (status, progress) = app.engine.progress(job_id(&id)?).await?;
+#[utoipa::path(
+    get,
+    path = "/job/{id}/progress",
+    operation_id = "progress",
+    tag = "jobs",
+    summary = "How many tiles of a job are done",
+    description = "The cheapest way to look again and again: it costs the same whatever the size of the job.",
+    params(("id" = JobId, Path, description = "The job's id.")),
+    responses(
+        (status = 200, description = "Tiles by state.", body = azulejo_protocol::Progress, headers(("azulejo-job-status" = azulejo_protocol::JobStatus, description = "The job's status."))),
+    ),
+    extensions(("x-codes" = json!(["job_not_found"]))),
+)]
+pub async fn progress(backend: ServerBackend, Path(id): Path<String>) -> Answer<Response> {
+    let (status, progress) = backend.progress(job_id(&id)?).await?;
     let status = [(STATUS_HEADER, status.name())];
     Ok((status, Json(progress)).into_response())
 }
 
 /// `GET /job/{id}/tile/{n}`.
+#[utoipa::path(
+    get,
+    path = "/job/{id}/tile/{tile}",
+    operation_id = "tile",
+    tag = "jobs",
+    summary = "One tile of a job",
+    description = "State, worker, attempt and times of one rectangle of the result.",
+    params(
+        ("id" = JobId, Path, description = "The job's id."),
+        ("tile" = u32, Path, description = "The tile's index, row by row from 0."),
+    ),
+    responses(
+        (status = 200, description = "Its state, worker, attempt and times.", body = TileInfo),
+    ),
+    extensions(("x-codes" = json!(["job_not_found", "tile_not_found", "job_not_usable"]))),
+)]
 pub async fn tile(
-    State(app): State<AppState>,
+    backend: ServerBackend,
     Path((id, tile)): Path<(String, String)>,
 ) -> Answer<Json<TileInfo>> {
     let id = job_id(&id)?;
     let tile = tile
         .parse()
         .map_err(|_| ApiError::not_found("tile_not_found", format!("job {id} has no such tile")))?;
-    Ok(Json(app.backend.tile(id, tile).await?))
+    Ok(Json(backend.tile(id, tile).await?))
 }
 
 /// `POST /job/{id}/cancel`.
-pub async fn cancel(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Json<Job>> {
-    Ok(Json(app.backend.cancel(job_id(&id)?).await?))
+#[utoipa::path(
+    post,
+    path = "/job/{id}/cancel",
+    operation_id = "cancel",
+    tag = "jobs",
+    summary = "End a job that is under way",
+    description = "What is with workers is not waited for.",
+    params(("id" = JobId, Path, description = "The job's id.")),
+    responses(
+        (status = 200, description = "The job, which is cancelled.", body = Job),
+    ),
+    extensions(("x-codes" = json!(["job_not_found", "wrong_state"]))),
+)]
+pub async fn cancel(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
+    Ok(Json(backend.cancel(job_id(&id)?).await?))
 }
 
 /// `POST /job/{id}/retry`.
-pub async fn retry(State(app): State<AppState>, Path(id): Path<String>) -> Answer<Json<Job>> {
-    Ok(Json(app.backend.retry(job_id(&id)?).await?))
+#[utoipa::path(
+    post,
+    path = "/job/{id}/retry",
+    operation_id = "retry",
+    tag = "jobs",
+    summary = "Start a failed or cancelled job again",
+    description = "Tiles that are done stay done, the others get all their attempts anew.",
+    params(("id" = JobId, Path, description = "The job's id.")),
+    responses(
+        (status = 200, description = "The job, which is under way again.", body = Job),
+    ),
+    extensions(("x-codes" = json!(["job_not_found", "wrong_state", "job_not_usable", "upload_gone", "+room"]))),
+)]
+pub async fn retry(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
+    Ok(Json(backend.retry(job_id(&id)?).await?))
 }
 
 /// `DELETE /job/{id}`.
-pub async fn delete(State(app): State<AppState>, Path(id): Path<String>) -> Answer<StatusCode> {
-    app.backend.delete(job_id(&id)?).await?;
+#[utoipa::path(
+    delete,
+    path = "/job/{id}",
+    operation_id = "deleteJob",
+    tag = "jobs",
+    summary = "Forget an ended job and delete its files",
+    description = "Its files are deleted before the answer.",
+    params(("id" = JobId, Path, description = "The job's id.")),
+    responses(
+        (status = 204, description = "The job is gone."),
+    ),
+    extensions(("x-codes" = json!(["job_not_found", "wrong_state"]))),
+)]
+pub async fn delete(backend: ServerBackend, Path(id): Path<String>) -> Answer<StatusCode> {
+    backend.delete(job_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /workers`.
-pub async fn workers(State(app): State<AppState>) -> Answer<Json<Vec<WorkerInfo>>> {
-    Ok(Json(app.backend.workers().await?))
+#[utoipa::path(
+    get,
+    path = "/workers",
+    operation_id = "workers",
+    tag = "installation",
+    summary = "Workers, live ones first",
+    description = "With `Accept: text/html` the answer is the page of the same address.",
+    responses(
+        (status = 200, description = "Every worker known.", content((Vec<WorkerInfo> = "application/json"), (String = "text/html"))),
+    ),
+)]
+pub async fn workers(backend: ServerBackend) -> Answer<Json<Vec<WorkerInfo>>> {
+    Ok(Json(backend.workers().await?))
 }
 
 /// `GET /health`.
-pub async fn health(State(app): State<AppState>) -> Answer<Json<Health>> {
-    Ok(Json(app.backend.health().await?))
-}
-
-/// Which picture of a job's tiles is asked for: `v`, its version, and `fit`, the longest side in pixels.
-#[derive(Debug, Default, Deserialize)]
-pub struct MosaicQuery {
-    v: Option<String>,
-    fit: Option<String>,
-}
-
-/// `GET /job/{id}/mosaic.png?v=N`, and with `&fit=S` scaled down to at most S pixels a side, for lists. With the current
-/// version in the address it may be kept forever: another version has another address.
-pub async fn mosaic(
-    State(app): State<AppState>,
-    Path(id): Path<String>,
-    query: Result<Query<MosaicQuery>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
-) -> Answer<Response> {
-    let id = job_id(&id)?;
-    let query = query.map(|Query(query)| query).unwrap_or_default();
-    let asked = query.v.and_then(|v| v.parse().ok());
-    let mosaic = app.engine.mosaic(id, asked).await?;
-    let fit = query
-        .fit
-        .and_then(|fit| fit.parse::<u32>().ok())
-        .map(|fit| fit.clamp(16, 1024));
-    let current = asked == Some(mosaic.version);
-    let cache = if current {
-        "private, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
-    let tag = match fit {
-        Some(fit) => format!("\"{}-{fit}\"", mosaic.version),
-        None => format!("\"{}\"", mosaic.version),
-    };
-    let unchanged = headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut response = if unchanged {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let png = match fit {
-            Some(fit) => {
-                let (thumbnails, key) = (app.thumbnails.clone(), (id, mosaic.version, fit));
-                let scaled = tokio::task::spawn_blocking(move || thumbnails.of(key, &mosaic.png)).await;
-                scaled.unwrap_or_else(|error| Err(ApiError::new(500, "internal", error.to_string())))?
-            }
-            None => mosaic.png,
-        };
-        ([(header::CONTENT_TYPE, "image/png")], png).into_response()
-    };
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "health",
+    tag = "installation",
+    summary = "State of the installation",
+    description = "Kafka, topics, workers, disk, the limits on images, and what does not work.",
+    responses(
+        (status = 200, description = "The state, whatever it is.", body = Health),
+    ),
+)]
+pub async fn health(backend: ServerBackend) -> Answer<Json<Health>> {
+    Ok(Json(backend.health().await?))
 }
 
 #[cfg(test)]
