@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::config::listening::Listening;
 use crate::engine::{Engine, EngineConfig};
+use crate::http::limits::headers::HeaderLimits;
 use crate::http::{self, HttpConfig};
 use crate::intake::{Intake, IntakeConfig};
 
@@ -22,6 +24,7 @@ pub struct Server {
     address: SocketAddr,
     engine: Engine,
     listener: TcpListener,
+    listening: Listening,
     router: Router,
     shutdown: CancellationToken,
 }
@@ -66,6 +69,10 @@ impl Server {
             address,
             public_hosts: config.public_hosts,
             site_root: config.site_root,
+            headers: HeaderLimits {
+                bytes: config.listening.header_bytes,
+                count: config.listening.headers,
+            },
         };
         let router = http::router(engine.clone(), intake.clone(), http, shutdown.clone());
         tokio::spawn(sweep(intake, shutdown.clone()));
@@ -73,6 +80,7 @@ impl Server {
             address,
             engine,
             listener,
+            listening: config.listening,
             router,
             shutdown,
         })
@@ -92,19 +100,21 @@ impl Server {
     /// way finish, the engine puts down what it holds.
     ///
     /// # Errors
-    /// The listener failed, or the engine cannot go on in this process.
+    /// The engine cannot go on in this process.
     pub async fn run(self) -> anyhow::Result<()> {
         let mut serving = std::pin::pin!(http::serve::serve(
             self.listener,
             self.router,
+            self.listening,
             self.shutdown.clone()
         ));
         let result = tokio::select! {
-            result = &mut serving => result.context("the listener failed"),
+            () = &mut serving => Ok(()),
             reason = self.engine.lost() => {
                 tracing::error!(reason, "ending");
                 self.shutdown.cancel();
-                serving.await.context("the listener failed").and(Err(anyhow::Error::msg(reason)))
+                serving.await;
+                Err(anyhow::Error::msg(reason))
             }
         };
         self.shutdown.cancel();

@@ -4,6 +4,7 @@
 //! program uses: a value that reaches it is in range.
 
 mod access;
+pub mod listening;
 mod parse;
 mod reuse;
 mod retention;
@@ -53,6 +54,10 @@ pub struct Arguments {
     /// Who may use the server.
     #[command(flatten)]
     pub access: AccessArguments,
+
+    /// How connections are taken.
+    #[command(flatten)]
+    pub listening: listening::ListeningArguments,
 
     /// Accepts requests addressed to this host name, too; may be given several times, or separated by commas. On
     /// loopback only `localhost` and plain IP addresses are accepted otherwise, so that no foreign web page can reach
@@ -193,6 +198,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may use the server.
     pub access: AccessSettings,
+    /// How connections are taken.
+    pub listening: listening::Listening,
     /// Host names that requests may be addressed to, lowercase, beside `localhost` and IP addresses.
     pub public_hosts: Vec<String>,
     /// How to reach Kafka.
@@ -270,6 +277,7 @@ impl Arguments {
         Ok(Config {
             listen,
             access,
+            listening: self.listening.check(),
             public_hosts: public_hosts(&self.public_hosts)?,
             kafka,
             topics: Topics::with_prefix(&self.topic_prefix),

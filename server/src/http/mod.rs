@@ -18,6 +18,7 @@ pub mod files;
 pub mod guard;
 pub mod headers;
 pub mod jobs;
+pub mod limits;
 pub mod live;
 pub mod multipart;
 pub mod pages;
@@ -67,6 +68,8 @@ pub struct HttpConfig {
     pub public_hosts: Vec<String>,
     /// The built site.
     pub site_root: PathBuf,
+    /// How large what comes before a body may be.
+    pub headers: limits::headers::HeaderLimits,
 }
 
 /// All routes. `shutdown` ends the live streams.
@@ -132,6 +135,7 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         // Pictures and event streams are left as they are, and so is what comes compressed from the site.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(hosts, guard::check))
+        .layer(from_fn_with_state(config.headers, limits::headers::bound))
         .layer(from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
         .with_state(app)

@@ -1,68 +1,164 @@
 //! From a listener to a clean end.
+//!
+//! - [`places`]: how many connections and requests there may be, and who makes way. [`activity`]: what a connection is doing, and
+//!   whether it has been at it for too long. [`files`]: how many connections there are open files for.
+//! - [`connection`]: one connection. [`socket`], [`answer`]: what its bytes pass on the way in and out. [`peer`]: who is there.
 
+mod activity;
+mod answer;
+mod connection;
+mod files;
 mod peer;
+mod places;
+mod socket;
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use axum::serve::ListenerExt;
-use axum::{Extension, Router};
-use tokio::net::TcpListener;
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::config::listening::Listening;
+use connection::Protocol;
 pub use peer::Peer;
+use places::Places;
+use socket::Socket;
 
 /// How long requests under way have to end after the server was told to stop. Live streams end at once; an upload or
 /// a download that takes longer is cut off.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How often connections are looked at that may have been at something for too long.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long nothing is accepted after it did not work, and how often that is said.
+const PAUSE: Duration = Duration::from_millis(50);
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
 /// Serves `router` on `listener` until `shutdown` is cancelled and the requests under way have ended, or their time is
-/// over.
-///
-/// # Errors
-/// The listener fails.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    // Small answers go out at once.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
-    let told = shutdown.clone();
-    let router = router.layer(from_fn(name_peer));
-    let server = axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async move { told.cancelled().await })
-    .into_future();
-    tokio::pin!(server);
-    tokio::select! {
-        result = &mut server => return result,
-        () = shutdown.cancelled() => {}
+/// over. What can go wrong with accepting connections, such as too many open files, passes.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut limits: Listening,
+    shutdown: CancellationToken,
+) {
+    limits.connections = files::affordable(limits.connections);
+    let server = Serving {
+        protocol: Protocol::new(&limits, router, shutdown.clone()),
+        places: Places::new(limits),
+        connections: TaskTracker::new(),
+        cut_off: CancellationToken::new(),
+    };
+    let warden = tokio::spawn(watch(Arc::clone(&server.places)));
+    server.accept(listener, &shutdown).await;
+    server.connections.close();
+    if tokio::time::timeout(GRACE, server.connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "requests were still under way after {} seconds and are cut off",
+            GRACE.as_secs()
+        );
+        server.cut_off.cancel();
+        server.connections.wait().await;
     }
-    match tokio::time::timeout(GRACE, server).await {
-        Ok(result) => result,
-        Err(_) => {
-            tracing::warn!(
-                "requests were still under way after {} seconds and are cut off",
-                GRACE.as_secs()
-            );
-            Ok(())
-        }
+    warden.abort();
+}
+
+async fn watch(places: Arc<Places>) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        places.end_overdue(Instant::now());
     }
 }
 
-async fn name_peer(
-    Extension(ConnectInfo(address)): Extension<ConnectInfo<SocketAddr>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    request.extensions_mut().insert(Peer::new(address, false));
-    next.run(request).await
+struct Serving {
+    protocol: Protocol,
+    places: Arc<Places>,
+    connections: TaskTracker,
+    /// Ends every connection at once.
+    cut_off: CancellationToken,
+}
+
+impl Serving {
+    /// Takes connections until `shutdown`.
+    async fn accept(&self, listener: TcpListener, shutdown: &CancellationToken) {
+        let mut complained: Option<Instant> = None;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => self.take(stream, address),
+                Err(error) if is_the_clients(&error) => {
+                    tracing::debug!(%error, "a connection broke off early")
+                }
+                Err(error) => {
+                    if complained.is_none_or(|then| then.elapsed() >= COMPLAIN_EVERY) {
+                        complained = Some(Instant::now());
+                        tracing::warn!(%error, "cannot accept a connection; connections that are idle make way");
+                    }
+                    // Too many open files, most likely.
+                    self.places.make_way();
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self, stream: TcpStream, address: SocketAddr) {
+        // Small answers go out at once.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let peer = Peer::new(address, false);
+        let place = match self.places.connect(peer.ip(), Instant::now(), peer.is_tls) {
+            Ok(place) => Arc::new(place),
+            Err(full) => {
+                tracing::debug!(peer = %peer.address, ?full, "refused a connection: those there are, are all busy");
+                refuse(&stream);
+                return;
+            }
+        };
+        let protocol = self.protocol.clone();
+        let cut_off = self.cut_off.clone();
+        self.connections.spawn(async move {
+            let socket = Socket::new(stream, Arc::clone(&place));
+            tokio::select! {
+                () = protocol.serve(socket, peer, place) => {}
+                () = cut_off.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// Says to a client that there is no place for it, if its socket takes that at once.
+fn refuse(stream: &TcpStream) {
+    const BODY: &str = r#"{"detail":"as many connections are open as the server takes (--max-connections, --max-connections-per-address), and all are busy: try again in a little while","code":"too_busy"}"#;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
+    // One that does not take it hears nothing.
+    let _ = stream.try_write(answer.as_bytes());
+}
+
+/// Whether the client gave up before it was accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
 }
