@@ -1,5 +1,7 @@
 //! The one shape of an error that reaches a client: `{"detail": "...", "code": "..."}` and a status.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// An error with a sentence for people and a word for programs.
@@ -13,6 +15,9 @@ pub struct ApiError {
     /// HTTP status. Not part of the body.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub status: u16,
+    /// Seconds after which it is worth trying again, where that is known: `Retry-After`. Not part of the body.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
 }
 
 fn is_zero(status: &u16) -> bool {
@@ -26,7 +31,16 @@ impl ApiError {
             detail: detail.into(),
             code: code.to_owned(),
             status,
+            retry_after: None,
         }
+    }
+
+    /// The same, to be tried again after `wait`, which is rounded up to whole seconds and to at least one.
+    #[must_use]
+    pub fn after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry_after = Some(seconds.max(1));
+        self
     }
 
     /// 404: there is no such thing.

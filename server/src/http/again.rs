@@ -4,16 +4,21 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use azulejo_app::backend::Backend;
 use azulejo_imaging::Encoding;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
-use azulejo_protocol::{ApiError, Job};
+use azulejo_protocol::ApiError;
 use percent_encoding::percent_decode;
 
 use super::accept::wants_page;
+use super::backend::{ServerBackend, Terms};
+use super::check_format::check_format;
+use super::check_recipe::check_recipe;
+use super::disposition::Disposition;
+use super::idempotency::{Fingerprint, once};
+use super::incoming::Incoming;
 use super::jobs::job_id;
 use super::multipart::{Form, short_text};
-use super::started::started;
+use super::started::{Accepted, started};
 use super::state::AppState;
 
 /// Longest form: a recipe may come with three bytes for each of its own, and names and separators stand around it.
@@ -49,13 +54,42 @@ impl Wish {
 }
 
 /// `POST /job/{id}/again`.
-pub async fn again(State(app): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
+#[utoipa::path(
+    post,
+    path = "/job/{id}/again",
+    operation_id = "again",
+    tag = "jobs",
+    summary = "Start a new job on the image of an earlier one",
+    description = "Both jobs have nothing to do with each other from then on. The form comes in either type.",
+    params(
+        ("id" = azulejo_protocol::JobId, Path, description = "The earlier job's id."),
+        ("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "A key of the client's choice: the same request with the same key gives the same job."),
+    ),
+    request_body(content((super::openapi::schemas::AgainForm = "application/x-www-form-urlencoded"), (super::openapi::schemas::AgainForm = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The job is accepted.", body = Accepted),
+        (status = 303, description = "To a client that asks for a page: the address of the job's page.", headers(("location" = String))),
+    ),
+    extensions(("x-codes" = json!(["job_not_found", "original_gone", "job_not_usable", "+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
+)]
+pub async fn again(
+    State(app): State<AppState>,
+    backend: ServerBackend,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
     let page = wants_page(request.headers());
-    started(start(&app, &id, request).await, page)
+    started(start(&app, backend, &id, request).await, page)
 }
 
-async fn start(app: &AppState, id: &str, request: Request) -> Result<Job, ApiError> {
+async fn start(
+    app: &AppState,
+    backend: ServerBackend,
+    id: &str,
+    request: Request,
+) -> Result<Accepted, ApiError> {
     let (parts, body) = request.into_parts();
+    let flight = app.keys.begin(&parts.headers, backend.caller().owner().unwrap_or_default())?;
     let wish = if is_url_encoded(&parts.headers) {
         let form = async { to_bytes(body, MAX_FORM_BYTES).await.map_err(bad) };
         parse(&app.intake.in_time(form).await?)?
@@ -66,19 +100,32 @@ async fn start(app: &AppState, id: &str, request: Request) -> Result<Job, ApiErr
         let detail = "the form has no field 'transformation': it needs one, a recipe";
         return Err(ApiError::unprocessable("missing_field", detail));
     };
-    app.backend
-        .again(job_id(id)?, &recipe, wish.format.as_deref())
-        .await
+    let id = job_id(id)?;
+    check_recipe(&recipe)?;
+    let encoding = check_format(wish.format.as_deref().unwrap_or_default())?;
+    let asked = Fingerprint::new("again")
+        .with(id.to_string().as_bytes())
+        .with(recipe.as_bytes())
+        .with(encoding.map(|encoding| encoding.to_string()).unwrap_or_default().as_bytes());
+    once(&app.engine, flight, asked, move |once| async move {
+        let terms = Terms {
+            encoding,
+            once,
+            ..Terms::default()
+        };
+        backend.run_again(id, recipe, terms).await
+    })
+    .await
 }
 
 async fn read_form(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Wish, ApiError> {
-    let mut form = Form::new(headers, body)?;
+    let mut form = Form::new(headers, Incoming::new(headers, body))?;
     let mut wish = Wish::default();
     for _ in 0..MAX_FIELDS {
         let Some(field) = app.intake.in_time(form.next_field()).await? else {
             return Ok(wish);
         };
-        let name = field.name().unwrap_or_default().to_owned();
+        let name = Disposition::of(field.headers()).name;
         let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
         wish.set(&name, text)?;
     }

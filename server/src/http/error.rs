@@ -65,13 +65,11 @@ impl IntoResponse for Failure {
             code: &self.0.code,
         };
         let mut response = (status, Json(body)).into_response();
-        if matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
+        // Said only where it is known.
+        if let Some(seconds) = self.0.retry_after {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -136,6 +134,21 @@ mod tests {
             Failure(ApiError::new(200, "x", "x")).into_response().status(),
             500
         );
+    }
+
+    #[test]
+    fn the_time_to_wait_is_told_where_it_is_known() {
+        let error = || ApiError::new(429, "too_many_uploads", "x");
+        let told = |error: ApiError| {
+            let response = Failure(error).into_response();
+            let value = response.headers().get(header::RETRY_AFTER);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told(error()), None);
+        for (milliseconds, seconds) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (90_000, "90")] {
+            let wait = std::time::Duration::from_millis(milliseconds);
+            assert_eq!(told(error().after(wait)).as_deref(), Some(seconds));
+        }
     }
 
     #[tokio::test]

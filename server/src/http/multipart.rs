@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use azulejo_protocol::ApiError;
 use bytes::Bytes;
 use futures::Stream;
+
+use super::disposition::Disposition;
+use super::incoming::Incoming;
 
 /// Bytes before and between fields, boundary and headers and what stands before the first boundary.
 const HEAD_BYTES: u64 = 64 * 1024;
@@ -35,7 +37,7 @@ impl Form {
     ///
     /// # Errors
     /// 415 when it is no form, 400 when it has no boundary.
-    pub fn new(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
+    pub fn new(headers: &HeaderMap, body: Incoming) -> Result<Self, ApiError> {
         let kind = headers
             .get(header::CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok())
@@ -54,7 +56,7 @@ impl Form {
             .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
             .ok_or_else(|| bad("the Content-Type has no usable boundary"))?;
         let allowance = Arc::new(AtomicU64::new(HEAD_BYTES));
-        let body = SharedBody(Arc::new(Mutex::new(body.into_data_stream())));
+        let body = SharedBody(Arc::new(Mutex::new(body)));
         let stream = Paced {
             body: body.clone(),
             allowance: Arc::clone(&allowance),
@@ -93,12 +95,8 @@ impl Form {
 /// # Errors
 /// 400 when it has more than `most` bytes, is not UTF-8, or is cut off.
 pub async fn short_text(mut field: multer::Field<'static>, most: usize) -> Result<String, ApiError> {
-    let name = field
-        .name()
-        .unwrap_or_default()
-        .chars()
-        .take(40)
-        .collect::<String>();
+    let name = Disposition::of(field.headers()).name;
+    let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
     let mut text = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| from_multer(&error))? {
         if text.len() + chunk.len() > most {
@@ -137,7 +135,7 @@ struct HeadTooLong;
 
 /// The body, for the parser and, when that gives up, for whoever reads the rest.
 #[derive(Clone)]
-struct SharedBody(Arc<Mutex<BodyDataStream>>);
+struct SharedBody(Arc<Mutex<Incoming>>);
 
 impl Stream for SharedBody {
     type Item = Result<Bytes, axum::Error>;
@@ -182,6 +180,7 @@ impl Stream for Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use proptest::prelude::*;
 
     const FORM: &[u8] =
@@ -208,7 +207,8 @@ mod tests {
     }
 
     async fn read(body: Body) -> Result<Vec<(String, Vec<u8>)>, ApiError> {
-        let mut form = Form::new(&headers("multipart/form-data; boundary=XX"), body)?;
+        let headers = headers("multipart/form-data; boundary=XX");
+        let mut form = Form::new(&headers, Incoming::new(&headers, body))?;
         let mut fields = Vec::new();
         while let Some(mut field) = form.next_field().await? {
             let name = field.name().unwrap_or_default().to_owned();
@@ -219,6 +219,11 @@ mod tests {
             fields.push((name, value));
         }
         Ok(fields)
+    }
+
+    fn empty(kind: &str) -> Result<Form, ApiError> {
+        let headers = headers(kind);
+        Form::new(&headers, Incoming::new(&headers, Body::empty()))
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -277,13 +282,10 @@ mod tests {
             ("multipart/form-data; boundary=", 400),
             ("multipart/form-data; boundary=\"", 400),
         ] {
-            let error = Form::new(&headers(kind), Body::empty()).err().unwrap();
+            let error = empty(kind).err().unwrap();
             assert_eq!(error.status, status, "{kind}");
         }
         let long = format!("multipart/form-data; boundary={}", "x".repeat(300));
-        assert_eq!(
-            Form::new(&headers(&long), Body::empty()).err().unwrap().status,
-            400
-        );
+        assert_eq!(empty(&long).err().unwrap().status, 400);
     }
 }

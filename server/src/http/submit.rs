@@ -1,61 +1,104 @@
 //! Images coming in: `POST /process` (file and recipe in one form) and `PUT /uploads` (the file alone, as a stream).
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use azulejo_imaging::Encoding;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
-use azulejo_protocol::{ApiError, Job};
-use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
+use azulejo_protocol::ApiError;
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::accept::wants_page;
+use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
+use super::disposition::Disposition;
 use super::error::Answer;
+use super::idempotency::{Fingerprint, Flight, once};
+use super::incoming::{Incoming, drain};
 use super::multipart::{Form, from_multer, short_text};
-use super::started::started;
+use super::started::{Accepted, started};
 use super::state::AppState;
+use crate::access::Caller;
 use crate::intake::{Received, too_large};
 
 /// What a form may have around its file: boundaries, headers, the recipe.
 const FORM_OVERHEAD: u64 = 1 << 20;
 
-/// What is read and thrown away of a refused body, so that the client gets to read the answer instead of a reset
-/// connection: many clients do not look before they have sent everything.
-const DRAIN_BYTES: u64 = 64 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(5);
-
 /// `POST /process`.
-pub async fn process(State(app): State<AppState>, request: Request) -> Response {
+#[utoipa::path(
+    post,
+    path = "/process",
+    operation_id = "process",
+    tag = "jobs",
+    summary = "Start a job on an image",
+    description = "Takes a form with an image and a recipe, in any order. The file streams to disk; its header, the limits and its completeness are checked before the answer. A job that was accepted is stored before its id is sent. With `Accept: text/html` the answer leads to the job's page.",
+    params(("Idempotency-Key" = Option<String>, Header, max_length = 255, description = "A key of the client's choice: the same request with the same key gives the same job.")),
+    request_body(content = super::openapi::schemas::ProcessForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "The job is accepted.", body = Accepted),
+        (status = 303, description = "To a client that asks for a page: the address of the job's page.", headers(("location" = String))),
+    ),
+    extensions(("x-codes" = json!(["+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
+)]
+pub async fn process(State(app): State<AppState>, backend: ServerBackend, request: Request) -> Response {
     let page = wants_page(request.headers());
-    started(process_form(&app, request).await, page)
+    started(process_form(&app, backend, request).await, page)
 }
 
-async fn process_form(app: &AppState, request: Request) -> Result<Job, ApiError> {
+async fn process_form(app: &AppState, backend: ServerBackend, request: Request) -> Result<Accepted, ApiError> {
     let (parts, body) = request.into_parts();
-    let most = app.intake.limits().max_bytes;
-    if declared_length(&parts.headers).is_some_and(|length| length > most.saturating_add(FORM_OVERHEAD)) {
-        drain(body.into_data_stream()).await;
-        return Err(too_large(most));
-    }
+    let body = Incoming::new(&parts.headers, body);
+    let flight = match admit_form(app, &parts.headers).and_then(|()| app.keys.begin(&parts.headers, backend.caller().owner().unwrap_or_default())) {
+        Ok(flight) => flight,
+        Err(error) => {
+            body.drain().await;
+            return Err(error);
+        }
+    };
     let mut form = Form::new(&parts.headers, body)?;
     match read_form(app, &mut form).await {
-        Ok(Order {
-            file,
-            recipe,
-            encoding,
-        }) => app.backend.submit(file, recipe, encoding).await,
+        Ok(order) => submit(app, backend, order, flight).await,
         Err(error) => {
             drain(form.into_rest()).await;
             Err(error)
         }
     }
+}
+
+/// What can be said of a form before any of it is read.
+fn admit_form(app: &AppState, headers: &HeaderMap) -> Result<(), ApiError> {
+    let most = app.intake.limits().max_bytes;
+    let declared = declared_length(headers);
+    if declared.is_some_and(|length| length > most.saturating_add(FORM_OVERHEAD)) {
+        return Err(too_large(most));
+    }
+    app.intake.admit(declared.map(|length| length.min(most)))
+}
+
+async fn submit(app: &AppState, backend: ServerBackend, order: Order, flight: Option<Flight>) -> Result<Accepted, ApiError> {
+    let Order {
+        file,
+        recipe,
+        encoding,
+    } = order;
+    let asked = Fingerprint::new("process")
+        .with(&file.content.unwrap_or_default())
+        .with(file.filename.as_bytes())
+        .with(recipe.as_bytes())
+        .with(encoding.map(|encoding| encoding.to_string()).unwrap_or_default().as_bytes());
+    once(&app.engine, flight, asked, move |once| async move {
+        let terms = Terms {
+            encoding,
+            once,
+            ..Terms::default()
+        };
+        backend.submit(file, recipe, terms).await
+    })
+    .await
 }
 
 /// What a form asks for.
@@ -69,35 +112,35 @@ struct Order {
 
 /// The fields come in any order; others are passed over.
 async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
-    let most = app.intake.limits().max_bytes;
     let (mut file, mut recipe, mut encoding, mut other_bytes) = (None, None, None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
-        match field.name() {
-            Some("file") if file.is_none() => {
-                let name = field.file_name().unwrap_or_default().to_owned();
+        let about = Disposition::of(field.headers());
+        match about.name.as_str() {
+            "file" if file.is_none() => {
+                let name = about.filename.unwrap_or_default();
                 let bytes = field.map_err(|error| from_multer(&error));
                 file = Some(app.intake.receive(bytes, None, &name).await?);
             }
-            Some("transformation") if recipe.is_none() => {
+            "transformation" if recipe.is_none() => {
                 let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
                 check_recipe(&text)?;
                 recipe = Some(text);
             }
-            Some("format") if encoding.is_none() => {
+            "format" if encoding.is_none() => {
                 let text = app.intake.in_time(short_text(field, Encoding::MAX_TEXT)).await?;
                 encoding = Some(check_format(&text)?);
             }
-            Some(name @ ("file" | "transformation" | "format")) => {
+            name @ ("file" | "transformation" | "format") => {
                 let detail = format!("the form has the field '{name}' twice: send each field once");
                 return Err(ApiError::new(400, "bad_form", detail));
             }
-            _ => {
+            other => {
                 let skipped = async {
                     while let Some(chunk) = field.chunk().await.map_err(|error| from_multer(&error))? {
                         other_bytes += chunk.len() as u64;
                         if other_bytes > FORM_OVERHEAD {
-                            return Err(too_large(most));
+                            return Err(too_much_beside(other));
                         }
                     }
                     Ok(())
@@ -123,6 +166,15 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
     }
 }
 
+fn too_much_beside(field: &str) -> ApiError {
+    let shown: String = field.chars().filter(|c| !c.is_control()).take(40).collect();
+    let detail = format!(
+        "the field '{shown}' is none that is read here, and with it the form has more than {FORM_OVERHEAD} bytes beside \
+         its image: send the image in the field 'file'"
+    );
+    ApiError::new(413, "form_too_large", detail)
+}
+
 /// The name that an uploaded file has at its owner's; the result is named after it.
 #[derive(Debug, Deserialize)]
 pub struct UploadQuery {
@@ -130,7 +182,7 @@ pub struct UploadQuery {
 }
 
 /// What `PUT /uploads` answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 struct Uploaded {
     upload_id: Uuid,
     filename: String,
@@ -138,7 +190,7 @@ struct Uploaded {
     image: UploadedImage,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, utoipa::ToSchema, Serialize)]
 struct UploadedImage {
     width: u32,
     height: u32,
@@ -147,18 +199,35 @@ struct UploadedImage {
 }
 
 /// `PUT /uploads?filename=NAME`.
+#[utoipa::path(
+    put,
+    path = "/uploads",
+    operation_id = "upload",
+    tag = "uploads",
+    summary = "Take an image whose recipe is chosen later",
+    description = "The body is the file itself. It waits for an hour for the job that is started on it from a page.",
+    params(("filename" = Option<String>, Query, description = "The file's name; the result is named after it.")),
+    request_body(content = super::openapi::schemas::ImageFile, content_type = "application/octet-stream", description = "The file: PNG, JPEG, TIFF or WebP."),
+    responses(
+        (status = 201, description = "The file is on the server's disk, and is an image that jobs may be started on.", body = Uploaded),
+    ),
+    extensions(("x-codes" = json!(["bad_query", "upload_interrupted", "upload_stalled", "too_many_uploads", "+image", "+room"]))),
+)]
 pub async fn upload(
     State(app): State<AppState>,
+    caller: Caller,
     query: Result<Query<UploadQuery>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Answer<Response> {
     let Query(query) = query.map_err(|error| ApiError::new(400, "bad_query", error.body_text()))?;
     let declared = declared_length(request.headers());
-    let mut body = request.into_body().into_data_stream();
+    let (parts, body) = request.into_parts();
+    let mut body = Incoming::new(&parts.headers, body);
     let name = query.filename.unwrap_or_default();
     let stream = (&mut body).map_err(|_| interrupted());
     match app.intake.receive(stream, declared, &name).await {
-        Ok(received) => {
+        Ok(mut received) => {
+            received.owner = caller.owner().map(str::to_owned);
             let size = received.info.size();
             let answer = Uploaded {
                 upload_id: received.id,
@@ -175,7 +244,7 @@ pub async fn upload(
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
         Err(error) => {
-            drain(body).await;
+            body.drain().await;
             Err(error.into())
         }
     }
@@ -191,20 +260,4 @@ pub(super) fn interrupted() -> ApiError {
         "upload_interrupted",
         "the connection broke before the file was complete",
     )
-}
-
-/// Reads and throws away some of the rest of a refused body.
-pub(super) async fn drain(body: impl Stream<Item = Result<Bytes, axum::Error>> + Unpin) {
-    let mut body = body;
-    let read = async {
-        let mut left = DRAIN_BYTES;
-        while let Some(Ok(chunk)) = body.next().await {
-            match left.checked_sub(chunk.len() as u64) {
-                Some(rest) => left = rest,
-                None => break,
-            }
-        }
-    };
-    // Whether it ends by itself or by the clock is the same to us.
-    let _ = tokio::time::timeout(DRAIN_TIME, read).await;
 }

@@ -3,12 +3,13 @@
 use azulejo_protocol::{ApiError, Timestamp, filename};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
 use super::received::Received;
-use super::trouble::{off_the_runtime, on_disk, too_large};
+use super::trouble::{no_place, off_the_runtime, on_disk, too_large};
 use super::{Intake, PartFile, inspect};
 use crate::engine::files::disk;
 
@@ -19,6 +20,23 @@ pub(super) const BUFFER_BYTES: usize = 512 * 1024;
 pub(super) const LOOK_EVERY: u64 = 64 << 20;
 
 impl Intake {
+    /// Whether a file with `declared` bytes would be taken in at this moment, to be asked before any of it is read.
+    ///
+    /// # Errors
+    /// 413 when it would be too large, 429 when too many uploads are under way, 507 when the disk has no room.
+    pub fn admit(&self, declared: Option<u64>) -> Result<(), ApiError> {
+        let most = self.config.limits.max_bytes;
+        if declared.is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+        if self.places.available_permits() == 0 {
+            return Err(no_place());
+        }
+        // Looked at before and on the way: the disk is also the database's and the running jobs', which must not be
+        // the ones to find it full.
+        self.check_room(declared.unwrap_or(0))
+    }
+
     /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did.
     ///
     /// # Errors
@@ -30,16 +48,10 @@ impl Intake {
     {
         let mut body = std::pin::pin!(body);
         let most = self.config.limits.max_bytes;
-        if declared.is_some_and(|length| length > most) {
-            return Err(too_large(most));
-        }
+        self.admit(declared)?;
         let Ok(_place) = self.places.try_acquire() else {
-            let detail = "too many uploads are under way at the moment: try again in a little while";
-            return Err(ApiError::new(429, "too_many_uploads", detail));
+            return Err(no_place());
         };
-        // Looked at before and on the way: the disk is also the database's and the running jobs', which must not be
-        // the ones to find it full.
-        self.check_room(declared.unwrap_or(0))?;
         let mut look_at = LOOK_EVERY;
         let id = Uuid::new_v4();
         let started_at = Some(Timestamp::now_utc());
@@ -48,7 +60,7 @@ impl Intake {
             .await
             .map_err(|error| on_disk(&error))?;
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, handle);
-        let mut bytes = 0_u64;
+        let (mut bytes, mut content) = (0_u64, Sha256::new());
         while let Some(chunk) = self.next(&mut body).await? {
             bytes += chunk.len() as u64;
             if bytes > most {
@@ -59,6 +71,7 @@ impl Intake {
                 let left = declared.map_or(LOOK_EVERY, |length| length.saturating_sub(bytes));
                 self.check_room(left.min(LOOK_EVERY))?;
             }
+            content.update(&chunk);
             writer.write_all(&chunk).await.map_err(|error| on_disk(&error))?;
         }
         // Flushing waits for the last write, so nothing writes to the file after this.
@@ -70,7 +83,11 @@ impl Intake {
                 "the file is empty: choose an image",
             ));
         }
-        self.pass(id, file, name, started_at).await
+        let received = self.pass(id, file, name, started_at).await?;
+        Ok(Received {
+            content: Some(content.finalize().into()),
+            ..received
+        })
     }
 
     /// Inspects a file that is all there.
@@ -96,9 +113,11 @@ impl Intake {
         Ok(Received {
             id,
             file,
+            owner: None,
             filename: filename::sanitise(name),
             bytes,
             info,
+            content: None,
             started_at,
         })
     }

@@ -36,3 +36,9 @@ pub(super) fn on_disk(error: &io::Error) -> ApiError {
         }
     }
 }
+
+/// When a place becomes free depends on how fast others send: no time can be given.
+pub(super) fn no_place() -> ApiError {
+    let detail = "too many uploads are under way at the moment: try again in a little while";
+    ApiError::new(429, "too_many_uploads", detail)
+}

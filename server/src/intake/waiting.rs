@@ -31,6 +31,15 @@ impl Default for WaitingLimits {
     }
 }
 
+/// What is said of an upload that there is none of.
+pub fn no_such_upload(id: Uuid) -> ApiError {
+    let detail = format!(
+        "there is no upload {id}: it was used already, it expired, or the server was started again since; send the \
+         file again"
+    );
+    ApiError::not_found("upload_not_found", detail)
+}
+
 #[derive(Debug)]
 struct Kept {
     received: Received,
@@ -62,7 +71,12 @@ impl Waiting {
                 kept.len(),
                 self.limits.age.as_secs() / 60
             );
-            return Err(ApiError::new(429, "too_many_uploads", detail));
+            let refusal = ApiError::new(429, "too_many_uploads", detail);
+            let wait = self.wait_for(&kept, received.bytes);
+            return Err(match wait {
+                Some(wait) => refusal.after(wait),
+                None => refusal,
+            });
         }
         kept.insert(
             received.id,
@@ -74,15 +88,32 @@ impl Waiting {
         Ok(())
     }
 
+    /// When enough of those that wait have expired for a file with `bytes` bytes: at the latest, because a job may be started on
+    /// them before. `None` when it would not fit alone.
+    fn wait_for(&self, kept: &HashMap<Uuid, Kept>, bytes: u64) -> Option<Duration> {
+        let mut oldest_first: Vec<&Kept> = kept.values().collect();
+        oldest_first.sort_by_key(|kept| kept.since);
+        let mut count = kept.len();
+        let mut left: u64 = kept.values().map(|kept| kept.received.bytes).sum();
+        for kept in oldest_first {
+            count -= 1;
+            left -= kept.received.bytes;
+            if count < self.limits.count && left.saturating_add(bytes) <= self.limits.bytes {
+                return Some(self.limits.age.saturating_sub(kept.since.elapsed()));
+            }
+        }
+        None
+    }
+
+    /// Who the file `id` belongs to; the outer `None` when there is no such file.
+    pub(super) fn owner(&self, id: Uuid) -> Option<Option<String>> {
+        self.lock().get(&id).map(|kept| kept.received.owner.clone())
+    }
+
     pub(super) fn take(&self, id: Uuid) -> Result<Received, ApiError> {
         self.expire();
-        self.lock().remove(&id).map(|kept| kept.received).ok_or_else(|| {
-            let detail = format!(
-                "there is no upload {id}: it was used already, it expired, or the server was started again since; \
-                 send the file again"
-            );
-            ApiError::not_found("upload_not_found", detail)
-        })
+        let kept = self.lock().remove(&id);
+        kept.map(|kept| kept.received).ok_or_else(|| no_such_upload(id))
     }
 
     pub(super) fn expire(&self) {

@@ -12,9 +12,29 @@ use super::finish;
 use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
 use crate::http::backend::in_full;
 use crate::http::state::AppState;
-use crate::http::submit::{declared_length, drain, interrupted};
+use crate::http::incoming::Incoming;
+use crate::http::submit::{declared_length, interrupted};
 use crate::intake::resumable::{Checksum, Held};
 
+#[utoipa::path(
+    patch,
+    path = "/files/{id}",
+    operation_id = "continueUpload",
+    tag = "uploads",
+    summary = "Go on with a resumable upload",
+    description = "What arrived of a piece stays, however the piece ends; only one with a checksum counts as a whole or not at all. The last piece starts the job, if the upload names a recipe.",
+    params(
+        ("id" = Uuid, Path, description = "The upload's id."),
+        ("Tus-Resumable" = String, Header, description = "The version of the protocol: 1.0.0.", example = "1.0.0"),
+        ("Upload-Offset" = u64, Header, description = "Where the piece begins: how many bytes the server has."),
+        ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256`, a space, and the digest of the piece in base64."),
+    ),
+    request_body(content = crate::http::openapi::schemas::Piece, content_type = "application/offset+octet-stream"),
+    responses(
+        (status = 204, description = "The piece is there.", headers(("tus-resumable" = String), ("upload-offset" = u64, description = "Bytes that are there."), ("upload-expires" = String, description = "When it is deleted unless more comes, as HTTP writes a moment."), ("azulejo-job-id" = azulejo_protocol::JobId, description = "The job that it has become, if it has."))),
+    ),
+    extensions(("x-codes" = json!(["upload_not_found", "too_many_uploads", "+piece", "+image", "+plan", "+room"]))),
+)]
 pub async fn patch(app: &AppState, id: Uuid, request: Request) -> Result<Response, ApiError> {
     let offset = count(request.headers(), &UPLOAD_OFFSET)?
         .ok_or_else(|| bad_header(&UPLOAD_OFFSET, "must say where the bytes begin"))?;
@@ -36,13 +56,13 @@ pub async fn take(
     let declared = declared_length(&parts.headers);
     let app = app.clone();
     in_full(async move {
-        let mut body = body.into_data_stream();
+        let mut body = Incoming::new(&parts.headers, body);
         let stream = (&mut body).map_err(|_| interrupted());
         if let Err(error) = held.append(offset, declared, stream, checksum).await {
             // Whoever made way for another request, or fell silent, is not listened to.
             if !matches!(error.status, 408 | 423) {
                 drop(held);
-                drain(body).await;
+                body.drain().await;
             }
             return Err(error);
         }

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Announced {
     /// The client's name for the file.
     pub filename: String,
+    /// Who it belongs to; `None` where authentication is off.
+    pub owner: Option<String>,
     /// Bytes of the whole file.
     pub length: u64,
     /// The recipe of the job that is to be started once it is there.
@@ -30,18 +32,22 @@ pub struct Announced {
 }
 
 /// An upload, as the list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
     /// The client's name for the file, made harmless.
     pub filename: String,
+    /// Who it belongs to; not there where authentication was off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Bytes of the whole file.
     pub bytes: u64,
     /// Bytes that came.
     pub offset: u64,
     /// When it is deleted if nothing happens.
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = time::OffsetDateTime)]
     pub expires: Timestamp,
 }
 
@@ -63,6 +69,7 @@ impl Intake {
         let (id, now) = (Uuid::new_v4(), now());
         let record = Record {
             filename: filename::sanitise(&announced.filename),
+            owner: announced.owner,
             length: announced.length,
             recipe: announced.recipe,
             format: announced.format,
@@ -80,7 +87,11 @@ impl Intake {
                 let detail = format!(
                     "{count} uploads are unfinished or wait for a job already, and no more are kept: finish or delete one (GET /files)"
                 );
-                return Err(ApiError::new(429, "too_many_uploads", detail));
+                let first = uploads.values().filter(|upload| !upload.is_used());
+                let first = first.map(|upload| self.resumable.expires(upload)).min();
+                let wait = first.and_then(|first| (first - Timestamp::now_utc()).try_into().ok());
+                let refusal = ApiError::new(429, "too_many_uploads", detail);
+                return Err(refusal.after(wait.unwrap_or_default()));
             }
             uploads.insert(id, upload.clone());
         }
@@ -138,6 +149,7 @@ impl Intake {
             .map(|upload| Listed {
                 id: upload.id,
                 filename: upload.filename.clone(),
+                owner: upload.owner.clone(),
                 bytes: upload.length,
                 offset: upload.offset.load(Ordering::Relaxed),
                 expires: self.resumable.expires(upload),

@@ -17,7 +17,7 @@ use super::early;
 use super::upload::{Turn, Upload, not_found};
 use crate::engine::files::disk;
 use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY};
-use crate::intake::trouble::{off_the_runtime, on_disk};
+use crate::intake::trouble::{no_place, off_the_runtime, on_disk};
 use crate::intake::{Intake, PartFile, Received, inspect};
 
 /// What a finished upload is to become by itself.
@@ -63,6 +63,11 @@ impl Held {
     /// The job that it became.
     pub fn job(&self) -> Option<JobId> {
         self.turn.record.job.filter(|_| self.upload.is_used())
+    }
+
+    /// Who it belongs to.
+    pub fn owner(&self) -> Option<&str> {
+        self.turn.record.owner.as_deref()
     }
 
     /// The client's name for the file.
@@ -116,8 +121,7 @@ impl Held {
         }
         let places = self.intake.places.clone();
         let Ok(_place) = places.try_acquire() else {
-            let detail = "too many uploads are under way at the moment: try again in a little while";
-            return Err(ApiError::new(429, "too_many_uploads", detail));
+            return Err(no_place());
         };
         let is_checked = checksum.is_some();
         if is_checked {
@@ -262,8 +266,10 @@ impl Held {
             id: self.upload.id,
             file: PartFile::new(self.upload.part.clone()),
             filename: self.turn.record.filename.clone(),
+            owner: self.turn.record.owner.clone(),
             bytes: self.upload.length,
             info,
+            content: None,
             started_at: Timestamp::from_unix_timestamp(self.turn.record.created_at).ok(),
         })
     }
