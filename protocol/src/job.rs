@@ -156,6 +156,9 @@ pub struct Job {
     pub transformation: String,
     /// Where it stands.
     pub status: JobStatus,
+    /// Who it belongs to; not there where authentication was off when it was submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// When it was accepted.
     #[serde(with = "time::serde::rfc3339")]
     #[cfg_attr(feature = "openapi", schema(value_type = time::OffsetDateTime))]
@@ -256,4 +259,7 @@ pub struct JobQuery {
     /// Skip so many.
     #[serde(default)]
     pub offset: Option<u32>,
+    /// Only jobs that belong to this name.
+    #[serde(default)]
+    pub owner: Option<String>,
 }

@@ -9,6 +9,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::config::listening::Listening;
 use crate::engine::{Engine, EngineConfig};
@@ -60,14 +61,19 @@ impl Server {
             limits: config.limits,
             tile_timeout: config.tile_timeout,
             max_attempts: config.max_attempts,
+            reuse: config.reuse,
+            retention: config.retention,
         })?;
         let mut uploads = IntakeConfig::new(config.data_dir.join("uploads"), config.limits);
         uploads.resumable.age = config.upload_expiry;
         let intake = Intake::open(uploads)?;
         intake.expire();
+        let access = Access::open(&config.data_dir, &config.access)?;
+        tokio::spawn(save_uses(access.clone(), shutdown.clone()));
         let http = HttpConfig {
             address,
-            public_hosts: config.public_hosts,
+            access: access.clone(),
+            proxy: config.proxy,
             site_root: config.site_root,
             headers: HeaderLimits {
                 bytes: config.listening.header_bytes,
@@ -76,6 +82,8 @@ impl Server {
         };
         let router = http::router(engine.clone(), intake.clone(), http, shutdown.clone());
         tokio::spawn(sweep(intake, shutdown.clone()));
+        tokio::spawn(engine.clone().expire_until(shutdown.clone()));
+        tokio::spawn(forget_keys(engine.clone(), shutdown.clone()));
         Ok(Self {
             address,
             engine,
@@ -121,6 +129,20 @@ impl Server {
         self.engine.shutdown().await;
         result
     }
+}
+
+async fn forget_keys(engine: Engine, shutdown: CancellationToken) {
+    while tokio::time::timeout(SWEEP, shutdown.cancelled()).await.is_err() {
+        engine.forget_keys().await;
+    }
+}
+
+/// Writes down now and then when keys were used last.
+async fn save_uses(access: Access, shutdown: CancellationToken) {
+    while tokio::time::timeout(SWEEP, shutdown.cancelled()).await.is_err() {
+        access.save();
+    }
+    access.save();
 }
 
 async fn sweep(intake: Intake, shutdown: CancellationToken) {

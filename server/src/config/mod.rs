@@ -6,10 +6,11 @@
 mod access;
 pub mod listening;
 mod parse;
+pub mod proxy;
 mod reuse;
 mod retention;
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::access::AccessSettings;
 use crate::engine::reuse::Reuse;
 pub use access::AccessArguments;
 use parse::{bytes, ranged};
+use proxy::{ProxyArguments, ProxySettings};
 use retention::RetentionArguments;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
@@ -51,24 +53,17 @@ pub struct Arguments {
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub allow_remote: bool,
 
-    /// Who may use the server.
-    #[command(flatten)]
-    pub access: AccessArguments,
-
     /// How connections are taken.
     #[command(flatten)]
     pub listening: listening::ListeningArguments,
 
-    /// Accepts requests addressed to this host name, too; may be given several times, or separated by commas. On
-    /// loopback only `localhost` and plain IP addresses are accepted otherwise, so that no foreign web page can reach
-    /// the server through a name of its own (DNS rebinding).
-    #[arg(
-        long = "public-host",
-        env = "AZULEJO_PUBLIC_HOST",
-        value_name = "NAME",
-        value_delimiter = ','
-    )]
-    pub public_hosts: Vec<String>,
+    /// Who may use the server.
+    #[command(flatten)]
+    pub access: AccessArguments,
+
+    /// Names and proxies.
+    #[command(flatten)]
+    pub proxy: ProxyArguments,
 
     /// Reaches Kafka at this address; several are separated by commas. Wins over KAFKA_BOOTSTRAP_SERVERS. The default is
     /// 127.0.0.1:9092.
@@ -196,12 +191,12 @@ pub struct Arguments {
 pub struct Config {
     /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Who may use the server.
-    pub access: AccessSettings,
     /// How connections are taken.
     pub listening: listening::Listening,
-    /// Host names that requests may be addressed to, lowercase, beside `localhost` and IP addresses.
-    pub public_hosts: Vec<String>,
+    /// Who may use the server.
+    pub access: AccessSettings,
+    /// By which names the server goes, and whose word about clients it takes.
+    pub proxy: ProxySettings,
     /// How to reach Kafka.
     pub kafka: KafkaSettings,
     /// Names of the topics.
@@ -253,6 +248,14 @@ impl Arguments {
                  key: give --auth (AZULEJO_AUTH) and make one with `azulejo keys add`, or listen on 127.0.0.1"
             );
         }
+        let proxy = self.proxy.check()?;
+        if !listen.ip().is_loopback() && proxy.names.is_empty() {
+            bail!(
+                "--listen (AZULEJO_LISTEN) names {listen}, which other machines can reach: say by which name they do with \
+                 --public-host (AZULEJO_PUBLIC_HOST), such as tiles.example, or the IP address if it has no name; other names \
+                 are refused then, so that no foreign web page can use its visitors' browsers"
+            );
+        }
         if self.max_side < self.min_image_size {
             bail!(
                 "--max-side (AZULEJO_MAX_SIDE) is {} and --min-image-size (MIN_IMAGE_SIZE) is {}: no image could meet \
@@ -276,9 +279,9 @@ impl Arguments {
         let kafka = KafkaSettings::from_environment(self.kafka, environment).map_err(anyhow::Error::msg)?;
         Ok(Config {
             listen,
-            access,
             listening: self.listening.check(),
-            public_hosts: public_hosts(&self.public_hosts)?,
+            access,
+            proxy,
             kafka,
             topics: Topics::with_prefix(&self.topic_prefix),
             topic_settings: TopicSettings {
@@ -333,25 +336,6 @@ fn resolve(text: &str) -> anyhow::Result<SocketAddr> {
         .with_context(|| format!("'{text}' is not an address to listen on; {shape}"))?
         .next()
         .with_context(|| format!("'{text}' names no address; {shape}"))
-}
-
-fn public_hosts(names: &[String]) -> anyhow::Result<Vec<String>> {
-    let mut hosts = Vec::new();
-    for name in names
-        .iter()
-        .map(|name| name.trim())
-        .filter(|name| !name.is_empty())
-    {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        if name.parse::<IpAddr>().is_err() && (name.len() > 253 || !name.chars().all(allowed)) {
-            bail!(
-                "--public-host (AZULEJO_PUBLIC_HOST) '{name}' is not a host name: give the name alone, without a \
-                 scheme, a port or a path"
-            );
-        }
-        hosts.push(name.to_ascii_lowercase());
-    }
-    Ok(hosts)
 }
 
 /// Where an installation and a build tree keep the site.

@@ -23,6 +23,8 @@ pub mod driver;
 pub mod files;
 pub mod kafka;
 pub mod problems;
+pub mod retention;
+pub mod reuse;
 pub mod settings;
 mod start;
 pub mod store;

@@ -1,15 +1,18 @@
 //! What goes into the engine and what comes out of it: its settings, uploads, result files, changes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use azulejo_imaging::Encoding;
 use azulejo_imaging::file::ImageInfo;
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::{JobId, Timestamp, Topics};
+use azulejo_protocol::{JobId, Retention, Timestamp, Topics};
 use azulejo_transport::{KafkaSettings, TopicSettings};
 use bytes::Bytes;
 use uuid::Uuid;
+
+use super::reuse::{Once, Reuse};
 
 /// How the engine runs. The values were checked when the settings were read.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub struct EngineConfig {
     pub tile_timeout: Duration,
     /// Attempts of a tile before it is given up and its job fails.
     pub max_attempts: u32,
+    /// What an earlier request may be used for again.
+    pub reuse: Reuse,
+    /// How long jobs are kept after they have ended.
+    pub retention: Retention,
 }
 
 /// A file that is on disk, whole, with its header checked.
@@ -51,6 +58,10 @@ pub struct Upload {
     pub encoding: Option<Encoding>,
     /// The id that its job gets, where it was chosen before; of version 7, as jobs are sorted by it.
     pub job: Option<JobId>,
+    /// Who its job belongs to.
+    pub owner: Option<String>,
+    /// The request that it came with, where that is to start one job at most.
+    pub once: Option<Once>,
 }
 
 /// A finished result.
@@ -76,12 +87,12 @@ pub struct Mosaic {
 }
 
 /// Something that whoever shows it should look at again. The same subject is told at most a few times a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Change {
     /// A job is new or has changed.
     Job(JobId),
-    /// A job was deleted.
-    JobGone(JobId),
+    /// A job was deleted, which belonged to this owner.
+    JobGone(JobId, Option<Arc<str>>),
     /// A worker came, went or said something.
     Workers,
     /// The state of the installation.

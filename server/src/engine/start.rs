@@ -132,10 +132,11 @@ impl Engine {
             trim::run(&of, &store, &owner);
         })?);
         let room = Arc::new(Room::of(&config.data_dir));
-        let (of, looked) = (line.clone(), room.clone());
+        let (of, looked, kept) = (line.clone(), room.clone(), driver.drivers().store.clone());
         look.push(threads::spawn("disk", &alarm, over(&line), move || {
             while !of.is_stopping() {
                 of.nap(DISK);
+                kept.keep_ballast();
                 looked.look();
             }
         })?);

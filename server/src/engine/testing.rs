@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::files::job::JobSpec;
 use super::settings::Upload;
+use super::store::jobs::JobRow;
 
 /// Limits for small images and tiles of `tile_size`.
 pub fn limits(tile_size: u32) -> IntakeLimits {
@@ -40,7 +41,14 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
         started_at: None,
         encoding: None,
         job: None,
+        owner: None,
+        once: None,
     }
+}
+
+/// The row of a job with four tiles that is under way.
+pub fn row() -> JobRow {
+    plan(Path::new("/nowhere"), 2, 2).row
 }
 
 /// The plan of a gray image of `columns` by `rows` tiles of 16 pixels, in `jobs`.

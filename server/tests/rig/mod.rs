@@ -112,6 +112,9 @@ impl Rig {
             started_at: None,
             encoding: None,
             job: None,
+            owner: None,
+            once: None,
+            owner: None,
         };
         (upload, raster)
     }
@@ -186,6 +189,8 @@ fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
         },
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
+        reuse: azulejo_server::engine::reuse::Reuse::default(),
+        retention: azulejo_protocol::Retention::default(),
     }
 }
 

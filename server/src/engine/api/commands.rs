@@ -9,17 +9,18 @@ use std::time::Duration;
 use azulejo_engine::{Accepted, Event};
 use azulejo_protocol::health::DiskInfo;
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
+use rusqlite::Connection;
 use tokio::sync::MutexGuard;
 
 use super::views;
 use crate::engine::Engine;
 use crate::engine::files::disk;
-use crate::engine::files::job::{JobFolder, JobSpec};
+use crate::engine::files::job::{JobFolder, JobSpec, remove_if_there};
 use crate::engine::files::sweep;
 use crate::engine::settings::{Change, Upload};
 use crate::engine::store::StoreError;
 use crate::engine::store::jobs::{self, JobRow};
-use crate::engine::store::tiles;
+use crate::engine::store::{idempotency, retention, tiles};
 
 /// How often it is looked whether an earlier run has left.
 const LOOK: Duration = Duration::from_millis(20);
@@ -41,7 +42,7 @@ impl Engine {
         let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
         let promised = views::promised(&self.driver.core());
         let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
-        let (id, row) = (spec.id(), spec.row.clone());
+        let (id, row, once) = (spec.id(), spec.row.clone(), upload.once.clone());
         let folder = spec.folder.clone();
         let from = upload.path.clone();
         let data_dir = config.data_dir.clone();
@@ -51,7 +52,12 @@ impl Engine {
         })
         .await??;
         let store = &self.driver.drivers().store;
-        if let Err(error) = store.write_durably(move |db| jobs::insert(db, &row)).await {
+        let stored = store.write_durably(move |db| {
+            jobs::insert(db, &row)?;
+            // Together, so that whoever sends the request again finds its job however this process ends.
+            once.map_or(Ok(()), |once| idempotency::put(db, &once, &row))
+        });
+        if let Err(error) = stored.await {
             let (folder, back) = (spec.folder.clone(), upload.path);
             // The upload is given back: the client may try again with another recipe.
             drop(
@@ -114,6 +120,20 @@ impl Engine {
 
     async fn retry_now(&self, id: JobId) -> Result<Job, ApiError> {
         let _turn = self.turn(id).await;
+        let job = self.revive(id, move |db| tiles::forget_failures(db, id)).await?;
+        tracing::info!(job = %id, "a job is retried");
+        Ok(job)
+    }
+
+    /// Starts a failed or cancelled job again, of whose tiles `forget` forgets what is to be tried anew. The turn must be held.
+    ///
+    /// # Errors
+    /// Those of [`Engine::retry`].
+    pub(super) async fn revive(
+        &self,
+        id: JobId,
+        forget: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<Job, ApiError> {
         let row = self.row(id).await?;
         if !matches!(row.status, JobStatus::Failed | JobStatus::Cancelled) {
             return Err(already(
@@ -149,7 +169,7 @@ impl Engine {
             .drivers()
             .store
             .write_durably(move |db| {
-                tiles::forget_failures(db, id)?;
+                forget(db)?;
                 Ok(jobs::revive(db, id)?
                     .then(|| jobs::get(db, id))
                     .transpose()?
@@ -163,7 +183,6 @@ impl Engine {
         };
         // Should the process die here, the next start takes it up.
         self.take_up(JobSpec { row, ..spec }, true);
-        tracing::info!(job = %id, "a job is retried");
         self.job(id).await
     }
 
@@ -173,14 +192,26 @@ impl Engine {
     /// 404 when there is none, 409 while it is under way.
     pub async fn delete(&self, id: JobId) -> Result<(), ApiError> {
         let engine = self.clone();
-        detached(async move { engine.delete_now(id).await }).await
+        detached(async move { engine.delete_now(id, None).await }).await
     }
 
-    async fn delete_now(&self, id: JobId) -> Result<(), ApiError> {
+    /// As [`Engine::delete`], of a job whose last end was at `ended`: one that was retried since stays.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 while it is under way and when it ended at another time.
+    pub(in crate::engine) async fn delete_ended(&self, id: JobId, ended: Timestamp) -> Result<(), ApiError> {
+        let engine = self.clone();
+        detached(async move { engine.delete_now(id, Some(ended)).await }).await
+    }
+
+    async fn delete_now(&self, id: JobId, ended: Option<Timestamp>) -> Result<(), ApiError> {
         let _turn = self.turn(id).await;
         let row = self.row(id).await?;
         if !row.status.is_final() {
             return Err(already(row.status, "cancel it before it can be deleted"));
+        }
+        if ended.is_some() && row.ended_at != ended {
+            return Err(already(row.status, "it was retried, and ended anew"));
         }
         // The files first: on a full disk they make the room that forgetting the row needs. A row without files is deleted
         // by the same command again, and files without a row would look like those of a database that lacks them.
@@ -188,23 +219,61 @@ impl Engine {
         blocking(move || {
             if let Err(error) = sweep::throw_away(&data_dir, &folder) {
                 tracing::warn!(job = %id, %error, "cannot move a job's files to the trash");
+                sweep::delete(folder.path());
             }
             sweep::empty_trash(&data_dir);
         })
         .await?;
-        let store = &self.driver.drivers().store;
-        let deleted = store.write(move |db| jobs::delete(db, id)).await;
+        let deleted = self.write_for_room(move |db| jobs::delete(db, id)).await;
         if !deleted.map_err(|error| unavailable(&error))? {
             let row = self.row(id).await?;
             return Err(already(row.status, "cancel it before it can be deleted"));
         }
         tracing::info!(job = %id, "a job is deleted");
-        self.driver.drivers().events.mark(Change::JobGone(id));
+        let owner = row.owner.as_deref().map(Into::into);
+        self.driver.drivers().events.mark(Change::JobGone(id, owner));
         Ok(())
     }
 
+    /// Deletes the uploaded file of a job whose last end was at `ended`, and keeps the job.
+    ///
+    /// # Errors
+    /// 404 when there is none, 409 while it is under way and when it ended at another time, 503 or 507 when the file cannot be
+    /// deleted or that cannot be noted.
+    pub(in crate::engine) async fn drop_original(&self, id: JobId, ended: Timestamp) -> Result<(), ApiError> {
+        let engine = self.clone();
+        detached(async move { engine.drop_original_now(id, ended).await }).await
+    }
+
+    async fn drop_original_now(&self, id: JobId, ended: Timestamp) -> Result<(), ApiError> {
+        let _turn = self.turn(id).await;
+        let row = self.row(id).await?;
+        if !row.status.is_final() || row.ended_at != Some(ended) {
+            return Err(already(row.status, "it was retried"));
+        }
+        // The file first: it makes the room that the note may need, and without the note it is only looked for again.
+        let original = JobFolder::new(&self.jobs_dir, id).original();
+        blocking(move || remove_if_there(&original)).await?;
+        let noted = self
+            .write_for_room(move |db| retention::original_gone(db, id))
+            .await;
+        noted.map_err(|error| unavailable(&error))
+    }
+
+    /// Writes what follows from making room. Where even that met a full disk the database has some now: its ballast is gone.
+    async fn write_for_room<T: Send + 'static>(
+        &self,
+        work: impl Fn(&rusqlite::Connection) -> rusqlite::Result<T> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = &self.driver.drivers().store;
+        match store.write(work.clone()).await {
+            Err(error) if error.is_disk_full() => store.write(work).await,
+            other => other,
+        }
+    }
+
     /// Waits for other commands about the same job.
-    async fn turn(&self, id: JobId) -> MutexGuard<'_, ()> {
+    pub(super) async fn turn(&self, id: JobId) -> MutexGuard<'_, ()> {
         let lock = (id.0.as_u128() % self.commands.len() as u128) as usize;
         self.commands[lock].lock().await
     }
@@ -223,7 +292,7 @@ impl Engine {
 }
 
 /// Runs a command to its end even when the client goes away in the middle of it.
-async fn detached<T: Send + 'static>(
+pub(super) async fn detached<T: Send + 'static>(
     command: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::spawn(command)
@@ -240,7 +309,7 @@ fn unfinished(error: &tokio::task::JoinError) -> ApiError {
 }
 
 /// Runs work with files off the async runtime's threads.
-pub(super) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
+pub(in crate::engine) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
 where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
@@ -273,7 +342,7 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
 }
 
 /// What a client hears when the database does not answer.
-pub(super) fn unavailable(error: &StoreError) -> ApiError {
+pub(in crate::engine) fn unavailable(error: &StoreError) -> ApiError {
     if error.is_disk_full() {
         return ApiError::new(
             507,

@@ -63,7 +63,22 @@ impl Engine {
                 };
             }
         }
+        for job in &mut list {
+            job.expires_at = self.config.retention.expires_at(job.status, job.completed_at);
+        }
         Ok(list)
+    }
+
+    /// Who a job belongs to; `None` where authentication was off when it was submitted.
+    ///
+    /// # Errors
+    /// 404 when there is no such job.
+    pub async fn owner(&self, id: JobId) -> Result<Option<String>, ApiError> {
+        self.store()
+            .read(move |db| jobs::owner(db, id))
+            .await
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(|| views::no_such_job(id))
     }
 
     /// One job, whole.
@@ -86,6 +101,7 @@ impl Engine {
                 .map_err(|error| unavailable(&error))?
                 .ok_or_else(|| views::no_such_job(id))?,
         };
+        job.expires_at = self.config.retention.expires_at(job.status, job.completed_at);
         let core = self.driver.core();
         for share in &mut job.workers {
             share.pattern = core.workers().pattern(&share.worker_id);

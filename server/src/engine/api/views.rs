@@ -104,8 +104,10 @@ pub fn bare(row: &JobRow, revision: u64) -> Job {
         total_tiles: row.total_tiles,
         transformation: row.recipe.clone(),
         status: row.status,
+        owner: row.owner.clone(),
         created_at: row.created_at,
         completed_at: row.ended_at,
+        expires_at: None,
         input_size: row.input_size,
         output_size: row.output_size,
         input_format: row.input_format,
@@ -294,6 +296,7 @@ pub fn health(engine: &Engine) -> Health {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: engine.started.elapsed().as_secs_f64(),
         limits: engine.limits(),
+        retention: engine.config.retention,
         problems,
     }
 }

@@ -17,6 +17,17 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
+/// Bytes that have to become free on the file system of `path` so that there are `wanted`, or a tenth of all of it where that is
+/// less; 0 when it does not say.
+pub fn missing_bytes(path: &Path, wanted: u64) -> u64 {
+    let Ok(stat) = rustix::fs::statvfs(path) else {
+        return 0;
+    };
+    let all = stat.f_blocks.saturating_mul(stat.f_frsize);
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    wanted.min(all / 10).saturating_sub(free)
+}
+
 /// The length of a file that is there.
 pub fn length(path: &Path) -> Option<u64> {
     std::fs::metadata(path).ok().map(|file| file.len())

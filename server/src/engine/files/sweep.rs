@@ -86,10 +86,15 @@ pub fn empty_trash(data: &Path) {
         return;
     };
     for path in entries.flatten().map(|entry| entry.path()) {
-        if let Err(error) = std::fs::remove_dir_all(&path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), %error, "cannot delete a job's files");
-        }
+        delete(&path);
+    }
+}
+
+/// Deletes a job's folder.
+pub fn delete(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %folder.display(), %error, "cannot delete a job's files");
     }
 }

@@ -43,6 +43,8 @@ pub struct JobRow {
     pub recipe: String,
     /// The recipe of the tiles: orientation first.
     pub tile_recipe: String,
+    /// Who it belongs to; `None` where authentication was off when it was submitted.
+    pub owner: Option<String>,
     /// Where it stands.
     pub status: JobStatus,
     /// When it was accepted.
@@ -88,16 +90,18 @@ pub fn micros(time: Timestamp) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
 }
 
-fn time(micros: i64) -> rusqlite::Result<Timestamp> {
+/// The point in time that `micros` microseconds since 1970 are.
+pub(super) fn time(micros: i64) -> rusqlite::Result<Timestamp> {
     Timestamp::from_unix_timestamp_nanos(i128::from(micros) * 1000)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, Box::new(error)))
 }
 
-fn optional_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn optional_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
     row.get::<_, Option<i64>>(column)?.map(time).transpose()
 }
 
-fn parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+/// The value of a column that is kept as text.
+pub(super) fn parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
 where
     T: FromStr,
     T::Err: std::fmt::Display,
@@ -119,6 +123,7 @@ impl JobRow {
             filename: row.get("filename")?,
             recipe: row.get("recipe")?,
             tile_recipe: row.get("tile_recipe")?,
+            owner: row.get("owner")?,
             status: parsed(row, "status")?,
             created_at: time(row.get("created_at")?)?,
             ended_at: optional_time(row, "ended_at")?,
@@ -156,11 +161,12 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO jobs (id, filename, recipe, tile_recipe, status, created_at, kind, result_kind,
                 stored_width, stored_height, input_width, input_height, output_width, output_height,
-                input_format, output_format, tile_size, total_tiles, input_bytes, result_filename, upload_started)
+                input_format, output_format, tile_size, total_tiles, input_bytes, result_filename, upload_started,
+                owner)
              VALUES (:id, :filename, :recipe, :tile_recipe, :status, :created_at, :kind, :result_kind,
                 :stored_width, :stored_height, :input_width, :input_height, :output_width, :output_height,
                 :input_format, :output_format, :tile_size, :total_tiles, :input_bytes, :result_filename,
-                :upload_started)",
+                :upload_started, :owner)",
         )?
         .execute(named_params! {
             ":id": job.id.to_string(),
@@ -184,6 +190,7 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             ":input_bytes": job.input_bytes,
             ":result_filename": job.result_filename,
             ":upload_started": job.times.upload_started.map(micros),
+            ":owner": job.owner,
         })?;
     Ok(())
 }
@@ -196,6 +203,14 @@ pub fn get(connection: &Connection, id: JobId) -> rusqlite::Result<Option<JobRow
         .optional()
 }
 
+/// Who the job `id` belongs to; the outer `None` when there is no such job.
+pub fn owner(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Option<String>>> {
+    connection
+        .prepare_cached("SELECT owner FROM jobs WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
+        .optional()
+}
+
 /// Jobs that `query` asks for, newest first.
 pub fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Result<Vec<JobRow>> {
     let pattern = query.search.as_deref().map(like_pattern);
@@ -204,6 +219,7 @@ pub fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Result<Vec<J
             "SELECT * FROM jobs
              WHERE (?1 IS NULL OR status = ?1)
                AND (?2 IS NULL OR filename LIKE ?2 ESCAPE '\\' OR recipe LIKE ?2 ESCAPE '\\' OR id LIKE ?2 ESCAPE '\\')
+               AND (?5 IS NULL OR owner = ?5)
              ORDER BY created_at DESC, id DESC LIMIT ?3 OFFSET ?4",
         )?
         .query_map(
@@ -212,6 +228,7 @@ pub fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Result<Vec<J
                 pattern,
                 query.limit.unwrap_or(DEFAULT_LIST).min(MAX_LIST),
                 query.offset.unwrap_or(0),
+                query.owner,
             ],
             JobRow::read,
         )?
@@ -219,7 +236,7 @@ pub fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Result<Vec<J
 }
 
 /// `text` anywhere, with nothing in it that LIKE would take for a wildcard.
-fn like_pattern(text: &str) -> String {
+pub(super) fn like_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.chars().take(200) {
         if matches!(c, '%' | '_' | '\\') {

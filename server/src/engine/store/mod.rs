@@ -6,12 +6,16 @@
 //! long list never holds up a result. Neither blocks the async runtime.
 //!
 //! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
-//! - [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
+//! - [`ballast`]: room for the day the disk is full. [`retention`]: which jobs have ended. [`dead`]: tiles that were given up. [`idempotency`]: keys of requests that are repeated. [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
 
+pub mod dead;
+mod ballast;
+pub mod idempotency;
 pub mod installation;
 pub mod jobs;
 pub mod ops;
 pub mod patterns;
+pub mod retention;
 pub mod schema;
 pub mod tiles;
 
@@ -26,6 +30,8 @@ use anyhow::Context;
 pub use azulejo_engine::StoreClass;
 use rusqlite::{Connection, OpenFlags, Savepoint};
 use tokio::sync::oneshot;
+
+use ballast::Ballast;
 
 use crate::engine::threads::{self, Alarm};
 
@@ -91,6 +97,18 @@ struct CommitError {
     reason: String,
 }
 
+impl From<CommitError> for StoreError {
+    fn from(CommitError { code, reason }: CommitError) -> Self {
+        Self::Commit { code, reason }
+    }
+}
+
+impl From<rusqlite::Error> for CommitError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
 impl From<&rusqlite::Error> for CommitError {
     fn from(error: &rusqlite::Error) -> Self {
         Self {
@@ -100,14 +118,63 @@ impl From<&rusqlite::Error> for CommitError {
     }
 }
 
-type Work = Box<dyn FnOnce(&mut Savepoint<'_>) -> Reply + Send>;
-/// Tells the caller how it went, once the outcome of the commit is known.
-type Reply = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
-
-struct Request {
-    work: Work,
+/// What somebody wants done, and hears of afterwards, however that ends.
+trait Request: Send {
     /// Whether the commit has to survive a power cut.
+    fn is_durable(&self) -> bool;
+
+    /// Does the work, once.
+    fn run(&mut self, savepoint: &mut Savepoint<'_>);
+
+    /// Why the work was not done, if it failed.
+    fn failure(&self) -> Option<CommitError>;
+
+    /// Tells the caller how it went, once the outcome of the commit is known.
+    fn answer(self: Box<Self>, committed: Result<(), CommitError>);
+}
+
+/// Work with a result of the type `T`, which `reply` tells.
+struct Asked<T, F, R> {
+    work: Option<F>,
+    done: Option<rusqlite::Result<T>>,
+    reply: R,
     durable: bool,
+}
+
+impl<T, F, R> Request for Asked<T, F, R>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    R: FnOnce(Result<T, StoreError>) + Send,
+{
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    fn run(&mut self, savepoint: &mut Savepoint<'_>) {
+        self.done = self.work.take().map(|work| {
+            let result = work(savepoint);
+            // A full disk can have ended the whole transaction: then there is nothing to roll back.
+            if result.is_err() && !savepoint.is_autocommit() {
+                savepoint.rollback()?;
+            }
+            result
+        });
+    }
+
+    fn failure(&self) -> Option<CommitError> {
+        let result = self.done.as_ref()?;
+        result.as_ref().err().map(CommitError::from)
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), CommitError>) {
+        (self.reply)(match (committed, self.done) {
+            (_, Some(Err(error))) => Err(StoreError::Sqlite(error)),
+            (Ok(()), Some(Ok(value))) => Ok(value),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => lost(),
+        });
+    }
 }
 
 /// The database. Cheap to clone.
@@ -117,10 +184,11 @@ pub struct Store {
 }
 
 struct Inner {
-    writer: Mutex<Option<Sender<Request>>>,
-    reader: Mutex<Option<Sender<Request>>>,
+    writer: Mutex<Option<Sender<Box<dyn Request>>>>,
+    reader: Mutex<Option<Sender<Box<dyn Request>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     closed: Arc<AtomicBool>,
+    ballast: Arc<Ballast>,
 }
 
 impl Drop for Inner {
@@ -154,15 +222,18 @@ impl Store {
         let (writer, write_requests) = mpsc::channel();
         let (reader, read_requests) = mpsc::channel();
         let closed = Arc::new(AtomicBool::new(false));
-        let spawn = |name, connection, requests| {
+        let ballast = Arc::new(Ballast::beside(path));
+        let spawn = |name, connection, requests, ballast: Option<Arc<Ballast>>| {
             let over = closed.clone();
             let is_over = move || over.load(Ordering::Acquire);
-            threads::spawn(name, alarm, is_over, move || serve(connection, &requests))
-                .context("cannot start a thread of the database")
+            threads::spawn(name, alarm, is_over, move || {
+                serve(connection, &requests, ballast.as_deref());
+            })
+            .context("cannot start a thread of the database")
         };
         let threads = vec![
-            spawn("store-writer", connection, write_requests)?,
-            spawn("store-reader", reads, read_requests)?,
+            spawn("store-writer", connection, write_requests, Some(ballast.clone()))?,
+            spawn("store-reader", reads, read_requests, None)?,
         ];
         Ok(Self {
             inner: Arc::new(Inner {
@@ -170,8 +241,14 @@ impl Store {
                 reader: Mutex::new(Some(reader)),
                 threads: Mutex::new(threads),
                 closed,
+                ballast,
             }),
         })
+    }
+
+    /// Keeps room for the next time that the disk is full, where there is some.
+    pub fn keep_ballast(&self) {
+        self.inner.ballast.keep();
     }
 
     /// Runs `work` in a transaction and waits for the commit. It survives the end of the process; after a power cut the
@@ -270,7 +347,7 @@ fn lost<T>() -> Result<T, StoreError> {
 }
 
 fn send<T, F, R>(
-    channel: &Mutex<Option<Sender<Request>>>,
+    channel: &Mutex<Option<Sender<Box<dyn Request>>>>,
     durable: bool,
     work: F,
     reply: R,
@@ -280,32 +357,24 @@ where
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     R: FnOnce(Result<T, StoreError>) + Send + 'static,
 {
-    let work: Work = Box::new(move |savepoint| {
-        let mut result = work(savepoint);
-        if result.is_err()
-            && let Err(error) = savepoint.rollback()
-        {
-            result = Err(error);
-        }
-        Box::new(move |committed| {
-            reply(match (committed, result) {
-                (_, Err(error)) => Err(StoreError::Sqlite(error)),
-                (Err(error), Ok(_)) => Err(StoreError::Commit {
-                    code: error.code,
-                    reason: error.reason,
-                }),
-                (Ok(()), Ok(value)) => Ok(value),
-            });
-        })
-    });
+    let request = Asked {
+        work: Some(work),
+        done: None,
+        reply,
+        durable,
+    };
     let guard = lock(channel);
     let channel = guard.as_ref().ok_or(StoreError::Closed)?;
     channel
-        .send(Request { work, durable })
+        .send(Box::new(request))
         .map_err(|_| StoreError::Closed)
 }
 
-async fn ask<T, F>(channel: &Mutex<Option<Sender<Request>>>, durable: bool, work: F) -> Result<T, StoreError>
+async fn ask<T, F>(
+    channel: &Mutex<Option<Sender<Box<dyn Request>>>>,
+    durable: bool,
+    work: F,
+) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -316,7 +385,7 @@ where
     receiver.await.unwrap_or_else(|_| lost())
 }
 
-fn ask_blocking<T, F>(channel: &Mutex<Option<Sender<Request>>>, work: F) -> Result<T, StoreError>
+fn ask_blocking<T, F>(channel: &Mutex<Option<Sender<Box<dyn Request>>>>, work: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -326,45 +395,57 @@ where
     receiver.recv().unwrap_or_else(|_| lost())
 }
 
-fn serve(mut connection: Connection, requests: &Receiver<Request>) {
+fn serve(mut connection: Connection, requests: &Receiver<Box<dyn Request>>, ballast: Option<&Ballast>) {
     while let Ok(first) = requests.recv() {
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(BATCH - 1));
-        let durable = batch.iter().any(|request| request.durable);
-        let mut replies = Vec::with_capacity(batch.len());
-        let committed = commit(&mut connection, batch, durable, &mut replies);
+        let committed = commit(&mut connection, &mut batch);
         if let Err(error) = &committed {
-            tracing::error!(%error, "the database could not commit");
+            tracing::error!(error = error.reason, "the database could not commit");
         }
-        for reply in replies {
-            reply(committed.as_ref().copied().map_err(CommitError::from));
+        if let Some(ballast) = ballast {
+            let failures = batch.iter().filter_map(|request| request.failure());
+            if failures
+                .chain(committed.clone().err())
+                .any(|error| error.code == Some(rusqlite::ErrorCode::DiskFull))
+            {
+                // Before the answers: whoever asks again finds room.
+                ballast.give_up();
+            }
+        }
+        for request in batch {
+            request.answer(committed.clone());
         }
     }
 }
 
 /// Runs a batch as one transaction. What fails is rolled back alone; the others are kept.
-fn commit(
-    connection: &mut Connection,
-    batch: Vec<Request>,
-    durable: bool,
-    replies: &mut Vec<Reply>,
-) -> rusqlite::Result<()> {
+fn commit(connection: &mut Connection, batch: &mut [Box<dyn Request>]) -> Result<(), CommitError> {
+    let durable = batch.iter().any(|request| request.is_durable());
     if durable {
         connection.pragma_update(None, "synchronous", "full")?;
     }
-    let mut transaction = connection.transaction()?;
-    for request in batch {
-        let mut savepoint = transaction.savepoint()?;
-        // A savepoint that is dropped without commit rolls back; the reply knows whether its work succeeded.
-        let reply = (request.work)(&mut savepoint);
-        savepoint.commit()?;
-        replies.push(reply);
-    }
-    let result = transaction.commit();
+    let result = transact(connection, batch);
     if durable {
         connection.pragma_update(None, "synchronous", "normal")?;
     }
     result
+}
+
+fn transact(connection: &mut Connection, batch: &mut [Box<dyn Request>]) -> Result<(), CommitError> {
+    let mut transaction = connection.transaction()?;
+    for request in batch {
+        let mut savepoint = transaction.savepoint()?;
+        request.run(&mut savepoint);
+        // SQLite ends the whole transaction for some errors, a full disk among them.
+        if savepoint.is_autocommit()
+            && let Some(error) = request.failure()
+        {
+            return Err(error);
+        }
+        savepoint.commit()?;
+    }
+    Ok(transaction.commit()?)
 }
 
 #[cfg(test)]

@@ -89,6 +89,36 @@ const MIGRATIONS: &[M<'_>] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX patterns_by_time ON patterns (heard);",
     ),
+    M::up(
+        "-- What a request with a key was answered; see the server's `http/idempotency`.
+    CREATE TABLE idempotency_keys (
+        owner TEXT NOT NULL,
+        key TEXT NOT NULL,
+        -- SHA-256 of what was asked for.
+        fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+        -- The job may be gone.
+        job TEXT NOT NULL,
+        total_tiles INTEGER NOT NULL,
+        recipe TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (owner, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+
+    -- Few tiles are dead, and they are looked for in all jobs.
+    CREATE INDEX dead_tiles ON tiles (job) WHERE state = 'dead';",
+    ),
+    M::up(
+        "-- Whether the uploaded file of a job that has ended was deleted because of its age.
+    ALTER TABLE jobs ADD COLUMN original_gone INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_by_end ON jobs (ended_at, id) WHERE ended_at IS NOT NULL;",
+    ),
+    M::up(
+        "-- Who a job belongs to: the owner of the key or the subject of the token that it was submitted with.
+    ALTER TABLE jobs ADD COLUMN owner TEXT;
+    CREATE INDEX jobs_by_owner ON jobs (owner, created_at DESC, id DESC);",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.

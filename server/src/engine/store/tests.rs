@@ -270,3 +270,69 @@ fn a_closed_store_says_so() {
     store.close();
     assert!(matches!(store.read_blocking(jobs::ids), Err(StoreError::Closed)));
 }
+
+/// A database that may have so many pages more: then its disk is full.
+fn nearly_full(path: &Path, more: i64) -> Connection {
+    let mut connection = Connection::open(path).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    schema::migrate(&mut connection).unwrap();
+    let pages: i64 = connection
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    connection
+        .pragma_update(None, "max_page_count", pages + more)
+        .unwrap();
+    connection
+}
+
+#[test]
+fn whoever_asked_is_answered_when_the_disk_is_full_and_finds_the_ballast_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let connection = nearly_full(&path, 4);
+    let ballast = Ballast::beside(&path);
+    assert!(folder.path().join("ballast").is_file());
+    let (sender, requests) = mpsc::channel();
+    let (answers, heard) = mpsc::channel();
+    let channel = Mutex::new(Some(sender));
+    let ask = |name: &'static str, bytes: usize| {
+        let answers = answers.clone();
+        let work = move |db: &Connection| {
+            db.execute(
+                "INSERT INTO installation (key, value) VALUES (?1, ?2)",
+                rusqlite::params![name, "x".repeat(bytes)],
+            )
+        };
+        send(&channel, false, work, move |result| {
+            answers.send((name, result)).unwrap();
+        })
+        .unwrap();
+    };
+    // All in one batch.
+    ask("small", 10);
+    ask("large", 1 << 20);
+    ask("last", 10);
+    drop(lock(&channel).take());
+    serve(connection, &requests, Some(&ballast));
+    drop(answers);
+    let mut told: Vec<_> = heard.iter().collect();
+    told.sort_by_key(|(name, _)| *name);
+    let [("large", large), ("last", last), ("small", small)] = &told[..] else {
+        panic!("not everybody was answered: {told:?}");
+    };
+    assert!(large.as_ref().unwrap_err().is_disk_full(), "{large:?}");
+    // The others are kept, or hear of a full disk as well, which passes.
+    for other in [small, last] {
+        if let Err(error) = other {
+            assert_eq!(error.class(), StoreClass::Passing, "{error}");
+        }
+    }
+    assert!(!folder.path().join("ballast").exists(), "it is kept");
+    let db = Connection::open(&path).unwrap();
+    for (name, result) in &told {
+        let stored: i64 = db
+            .query_row("SELECT count(*) FROM installation WHERE key = ?1", [name], |row| row.get(0))
+            .unwrap();
+        assert_eq!(stored == 1, result.is_ok(), "{name}");
+    }
+}
