@@ -65,6 +65,15 @@ pub struct Arguments {
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     allow_remote: bool,
 
+    /// Answer to this host name beside localhost and IP addresses; several are separated by commas. Needed with --allow-remote.
+    #[arg(
+        long = "public-host",
+        env = "AZULEJO_PUBLIC_HOST",
+        value_name = "NAME[:PORT]",
+        value_delimiter = ','
+    )]
+    public_hosts: Vec<String>,
+
     /// Do not show the logs of broker, server and workers.
     #[arg(long, short, env = "AZULEJO_QUIET", value_parser = BoolishValueParser::new())]
     quiet: bool,
@@ -117,6 +126,7 @@ impl Arguments {
             kafka: self.kafka,
             site_root: self.site_root,
             allow_remote: self.allow_remote,
+            public_hosts: self.public_hosts,
             show_logs: !self.quiet,
             any_kafka_port: false,
         })

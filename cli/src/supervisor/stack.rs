@@ -48,6 +48,8 @@ pub struct Plan {
     pub site_root: Option<PathBuf>,
     /// Whether others may reach the server.
     pub allow_remote: bool,
+    /// Names by which others reach it.
+    pub public_hosts: Vec<String>,
     /// Whether the children's logs go to standard error.
     pub show_logs: bool,
     /// Whether the broker may take a port of its own, and where each part listens is nobody's business.
@@ -96,6 +98,9 @@ impl Plan {
         }
         if self.allow_remote {
             arguments.push("--allow-remote".into());
+        }
+        if !self.public_hosts.is_empty() {
+            arguments.extend(pairs([("--public-host", self.public_hosts.join(","))]));
         }
         let server = match Keeper::start(self.program("server", &server, arguments), true).await {
             Ok(server) => {

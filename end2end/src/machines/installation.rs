@@ -105,6 +105,7 @@ impl Installation {
         let server = machine(Place::Server);
         let listen = format!("{}:{PORT}", server.address());
         let mut arguments = vec!["--listen", &listen, "--allow-remote", "--kafka", &addresses];
+        arguments.extend(["--public-host", &listen]);
         arguments.extend(["--data-dir", &data, "--site-root", &site]);
         arguments.extend(server_arguments);
         let server = server.run(|| Program::start("azulejo-server", &arguments, &logs))??;

@@ -74,8 +74,9 @@ fn a_wrong_value_is_refused_with_its_name_and_range() {
         (["--max-pixels", "100"], ["AZULEJO_MAX_PIXELS", "1048576"]),
         (
             ["--public-host", "http://x"],
-            ["AZULEJO_PUBLIC_HOST", "name alone"],
+            ["AZULEJO_PUBLIC_HOST", "NAME:PORT"],
         ),
+        (["--trusted-proxy", "proxy"], ["AZULEJO_TRUSTED_PROXIES", "10.0.0.0/8"]),
         (["--kafka", " "], ["KAFKA_BROKER", "127.0.0.1:9092"]),
         (
             ["--result-partitions", "0"],
@@ -101,7 +102,11 @@ fn a_wrong_value_is_refused_with_its_name_and_range() {
 #[test]
 fn an_address_that_others_reach_needs_to_be_allowed() {
     assert!(message(&["--listen", "0.0.0.0:8000"]).contains("--allow-remote"));
-    assert!(check(&["--listen", "0.0.0.0:8000", "--allow-remote"]).is_ok());
+    let open = ["--listen", "0.0.0.0:8000", "--allow-remote", "--auth"];
+    assert!(message(&open).contains("--public-host"));
+    assert!(message(&[&open[..], &["--public-host", " "]].concat()).contains("AZULEJO_PUBLIC_HOST"));
+    assert!(check(&[&open[..], &["--public-host", "tiles.example"]].concat()).is_ok());
+    assert!(check(&[&open[..], &["--public-host", "10.0.0.7:8000"]].concat()).is_ok());
     assert!(check(&["--listen", "[::1]:8000"]).is_ok());
 }
 

@@ -92,8 +92,8 @@ fn value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
         }
     }
     // No end: what was taken for an escaped quote was it, behind a name that ends in a backslash.
-    if value.last() == Some(&b'"') {
-        value.pop();
+    if let Some(last @ b'"') = value.last_mut() {
+        *last = b'\\';
     }
     (value, &[])
 }

@@ -1,29 +1,47 @@
 //! The server's HTTP side: the REST API, the live streams, the pages.
 //!
 //! - [`submit`], [`multipart`]: images coming in. [`again`]: a job on what came in before. [`started`]: the answer to both.
-//!   [`tus`]: resumable uploads. [`check_recipe`], [`check_format`]: what is asked for. [`download`]: results going out.
-//! - [`jobs`], [`recipes`]: JSON. [`vital`]: whether the server lives and is ready. [`live`]: live streams.
+//!   [`tus`]: resumable uploads. [`check_recipe`], [`check_format`]: what is asked for. [`download`], [`mosaic`]: results going out;
+//!   [`conditional`], [`ranges`], [`byteranges`]: only what the client does not have yet.
+//! - [`dead_tiles`]: tiles that were given up. [`idempotency`]: requests that are sent again. [`jobs`], [`recipes`]: JSON. [`vital`]: whether the server lives and is ready. [`live`]: live streams.
+//! - [`openapi`]: the description of all this, and its pages.
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
-//! - [`guard`]: who may speak to us. [`headers`]: what browsers may do with the answers. [`error`]: errors.
+//! - [`routes`]: all of them, each behind the gate of [`access`]: who calls, and whether they may. [`sign_in`]: the way in for
+//!   browsers. [`guard`]: whose pages may speak to us. [`forwarded`]: who that is behind a proxy; [`address`]: how hosts are compared.
+//!   [`headers`]: what browsers may do with the answers. [`error`]: errors.
 //! - [`backend`]: what the pages see of the server. [`serve`]: from a listener to a clean end.
 
 pub mod accept;
+pub mod access;
+pub mod address;
 pub mod again;
 pub mod backend;
+pub mod byteranges;
 pub mod check_format;
 pub mod check_recipe;
+pub mod conditional;
+pub mod disposition;
+pub mod dead_tiles;
 pub mod download;
 pub mod error;
 pub mod files;
+pub mod forwarded;
 pub mod guard;
 pub mod headers;
+pub mod idempotency;
+pub mod incoming;
 pub mod jobs;
 pub mod limits;
 pub mod live;
+pub mod mosaic;
 pub mod multipart;
+pub mod openapi;
 pub mod pages;
+pub mod ranges;
 pub mod recipes;
+pub mod routes;
 pub mod serve;
+pub mod sign_in;
 pub mod started;
 pub mod state;
 pub mod submit;
@@ -40,22 +58,26 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post, put};
 use azulejo_app::backend::Backend;
 use azulejo_protocol::ApiError;
 use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 
 use self::backend::ServerBackend;
 use self::error::Failure;
+use self::forwarded::Trusted;
 use self::guard::Hosts;
+use self::idempotency::Keys;
 use self::live::hub::Hub;
 use self::state::AppState;
 use self::thumbnail::Thumbnails;
+use crate::config::proxy::ProxySettings;
+use crate::access::{Access, Caller};
 use crate::engine::Engine;
 use crate::intake::Intake;
 
@@ -64,8 +86,10 @@ use crate::intake::Intake;
 pub struct HttpConfig {
     /// The address that is listened on.
     pub address: SocketAddr,
-    /// Host names that requests may be addressed to, beside `localhost` and IP addresses.
-    pub public_hosts: Vec<String>,
+    /// By which names the server goes, and whose word about clients it takes.
+    pub proxy: ProxySettings,
+    /// Who may use the server.
+    pub access: Access,
     /// The built site.
     pub site_root: PathBuf,
     /// How large what comes before a body may be.
@@ -80,16 +104,18 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .site_pkg_dir("pkg")
         .site_addr(config.address)
         .build();
-    let backend = Arc::new(ServerBackend::new(engine.clone(), intake.clone()));
+    let backend = Arc::new(ServerBackend::new(engine.clone(), intake.clone(), Caller::anyone()));
     let hub = Hub::default();
-    let watched: Arc<dyn Backend> = backend.clone();
+    let watched: Arc<dyn Backend> = backend;
     let posting = hub
         .clone()
         .run(Arc::downgrade(&watched), engine.subscribe(), shutdown.clone());
     tokio::spawn(posting);
     let app = AppState {
-        backend,
+        access: config.access,
+        watched,
         hub,
+        keys: Keys::default(),
         engine,
         intake,
         site_root: config.site_root,
@@ -98,34 +124,10 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         shutdown,
     };
     tokio::spawn(tus::finish::take_up(app.clone()));
-    let hosts = Hosts::new(&config.public_hosts, !config.address.ip().is_loopback());
-    let json = Router::new()
-        .route("/process", post(submit::process))
-        .route("/uploads", put(submit::upload))
-        .route("/uploads/{id}", delete(tus::give_up))
-        .route("/files", any(tus::collection))
-        .route("/files/{id}", any(tus::upload))
-        .route("/job/{id}/progress", get(jobs::progress))
-        .route("/job/{id}/tile/{tile}", get(jobs::tile))
-        .route("/job/{id}/mosaic.png", get(jobs::mosaic))
-        .route("/job/{id}/result", get(download::inline))
-        .route("/job/{id}/original", get(download::original))
-        .route("/job/{id}/cancel", post(jobs::cancel))
-        .route("/job/{id}/retry", post(jobs::retry))
-        .route("/job/{id}/again", post(again::again))
-        .route("/download/{id}", get(download::attachment))
-        .route("/health", get(jobs::health))
-        .route("/live", get(vital::live))
-        .route("/ready", get(vital::ready))
-        .route("/recipes", get(recipes::list))
-        .route("/events", get(live::events::events))
-        .route("/ws", get(live::socket::socket));
-    let shared = vec![
-        ("/jobs", get(jobs::list)),
-        ("/job/{id}", get(jobs::one).delete(jobs::delete)),
-        ("/workers", get(jobs::workers)),
-    ];
-    pages::mount(json, &app, shared)
+    let compressible = DefaultPredicate::new().and(NotForContentType::new("multipart/byteranges"));
+    let hosts = Hosts::new(&config.proxy.names);
+    let trusted = Trusted::new(&config.proxy.trusted);
+    routes::router(&app)
         .fallback(files::file_or_not_found)
         .method_not_allowed_fallback(files::method_not_allowed)
         // Bodies are bounded where they are read: uploads stream, calls are small.
@@ -133,8 +135,9 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .layer(from_fn(error::as_json))
         .layer(CatchPanicLayer::custom(panicked))
         // Pictures and event streams are left as they are, and so is what comes compressed from the site.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressible))
         .layer(from_fn_with_state(hosts, guard::check))
+        .layer(from_fn_with_state(trusted, forwarded::note))
         .layer(from_fn_with_state(config.headers, limits::headers::bound))
         .layer(from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
