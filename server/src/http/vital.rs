@@ -17,6 +17,18 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// `GET /live`: 200 while the engine answers, also when Kafka or every worker is away, for a new start would not bring them
 /// back; 503 when it is stuck, which only a new start ends.
+#[utoipa::path(
+    get,
+    path = "/live",
+    operation_id = "live",
+    tag = "installation",
+    summary = "Whether the server lives",
+    description = "For whoever starts and stops the process. It lives also when Kafka or every worker is away.",
+    responses(
+        (status = 200, description = "It lives.", body = super::openapi::schemas::Vital),
+        (status = 503, description = "It is stuck and has to be started anew.", body = super::openapi::schemas::Vital),
+    ),
+)]
 pub async fn live(State(app): State<AppState>) -> Response {
     let free = seen_within(PATIENCE, || app.engine.is_free()).await;
     answer(free, if free { "live" } else { "stuck" })
@@ -33,6 +45,18 @@ async fn seen_within(patience: Duration, is_free: impl Fn() -> bool) -> bool {
 }
 
 /// `GET /ready`: 200 while jobs are accepted, 503 while the server stops. Without Kafka they are accepted, too, and wait.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    operation_id = "ready",
+    tag = "installation",
+    summary = "Whether the server accepts jobs",
+    description = "Without Kafka they are accepted, too, and wait.",
+    responses(
+        (status = 200, description = "It accepts jobs.", body = super::openapi::schemas::Vital),
+        (status = 503, description = "It stops.", body = super::openapi::schemas::Vital),
+    ),
+)]
 pub async fn ready(State(app): State<AppState>) -> Response {
     let stops = app.shutdown.is_cancelled();
     answer(!stops, if stops { "stopping" } else { "ready" })

@@ -1,0 +1,109 @@
+//! What is sent and has no type in `azulejo-protocol`: for the description alone.
+
+use utoipa::ToSchema;
+
+/// The body of every error.
+#[derive(ToSchema)]
+pub struct Error {
+    /// What happened, to what, and what to do: a sentence for people.
+    pub detail: String,
+    /// A word for programs, which does not change.
+    pub code: String,
+}
+
+/// An image file: PNG, JPEG, TIFF or WebP.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct ImageFile(pub Vec<u8>);
+
+/// Bytes of an upload, from where it stopped.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Piece(pub Vec<u8>);
+
+/// What `POST /process` takes.
+#[derive(ToSchema)]
+pub struct ProcessForm {
+    /// The image: PNG, JPEG, TIFF or WebP.
+    #[schema(value_type = String, format = Binary)]
+    pub file: Vec<u8>,
+    /// A recipe: one operation or several joined by `|`, parameters after `:`. `GET /recipes` lists the operations.
+    #[schema(example = "blur:sigma=2|sharpen", max_length = 4096, format = "recipe")]
+    pub transformation: String,
+    /// The kind of file that the result is to be: `png`, `jpeg`, `jpeg:quality=80`, `tiff` or `webp`. Without it, that of the image,
+    /// or PNG where that cannot hold the result.
+    #[schema(example = "png", format = "encoding")]
+    pub format: Option<String>,
+}
+
+/// What `POST /job/{id}/again` takes.
+#[derive(ToSchema)]
+pub struct AgainForm {
+    /// A recipe, as that of `POST /process`.
+    #[schema(example = "rotate_90", max_length = 4096, format = "recipe")]
+    pub transformation: String,
+    /// The kind of file that the result is to be, as that of `POST /process`.
+    #[schema(example = "png", format = "encoding")]
+    pub format: Option<String>,
+}
+
+/// Whether the process is well.
+#[derive(ToSchema)]
+pub struct Vital {
+    /// `live` or `stuck`, `ready` or `stopping`.
+    pub status: String,
+}
+
+/// An operation that recipes are made of.
+#[derive(ToSchema)]
+pub struct Operation {
+    /// The name in recipes: `edge_detection`.
+    pub name: String,
+    /// The name for people: `Edge detection`.
+    pub title: String,
+    /// Where a menu lists it.
+    pub group: String,
+    /// What it does, for people with pictures.
+    pub summary: String,
+    /// How it is computed, for people who know the field.
+    pub method: String,
+    /// Other names that are understood.
+    pub aliases: Vec<String>,
+    /// Its parameters, in the order of the canonical text.
+    pub parameters: Vec<OperationParameter>,
+}
+
+/// A parameter of an operation.
+#[derive(ToSchema)]
+pub struct OperationParameter {
+    /// The name in recipes: `sigma`.
+    pub name: String,
+    /// What titles show instead of the name: `σ`.
+    pub symbol: String,
+    /// What it does.
+    pub summary: String,
+    /// `px`, `°`, `%` or empty.
+    pub unit: String,
+    /// Which values there are.
+    pub kind: ParameterKind,
+    /// Smallest value; for a choice, 0.
+    pub min: f64,
+    /// Largest value; for a choice, the index of the last.
+    pub max: f64,
+    /// The value where the recipe names none; for a choice, an index.
+    pub default: f64,
+    /// A sensible step of a slider.
+    pub step: f64,
+}
+
+/// Which values a parameter takes.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// Any number in the range.
+    Number,
+    /// A whole number in the range.
+    Integer,
+    /// One of these words.
+    Choice(Vec<String>),
+}
