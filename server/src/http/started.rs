@@ -9,12 +9,16 @@ use super::accept::vary;
 use super::error::Failure;
 
 /// What `POST /process` and `POST /job/ID/again` answer.
-#[derive(Debug, Serialize)]
-struct Accepted {
-    job_id: JobId,
-    total_tiles: u32,
-    transformation: String,
-    status: JobStatus,
+#[derive(Debug, utoipa::ToSchema, Serialize)]
+pub struct Accepted {
+    /// The job.
+    pub job_id: JobId,
+    /// Its tiles.
+    pub total_tiles: u32,
+    /// Its recipe in canonical text.
+    pub transformation: String,
+    /// Its status when it was accepted.
+    pub status: JobStatus,
 }
 
 impl From<Job> for Accepted {
@@ -29,10 +33,10 @@ impl From<Job> for Accepted {
 }
 
 /// The job in short, or the error; with `page`, for a form without JavaScript, the way to the job's page or a page with the error.
-pub fn started(outcome: Result<Job, ApiError>, page: bool) -> Response {
+pub fn started(outcome: Result<Accepted, ApiError>, page: bool) -> Response {
     vary(match outcome {
         Ok(job) if page => Redirect::to(&format!("/job/{}", job.job_id)).into_response(),
-        Ok(job) => Json(Accepted::from(job)).into_response(),
+        Ok(job) => Json(job).into_response(),
         Err(error) if page => Failure(error).into_page(),
         Err(error) => Failure(error).into_response(),
     })

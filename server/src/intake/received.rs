@@ -13,12 +13,16 @@ pub struct Received {
     pub id: Uuid,
     /// The file.
     pub file: PartFile,
+    /// Who it belongs to; `None` where authentication is off.
+    pub owner: Option<String>,
     /// The client's name for it, made harmless.
     pub filename: String,
     /// Its length.
     pub bytes: u64,
     /// What its header says.
     pub info: ImageInfo,
+    /// SHA-256 of its bytes, where it was taken on the way.
+    pub content: Option<[u8; 32]>,
     /// When its first byte came; `None` for a file that was here before.
     pub started_at: Option<Timestamp>,
 }

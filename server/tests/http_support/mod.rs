@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use azulejo_broker::{BrokerConfig, RunningBroker, start_on_free_port};
-use azulejo_protocol::{Job, JobStatus, Topics};
+use azulejo_protocol::{Job, JobStatus, TaskHeader, Topics};
 use azulejo_server::config::Arguments;
 use azulejo_server::server::Server;
 use clap::Parser;
@@ -39,6 +39,10 @@ pub async fn start(flags: &[&str]) -> Running {
     let folder = TempDir::new().unwrap();
     let broker = start_on_free_port(BrokerConfig::new(folder.path().join("kafka"))).unwrap();
     let kafka = broker.address().to_string();
+    serve(folder, kafka, Some(broker), flags).await
+}
+
+async fn serve(folder: TempDir, kafka: String, broker: Option<RunningBroker>, flags: &[&str]) -> Running {
     let data = folder.path().join("server").display().to_string();
     let site = folder.path().join("site");
     std::fs::create_dir_all(site.join("pkg")).unwrap();
@@ -78,7 +82,7 @@ pub async fn start(flags: &[&str]) -> Running {
         folder,
         shutdown,
         serving,
-        broker: Some(broker),
+        broker,
     }
 }
 
@@ -120,6 +124,11 @@ impl Running {
     /// Starts a worker on this server's broker.
     pub fn worker(&self) -> Worker {
         Worker::start(&self.kafka, &Topics::default())
+    }
+
+    /// Starts a worker that answers a task with an error where `fault` says one.
+    pub fn faulty_worker(&self, fault: impl Fn(&TaskHeader) -> Option<String> + Send + 'static) -> Worker {
+        Worker::faulty(&self.kafka, &Topics::default(), fault)
     }
 
     /// Has a worker of that id say that it is there. It does nothing else.
@@ -180,6 +189,14 @@ impl Running {
         if let Some(broker) = self.broker {
             broker.stop();
         }
+    }
+
+    /// Stops the server and starts another on its folder and its broker, at another address.
+    pub async fn restarted(self, flags: &[&str]) -> Self {
+        self.shutdown.cancel();
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.serving).await;
+        ended.expect("the server does not end").unwrap().unwrap();
+        serve(self.folder, self.kafka, self.broker, flags).await
     }
 
     /// Ends the broker; the server goes on without.

@@ -21,9 +21,18 @@ pub struct Worker {
 
 impl Worker {
     pub fn start(brokers: &str, topics: &Topics) -> Self {
+        Self::faulty(brokers, topics, |_| None)
+    }
+
+    /// One that answers a task with an error where `fault` says one.
+    pub fn faulty(
+        brokers: &str,
+        topics: &Topics,
+        fault: impl Fn(&TaskHeader) -> Option<String> + Send + 'static,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, brokers, topics) = (Arc::clone(&stop), brokers.to_owned(), topics.clone());
-        let thread = std::thread::spawn(move || work(&brokers, &topics, &told));
+        let thread = std::thread::spawn(move || work(&brokers, &topics, &told, &fault));
         Self {
             stop,
             thread: Some(thread),
@@ -40,7 +49,7 @@ impl Drop for Worker {
     }
 }
 
-fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
+fn work(brokers: &str, topics: &Topics, stop: &AtomicBool, fault: &dyn Fn(&TaskHeader) -> Option<String>) {
     let kafka = KafkaSettings::new(brokers);
     let producer: BaseProducer = kafka.producer("test-worker").create().unwrap();
     let consumer: BaseConsumer = kafka
@@ -69,6 +78,7 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
         )
         .unwrap();
         let tile = render(&recipe, task.image, task.region, &pixels, task.output).unwrap();
+        let error = fault(&task);
         let result = ResultHeader {
             version: task.version,
             job: task.job,
@@ -78,13 +88,14 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool) {
             output: task.output,
             worker: "test-worker".into(),
             micros: 1000,
-            error: None,
+            error,
             traceparent: None,
         };
+        let value = if result.error.is_some() { &[] } else { tile.bytes() };
         let key = task.job.to_string();
         let mut record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
             .key(&key)
-            .payload(tile.bytes())
+            .payload(value)
             .headers(to_owned_headers(&result.to_pairs()));
         // A result of several megabytes may have to wait until those before it are sent.
         while let Err((error, refused)) = producer.send(record) {

@@ -114,7 +114,6 @@ impl Rig {
             job: None,
             owner: None,
             once: None,
-            owner: None,
         };
         (upload, raster)
     }

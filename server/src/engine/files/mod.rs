@@ -15,6 +15,7 @@ pub mod kind;
 pub mod mosaic;
 pub mod pixels;
 pub mod pool;
+pub mod region;
 pub mod run;
 pub mod stop;
 pub mod sweep;

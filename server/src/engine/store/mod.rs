@@ -60,9 +60,9 @@ pub enum StoreError {
 impl StoreError {
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
-            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => Some(failure.code),
+            Self::Sqlite(error) => code_of(error),
             Self::Commit { code, .. } => *code,
-            Self::Sqlite(_) | Self::Closed => None,
+            Self::Closed => None,
         }
     }
 
@@ -90,6 +90,15 @@ impl StoreError {
     }
 }
 
+/// SQLite's code, if it has one. That its index in memory, which is a file too, cannot grow is a full disk as well.
+fn code_of(error: &rusqlite::Error) -> Option<rusqlite::ErrorCode> {
+    let error = error.sqlite_error()?;
+    Some(match error.extended_code {
+        rusqlite::ffi::SQLITE_IOERR_SHMSIZE => rusqlite::ErrorCode::DiskFull,
+        _ => error.code,
+    })
+}
+
 /// Why a transaction failed as a whole.
 #[derive(Debug, Clone)]
 struct CommitError {
@@ -112,7 +121,7 @@ impl From<rusqlite::Error> for CommitError {
 impl From<&rusqlite::Error> for CommitError {
     fn from(error: &rusqlite::Error) -> Self {
         Self {
-            code: error.sqlite_error_code(),
+            code: code_of(error),
             reason: error.to_string(),
         }
     }
