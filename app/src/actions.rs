@@ -85,6 +85,7 @@ pub async fn list_jobs(
         search,
         limit,
         offset,
+        owner: None,
     };
     answer(backend()?.jobs(query).await)
 }
@@ -111,6 +112,12 @@ pub async fn cancel_job(id: JobId) -> Result<Job, Failure> {
 #[server(prefix = "/api", endpoint = "retry_job")]
 pub async fn retry_job(id: JobId) -> Result<Job, Failure> {
     answer(backend()?.retry(id).await)
+}
+
+/// Gives the dead tiles of a failed or cancelled job, or the one that is named, all their attempts anew, and lets the job go on.
+#[server(prefix = "/api", endpoint = "replay_tiles")]
+pub async fn replay_tiles(id: JobId, tile: Option<u32>) -> Result<Job, Failure> {
+    answer(backend()?.replay(id, tile).await)
 }
 
 /// Forgets an ended job and deletes its files; a form is led to the list of jobs, a page goes there by itself.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use azulejo_access::Role;
 
@@ -56,6 +57,16 @@ impl Caller {
         }
     }
 
+    /// The caller that the middleware found among the extensions of a request. A request that it did not see is from somebody
+    /// who may see and change nothing.
+    pub fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
+            role: Role::Read,
+            sees_all: false,
+            ..Self::anyone()
+        })
+    }
+
     pub(super) fn proof(&self) -> &Proof {
         &self.proof
     }
@@ -70,14 +81,14 @@ impl Caller {
         self.owner.as_deref()
     }
 
-    /// Whose jobs lists are about: `None` means everybody's.
-    pub fn scope(&self) -> Option<&str> {
-        if self.sees_all { None } else { self.owner() }
+    /// Whose jobs this caller sees.
+    pub fn scope(&self) -> Scope {
+        if self.sees_all { Scope::Everybody } else { Scope::One(self.owner.clone()) }
     }
 
     /// Whether what belongs to `owner` may be seen.
     pub fn sees(&self, owner: Option<&str>) -> bool {
-        self.sees_all || (owner.is_some() && owner == self.owner())
+        self.scope().sees(owner)
     }
 
     /// Whether what belongs to `owner` may be changed: one's own, and everything by an admin.
@@ -87,16 +98,39 @@ impl Caller {
     }
 }
 
+/// Whose jobs somebody sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody's.
+    Everybody,
+    /// Those of this owner; nothing at all for `None`.
+    One(Option<Arc<str>>),
+}
+
+impl Scope {
+    /// Whether what belongs to `owner` may be seen.
+    pub fn sees(&self, owner: Option<&str>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::One(one) => owner.is_some() && owner == one.as_deref(),
+        }
+    }
+
+    /// The owner whose jobs alone a list may have; `None` where it may have everybody's.
+    pub fn only(&self) -> Option<&str> {
+        match self {
+            Self::Everybody => None,
+            // An owner that no key and no token can have.
+            Self::One(one) => Some(one.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
-    /// The caller that the middleware found. A request that did not pass it is from somebody who may see and change nothing.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self {
-            role: Role::Read,
-            sees_all: false,
-            ..Self::anyone()
-        }))
+        Ok(Self::of(&parts.extensions))
     }
 }
 
@@ -112,14 +146,14 @@ mod tests {
     fn one_sees_and_changes_ones_own_and_an_admin_everything() {
         let (ann, bob) = (Some("ann"), Some("bob"));
         let submit = caller("ann", Role::Submit, Visibility::Own);
-        assert!(submit.sees(ann) && submit.may_change(ann) && submit.scope() == ann);
+        assert!(submit.sees(ann) && submit.may_change(ann) && submit.scope().only() == ann);
         assert!(!submit.sees(bob) && !submit.may_change(bob) && !submit.sees(None) && !submit.may_change(None));
         let read = caller("ann", Role::Read, Visibility::Own);
         assert!(read.sees(ann) && !read.may_change(ann) && !read.sees(bob));
         let shared = caller("ann", Role::Submit, Visibility::All);
-        assert!(shared.sees(bob) && shared.sees(None) && !shared.may_change(bob) && shared.scope().is_none());
+        assert!(shared.sees(bob) && shared.sees(None) && !shared.may_change(bob) && shared.scope().only().is_none());
         let admin = caller("ann", Role::Admin, Visibility::Own);
-        assert!(admin.sees(bob) && admin.may_change(None) && admin.scope().is_none());
+        assert!(admin.sees(bob) && admin.may_change(None) && admin.scope().only().is_none());
         let anyone = Caller::anyone();
         assert!(anyone.sees(None) && anyone.may_change(bob) && anyone.owner().is_none());
     }
@@ -129,5 +163,6 @@ mod tests {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         let Ok(caller) = Caller::from_request_parts(&mut parts, &()).await;
         assert!(!caller.sees(None) && !caller.sees(Some("")) && !caller.may_change(None) && !caller.may_change(Some("")));
+        assert_eq!(caller.scope().only(), Some(""));
     }
 }

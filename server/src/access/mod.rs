@@ -23,7 +23,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use azulejo_protocol::{ApiError, Timestamp};
 
 pub use azulejo_access::Role;
-pub use caller::Caller;
+pub use caller::{Caller, Scope};
 pub use settings::{AccessSettings, Visibility};
 
 use audit::Audit;

@@ -70,7 +70,7 @@ impl Wish {
         (status = 200, description = "The job is accepted.", body = Accepted),
         (status = 303, description = "To a client that asks for a page: the address of the job's page.", headers(("location" = String))),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "original_gone", "job_not_usable", "+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "original_gone", "job_not_usable", "+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
 )]
 pub async fn again(
     State(app): State<AppState>,

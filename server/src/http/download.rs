@@ -54,7 +54,7 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
         (status = 206, description = "The bytes that were asked for; several ranges come as `multipart/byteranges`.", content((super::openapi::schemas::ImageFile = "image/*"), (super::openapi::schemas::ImageFile = "multipart/byteranges"))),
         (status = 304, description = "The client has it already."),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "job_not_completed", "job_not_usable", "result_gone", "bad_range", "precondition_failed"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found", "job_not_completed", "job_not_usable", "result_gone", "bad_range", "precondition_failed"]))),
 )]
 pub async fn attachment(
     backend: ServerBackend,
@@ -86,7 +86,7 @@ pub async fn attachment(
         (status = 206, description = "The bytes that were asked for; several ranges come as `multipart/byteranges`.", content((super::openapi::schemas::ImageFile = "image/*"), (super::openapi::schemas::ImageFile = "multipart/byteranges"))),
         (status = 304, description = "The client has it already."),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "job_not_completed", "job_not_usable", "result_gone", "bad_range", "precondition_failed"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found", "job_not_completed", "job_not_usable", "result_gone", "bad_range", "precondition_failed"]))),
 )]
 pub async fn inline(
     backend: ServerBackend,
@@ -118,7 +118,7 @@ pub async fn inline(
         (status = 206, description = "The bytes that were asked for; several ranges come as `multipart/byteranges`.", content((super::openapi::schemas::ImageFile = "image/*"), (super::openapi::schemas::ImageFile = "multipart/byteranges"))),
         (status = 304, description = "The client has it already."),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "job_not_usable", "original_gone", "bad_range", "precondition_failed"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found", "job_not_usable", "original_gone", "bad_range", "precondition_failed"]))),
 )]
 pub async fn original(
     backend: ServerBackend,

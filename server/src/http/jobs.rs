@@ -35,7 +35,7 @@ pub fn job_id(text: &str) -> Result<JobId, ApiError> {
     responses(
         (status = 200, description = "The jobs, without their steps and workers.", content((Vec<Job> = "application/json"), (String = "text/html"))),
     ),
-    extensions(("x-codes" = json!(["bad_query"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["bad_query"]))),
 )]
 pub async fn list(
     backend: ServerBackend,
@@ -85,7 +85,7 @@ fn job_query(pairs: &[(String, String)]) -> Result<JobQuery, ApiError> {
     responses(
         (status = 200, description = "The job.", content((Job = "application/json"), (String = "text/html"))),
     ),
-    extensions(("x-codes" = json!(["job_not_found"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found"]))),
 )]
 pub async fn one(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
     Ok(Json(backend.job(job_id(&id)?).await?))
@@ -104,7 +104,7 @@ pub async fn one(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<
     responses(
         (status = 200, description = "Tiles by state.", body = azulejo_protocol::Progress, headers(("azulejo-job-status" = azulejo_protocol::JobStatus, description = "The job's status."))),
     ),
-    extensions(("x-codes" = json!(["job_not_found"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found"]))),
 )]
 pub async fn progress(backend: ServerBackend, Path(id): Path<String>) -> Answer<Response> {
     let (status, progress) = backend.progress(job_id(&id)?).await?;
@@ -127,7 +127,7 @@ pub async fn progress(backend: ServerBackend, Path(id): Path<String>) -> Answer<
     responses(
         (status = 200, description = "Its state, worker, attempt and times.", body = TileInfo),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "tile_not_found", "job_not_usable"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found", "tile_not_found", "job_not_usable"]))),
 )]
 pub async fn tile(
     backend: ServerBackend,
@@ -152,7 +152,7 @@ pub async fn tile(
     responses(
         (status = 200, description = "The job, which is cancelled.", body = Job),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "wrong_state"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "wrong_state"]))),
 )]
 pub async fn cancel(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
     Ok(Json(backend.cancel(job_id(&id)?).await?))
@@ -170,7 +170,7 @@ pub async fn cancel(backend: ServerBackend, Path(id): Path<String>) -> Answer<Js
     responses(
         (status = 200, description = "The job, which is under way again.", body = Job),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "wrong_state", "job_not_usable", "upload_gone", "+room"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "wrong_state", "job_not_usable", "upload_gone", "+room"]))),
 )]
 pub async fn retry(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
     Ok(Json(backend.retry(job_id(&id)?).await?))
@@ -188,7 +188,7 @@ pub async fn retry(backend: ServerBackend, Path(id): Path<String>) -> Answer<Jso
     responses(
         (status = 204, description = "The job is gone."),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "wrong_state"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "wrong_state"]))),
 )]
 pub async fn delete(backend: ServerBackend, Path(id): Path<String>) -> Answer<StatusCode> {
     backend.delete(job_id(&id)?).await?;
@@ -206,6 +206,7 @@ pub async fn delete(backend: ServerBackend, Path(id): Path<String>) -> Answer<St
     responses(
         (status = 200, description = "Every worker known.", content((Vec<WorkerInfo> = "application/json"), (String = "text/html"))),
     ),
+    extensions(("x-role" = json!("read"))),
 )]
 pub async fn workers(backend: ServerBackend) -> Answer<Json<Vec<WorkerInfo>>> {
     Ok(Json(backend.workers().await?))
@@ -222,6 +223,7 @@ pub async fn workers(backend: ServerBackend) -> Answer<Json<Vec<WorkerInfo>>> {
     responses(
         (status = 200, description = "The state, whatever it is.", body = Health),
     ),
+    extensions(("x-role" = json!("read"))),
 )]
 pub async fn health(backend: ServerBackend) -> Answer<Json<Health>> {
     Ok(Json(backend.health().await?))

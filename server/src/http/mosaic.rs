@@ -39,7 +39,7 @@ pub struct MosaicQuery {
         (status = 200, description = "The picture.", body = super::openapi::schemas::ImageFile, content_type = "image/png", headers(("etag" = String))),
         (status = 304, description = "The client has it already."),
     ),
-    extensions(("x-codes" = json!(["job_not_found", "job_not_usable", "precondition_failed"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found", "job_not_usable", "precondition_failed"]))),
 )]
 pub async fn mosaic(
     State(app): State<AppState>,

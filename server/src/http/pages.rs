@@ -3,15 +3,13 @@
 //! Pages are rendered whole before the first byte goes out (no out-of-order streaming), so that every page can be read
 //! without JavaScript and hydration finds what it expects.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
 use azulejo_app::backend::BackendRef;
 use azulejo_app::{App, shell};
 use azulejo_protocol::ApiError;
@@ -24,6 +22,7 @@ use super::accept::{vary, wants_page};
 use super::error::Failure;
 use super::headers::policy_of_pages;
 use super::state::AppState;
+use crate::access::Caller;
 
 /// Largest body of a call to a server function.
 const MAX_CALL_BYTES: usize = 256 * 1024;
@@ -37,33 +36,13 @@ static PAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Adds the application's pages and server functions to `router`. An address of `shared` is both a page and JSON: a
-/// browser gets the page, when the application has one there, and everyone else what the handler answers.
-pub fn mount(
-    mut router: Router<AppState>,
-    app: &AppState,
-    shared: Vec<(&str, MethodRouter<AppState>)>,
-) -> Router<AppState> {
-    let pages = &*PAGES;
-    for page in pages {
-        if !shared.iter().any(|(path, _)| same_shape(path, page)) {
-            router = router.route(page, get(render));
-        }
-    }
-    for (path, json) in shared {
-        let is_page = pages.iter().any(|page| same_shape(path, page));
-        let both = if is_page {
-            json.layer(from_fn_with_state(app.clone(), page_or_json))
-        } else {
-            json
-        };
-        router = router.route(path, both);
-    }
-    router.route("/api/{*function}", get(call).post(call))
+/// Where the application's pages are.
+pub fn paths() -> &'static [String] {
+    &PAGES
 }
 
 /// Whether two paths differ only in the names of their parameters.
-fn same_shape(a: &str, b: &str) -> bool {
+pub fn same_shape(a: &str, b: &str) -> bool {
     let is_parameter = |part: &str| part.starts_with('{');
     let (mut a, mut b) = (a.split('/'), b.split('/'));
     loop {
@@ -75,7 +54,8 @@ fn same_shape(a: &str, b: &str) -> bool {
     }
 }
 
-async fn page_or_json(State(app): State<AppState>, request: Request, next: Next) -> Response {
+/// The page at an address that is both, for a browser; for everyone else what the handler answers.
+pub async fn page_or_json(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     vary(if is_read && wants_page(request.headers()) {
         render(State(app), request).await
@@ -87,7 +67,7 @@ async fn page_or_json(State(app): State<AppState>, request: Request, next: Next)
 /// The page at the request's address.
 pub async fn render(State(app): State<AppState>, request: Request) -> Response {
     let options = app.leptos.clone();
-    let backend: BackendRef = app.backend.clone();
+    let backend: BackendRef = Arc::new(app.backend_for(&Caller::of(request.extensions())));
     let context = move || {
         provide_context(backend.clone());
         let policy = use_nonce().and_then(|nonce| policy_of_pages(&nonce));
@@ -109,7 +89,7 @@ pub async fn render_not_found(app: AppState, request: Request) -> Response {
 }
 
 /// A call to a server function.
-async fn call(State(app): State<AppState>, request: Request) -> Response {
+pub async fn call(State(app): State<AppState>, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     // HEAD is answered by the function for GET.
@@ -126,7 +106,7 @@ async fn call(State(app): State<AppState>, request: Request) -> Response {
             format!("the call has more than {MAX_CALL_BYTES} bytes, or broke off; send files to /uploads");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
-    let backend: BackendRef = app.backend.clone();
+    let backend: BackendRef = Arc::new(app.backend_for(&Caller::of(&parts.extensions)));
     let context = move || provide_context(backend.clone());
     let request = Request::from_parts(parts, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request)

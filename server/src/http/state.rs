@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use azulejo_app::backend::Backend;
 use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::ServerBackend;
+use super::idempotency::Keys;
 use super::live::hub::Hub;
 use super::thumbnail::Thumbnails;
+use crate::access::Access;
 use crate::engine::Engine;
 use crate::intake::Intake;
 
@@ -19,8 +21,12 @@ pub struct AppState {
     pub engine: Engine,
     /// What comes in.
     pub intake: Intake,
-    /// What the pages see of both.
-    pub backend: Arc<ServerBackend>,
+    /// Who may use the server.
+    pub access: Access,
+    /// Keys of the requests that are being answered.
+    pub keys: Keys,
+    /// What the hub looks at, which does not keep it alive. It may see everything: no request is answered from it.
+    pub watched: Arc<dyn Backend>,
     /// Where live streams sign up.
     pub hub: Hub,
     /// The built site.

@@ -42,7 +42,7 @@ const FORM_OVERHEAD: u64 = 1 << 20;
         (status = 200, description = "The job is accepted.", body = Accepted),
         (status = 303, description = "To a client that asks for a page: the address of the job's page.", headers(("location" = String))),
     ),
-    extensions(("x-codes" = json!(["+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["+form", "+image", "+plan", "+room", "too_many_uploads", "+once"]))),
 )]
 pub async fn process(State(app): State<AppState>, backend: ServerBackend, request: Request) -> Response {
     let page = wants_page(request.headers());
@@ -211,7 +211,7 @@ struct UploadedImage {
     responses(
         (status = 201, description = "The file is on the server's disk, and is an image that jobs may be started on.", body = Uploaded),
     ),
-    extensions(("x-codes" = json!(["bad_query", "upload_interrupted", "upload_stalled", "too_many_uploads", "+image", "+room"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["bad_query", "upload_interrupted", "upload_stalled", "too_many_uploads", "+image", "+room"]))),
 )]
 pub async fn upload(
     State(app): State<AppState>,

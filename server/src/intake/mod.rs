@@ -36,7 +36,7 @@ use resumable::Resumable;
 pub use resumable::ResumableLimits;
 pub use trouble::too_large;
 use waiting::Waiting;
-pub use waiting::WaitingLimits;
+pub use waiting::{WaitingLimits, no_such_upload};
 
 /// Uploads that may be under way at the same time.
 const MAX_CONCURRENT: usize = 32;
@@ -115,6 +115,11 @@ impl Intake {
                 .take_back(&self.config.folder, &self.config.limits, received);
         }
         self.waiting.keep(received)
+    }
+
+    /// Who an upload belongs to, however it came; the outer `None` when there is no such upload.
+    pub fn owner(&self, id: Uuid) -> Option<Option<String>> {
+        self.resumable.owner(id).or_else(|| self.waiting.owner(id))
     }
 
     /// Hands over a file that was kept, or a resumable upload that is complete.

@@ -329,7 +329,7 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
                 "upload_not_found",
                 "there is no such upload any more: send the file again",
             ),
-            std::io::ErrorKind::StorageFull => {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 ApiError::new(507, "disk_full", disk::explain("accepting the job", &error))
             }
             _ => ApiError::new(

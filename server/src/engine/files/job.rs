@@ -81,6 +81,7 @@ impl JobSpec {
             result_filename: result_filename(&upload.filename, &canonical, encoding.kind().extension()),
             recipe: canonical,
             tile_recipe,
+            owner: upload.owner.clone(),
             status: JobStatus::Processing,
             created_at: now,
             ended_at: None,

@@ -23,19 +23,26 @@ pub struct Ballast {
 }
 
 impl Ballast {
-    /// The ballast of the database at `path`, written if there is room.
+    /// The ballast of the database at `path`, written if there is room. One that an earlier process left on a disk that is full
+    /// now is given up at once: the start itself has to write.
     pub fn beside(path: &Path) -> Self {
+        let path = path.with_file_name("ballast");
+        let kept = std::fs::metadata(&path).is_ok_and(|file| file.len() == LENGTH as u64);
         let ballast = Self {
-            path: path.with_file_name("ballast"),
-            kept: AtomicBool::new(false),
+            path,
+            kept: AtomicBool::new(kept),
         };
+        if ballast.free().is_some_and(|free| free < LENGTH as u64) {
+            ballast.give_up();
+        }
         ballast.keep();
         ballast
     }
 
     /// Writes the file where it is missing and there is room.
     pub fn keep(&self) {
-        if self.kept.load(Ordering::Acquire) || !self.has_room() {
+        let has_room = |free| free > FREE * LENGTH as u64;
+        if self.kept.load(Ordering::Acquire) || !self.free().is_some_and(has_room) {
             return;
         }
         match self.write() {
@@ -63,10 +70,10 @@ impl Ballast {
         }
     }
 
-    fn has_room(&self) -> bool {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        rustix::fs::statvfs(folder)
-            .is_ok_and(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) > FREE * LENGTH as u64)
+    /// Bytes that are free beside it.
+    fn free(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(self.path.parent()?).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// Writes bytes that no file system compresses: zeros would keep no room on some.

@@ -23,6 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::hub::{Watcher, Wish};
 use super::mailbox::Mail;
 use super::snapshot::{self, Snapshot};
+use crate::http::backend::ServerBackend;
 use crate::http::error::Answer;
 use crate::http::jobs::job_id;
 use crate::http::state::AppState;
@@ -45,8 +46,22 @@ pub struct EventsQuery {
 }
 
 /// `GET /events` and `GET /events?job=ID`.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "events",
+    tag = "live",
+    summary = "Follow everything: Server-Sent Events",
+    description = "Each `data` is one JSON object of the schema `LiveEvent`; `id` counts the events of this server. The stream begins with the whole state, so that a client that connects again needs nothing else, and speaks of each thing at most a few times a second. After five seconds without news comes an event named `beat`. It never ends by itself.",
+    params(("job" = Option<JobId>, Query, description = "Only this job, with its tiles and steps.")),
+    responses(
+        (status = 200, description = "The stream.", body = LiveEvent, content_type = "text/event-stream"),
+    ),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["bad_query", "job_not_found"]))),
+)]
 pub async fn events(
     State(app): State<AppState>,
+    backend: ServerBackend,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<Response> {
     let Query(query) = query.map_err(|error| ApiError::new(400, "bad_query", error.body_text()))?;
@@ -56,13 +71,18 @@ pub async fn events(
         .filter(|id| !id.is_empty())
         .map(job_id)
         .transpose()?;
-    let watcher = app.hub.watch(only.map_or(Wish::All, Wish::Job));
+    let watcher = app.hub.watch(only.map_or(Wish::All, Wish::Job), backend.caller().scope());
     if let Some(id) = only {
-        app.backend.job(id).await?;
+        backend.job(id).await?;
     }
     let (sender, receiver) = mpsc::channel(4);
     let shutdown = app.shutdown.clone();
-    let stream = Stream { app, only, sender };
+    let stream = Stream {
+        app,
+        backend,
+        only,
+        sender,
+    };
     tokio::spawn(async move {
         let sender = stream.sender.clone();
         tokio::select! {
@@ -87,11 +107,12 @@ pub async fn events(
 
 struct Stream {
     app: AppState,
+    backend: ServerBackend,
     only: Option<JobId>,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
 }
 
-/// The client has gone.
+/// The client has gone, or what it showed is of no use any more.
 struct Gone;
 
 impl Stream {
@@ -110,7 +131,7 @@ impl Stream {
     }
 
     async fn send_everything(&self) -> Result<(), Gone> {
-        let backend = &self.app.backend;
+        let backend = &self.backend;
         if let Ok(health) = backend.health().await {
             self.send(&LiveEvent::Health { health }).await?;
         }
@@ -144,6 +165,9 @@ impl Stream {
     }
 
     async fn put(&self, text: Bytes) -> Result<(), Gone> {
+        if !self.app.access.is_still(self.backend.caller()) {
+            return Err(Gone);
+        }
         self.sender.send(Ok(text)).await.map_err(|_| Gone)
     }
 }

@@ -1,23 +1,19 @@
 //! One task that hears the engine's changes. It looks at each subject that has changed and that somebody watches once, writes
 //! it once, and posts the same bytes to all. So the engine is asked as often for two hundred watchers as for one.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use azulejo_app::backend::Backend;
-use azulejo_protocol::{JobId, LiveEvent};
+use azulejo_protocol::{JobId, LiveEvent, WorkerInfo};
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
+use super::batch::{Batch, gather};
 use super::mailbox::{Mail, Mailbox};
 use super::snapshot::{self, Snapshot, Subject};
+use crate::access::Scope;
 use crate::engine::Change;
-
-/// How long the first change waits for company. The engine tells each subject at most a few times a second, all in one go.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// What a watcher wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +26,22 @@ pub enum Wish {
     Original,
 }
 
-type Watchers = Mutex<Vec<(Wish, Weak<Mailbox>)>>;
+/// What somebody wants to know, of what they may see, and where it is posted to.
+#[derive(Debug)]
+struct Watching {
+    wish: Wish,
+    scope: Scope,
+    mailbox: Weak<Mailbox>,
+}
+
+/// The same while something is posted.
+struct There {
+    wish: Wish,
+    scope: Scope,
+    mailbox: Arc<Mailbox>,
+}
+
+type Watchers = Mutex<Vec<Watching>>;
 
 /// Where watchers sign up. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -50,11 +61,15 @@ impl Watcher {
 }
 
 impl Hub {
-    /// Watches from now on. Sign up before the first state is read, so that nothing falls in between.
-    pub fn watch(&self, wish: Wish) -> Watcher {
+    /// Watches from now on what `scope` lets see. Sign up before the first state is read, so that nothing falls in between.
+    pub fn watch(&self, wish: Wish, scope: Scope) -> Watcher {
         let mailbox = Arc::new(Mailbox::default());
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.push((wish, Arc::downgrade(&mailbox)));
+        watchers.push(Watching {
+            wish,
+            scope,
+            mailbox: Arc::downgrade(&mailbox),
+        });
         Watcher(mailbox)
     }
 
@@ -64,12 +79,16 @@ impl Hub {
     }
 
     /// Those who still watch.
-    fn watchers(&self) -> Vec<(Wish, Arc<Mailbox>)> {
+    fn watchers(&self) -> Vec<There> {
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut there = Vec::with_capacity(watchers.len());
-        watchers.retain(|(wish, mailbox)| {
-            let mailbox = mailbox.upgrade();
-            there.extend(mailbox.clone().map(|mailbox| (*wish, mailbox)));
+        watchers.retain(|watching| {
+            let mailbox = watching.mailbox.upgrade();
+            there.extend(mailbox.clone().map(|mailbox| There {
+                wish: watching.wish,
+                scope: watching.scope.clone(),
+                mailbox,
+            }));
             mailbox.is_some()
         });
         there
@@ -92,8 +111,8 @@ impl Hub {
             () = shutdown.cancelled() => {}
             () = work => {}
         }
-        for (_, mailbox) in self.watchers() {
-            mailbox.close();
+        for there in self.watchers() {
+            there.mailbox.close();
         }
     }
 
@@ -103,92 +122,104 @@ impl Hub {
             return;
         }
         if batch.everything {
-            return watchers.iter().for_each(|(_, mailbox)| mailbox.put_everything());
+            return watchers.iter().for_each(|there| there.mailbox.put_everything());
         }
         for id in &batch.jobs {
             self.post_job(backend, &watchers, *id).await;
         }
-        for job_id in &batch.gone {
+        for (job_id, owner) in &batch.gone {
             let text = snapshot::event(self.next_id(), &LiveEvent::JobGone { job_id: *job_id });
-            for (_, mailbox) in watchers.iter().filter(|(wish, _)| is_page_of(*wish, *job_id)) {
-                mailbox.put(Subject::Job(*job_id), Snapshot::Text(text.clone()));
+            let those = watchers
+                .iter()
+                .filter(|there| is_page_of(there.wish, *job_id) && there.scope.sees(owner.as_deref()));
+            for there in those {
+                there.mailbox.put(Subject::Job(*job_id), Snapshot::Text(text.clone()));
             }
         }
         if batch.workers
             && let Ok(workers) = backend.workers().await
         {
-            let original = snapshot::original_workers(&workers);
-            let text = snapshot::event(self.next_id(), &LiveEvent::Workers { workers });
-            for (wish, mailbox) in &watchers {
-                let text = if *wish == Wish::Original {
-                    original.clone().into()
-                } else {
-                    text.clone()
-                };
-                mailbox.put(Subject::Workers, Snapshot::Text(text));
-            }
+            self.post_workers(&watchers, workers);
         }
         if batch.costs {
             self.post_costs(backend, &watchers).await;
         }
         if batch.health
-            && watchers.iter().any(|(wish, _)| *wish != Wish::Original)
+            && watchers.iter().any(|there| there.wish != Wish::Original)
             && let Ok(health) = backend.health().await
         {
             let text = snapshot::event(self.next_id(), &LiveEvent::Health { health });
-            for (_, mailbox) in watchers.iter().filter(|(wish, _)| *wish != Wish::Original) {
-                mailbox.put(Subject::Health, Snapshot::Text(text.clone()));
+            for there in watchers.iter().filter(|there| there.wish != Wish::Original) {
+                there.mailbox.put(Subject::Health, Snapshot::Text(text.clone()));
+            }
+        }
+    }
+
+    /// The workers; what they are at is told to those who see everybody's jobs.
+    fn post_workers(&self, watchers: &[There], workers: Vec<WorkerInfo>) {
+        let sees_all = |there: &There| there.scope == Scope::Everybody;
+        let (all, some): (Vec<_>, Vec<_>) = watchers.iter().partition(|there| sees_all(there));
+        for (those, workers) in [(some, snapshot::without_tasks(&workers)), (all, workers)] {
+            if those.is_empty() {
+                continue;
+            }
+            let original = snapshot::original_workers(&workers);
+            let text = snapshot::event(self.next_id(), &LiveEvent::Workers { workers });
+            for there in those {
+                let text = if there.wish == Wish::Original {
+                    original.clone().into()
+                } else {
+                    text.clone()
+                };
+                there.mailbox.put(Subject::Workers, Snapshot::Text(text));
             }
         }
     }
 
     /// What work costs goes to the pages that estimate.
-    async fn post_costs(&self, backend: &dyn Backend, watchers: &[(Wish, Arc<Mailbox>)]) {
-        if !watchers.iter().any(|(wish, _)| *wish == Wish::All) {
+    async fn post_costs(&self, backend: &dyn Backend, watchers: &[There]) {
+        if !watchers.iter().any(|there| there.wish == Wish::All) {
             return;
         }
         let Ok(costs) = backend.costs().await else { return };
         let text = snapshot::event(self.next_id(), &LiveEvent::Costs { costs });
-        for (_, mailbox) in watchers.iter().filter(|(wish, _)| *wish == Wish::All) {
-            mailbox.put(Subject::Costs, Snapshot::Text(text.clone()));
+        for there in watchers.iter().filter(|there| there.wish == Wish::All) {
+            there.mailbox.put(Subject::Costs, Snapshot::Text(text.clone()));
         }
     }
 
-    async fn post_job(&self, backend: &dyn Backend, watchers: &[(Wish, Arc<Mailbox>)], id: JobId) {
-        let wished = |wanted: Wish| watchers.iter().any(|(wish, _)| *wish == wanted);
+    async fn post_job(&self, backend: &dyn Backend, watchers: &[There], id: JobId) {
+        let wished = |wanted: Wish| watchers.iter().any(|there| there.wish == wanted);
         let (all, whole, original) = (wished(Wish::All), wished(Wish::Job(id)), wished(Wish::Original));
         if !(all || whole || original) {
             return;
         }
-        let post = |wanted: &dyn Fn(Wish) -> bool, snapshot: &Snapshot| {
-            for (_, mailbox) in watchers.iter().filter(|(wish, _)| wanted(*wish)) {
-                mailbox.put(Subject::Job(id), snapshot.clone());
+        // One that was deleted meanwhile is told of as such; one that cannot be read now is told of at its next change.
+        let Ok(job) = backend.job(id).await else { return };
+        let owner = job.owner.clone();
+        let post = |wanted: Wish, snapshot: &Snapshot| {
+            let those = watchers
+                .iter()
+                .filter(|there| there.wish == wanted && there.scope.sees(owner.as_deref()));
+            for there in those {
+                there.mailbox.put(Subject::Job(id), snapshot.clone());
             }
         };
-        match backend.job(id).await {
-            Ok(job) => {
-                if original {
-                    let original = Snapshot::Original(Arc::new(snapshot::original_job(&job)));
-                    post(&|wish| wish == Wish::Original, &original);
-                }
-                if whole {
-                    let event = LiveEvent::Job {
-                        job: Box::new(job.clone()),
-                    };
-                    let text = snapshot::event(self.next_id(), &event);
-                    post(&|wish| wish == Wish::Job(id), &Snapshot::Text(text));
-                }
-                if all {
-                    let job = Box::new(snapshot::summary(job));
-                    let text = snapshot::event(self.next_id(), &LiveEvent::Job { job });
-                    post(&|wish| wish == Wish::All, &Snapshot::Text(text));
-                }
-            }
-            Err(error) if error.status == 404 => {
-                let text = snapshot::event(self.next_id(), &LiveEvent::JobGone { job_id: id });
-                post(&|wish| is_page_of(wish, id), &Snapshot::Text(text));
-            }
-            Err(_) => {}
+        if original {
+            let original = Snapshot::Original(Arc::new(snapshot::original_job(&job)));
+            post(Wish::Original, &original);
+        }
+        if whole {
+            let event = LiveEvent::Job {
+                job: Box::new(job.clone()),
+            };
+            let text = snapshot::event(self.next_id(), &event);
+            post(Wish::Job(id), &Snapshot::Text(text));
+        }
+        if all {
+            let job = Box::new(snapshot::summary(job));
+            let text = snapshot::event(self.next_id(), &LiveEvent::Job { job });
+            post(Wish::All, &Snapshot::Text(text));
         }
     }
 }
@@ -198,58 +229,12 @@ fn is_page_of(wish: Wish, id: JobId) -> bool {
     wish == Wish::All || wish == Wish::Job(id)
 }
 
-/// What has changed.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Batch {
-    /// Too much happened to say what.
-    everything: bool,
-    health: bool,
-    workers: bool,
-    costs: bool,
-    jobs: BTreeSet<JobId>,
-    gone: BTreeSet<JobId>,
-}
-
-impl Batch {
-    fn note(&mut self, change: Change) {
-        match change {
-            Change::Health => self.health = true,
-            Change::Workers => self.workers = true,
-            Change::Costs => self.costs = true,
-            Change::Job(id) => {
-                self.jobs.insert(id);
-            }
-            Change::JobGone(id) => {
-                self.jobs.remove(&id);
-                self.gone.insert(id);
-            }
-        }
-    }
-}
-
-/// Waits for the next changes; `None` when the engine has ended.
-async fn gather(changes: &mut Receiver<Change>) -> Option<Batch> {
-    let mut batch = Batch::default();
-    match changes.recv().await {
-        Ok(change) => batch.note(change),
-        Err(RecvError::Lagged(_)) => batch.everything = true,
-        Err(RecvError::Closed) => return None,
-    }
-    tokio::time::sleep(GATHER).await;
-    loop {
-        match changes.try_recv() {
-            Ok(change) => batch.note(change),
-            Err(TryRecvError::Lagged(_)) => batch.everything = true,
-            // The engine's end is noticed by the next call.
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(batch),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use async_trait::async_trait;
-    use azulejo_protocol::{ApiError, Costs, Health, Job, JobQuery, TileInfo, WorkerInfo};
+    use azulejo_protocol::{ApiError, Costs, Health, Job, JobQuery, TileInfo};
     use tokio::sync::broadcast;
     use uuid::Uuid;
 
@@ -289,6 +274,9 @@ mod tests {
         async fn retry(&self, _: JobId) -> Result<Job, ApiError> {
             self.asked()
         }
+        async fn replay(&self, _: JobId, _: Option<u32>) -> Result<Job, ApiError> {
+            self.asked()
+        }
         async fn delete(&self, _: JobId) -> Result<(), ApiError> {
             self.asked()
         }
@@ -307,7 +295,7 @@ mod tests {
     /// How often the engine is asked for a job and the workers that have changed while so many watch; each gets the same bytes.
     async fn asked(watchers: usize) -> u64 {
         let hub = Hub::default();
-        let those: Vec<Watcher> = (0..watchers).map(|_| hub.watch(Wish::Job(job(1)))).collect();
+        let those: Vec<Watcher> = (0..watchers).map(|_| hub.watch(Wish::Job(job(1)), Scope::Everybody)).collect();
         let backend = Arc::new(Counting::default());
         let (sender, receiver) = broadcast::channel(64);
         let known: Arc<dyn Backend> = backend.clone();
@@ -342,7 +330,7 @@ mod tests {
     async fn the_engine_is_not_kept_alive() {
         let backend: Arc<dyn Backend> = Arc::new(Counting::default());
         let hub = Hub::default();
-        let watcher = hub.watch(Wish::All);
+        let watcher = hub.watch(Wish::All, Scope::Everybody);
         let (sender, receiver) = broadcast::channel(64);
         let task = tokio::spawn(hub.run(Arc::downgrade(&backend), receiver, CancellationToken::new()));
         sender.send(Change::Workers).unwrap();
@@ -356,34 +344,5 @@ mod tests {
 
     fn job(n: u128) -> JobId {
         JobId(Uuid::from_u128(n))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_is_one_batch_that_says_each_thing_once() {
-        let (sender, mut receiver) = broadcast::channel(64);
-        for _ in 0..10 {
-            sender.send(Change::Job(job(1))).unwrap();
-        }
-        sender.send(Change::Job(job(2))).unwrap();
-        sender.send(Change::JobGone(job(2))).unwrap();
-        sender.send(Change::Workers).unwrap();
-        let wanted = Batch {
-            workers: true,
-            jobs: [job(1)].into(),
-            gone: [job(2)].into(),
-            ..Batch::default()
-        };
-        assert_eq!(gather(&mut receiver).await, Some(wanted));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_hub_that_falls_behind_starts_over_and_ends_with_the_engine() {
-        let (sender, mut receiver) = broadcast::channel(2);
-        for n in 0..9 {
-            sender.send(Change::Job(job(n))).unwrap();
-        }
-        assert!(gather(&mut receiver).await.is_some_and(|batch| batch.everything));
-        drop(sender);
-        assert_eq!(gather(&mut receiver).await, None);
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! A watcher that is slow loses states in between, never the last one.
 
+mod batch;
 pub mod events;
 pub mod hub;
 pub mod mailbox;

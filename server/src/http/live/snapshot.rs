@@ -70,6 +70,15 @@ pub fn summary(mut job: Job) -> Job {
     job
 }
 
+/// The workers without what they are at, for those who do not see everybody's jobs.
+pub fn without_tasks(workers: &[WorkerInfo]) -> Vec<WorkerInfo> {
+    let mut workers = workers.to_vec();
+    for worker in &mut workers {
+        worker.current_task = None;
+    }
+    workers
+}
+
 /// The workers for clients of the original system.
 pub fn original_workers(workers: &[WorkerInfo]) -> String {
     json(&Message::Workers { workers })

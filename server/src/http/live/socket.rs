@@ -11,6 +11,7 @@ use azulejo_protocol::{ApiError, JobId, JobQuery, JobStatus};
 use super::hub::{Watcher, Wish};
 use super::mailbox::Mail;
 use super::snapshot::{self, Original, Snapshot};
+use crate::http::backend::ServerBackend;
 use crate::http::error::Failure;
 use crate::http::state::AppState;
 
@@ -21,15 +22,28 @@ const MAX_INCOMING: usize = 4096;
 const FIRST_JOBS: u32 = 100;
 
 /// `GET /ws` with an upgrade.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    operation_id = "socket",
+    tag = "live",
+    summary = "Follow everything: WebSocket, in the messages of the original system",
+    description = "Text messages of JSON: `{type: \"progress\", job_id, progress}`, `{type: \"workers\", workers}`, `{type: \"completed\", job_id, result_path}`, `{type: \"error\", message}`. What a client sends is not used.",
+    responses(
+        (status = 101, description = "The connection is a WebSocket from here on."),
+    ),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["not_a_websocket"]))),
+)]
 pub async fn socket(
     State(app): State<AppState>,
+    backend: ServerBackend,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     match upgrade {
         Ok(upgrade) => upgrade
             .max_message_size(MAX_INCOMING)
             .max_frame_size(MAX_INCOMING)
-            .on_upgrade(|socket| serve(app, socket)),
+            .on_upgrade(|socket| serve(app, backend, socket)),
         Err(error) => {
             let detail = format!("this address speaks WebSocket: {}", error.body_text());
             Failure(ApiError::new(400, "not_a_websocket", detail)).into_response()
@@ -37,11 +51,12 @@ pub async fn socket(
     }
 }
 
-async fn serve(app: AppState, socket: WebSocket) {
+async fn serve(app: AppState, backend: ServerBackend, socket: WebSocket) {
     let shutdown = app.shutdown.clone();
     let mut client = Client {
-        watcher: app.hub.watch(Wish::Original),
+        watcher: app.hub.watch(Wish::Original, backend.caller().scope()),
         app,
+        backend,
         socket,
         told: HashSet::new(),
     };
@@ -55,8 +70,14 @@ async fn serve(app: AppState, socket: WebSocket) {
     }
 }
 
+/// What the client showed is of no use any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the key was revoked or has expired")]
+struct Revoked;
+
 struct Client {
     app: AppState,
+    backend: ServerBackend,
     socket: WebSocket,
     watcher: Watcher,
     /// Jobs whose end was said, so that it is said once.
@@ -87,7 +108,7 @@ impl Client {
     }
 
     async fn send_everything(&mut self) -> Result<(), axum::Error> {
-        let workers = match self.app.backend.workers().await {
+        let workers = match self.backend.workers().await {
             Ok(workers) => snapshot::original_workers(&workers),
             Err(error) => snapshot::original_error(error.detail),
         };
@@ -97,7 +118,7 @@ impl Client {
             limit: Some(FIRST_JOBS),
             ..JobQuery::default()
         };
-        for job in self.app.backend.jobs(query).await.unwrap_or_default() {
+        for job in self.backend.jobs(query).await.unwrap_or_default() {
             self.send_job(&snapshot::original_job(&job)).await?;
         }
         Ok(())
@@ -116,6 +137,9 @@ impl Client {
     }
 
     async fn send(&mut self, text: String) -> Result<(), axum::Error> {
+        if !self.app.access.is_still(self.backend.caller()) {
+            return Err(axum::Error::new(Revoked));
+        }
         self.socket.send(Message::text(text)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use azulejo_protocol::{ApiError, JobId};
 
-use crate::http::backend::start;
+use crate::http::backend::{Terms, start};
 use crate::http::check_format::check_format;
 use crate::http::state::AppState;
 use crate::intake::resumable::Held;
@@ -23,8 +23,12 @@ pub async fn finish(app: &AppState, held: &mut Held) -> Result<Option<JobId>, Ap
     let received = held.received().await?;
     let outcome = async {
         let encoding = check_format(&order.format)?;
-        let job = held.choose_job().await?;
-        start(&app.engine, &received, &order.recipe, encoding, Some(job)).await
+        let terms = Terms {
+            encoding,
+            job: Some(held.choose_job().await?),
+            ..Terms::default()
+        };
+        start(&app.engine, &received, &order.recipe, terms).await
     };
     let outcome = outcome.await;
     match outcome {

@@ -9,9 +9,23 @@ use uuid::Uuid;
 
 use super::headers::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, expires};
 use super::metadata;
+use crate::http::backend::ServerBackend;
 use crate::http::state::AppState;
 
 /// `HEAD /files/{id}`.
+#[utoipa::path(
+    head,
+    path = "/files/{id}",
+    operation_id = "lookAtUpload",
+    tag = "uploads",
+    summary = "How far a resumable upload is",
+    description = "A client asks this after a cut, and goes on from there.",
+    params(("id" = Uuid, Path, description = "The upload's id."), ("Tus-Resumable" = String, Header, description = "The version of the protocol: 1.0.0.", example = "1.0.0")),
+    responses(
+        (status = 200, description = "Where to go on.", headers(("tus-resumable" = String), ("upload-offset" = u64, description = "Bytes that are there."), ("upload-length" = u64), ("upload-metadata" = String), ("upload-expires" = String, description = "When it is deleted unless more comes, as HTTP writes a moment."), ("azulejo-job-id" = azulejo_protocol::JobId, description = "The job that it has become, if it has."))),
+    ),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["unknown_tus_version", "upload_not_found", "job_not_found", "upload_locked"]))),
+)]
 pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
     let mut held = app.intake.hold(id).await?;
     let job = held.job();
@@ -51,6 +65,18 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
 }
 
 /// `GET /files`. Their number is bounded where they are created.
-pub fn list(app: &AppState) -> Response {
-    Json(app.intake.unfinished()).into_response()
+#[utoipa::path(
+    get,
+    path = "/files",
+    operation_id = "listUploads",
+    tag = "uploads",
+    summary = "Resumable uploads that are no job yet",
+    description = "Those that came in pieces, or are coming.",
+    responses(
+        (status = 200, description = "The uploads.", body = Vec<crate::intake::resumable::Listed>, headers(("tus-resumable" = String))),
+    ),
+    extensions(("x-role" = json!("read"))),
+)]
+pub fn list(backend: &ServerBackend) -> Response {
+    Json(backend.uploads()).into_response()
 }

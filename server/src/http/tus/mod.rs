@@ -6,12 +6,12 @@
 //!
 //! A request for an upload ends an earlier one that is still sending to it, see [`crate::intake::resumable`].
 
-mod create;
+pub(super) mod create;
 pub mod finish;
 mod headers;
-mod look;
+pub(super) mod look;
 mod metadata;
-mod piece;
+pub(super) mod piece;
 
 use axum::extract::{Path, Request, State};
 use axum::http::header::ALLOW;
@@ -24,17 +24,18 @@ use self::headers::{
     EXTENSIONS, METHOD_OVERRIDE, TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE,
     TUS_VERSION, VERSION,
 };
+use super::backend::ServerBackend;
 use super::error::{Answer, Failure};
 use super::state::AppState;
 use crate::intake::resumable::ALGORITHMS;
 
 /// `/files`: POST creates an upload, GET lists those that are unfinished, OPTIONS says what is understood here.
-pub async fn collection(State(app): State<AppState>, request: Request) -> Response {
+pub async fn collection(State(app): State<AppState>, backend: ServerBackend, request: Request) -> Response {
     let answer = match method(&request) {
         Method::OPTIONS => Ok(options(&app)),
-        Method::GET | Method::HEAD => Ok(look::list(&app)),
+        Method::GET | Method::HEAD => Ok(look::list(&backend)),
         Method::POST => match check_version(request.headers()) {
-            Ok(()) => create::create(&app, request).await,
+            Ok(()) => create::create(&app, backend.caller(), request).await,
             Err(error) => Err(error),
         },
         _ => return not_allowed("GET, HEAD, POST, OPTIONS"),
@@ -43,7 +44,25 @@ pub async fn collection(State(app): State<AppState>, request: Request) -> Respon
 }
 
 /// `/files/{id}`: HEAD says how far the upload is, PATCH goes on with it, DELETE gives it up.
-pub async fn upload(State(app): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
+#[utoipa::path(
+    delete,
+    path = "/files/{id}",
+    operation_id = "terminateUpload",
+    tag = "uploads",
+    summary = "Give up a resumable upload",
+    description = "The extension termination of tus.",
+    params(("id" = Uuid, Path, description = "The upload's id."), ("Tus-Resumable" = String, Header, description = "The version of the protocol: 1.0.0.", example = "1.0.0")),
+    responses(
+        (status = 204, description = "The upload is gone.", headers(("tus-resumable" = String))),
+    ),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["unknown_tus_version", "upload_not_found", "upload_locked"]))),
+)]
+pub async fn upload(
+    State(app): State<AppState>,
+    backend: ServerBackend,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
     let method = method(&request);
     if method == Method::OPTIONS {
         return tagged(Ok(options(&app)));
@@ -54,6 +73,7 @@ pub async fn upload(State(app): State<AppState>, Path(id): Path<String>, request
     let answer = async {
         check_version(request.headers())?;
         let id = upload_id(&id)?;
+        backend.check_upload(id)?;
         match method {
             Method::HEAD => look::head(&app, id).await,
             Method::PATCH => piece::patch(&app, id, request).await,
@@ -67,8 +87,27 @@ pub async fn upload(State(app): State<AppState>, Path(id): Path<String>, request
 }
 
 /// `DELETE /uploads/{id}`: gives up an upload, however it came.
-pub async fn give_up(State(app): State<AppState>, Path(id): Path<String>) -> Answer<StatusCode> {
-    app.intake.give_up(upload_id(&id)?).await?;
+#[utoipa::path(
+    delete,
+    path = "/uploads/{id}",
+    operation_id = "giveUpUpload",
+    tag = "uploads",
+    summary = "Give up an upload, however it came",
+    description = "One of `PUT /uploads`, or a resumable one.",
+    params(("id" = Uuid, Path, description = "The upload's id.")),
+    responses(
+        (status = 204, description = "The upload is gone."),
+    ),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["upload_not_found", "upload_locked"]))),
+)]
+pub async fn give_up(
+    State(app): State<AppState>,
+    backend: ServerBackend,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
+    let id = upload_id(&id)?;
+    backend.check_upload(id)?;
+    app.intake.give_up(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -84,7 +123,18 @@ fn method(request: &Request) -> Method {
     }
 }
 
-fn options(app: &AppState) -> Response {
+#[utoipa::path(
+    options,
+    path = "/files",
+    operation_id = "tus",
+    tag = "uploads",
+    summary = "What is understood of tus here",
+    description = "The extensions and limits of resumable uploads.",
+    responses(
+        (status = 204, description = "Version, extensions and limits.", headers(("tus-resumable" = String), ("tus-version" = String), ("tus-extension" = String), ("tus-max-size" = u64), ("tus-checksum-algorithm" = String))),
+    ),
+)]
+pub(super) fn options(app: &AppState) -> Response {
     let most = app.intake.limits().max_bytes;
     let headers = [
         (TUS_VERSION, VERSION),

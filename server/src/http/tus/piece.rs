@@ -33,7 +33,7 @@ use crate::intake::resumable::{Checksum, Held};
     responses(
         (status = 204, description = "The piece is there.", headers(("tus-resumable" = String), ("upload-offset" = u64, description = "Bytes that are there."), ("upload-expires" = String, description = "When it is deleted unless more comes, as HTTP writes a moment."), ("azulejo-job-id" = azulejo_protocol::JobId, description = "The job that it has become, if it has."))),
     ),
-    extensions(("x-codes" = json!(["upload_not_found", "too_many_uploads", "+piece", "+image", "+plan", "+room"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["upload_not_found", "too_many_uploads", "+piece", "+image", "+plan", "+room"]))),
 )]
 pub async fn patch(app: &AppState, id: Uuid, request: Request) -> Result<Response, ApiError> {
     let offset = count(request.headers(), &UPLOAD_OFFSET)?

@@ -167,6 +167,11 @@ impl Resumable {
         self.lock().remove(&id);
     }
 
+    /// Who the upload `id` belongs to; the outer `None` when there is no such upload.
+    pub fn owner(&self, id: Uuid) -> Option<Option<String>> {
+        self.lock().get(&id).map(|upload| upload.owner.clone())
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Upload>>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }

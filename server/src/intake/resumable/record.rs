@@ -15,11 +15,17 @@ use serde::{Deserialize, Serialize};
 /// Largest file that is read: the longest recipe with every byte escaped, and the rest.
 const MAX_BYTES: u64 = 6 * MAX_RECIPE_BYTES as u64 + 8 * 1024;
 
+/// Longest owner that is read, bytes.
+const MAX_OWNER: usize = 256;
+
 /// The record of one upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The client's name for the file, made harmless.
     pub filename: String,
+    /// Who it belongs to; `None` where authentication was off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Bytes of the whole file.
     pub length: u64,
     /// The recipe of the job that is started once the file is there.
@@ -57,6 +63,7 @@ impl Record {
         let is_short = |text: &Option<String>, most| text.as_ref().is_none_or(|text| text.len() <= most);
         if !has_length
             || !is_short(&record.recipe, MAX_RECIPE_BYTES)
+            || !is_short(&record.owner, MAX_OWNER)
             || !is_short(&record.format, Encoding::MAX_TEXT)
             || filename::sanitise(&record.filename) != record.filename
         {
@@ -92,6 +99,7 @@ mod tests {
     fn record() -> Record {
         Record {
             filename: "Zoë.png".into(),
+            owner: Some("lab".into()),
             length: 1000,
             recipe: Some("blur:sigma=2".into()),
             format: Some("png".into()),

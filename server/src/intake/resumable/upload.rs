@@ -27,6 +27,7 @@ pub(super) struct Turn {
 pub(super) struct Upload {
     pub(super) id: Uuid,
     pub(super) filename: String,
+    pub(super) owner: Option<String>,
     pub(super) length: u64,
     pub(super) part: PathBuf,
     pub(super) record_path: PathBuf,
@@ -45,6 +46,7 @@ impl Upload {
         Arc::new(Self {
             id,
             filename: record.filename.clone(),
+            owner: record.owner.clone(),
             length: record.length,
             part: folder.join(format!("{id}.part")),
             record_path: record_path(folder, id),
