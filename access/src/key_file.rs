@@ -214,6 +214,7 @@ impl KeyFile {
         std::fs::create_dir_all(folder).map_err(io(folder))?;
         let path = folder.join(LOCK);
         let lock = private().truncate(false).open(&path).map_err(io(&path))?;
+        give_to_owner(&lock, folder).map_err(io(&path))?;
         lock.lock().map_err(io(&path))?;
         let mut keys = Self::read(folder)?.keys;
         let result = work(&mut keys)?;
@@ -222,6 +223,7 @@ impl KeyFile {
             .map_err(|error| KeyError::Refused(error.to_string()))?;
         let write = || -> io::Result<()> {
             let mut file = private().truncate(true).open(&draft)?;
+            give_to_owner(&file, folder)?;
             file.write_all(&text)?;
             file.sync_all()?;
             std::fs::rename(&draft, &path)
@@ -241,6 +243,23 @@ fn private() -> OpenOptions {
         options.mode(0o600);
     }
     options
+}
+
+/// Gives `file` to whom the folder belongs: a key that root makes is read by the server, which is another user.
+#[cfg(unix)]
+fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let place = std::fs::metadata(folder)?;
+    if place.uid() == file.metadata()?.uid() {
+        return Ok(());
+    }
+    fchown(file, Some(place.uid()), Some(place.gid()))
+}
+
+/// Files have no such owner there.
+#[cfg(not(unix))]
+fn give_to_owner(_file: &File, _folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn check(keys: &[Key]) -> Result<(), String> {
@@ -350,6 +369,22 @@ mod tests {
             assert!(KeyFile::read(folder.path()).is_err(), "{text}");
             assert!(KeyFile::add(folder.path(), new("lab", Role::Read), NOW).is_err());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_root_makes_belongs_to_whom_the_folder_belongs() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        // Only root may give a folder away.
+        if chown(folder.path(), Some(12_345), Some(12_346)).is_err() {
+            return;
+        }
+        KeyFile::add(folder.path(), new("lab", Role::Read), NOW).unwrap();
+        for name in [FILE, LOCK] {
+            let data = std::fs::metadata(folder.path().join(name)).unwrap();
+            assert_eq!((data.uid(), data.gid()), (12_345, 12_346), "{name}");
         }
     }
 

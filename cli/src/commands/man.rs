@@ -65,14 +65,17 @@ pub fn run(arguments: &Arguments, definition: clap::Command) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every page with its name: that of the command itself first, then those of its subcommands.
+/// Every page with its name: that of the command itself first, then those of its subcommands, each followed by those of its own.
 fn pages(mut definition: clap::Command) -> io::Result<Vec<(String, String)>> {
     // The subcommand `help` would have a page for each of the others again.
     definition = definition.disable_help_subcommand(true);
     definition.build();
     let source = format!("azulejo {}", env!("CARGO_PKG_VERSION"));
     let mut commands = vec![definition.clone()];
-    commands.extend(definition.get_subcommands().cloned());
+    for command in definition.get_subcommands() {
+        commands.push(command.clone());
+        commands.extend(command.get_subcommands().cloned());
+    }
     commands
         .into_iter()
         .map(|command| {

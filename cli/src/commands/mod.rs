@@ -7,6 +7,7 @@ pub mod completions;
 pub mod health;
 pub mod job;
 pub mod jobs;
+pub mod keys;
 pub mod man;
 pub mod place;
 pub mod recipes;
