@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{circles, debian, dist, kafka, portability, programs, shell, site, style, wasm_target};
+use crate::{circles, debian, dependencies, dist, kafka, portability, programs, shell, site, style, wasm_target};
 
 /// What to leave out.
 #[derive(Args)]
@@ -71,10 +71,11 @@ pub fn run(options: &Options) -> Result<()> {
     if apache.is_none() || !debian::can_make_machines() {
         lacking.push(MACHINES);
     }
-    let mut not_compiled = Vec::new();
+    let (mut not_compiled, mut not_asked) = (Vec::new(), Vec::new());
     if !options.no_lint {
         lint()?;
         not_compiled = portability::check()?;
+        not_asked = dependencies::check(false)?;
     }
     site::build()?;
     programs::build()?;
@@ -161,6 +162,12 @@ pub fn run(options: &Options) -> Result<()> {
         println!(
             "skipped for want of its standard library: compiling for {}",
             not_compiled.join(", ")
+        );
+    }
+    if !not_asked.is_empty() {
+        println!(
+            "skipped for want of cargo-deny or its database: {}",
+            not_asked.join(", ")
         );
     }
     if !lacking.is_empty() {

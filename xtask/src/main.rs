@@ -14,6 +14,7 @@
 //! - [`screenshots`]: every page in every state, to look at.
 //! - [`dist`]: the archive and the packages that go to other machines.
 //! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
+//! - [`dependencies`]: what may come into the build.
 //! - [`kafka`]: Apache Kafka on this machine.
 //! - [`shell`]: running commands.
 
@@ -22,6 +23,7 @@ mod chaos;
 mod check;
 mod circles;
 mod debian;
+mod dependencies;
 mod dist;
 mod kafka;
 mod nightly;
@@ -93,6 +95,9 @@ enum Command {
     Circles,
     /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
     Portability,
+    /// Look whether licences, sources and known vulnerabilities of what is built in keep to the rules in deny.toml; builds cargo-deny
+    /// when it is missing. A part of `test` where cargo-deny is there, and of `nightly`.
+    Dependencies,
     /// Build the version before this one, too, and look whether the two work together and an upgrade loses nothing.
     Adjacent(adjacent::Options),
     /// Fuzz every target for a while and run the tests that measure: what takes too long for every change.
@@ -125,6 +130,7 @@ fn main() -> Result<()> {
         }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
+        Command::Dependencies => dependencies::check(true).map(drop),
         Command::Portability => portability::check().map(drop),
         Command::Nightly(options) => nightly::run(&options),
     }

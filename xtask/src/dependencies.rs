@@ -1,0 +1,76 @@
+//! What may come into the build, by cargo-deny and the rules in `deny.toml`: licences, sources, crates that are not wanted, and
+//! known vulnerabilities.
+//!
+//! Nothing here asks the network for advisories: the database is a repository that no registry carries. Where a copy of it lies
+//! (`cargo deny fetch db` makes it, and its folder can be carried to another machine), it is used; where there is none, that is said.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::shell;
+
+const VERSION: &str = "0.20.2";
+
+/// Checks licences, sources and unwanted crates, and advisories where there is a copy of their database. Gives what was left
+/// out. cargo-deny is built when it is missing and `install` says so.
+///
+/// # Errors
+/// When a rule is broken.
+pub fn check(install: bool) -> Result<Vec<&'static str>> {
+    let mut program = program();
+    if program.is_none() && install {
+        shell::say("building cargo-deny for the rules on dependencies (once, some minutes)");
+        let mut cargo = shell::cargo();
+        cargo.args(["install", "cargo-deny", "--version", VERSION, "--locked"]);
+        shell::run(cargo.arg("--root").arg(folder()))?;
+        program = self::program();
+    }
+    let Some(program) = program else {
+        shell::say("SKIPPED: the rules on dependencies: cargo-deny is not installed; `cargo xtask dependencies` builds it");
+        return Ok(vec!["licences and sources of dependencies", "advisories"]);
+    };
+    shell::say("dependencies: licences, sources, unwanted crates");
+    let deny = |what: &[&str]| {
+        let mut command = Command::new(&program);
+        // The workspace as Cargo.lock has it; nothing is fetched.
+        command.args(["--offline", "--locked", "check", "--hide-inclusion-graph"]);
+        shell::run(command.args(what))
+    };
+    deny(&["licenses", "bans", "sources"])?;
+    if !has_advisories()? {
+        shell::say(
+            "SKIPPED: known vulnerabilities: there is no copy of the advisory database; where the network has it, `cargo deny fetch db` \
+             makes one",
+        );
+        return Ok(vec!["advisories"]);
+    }
+    shell::say("dependencies: known vulnerabilities");
+    deny(&["advisories"])?;
+    Ok(Vec::new())
+}
+
+fn folder() -> PathBuf {
+    shell::target_dir().join("tools")
+}
+
+fn program() -> Option<PathBuf> {
+    let own = folder().join("bin/cargo-deny");
+    if own.is_file() {
+        return Some(own);
+    }
+    shell::is_installed("cargo-deny").then(|| "cargo-deny".into())
+}
+
+/// Whether there is a copy of the database where cargo-deny looks for it.
+fn has_advisories() -> Result<bool> {
+    let home = match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => std::env::home_dir()
+            .context("there is no home folder")?
+            .join(".cargo"),
+    };
+    let copies = std::fs::read_dir(home.join("advisory-dbs"));
+    Ok(copies.is_ok_and(|copies| copies.flatten().any(|copy| copy.path().is_dir())))
+}
