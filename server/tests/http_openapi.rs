@@ -4,16 +4,19 @@ mod http_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use azulejo_server::http::access::Need;
+use azulejo_server::http::openapi::DESCRIPTION;
+use azulejo_server::http::{pages, routes};
 use http_support::{Running, start};
 use reqwest::Method;
 use serde_json::Value;
 
 /// What the description leaves out: codes of the pages' own calls, and of addresses where there is nothing.
 const NOT_OF_A_ROUTE: [&str; 4] = [
-    "call_too_large",
     "function_not_found",
     "method_not_allowed",
     "not_found",
+    "upload_not_complete",
 ];
 
 const DOCS: &str = include_str!("../../docs/api.md");
@@ -94,7 +97,11 @@ async fn the_description_is_whole() {
         );
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let text = parameter["description"].as_str().unwrap_or_default();
-            assert!(!text.is_empty(), "{shown}: {} is not described", parameter["name"]);
+            assert!(
+                !text.is_empty(),
+                "{shown}: {} is not described",
+                parameter["name"]
+            );
         }
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert!(
@@ -107,11 +114,48 @@ async fn the_description_is_whole() {
             "{shown} says nothing of its errors"
         );
         assert!(
-            operation.get("x-codes").is_none(),
+            operation.get("x-codes").is_none() && operation.get("x-role").is_none(),
             "{shown} was not completed"
         );
     }
     server.stop().await;
+}
+
+/// The routes that have no place in the description: the pages with their calls and files, and another way to say PATCH and DELETE.
+fn is_described(method: &str, path: &str) -> bool {
+    let is_page = pages::paths()
+        .iter()
+        .any(|page| !matches!(page.as_str(), "/jobs" | "/workers") && page == path);
+    let is_part_of_a_page = path.starts_with("/api/") || path.starts_with("/description/");
+    !is_page && !is_part_of_a_page && (method, path) != ("POST", "/files/{id}")
+}
+
+/// The table of routes, against what is described: the same routes, each with the role that it needs.
+#[test]
+fn every_route_is_described_with_the_role_that_it_needs() {
+    let described: BTreeMap<String, String> = operations(&DESCRIPTION)
+        .into_iter()
+        // Every route answers OPTIONS; this one says what is understood of tus.
+        .filter(|(method, ..)| method != "OPTIONS")
+        .map(|(method, path, operation)| {
+            let role = operation["security"][0]["bearer"][0]
+                .as_str()
+                .unwrap_or("nothing");
+            (format!("{method} {path}"), role.to_owned())
+        })
+        .collect();
+    let routed: BTreeMap<String, String> = routes::list()
+        .into_iter()
+        .filter(|(method, path, _)| is_described(method.as_str(), path))
+        .map(|(method, path, need)| {
+            let role = match need {
+                Need::Nothing => "nothing".to_owned(),
+                Need::Role(role) => role.to_string(),
+            };
+            (format!("{method} {path}"), role)
+        })
+        .collect();
+    assert_eq!(described, routed);
 }
 
 /// Sends each request that is described, without anything that it needs, and looks whether the router knows the route.
@@ -123,7 +167,10 @@ async fn what_is_described_is_there() {
         let address = path
             .replace("{id}", "00000000-0000-0000-0000-000000000000")
             .replace("{tile}", "0");
-        assert!(!address.contains('{'), "{path}: the test does not know a parameter");
+        assert!(
+            !address.contains('{'),
+            "{path}: the test does not know a parameter"
+        );
         let verb = Method::from_bytes(method.as_bytes()).unwrap();
         let request = server.client.request(verb, format!("{}{address}", server.url));
         let response = request.send().await.unwrap();
@@ -248,12 +295,7 @@ async fn its_pages_load_what_they_need_from_this_server_only() {
         let response = server.page(page).await;
         assert_eq!(response.status(), 200, "{page}");
         let headers = response.headers().clone();
-        assert!(
-            headers["content-type"]
-                .to_str()
-                .unwrap()
-                .starts_with("text/html")
-        );
+        assert!(headers["content-type"].to_str().unwrap().starts_with("text/html"));
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");

@@ -2,16 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::codes::{CODES, EVERYWHERE, GROUPS, WHERE_SOMETHING_CHANGES};
+use super::codes::{CODES, EVERYWHERE, GROUPS, WHERE_SOMETHING_CHANGES, WITH_A_ROLE};
 
 /// Where the attribute of a handler names the codes of its route. It is not part of the description.
 const NAMED: &str = "x-codes";
+
+/// Where it says which role its route needs. Nor is this one.
+const ROLE: &str = "x-role";
 
 /// Statuses whose answers say when to try again.
 const WITH_RETRY_AFTER: [u16; 2] = [429, 503];
 
 /// Schemas of what clients send: there, what may be left out may be left out.
-const SENT_BY_CLIENTS: [&str; 2] = ["ProcessForm", "AgainForm"];
+const SENT_BY_CLIENTS: [&str; 3] = ["ProcessForm", "AgainForm", "SignInForm"];
 
 /// Completes the description that the attributes make.
 pub fn complete(description: &mut Value) {
@@ -22,6 +25,19 @@ pub fn complete(description: &mut Value) {
             }
         }
     }
+    description["components"]["securitySchemes"] = json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`azulejo keys add`), or a token of the identity provider that the server trusts.",
+        },
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "azulejo_session",
+            "description": "What a browser gets for a key at `/sign-in`; over HTTPS it is called `__Host-azulejo_session`.",
+        },
+    });
     let Some(paths) = description["paths"].as_object_mut() else {
         return;
     };
@@ -31,7 +47,9 @@ pub fn complete(description: &mut Value) {
                 continue;
             };
             may_be_left_out(operation);
-            add_errors(method, operation);
+            let role = operation.remove(ROLE);
+            add_security(operation, role.as_ref());
+            add_errors(method, operation, role.is_some());
             add_links(operation);
         }
     }
@@ -78,7 +96,16 @@ fn may_be_left_out(operation: &mut Map<String, Value>) {
     }
 }
 
-fn add_errors(method: &str, operation: &mut Map<String, Value>) {
+/// Which role a key or token must have. The empty alternative is that of a server that asks nobody for one.
+fn add_security(operation: &mut Map<String, Value>, role: Option<&Value>) {
+    let security = match role {
+        Some(role) => json!([{"bearer": [role]}, {"cookie": [role]}, {}]),
+        None => json!([]),
+    };
+    operation.insert("security".into(), security);
+}
+
+fn add_errors(method: &str, operation: &mut Map<String, Value>, needs_role: bool) {
     let named = operation.remove(NAMED).unwrap_or_default();
     let mut said = EVERYWHERE.to_vec();
     for word in named.as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -89,6 +116,9 @@ fn add_errors(method: &str, operation: &mut Map<String, Value>) {
     }
     if !matches!(method, "get" | "head" | "options") {
         said.extend(WHERE_SOMETHING_CHANGES);
+    }
+    if needs_role {
+        said.extend(WITH_A_ROLE);
     }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
@@ -132,7 +162,13 @@ fn add_errors(method: &str, operation: &mut Map<String, Value>) {
 /// Where a job is said, what can be asked about it.
 fn add_links(operation: &mut Map<String, Value>) {
     const ABOUT_A_JOB: [&str; 7] = [
-        "job", "progress", "download", "mosaic", "cancel", "retry", "deleteJob",
+        "job",
+        "progress",
+        "download",
+        "mosaic",
+        "cancel",
+        "retry",
+        "deleteJob",
     ];
     let says_a_job = operation.get("operationId").and_then(Value::as_str);
     if !matches!(says_a_job, Some("process" | "again")) {

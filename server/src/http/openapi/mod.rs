@@ -66,16 +66,21 @@ use super::conditional::Validators;
         super::recipes::list,
         super::live::events::events,
         super::live::socket::socket,
+        super::sign_in::page,
+        super::sign_in::sign_in,
+        super::sign_in::sign_out,
         description,
         pages::swagger,
         pages::redoc,
     ),
+    components(schemas(schemas::Error)),
     tags(
         (name = "jobs", description = "One image, one recipe, many tiles."),
         (name = "results", description = "Pictures and files going out."),
         (name = "uploads", description = "Images coming in before their job is started."),
         (name = "live", description = "What changes, as it changes."),
         (name = "installation", description = "Server, workers, and what they can do."),
+        (name = "access", description = "Who somebody is. Programs show a key with each request and need none of this."),
         (name = "description", description = "This description."),
     )
 )]
@@ -147,4 +152,40 @@ fn constant(method: &Method, headers: &HeaderMap, tag: &str, kind: &'static str,
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn handlers_name_codes_that_are_known_and_all_of_them() {
+        let raw = serde_json::to_value(Handlers::openapi()).unwrap();
+        let mut named: BTreeSet<String> = BTreeSet::new();
+        for path in raw["paths"].as_object().unwrap().values() {
+            for operation in path.as_object().unwrap().values() {
+                let codes = operation["x-codes"].as_array().into_iter().flatten();
+                named.extend(codes.map(|code| code.as_str().unwrap().to_owned()));
+            }
+        }
+        let groups: BTreeSet<_> = codes::GROUPS.iter().map(|(group, _)| *group).collect();
+        let in_groups = codes::GROUPS.iter().flat_map(|(_, codes)| codes.iter().copied());
+        let always = [
+            codes::EVERYWHERE,
+            codes::WHERE_SOMETHING_CHANGES,
+            codes::WITH_A_ROLE,
+        ]
+        .concat();
+        let mut said: BTreeSet<&str> = in_groups.chain(always).collect();
+        said.extend(
+            named
+                .iter()
+                .map(String::as_str)
+                .filter(|name| !groups.contains(name)),
+        );
+        let known: BTreeSet<_> = codes::CODES.iter().map(|known| known.code).collect();
+        assert_eq!(said, known);
+    }
 }

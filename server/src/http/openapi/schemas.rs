@@ -47,6 +47,16 @@ pub struct AgainForm {
     pub format: Option<String>,
 }
 
+/// What the sign-in page sends.
+#[derive(ToSchema)]
+pub struct SignInForm {
+    /// The key.
+    #[schema(format = Password)]
+    pub key: String,
+    /// Where to go afterwards: a path of this server.
+    pub next: Option<String>,
+}
+
 /// Whether the process is well.
 #[derive(ToSchema)]
 pub struct Vital {
