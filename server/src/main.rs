@@ -7,7 +7,6 @@
 //! closes, live streams end, requests under way finish, the engine puts down what it holds.
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -71,10 +70,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     let kafka = config.kafka.brokers.clone();
     let server = Server::start(config, shutdown.clone()).await?;
-    tracing::info!("serving http://{}", server.address());
+    tracing::info!("serving {}", server.url());
     tokio::spawn(say_when_ready(
         server.engine().clone(),
-        server.address(),
+        server.url(),
         kafka,
         shutdown,
     ));
@@ -84,13 +83,13 @@ async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Prints the ready line once the broker answers, and says in the log why it takes long.
-async fn say_when_ready(engine: Engine, address: SocketAddr, kafka: String, shutdown: CancellationToken) {
+async fn say_when_ready(engine: Engine, url: String, kafka: String, shutdown: CancellationToken) {
     let mut complain_at = Instant::now() + Duration::from_secs(3);
     while !shutdown.is_cancelled() {
         if engine.health().kafka_connected {
             let mut out = std::io::stdout().lock();
             // Nobody may be reading, which changes nothing.
-            let _ = writeln!(out, "azulejo-server is ready: http://{address}").and_then(|()| out.flush());
+            let _ = writeln!(out, "azulejo-server is ready: {url}").and_then(|()| out.flush());
             return;
         }
         if Instant::now() >= complain_at {

@@ -2,6 +2,7 @@
 //! it the same way.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,7 +14,9 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::config::listening::Listening;
 use crate::engine::{Engine, EngineConfig};
+use crate::engine::problems::{Aspect, Problems};
 use crate::http::limits::headers::HeaderLimits;
+use crate::http::serve::tls::Tls;
 use crate::http::{self, HttpConfig};
 use crate::intake::{Intake, IntakeConfig};
 
@@ -26,6 +29,7 @@ pub struct Server {
     engine: Engine,
     listener: TcpListener,
     listening: Listening,
+    tls: Option<Arc<Tls>>,
     router: Router,
     shutdown: CancellationToken,
 }
@@ -35,7 +39,7 @@ impl Server {
     /// be there. Cancelling `shutdown` ends the server.
     ///
     /// # Errors
-    /// The address is taken, or the data folder cannot be used.
+    /// The address is taken, the certificate cannot be used, or the data folder cannot.
     pub async fn start(config: Config, shutdown: CancellationToken) -> anyhow::Result<Self> {
         if !config.site_root.join("pkg").is_dir() {
             tracing::warn!(
@@ -44,6 +48,7 @@ impl Server {
                 config.site_root.display()
             );
         }
+        let tls = config.tls.map(Tls::open).transpose()?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!(
                 "cannot listen on {} (--listen, AZULEJO_LISTEN, MASTER_PORT)",
@@ -75,6 +80,7 @@ impl Server {
             access: access.clone(),
             proxy: config.proxy,
             site_root: config.site_root,
+            rates: config.rates,
             headers: HeaderLimits {
                 bytes: config.listening.header_bytes,
                 count: config.listening.headers,
@@ -84,11 +90,15 @@ impl Server {
         tokio::spawn(sweep(intake, shutdown.clone()));
         tokio::spawn(engine.clone().expire_until(shutdown.clone()));
         tokio::spawn(forget_keys(engine.clone(), shutdown.clone()));
+        if let Some(tls) = &tls {
+            tokio::spawn(renew(Arc::clone(tls), engine.problems().clone(), shutdown.clone()));
+        }
         Ok(Self {
             address,
             engine,
             listener,
             listening: config.listening,
+            tls,
             router,
             shutdown,
         })
@@ -97,6 +107,12 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens, as browsers and scripts spell it.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The engine behind it.
@@ -114,6 +130,7 @@ impl Server {
             self.listener,
             self.router,
             self.listening,
+            self.tls,
             self.shutdown.clone()
         ));
         let result = tokio::select! {
@@ -143,6 +160,19 @@ async fn save_uses(access: Access, shutdown: CancellationToken) {
         access.save();
     }
     access.save();
+}
+
+/// Takes up certificates that change. One that cannot be used is a problem that `/health` and the pages tell.
+async fn renew(tls: Arc<Tls>, problems: Problems, shutdown: CancellationToken) {
+    const SUBJECT: &str = "the certificate";
+    let tell = |problem: Option<&str>| match problem {
+        Some(sentence) => problems.set(SUBJECT, Aspect::Certificate, sentence),
+        None => problems.clear(SUBJECT, Aspect::Certificate),
+    };
+    tokio::select! {
+        () = tls.renew(tell) => {}
+        () = shutdown.cancelled() => {}
+    }
 }
 
 async fn sweep(intake: Intake, shutdown: CancellationToken) {

@@ -12,8 +12,9 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// What the description leaves out: codes of the pages' own calls, and of addresses where there is nothing.
-const NOT_OF_A_ROUTE: [&str; 4] = [
+const NOT_OF_A_ROUTE: [&str; 5] = [
     "function_not_found",
+    "https_required",
     "method_not_allowed",
     "not_found",
     "upload_not_complete",

@@ -27,7 +27,10 @@ async fn headers_that_do_not_come_end_the_connection_and_no_other() {
     });
     let (first, second) = tokio::join!(seconds_to_end(&mut silent), seconds_to_end(&mut reading));
     for seconds in [first, second] {
-        assert!((1.5..4.5).contains(&seconds), "{seconds} seconds, with a time of 2 and a second to say goodbye");
+        assert!(
+            (1.5..4.5).contains(&seconds),
+            "{seconds} seconds, with a time of 2 and a second to say goodbye"
+        );
     }
     dripping.abort();
     assert_eq!(server.get("/recipes").await.status(), 200);
@@ -79,7 +82,11 @@ async fn headers_are_bounded_in_number_and_bytes() {
         ("40 and the host", many(40), 431),
         ("7 K", long(7 << 10), 200),
         ("9 K", long(9 << 10), 431),
-        ("a long target", GET.replace("/recipes", &format!("/recipes?{}", "y".repeat(9 << 10))), 431),
+        (
+            "a long target",
+            GET.replace("/recipes", &format!("/recipes?{}", "y".repeat(9 << 10))),
+            431,
+        ),
     ] {
         let (answer, _) = ask(server.address, &request).await;
         let answer = answer.unwrap_or_else(|| panic!("no answer to {what}"));
@@ -109,7 +116,15 @@ async fn headers_are_bounded_in_number_and_bytes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_make_way_for_new_ones() {
-    let server = start(&["--max-connections", "128", "--idle-timeout", "600", "--header-timeout", "600"]).await;
+    let server = start(&[
+        "--max-connections",
+        "128",
+        "--idle-timeout",
+        "600",
+        "--header-timeout",
+        "600",
+    ])
+    .await;
     // One at work from before, which has to stay.
     let mut live = connect(server.address).await;
     send(&mut live, "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
@@ -136,7 +151,11 @@ async fn idle_connections_make_way_for_new_ones() {
     ended(&mut idle[0]).await;
     let last = idle.last_mut().unwrap();
     send(last, "TP/1.1\r\nhost: localhost\r\n\r\n").await;
-    assert_eq!(answer(last).await.unwrap().status, 200, "the last one goes on with the half of its head");
+    assert_eq!(
+        answer(last).await.unwrap().status,
+        200,
+        "the last one goes on with the half of its head"
+    );
     let open = tokio::time::timeout(Duration::from_millis(300), ended(&mut live)).await;
     assert!(open.is_err(), "the live stream made way");
     server.stop().await;
@@ -181,20 +200,44 @@ async fn requests_that_two_parsers_could_read_differently_are_refused() {
     };
     let chunked = "transfer-encoding: chunked\r\n";
     for (what, request) in [
-        ("two lengths", post("content-length: 0\r\ncontent-length: 5\r\n", "")),
+        (
+            "two lengths",
+            post("content-length: 0\r\ncontent-length: 5\r\n", ""),
+        ),
         ("a list of lengths", post("content-length: 0, 5\r\n", "")),
         ("a signed length", post("content-length: +5\r\n", "abcde")),
-        ("a length in hexadecimal", post("content-length: 0x5\r\n", "abcde")),
-        ("a length that is too large", post("content-length: 99999999999999999999999\r\n", "")),
+        (
+            "a length in hexadecimal",
+            post("content-length: 0x5\r\n", "abcde"),
+        ),
+        (
+            "a length that is too large",
+            post("content-length: 99999999999999999999999\r\n", ""),
+        ),
         ("an unknown coding", post("transfer-encoding: identity\r\n", "")),
-        ("chunked that is not last", post("transfer-encoding: chunked, gzip\r\n", "0\r\n\r\n")),
-        ("a coding with a control character", post("transfer-encoding: \x0bchunked\r\n", "0\r\n\r\n")),
-        ("a space before the colon", post("transfer-encoding : chunked\r\n", "0\r\n\r\n")),
+        (
+            "chunked that is not last",
+            post("transfer-encoding: chunked, gzip\r\n", "0\r\n\r\n"),
+        ),
+        (
+            "a coding with a control character",
+            post("transfer-encoding: \x0bchunked\r\n", "0\r\n\r\n"),
+        ),
+        (
+            "a space before the colon",
+            post("transfer-encoding : chunked\r\n", "0\r\n\r\n"),
+        ),
         ("a folded line", post("x: a\r\n b\r\n", "")),
         ("a header without a name", post(": a\r\n", "")),
         ("a null in a header", post("x: a\0b\r\n", "")),
         ("a bare return in a header", post("x: a\rb: c\r\n", "")),
-        ("chunked in HTTP/1.0", post(chunked, "0\r\n\r\n").replace("HTTP/1.1\r\nhost: localhost\r\ntr", "HTTP/1.0\r\nhost: localhost\r\ntr")),
+        (
+            "chunked in HTTP/1.0",
+            post(chunked, "0\r\n\r\n").replace(
+                "HTTP/1.1\r\nhost: localhost\r\ntr",
+                "HTTP/1.0\r\nhost: localhost\r\ntr",
+            ),
+        ),
     ] {
         let (answer, is_closed) = ask(server.address, &request).await;
         let answer = answer.unwrap_or_else(|| panic!("{what}: no answer"));
@@ -205,10 +248,16 @@ async fn requests_that_two_parsers_could_read_differently_are_refused() {
     for (what, body) in [
         ("no number", "zz\r\nabc\r\n0\r\n\r\n"),
         ("a negative number", "-1\r\nabc\r\n0\r\n\r\n"),
-        ("a number that is too large", "fffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+        (
+            "a number that is too large",
+            "fffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+        ),
         ("more than it says", "1\r\nabc\r\n0\r\n\r\n"),
         ("a bare line feed", "3\nabc\n0\n\n"),
-        ("an endless extension", &format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(100 << 10))),
+        (
+            "an endless extension",
+            &format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(100 << 10)),
+        ),
     ] {
         let request = format!("PUT /uploads HTTP/1.1\r\nhost: localhost\r\n{chunked}\r\n{body}{smuggled}");
         let (answer, is_closed) = ask(server.address, &request).await;
@@ -216,7 +265,10 @@ async fn requests_that_two_parsers_could_read_differently_are_refused() {
         assert!(is_closed, "{what}: what follows would be taken for a request");
     }
     // With both, only the chunks count (RFC 9112, 6.3), and nothing after them on this connection does (6.1).
-    for headers in [format!("content-length: 3\r\n{chunked}"), format!("{chunked}content-length: 3\r\n")] {
+    for headers in [
+        format!("content-length: 3\r\n{chunked}"),
+        format!("{chunked}content-length: 3\r\n"),
+    ] {
         let (answer, is_closed) = ask(server.address, &post(&headers, "0\r\n\r\n")).await;
         assert_eq!(answer.unwrap().status, 415);
         assert!(is_closed);
@@ -247,6 +299,9 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_one_that_takes_its_time_is_n
     bytes += ended(&mut slow).await;
     assert!(bytes > BYTES, "{bytes} bytes, head included");
     let stuck = ended(&mut stuck).await;
-    assert!(stuck < BYTES, "a client that took nothing for 5 seconds still got it all");
+    assert!(
+        stuck < BYTES,
+        "a client that took nothing for 5 seconds still got it all"
+    );
     server.stop().await;
 }

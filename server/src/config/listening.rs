@@ -35,6 +35,18 @@ pub struct ListeningArguments {
         value_parser = ranged::<u32>("AZULEJO_SEND_TIMEOUT", 1, 3600))]
     pub send_timeout: u32,
 
+    /// Ends an upload, or any other body of a request, that brings fewer bytes a second than this, averaged over
+    /// --upload-window; K stands for 1024, and 0 ends none. The default is 1K; 0 to 1G.
+    #[arg(long, env = "AZULEJO_MIN_UPLOAD_RATE", value_name = "BYTES", default_value = "1K",
+        value_parser = bytes("AZULEJO_MIN_UPLOAD_RATE", 0, 1 << 30))]
+    pub min_upload_rate: u64,
+
+    /// Averages --min-upload-rate over so many seconds, the longest time that a body may bring nothing. The default is 30; 1 to
+    /// 600.
+    #[arg(long, env = "AZULEJO_UPLOAD_WINDOW", value_name = "SECONDS", default_value = "30",
+        value_parser = ranged::<u32>("AZULEJO_UPLOAD_WINDOW", 1, 600))]
+    pub upload_window: u32,
+
     /// Refuses requests whose target and headers have more bytes than this; K stands for 1024. The default is 32K; 4K to 256K.
     #[arg(long, env = "AZULEJO_MAX_HEADER_BYTES", value_name = "BYTES", default_value = "32K",
         value_parser = bytes("AZULEJO_MAX_HEADER_BYTES", 4 << 10, 256 << 10))]
@@ -59,6 +71,10 @@ pub struct Listening {
     pub idle_timeout: Duration,
     /// While an answer waits for its client.
     pub send_timeout: Duration,
+    /// Least bytes a second of a request's body; 0 for none.
+    pub upload_rate: u64,
+    /// Over how long that is averaged.
+    pub upload_window: Duration,
     /// Bytes of the target and all headers.
     pub header_bytes: usize,
     /// Number of headers.
@@ -75,6 +91,8 @@ impl ListeningArguments {
             header_timeout: seconds(self.header_timeout),
             idle_timeout: seconds(self.idle_timeout),
             send_timeout: seconds(self.send_timeout),
+            upload_rate: self.min_upload_rate,
+            upload_window: seconds(self.upload_window),
             header_bytes: usize::try_from(self.max_header_bytes).unwrap_or(usize::MAX),
             headers: self.max_headers,
         }

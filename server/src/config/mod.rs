@@ -8,7 +8,9 @@ pub mod listening;
 mod parse;
 pub mod proxy;
 mod reuse;
+pub mod rates;
 mod retention;
+pub mod tls;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -56,6 +58,14 @@ pub struct Arguments {
     /// How connections are taken.
     #[command(flatten)]
     pub listening: listening::ListeningArguments,
+
+    /// How many requests one caller may send.
+    #[command(flatten)]
+    pub rates: rates::RateArguments,
+
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: tls::TlsArguments,
 
     /// Who may use the server.
     #[command(flatten)]
@@ -193,6 +203,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How connections are taken.
     pub listening: listening::Listening,
+    /// How many requests one caller may send.
+    pub rates: rates::RateSettings,
+    /// Certificate and key, where connections are encrypted.
+    pub tls: Option<tls::TlsFiles>,
     /// Who may use the server.
     pub access: AccessSettings,
     /// By which names the server goes, and whose word about clients it takes.
@@ -280,6 +294,8 @@ impl Arguments {
         Ok(Config {
             listen,
             listening: self.listening.check(),
+            rates: self.rates.check(listen.ip().is_loopback() && !access.is_on),
+            tls: self.tls.check()?,
             access,
             proxy,
             kafka,

@@ -106,6 +106,11 @@ impl Engine {
         }
     }
 
+    /// What does not work and does not pass by itself, for those around the engine to add to.
+    pub fn problems(&self) -> &problems::Problems {
+        self.driver.problems()
+    }
+
     /// The topic that this server's tiles are answered in.
     pub fn results_topic(&self) -> &str {
         &self.driver.drivers().results

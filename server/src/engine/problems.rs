@@ -19,12 +19,15 @@ pub enum Aspect {
     Silence,
     /// Somebody else uses what belongs to this server.
     Owner,
+    /// A new certificate cannot be used.
+    Certificate,
 }
 
 impl Aspect {
-    /// Whether jobs may wait or fail for it. Too few partitions and one worker's silence cost speed alone.
+    /// Whether jobs may wait or fail for it. Too few partitions and one worker's silence cost speed alone, and an old certificate
+    /// nothing yet.
     pub const fn holds_jobs(self) -> bool {
-        !matches!(self, Self::Size | Self::Silence)
+        !matches!(self, Self::Size | Self::Silence | Self::Certificate)
     }
 }
 

@@ -73,11 +73,13 @@ use self::error::Failure;
 use self::forwarded::Trusted;
 use self::guard::Hosts;
 use self::idempotency::Keys;
+use self::limits::rate::Rates;
 use self::live::hub::Hub;
 use self::state::AppState;
 use self::thumbnail::Thumbnails;
 use crate::config::proxy::ProxySettings;
 use crate::access::{Access, Caller};
+use crate::config::rates::RateSettings;
 use crate::engine::Engine;
 use crate::intake::Intake;
 
@@ -94,6 +96,8 @@ pub struct HttpConfig {
     pub site_root: PathBuf,
     /// How large what comes before a body may be.
     pub headers: limits::headers::HeaderLimits,
+    /// How many requests one caller may send.
+    pub rates: RateSettings,
 }
 
 /// All routes. `shutdown` ends the live streams.
@@ -113,6 +117,7 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
     tokio::spawn(posting);
     let app = AppState {
         access: config.access,
+        rates: Rates::new(config.rates),
         watched,
         hub,
         keys: Keys::default(),

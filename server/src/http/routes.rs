@@ -9,6 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, any, delete, get, post, put};
 
 use super::access::{Gate, Need, check};
+use super::limits::rate::limit;
 use super::state::AppState;
 use super::{
     again, dead_tiles, download, jobs, live, mosaic, openapi, pages, recipes, sign_in, submit, tus, vital,
@@ -160,11 +161,11 @@ pub fn router(app: &AppState) -> Router<AppState> {
     let mut router = Router::new();
     for Route { path, needs, answers } in routes.into_iter().chain(alone) {
         let gate = Gate::new(app.access.clone(), move |method, _| need_of(&needs, method));
-        router = router.route(&path, answers.layer(from_fn_with_state(gate, check)));
+        router = router.route(&path, answers.layer(from_fn_with_state(app.rates.clone(), limit)).layer(from_fn_with_state(gate, check)));
     }
     let gate = Gate::new(app.access.clone(), |method, path| Some(need_of_function(method, path)));
     let functions = get(pages::call).post(pages::call);
-    router.route("/api/{*function}", functions.layer(from_fn_with_state(gate, check)))
+    router.route("/api/{*function}", functions.layer(from_fn_with_state(app.rates.clone(), limit)).layer(from_fn_with_state(gate, check)))
 }
 
 fn need_of(needs: &[(Method, Need)], method: &Method) -> Option<Need> {

@@ -8,6 +8,7 @@ use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 
 use super::idempotency::Keys;
+use super::limits::rate::Rates;
 use super::live::hub::Hub;
 use super::thumbnail::Thumbnails;
 use crate::access::Access;
@@ -27,6 +28,8 @@ pub struct AppState {
     pub keys: Keys,
     /// What the hub looks at, which does not keep it alive. It may see everything: no request is answered from it.
     pub watched: Arc<dyn Backend>,
+    /// How many requests one caller may send, and how far that is used.
+    pub rates: Rates,
     /// Where live streams sign up.
     pub hub: Hub,
     /// The built site.

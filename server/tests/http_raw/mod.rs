@@ -55,13 +55,17 @@ pub async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Option<Answer> {
             head,
             body: String::new(),
         };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let length = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await.ok()?;
         answer.body = String::from_utf8(body).unwrap();
         Some(answer)
     };
-    tokio::time::timeout(PATIENCE, read).await.expect("neither an answer nor an end")
+    tokio::time::timeout(PATIENCE, read)
+        .await
+        .expect("neither an answer nor an end")
 }
 
 /// Sends `request` on a connection of its own. Gives the answer and whether the server closed the connection after it.
@@ -70,7 +74,9 @@ pub async fn ask(address: SocketAddr, request: &str) -> (Option<Answer>, bool) {
     // A refusal may come before all is sent.
     let _ = stream.write_all(request.as_bytes()).await;
     let answer = answer(&mut stream).await;
-    let is_closed = tokio::time::timeout(Duration::from_millis(500), ended(&mut stream)).await.is_ok();
+    let is_closed = tokio::time::timeout(Duration::from_millis(500), ended(&mut stream))
+        .await
+        .is_ok();
     (answer, is_closed)
 }
 
@@ -83,7 +89,9 @@ pub async fn ended(stream: &mut (impl AsyncRead + Unpin)) -> usize {
             bytes += count;
         }
     };
-    tokio::time::timeout(PATIENCE, read).await.expect("the connection does not end");
+    tokio::time::timeout(PATIENCE, read)
+        .await
+        .expect("the connection does not end");
     bytes
 }
 

@@ -52,7 +52,7 @@ pub const CODES: &[Code] = &[
     code(404, "job_not_found", "there is no such job"),
     code(404, "tile_not_found", "the job has no such tile"),
     code(404, "upload_not_found", "there is no such upload"),
-    code(408, "upload_stalled", "nothing came for 30 seconds"),
+    code(408, "upload_stalled", "the body came too slowly"),
     code(
         409,
         "offset_mismatch",
@@ -172,6 +172,11 @@ pub const CODES: &[Code] = &[
         "another request has gone on with the upload",
     ),
     code(423, "upload_locked", "another request has the upload"),
+    code(
+        429,
+        "too_many_requests",
+        "more requests than one caller may send",
+    ),
     code(429, "too_many_uploads", "too many uploads wait or are under way"),
     code(
         431,
@@ -189,7 +194,7 @@ pub const CODES: &[Code] = &[
         "unavailable",
         "the server stops, or cannot do this at the moment",
     ),
-    code(503, "too_busy", "as many connections are open as are taken"),
+    code(503, "too_busy", "as many connections or requests are under way as are taken"),
     code(
         503,
         "storage_unavailable",
@@ -210,6 +215,7 @@ pub const CODES: &[Code] = &[
 /// What any route may answer with.
 pub const EVERYWHERE: &[&str] = &[
     "unknown_host",
+    "too_many_requests",
     "headers_too_large",
     "too_busy",
     "internal",

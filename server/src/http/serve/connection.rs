@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::Version;
+use axum::http::{Version, header};
 use axum::response::{IntoResponse, Response};
 use azulejo_protocol::ApiError;
 use hyper::body::Incoming;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::answer::{Answer, UnderWay};
+use super::arriving::{Arriving, LeastRate};
 use super::peer::Peer;
 use super::places::{Full, Place};
 use crate::config::listening::Listening;
@@ -55,6 +57,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Protocol {
     builder: auto::Builder<TokioExecutor>,
     router: Router,
+    rate: LeastRate,
     shutdown: CancellationToken,
 }
 
@@ -85,8 +88,17 @@ impl Protocol {
         Self {
             builder,
             router,
+            rate: LeastRate {
+                bytes: limits.upload_rate,
+                window: limits.upload_window,
+            },
             shutdown,
         }
+    }
+
+    /// Waits until the server is told to stop.
+    pub async fn shutdown(&self) {
+        self.shutdown.cancelled().await;
     }
 
     /// Serves the connection of `place` until either side ends it.
@@ -96,6 +108,7 @@ impl Protocol {
     {
         let answering = Answering {
             router: self.router,
+            rate: self.rate,
             peer,
             place: Arc::clone(&place),
         };
@@ -125,6 +138,7 @@ impl Protocol {
 /// The router behind one connection.
 struct Answering {
     router: Router,
+    rate: LeastRate,
     peer: Peer,
     place: Arc<Place>,
 }
@@ -136,6 +150,7 @@ impl Service<hyper::Request<Incoming>> for Answering {
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let (router, peer, place) = (self.router.clone(), self.peer, Arc::clone(&self.place));
+        let rate = self.rate;
         Box::pin(async move {
             let is_framed = request.version() == Version::HTTP_2;
             let request_place = place.request();
@@ -147,15 +162,39 @@ impl Service<hyper::Request<Incoming>> for Answering {
             let response = match refusal {
                 Some(refusal) => refusal,
                 None => {
-                    let mut request: Request = request.map(Body::new);
+                    let has_stalled = Arc::new(AtomicBool::new(false));
+                    let arriving = |body| Body::new(Arriving::new(body, rate, Arc::clone(&has_stalled)));
+                    let mut request: Request = request.map(arriving);
                     request.extensions_mut().insert(peer);
                     let Ok(response) = router.oneshot(request).await;
-                    response
+                    if has_stalled.load(Ordering::Relaxed) && response.status().is_client_error() {
+                        stalled(rate, response)
+                    } else {
+                        response
+                    }
                 }
             };
             Ok(response.map(|body| Answer::new(body, under_way)))
         })
     }
+}
+
+/// The refusal of a request whose body fell behind, instead of what its handler made of a body that broke off. What that says in
+/// headers still holds.
+fn stalled(rate: LeastRate, instead_of: Response) -> Response {
+    let mut response = Failure(rate.error()).into_response();
+    for (name, value) in instead_of.headers() {
+        if !matches!(
+            *name,
+            header::CONTENT_LENGTH | header::CONTENT_ENCODING | header::RETRY_AFTER
+        ) {
+            response
+                .headers_mut()
+                .entry(name)
+                .or_insert_with(|| value.clone());
+        }
+    }
+    response
 }
 
 fn too_busy(full: Full) -> Response {

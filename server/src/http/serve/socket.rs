@@ -24,6 +24,21 @@ impl Socket {
         Self { stream, place }
     }
 
+    /// Waits for the first byte and says whether it is `byte`. It stays to be read.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn begins_with(&self, byte: u8) -> io::Result<bool> {
+        let mut first = [0];
+        Ok(self.stream.peek(&mut first).await? == 1 && first[0] == byte)
+    }
+
+    /// Sends `text`, if that can be done at once.
+    pub fn say(&self, text: &str) {
+        // One that does not take it hears nothing.
+        let _ = self.stream.try_write(text.as_bytes());
+    }
+
     fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.place.activity.wrote(polled.is_pending(), Instant::now());
         polled
