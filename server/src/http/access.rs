@@ -53,15 +53,16 @@ impl Gate {
 pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let need = (gate.needs)(request.method(), request.uri().path());
     let found = gate.access.caller(request.headers()).await;
-    let admitted = match (need, found) {
+    let caller = match (need, found) {
         // What is no method here is answered as such by the route itself.
-        (None, _) => Ok(None),
-        (Some(Need::Nothing), found) => Ok(found.ok().flatten()),
-        (Some(Need::Role(role)), found) => found.and_then(|caller| admit(caller, role, &request)).map(Some),
-    };
-    let caller = match admitted {
-        Ok(caller) => caller,
-        Err(error) => return refuse(&gate.access, request, error).await,
+        (None, _) => None,
+        (Some(Need::Nothing), found) => found.ok().flatten(),
+        (Some(Need::Role(role)), Ok(Some(caller))) => match admit(&caller, role, &request) {
+            Ok(()) => Some(caller),
+            Err(error) => return refuse(&gate.access, request, Some(caller), error).await,
+        },
+        (Some(Need::Role(_)), Ok(None)) => return refuse(&gate.access, request, None, missing()).await,
+        (Some(Need::Role(_)), Err(error)) => return refuse(&gate.access, request, None, error).await,
     };
     if let Some(caller) = &caller {
         request.extensions_mut().insert(caller.clone());
@@ -75,8 +76,7 @@ pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -
     response
 }
 
-fn admit(caller: Option<Caller>, role: Role, request: &Request) -> Result<Caller, ApiError> {
-    let caller = caller.ok_or_else(missing)?;
+fn admit(caller: &Caller, role: Role, request: &Request) -> Result<(), ApiError> {
     if caller.role < role {
         let detail = format!(
             "'{}' has the role {}, and this needs the role {role}: ask for another key",
@@ -89,14 +89,14 @@ fn admit(caller: Option<Caller>, role: Role, request: &Request) -> Result<Caller
         let detail = "a request with the cookie of a sign-in must say where it comes from (Origin): programs send a key instead";
         return Err(ApiError::new(403, "cross_site", detail));
     }
-    Ok(caller)
+    Ok(())
 }
 
 fn says_where_from(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
-async fn refuse(access: &Access, request: Request, error: ApiError) -> Response {
+async fn refuse(access: &Access, request: Request, caller: Option<Caller>, error: ApiError) -> Response {
     let seen = Seen::of(&request);
     let page = request.method() == Method::GET && wants_page(request.headers());
     let here = request.uri().path_and_query().map_or("/", |here| here.as_str()).to_owned();
@@ -106,7 +106,7 @@ async fn refuse(access: &Access, request: Request, error: ApiError) -> Response 
     let is_event = error.code != "key_missing";
     let response = refusal(error, page, &here);
     if is_event {
-        seen.write(access, None, &response);
+        seen.write(access, caller.as_ref(), &response);
     }
     response
 }
