@@ -4,15 +4,18 @@ use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags};
 
 use crate::App;
+use crate::signed_in::SignedIn;
 use crate::theme::Theme;
 
 /// The document that the server sends for every page. Its one inline script carries Leptos' nonce; there are no inline
 /// styles, so the server can send a strict `Content-Security-Policy` with it. A `data:` picture is the icon that fills
 /// up.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    // No attribute where nobody has to sign in.
+    let caller = Some(SignedIn::current().0).filter(|name| !name.is_empty());
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=Theme::current().name()>
+        <html lang="en" data-theme=Theme::current().name() data-caller=caller>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />

@@ -8,7 +8,7 @@
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that decodes and
 //!   renders the preview, `preview_canvas` draws it.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
-//!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `studio_address`, `estimate`, `header` (the
+//!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `studio_address`, `estimate`, `signed_in`, `header` (the
 //!   first bytes of a file), `claim` (what is said of the preview), `job_list`.
 #![deny(missing_docs)]
 // A page is one type: its views nest deeper than the compiler's default allows.
@@ -55,6 +55,7 @@ mod root;
 mod sample;
 #[cfg(feature = "hydrate")]
 mod sending;
+pub mod signed_in;
 #[cfg(feature = "hydrate")]
 mod stored_original;
 mod studio_address;

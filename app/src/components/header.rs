@@ -6,6 +6,7 @@ use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
 use super::Logo;
+use super::sign_out::SignOut;
 use super::theme_switch::ThemeSwitch;
 use crate::live::{Link, Live};
 use crate::root::Shared;
@@ -65,6 +66,7 @@ pub fn Header() -> impl IntoView {
             </nav>
             <HealthLine />
             <ThemeSwitch />
+            <SignOut />
         </header>
     }
     .into_any()

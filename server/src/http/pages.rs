@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use azulejo_app::backend::BackendRef;
+use azulejo_app::signed_in::SignedIn;
 use azulejo_app::{App, shell};
 use azulejo_protocol::ApiError;
 use leptos::context::{provide_context, use_context};
@@ -67,9 +68,12 @@ pub async fn page_or_json(State(app): State<AppState>, request: Request, next: N
 /// The page at the request's address.
 pub async fn render(State(app): State<AppState>, request: Request) -> Response {
     let options = app.leptos.clone();
-    let backend: BackendRef = Arc::new(app.backend_for(&Caller::of(request.extensions())));
+    let caller = Caller::of(request.extensions());
+    let backend: BackendRef = Arc::new(app.backend_for(&caller));
+    let signed_in = SignedIn(caller.name.to_string());
     let context = move || {
         provide_context(backend.clone());
+        provide_context(signed_in.clone());
         let policy = use_nonce().and_then(|nonce| policy_of_pages(&nonce));
         if let (Some(policy), Some(response)) = (policy, use_context::<ResponseOptions>()) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
