@@ -8,15 +8,20 @@ from tusclient import client
 from tusclient.exceptions import TusCommunicationError
 
 url, path, recipe = sys.argv[1:]
-end = time.monotonic() + 120
+# Without progress for so long it is given up, seconds.
+MOST = 60
 
 
 def patiently(step):
+    """Tries again for a minute from the last time that something arrived."""
+    end, reached = time.monotonic() + MOST, uploader.offset
     while True:
         try:
             return step()
         except (TusCommunicationError, requests.RequestException) as error:
             print("again:", error, file=sys.stderr)
+            if uploader.offset > reached:
+                end, reached = time.monotonic() + MOST, uploader.offset
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)

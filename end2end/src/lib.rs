@@ -34,7 +34,7 @@ pub mod kafka_clients;
 pub mod kafka_kcat;
 pub mod machines;
 pub mod process;
-mod random;
+pub mod random;
 pub mod rights;
 pub mod screenshots;
 mod skipped;
