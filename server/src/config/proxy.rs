@@ -10,7 +10,6 @@ use crate::http::address::PublicName;
 
 /// By which names the server goes, and whose word about clients it takes.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Names and proxies")]
 pub struct ProxyArguments {
     /// Answers to this host name, too, beside `localhost` and plain IP addresses; may be given several times, or separated by
     /// commas. Give a port where it is not the usual one (80, 443): pages are served from that address then. Other names are
