@@ -13,7 +13,6 @@ pub struct Bound<T>(Option<T>);
 
 /// How long jobs are kept.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "What is kept of jobs that have ended")]
 pub struct RetentionArguments {
     /// Keeps completed jobs and their results for so many days; then both are deleted. 1 to 36500, or `off` to keep them for ever.
     #[arg(long, env = "AZULEJO_KEEP_RESULTS_DAYS", value_name = "DAYS", default_value = "30",

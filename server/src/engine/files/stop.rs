@@ -56,10 +56,11 @@ impl Work for Stop {
             return Next::Later(PAUSE);
         }
         *self.run.assembly() = None;
-        self.keep_mosaic();
+        // Scratch first: on a full disk it makes the room that the picture needs.
         if !self.completed {
             self.run.spec.folder.remove_scratch(false);
         }
+        self.keep_mosaic();
         self.tell();
         Next::Done
     }

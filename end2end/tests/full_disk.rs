@@ -1,0 +1,450 @@
+//! A disk that runs full at every stage of a job: the job says so, nothing is damaged, deleting works, and others go on.
+//!
+//! The server's data folder is a small file system of its own. At the moment that a test is about the server is stopped by a
+//! signal, the file system is filled to its last byte, and the server goes on; so the moment is met, or the test tries again.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use azulejo_end2end::client::{Answer, Client};
+use azulejo_end2end::process::must_succeed;
+use azulejo_end2end::{Cluster, ClusterOptions, images, skipped};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const SOON: Duration = Duration::from_secs(60);
+/// Times that a moment is tried to be met.
+const TRIES: usize = 12;
+/// Bytes of the file system: the largest job here needs a third of it at once.
+const SIZE: &str = "320m";
+
+/// A file system that is there for as long as this lives.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily, since the server has files open in it.
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+impl Disk {
+    /// The data folder of the cluster's server; `None` where nothing can be mounted.
+    fn of(cluster: &Cluster) -> Result<Option<Self>> {
+        let folder = PathBuf::from(cluster.path("server"));
+        std::fs::create_dir(&folder)?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={SIZE}"), "tmpfs"])
+            .arg(&folder)
+            .output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Ok(Some(Self(folder)));
+        }
+        skipped("a disk that runs full at each stage of a job: a small file system cannot be mounted here");
+        Ok(None)
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
+    /// Takes every byte that is left, but for `spare`.
+    fn fill(&self, spare: u64) -> Result<()> {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.filler())?;
+        if spare > 0 {
+            let bytes = self.free()?.saturating_sub(spare);
+            return Ok(file.write_all(&vec![0x5a; usize::try_from(bytes)?])?);
+        }
+        // Whole blocks first, then what is left of the last one.
+        for block in [1 << 20, 4096, 1] {
+            let bytes = vec![0x5a; block];
+            loop {
+                match file.write(&bytes) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::StorageFull => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn empty(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.filler())?)
+    }
+
+    fn free(&self) -> Result<u64> {
+        let text = must_succeed(
+            Command::new("df")
+                .args(["--block-size=1", "--output=avail"])
+                .arg(&self.0),
+        )?;
+        let last = text.lines().last().context("df says nothing")?;
+        Ok(last.trim().parse()?)
+    }
+
+    fn of_job(&self, id: &str, file: &str) -> PathBuf {
+        self.0.join("jobs").join(id).join(file)
+    }
+}
+
+async fn installation(arguments: &[&str]) -> Result<Option<(Cluster, Disk)>> {
+    let mut cluster = Cluster::prepare(ClusterOptions {
+        workers: 0,
+        server_arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+        ..ClusterOptions::default()
+    })?;
+    let Some(disk) = Disk::of(&cluster)? else {
+        return Ok(None);
+    };
+    cluster.start_broker()?;
+    cluster.start_server()?;
+    cluster.client().wait_until_ready(0).await?;
+    Ok(Some((cluster, disk)))
+}
+
+async fn delete(cluster: &Cluster, id: &str) -> Result<Answer> {
+    let response = reqwest::Client::new()
+        .delete(format!("{}/job/{id}", cluster.url()))
+        .send()
+        .await?;
+    let status = response.status().as_u16();
+    let text = response.text().await?;
+    Ok(Answer {
+        status,
+        json: serde_json::from_str(&text).unwrap_or(Value::Null),
+    })
+}
+
+fn must_be_full(answer: &Answer) -> Result<()> {
+    ensure!(
+        answer.status == 507 && answer.json["code"] == "disk_full",
+        "{answer:?}"
+    );
+    Ok(())
+}
+
+/// Waits for the end of a job that met a full disk, and for the sentence that says so.
+async fn must_fail_of_it(client: &Client, id: &str) -> Result<()> {
+    let job = client.wait_for_end(id, SOON).await?;
+    let error = job["error"].as_str().unwrap_or_default();
+    ensure!(
+        job["status"] == "failed" && error.contains("disk is full"),
+        "{}: {error}",
+        job["status"]
+    );
+    // The picture of what was done is there all the same.
+    ensure!(client.get(&format!("/job/{id}/mosaic.png")).await?.status == 200);
+    Ok(())
+}
+
+/// The server as it is at this moment, until it goes on.
+struct Stopped<'a>(&'a Cluster);
+
+impl<'a> Stopped<'a> {
+    fn stop(cluster: &'a Cluster) -> Result<Self> {
+        cluster
+            .server
+            .as_ref()
+            .context("there is a server")?
+            .signal("STOP")?;
+        Ok(Self(cluster))
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        if let Some(server) = &self.0.server {
+            drop(server.signal("CONT"));
+        }
+    }
+}
+
+/// What the disk holds apart from the job that a test is about.
+struct Others {
+    /// A job whose result must not change, and that result.
+    kept: (String, Vec<u8>),
+    small: Vec<u8>,
+    wanted: images::Pixels,
+}
+
+impl Others {
+    async fn begin(cluster: &Cluster) -> Result<Self> {
+        let small = images::png(&images::photo(1024, 1024, 3))?;
+        let id = cluster
+            .client()
+            .submit("kept.png", small.clone(), "invert")
+            .await?;
+        let result = cluster.client().result(&id).await?;
+        let wanted = cluster.apply("sharpen", &small, "png")?;
+        Ok(Self {
+            kept: (id, result),
+            small,
+            wanted,
+        })
+    }
+
+    /// A job that can be deleted to make room: about as much as a small one needs, and its reserve.
+    async fn victim(&self, cluster: &Cluster) -> Result<String> {
+        let file = images::png(&images::photo(3000, 3000, 5))?;
+        let id = cluster.client().submit("victim.png", file, "invert").await?;
+        cluster.client().result(&id).await?;
+        Ok(id)
+    }
+
+    /// On a disk that is full to the last byte room is made by deleting a job; then another one runs, without a restart.
+    async fn must_go_on(&self, cluster: &Cluster, disk: &Disk, victim: &str) -> Result<()> {
+        disk.fill(0)?;
+        ensure!(disk.free()? == 0, "{} bytes are free", disk.free()?);
+        let client = cluster.client();
+        must_be_full(&client.process("small.png", self.small.clone(), "sharpen").await?)?;
+        let deleted = delete(cluster, victim).await?;
+        ensure!(deleted.status == 204, "{deleted:?}");
+        ensure!(client.get(&format!("/job/{victim}")).await?.status == 404);
+        ensure!(!disk.of_job(victim, "").exists(), "its files are there");
+        let id = client.submit("small.png", self.small.clone(), "sharpen").await?;
+        let result = images::decode(&client.result(&id).await?)?;
+        result.must_equal(&self.wanted, "the job after a full disk")?;
+        ensure!(delete(cluster, &id).await?.status == 204);
+        self.must_be_whole(&client).await?;
+        disk.empty()
+    }
+
+    async fn must_be_whole(&self, client: &Client) -> Result<()> {
+        let (id, result) = &self.kept;
+        ensure!(
+            client.download(id).await? == *result,
+            "the result of another job has changed"
+        );
+        Ok(())
+    }
+}
+
+/// A job of several seconds whose file is large enough for every moment to be met.
+async fn large(cluster: &Cluster, transformation: &str) -> Result<String> {
+    let file = images::png(&images::photo(3600, 3600, 9))?;
+    cluster.client().submit("large.png", file, transformation).await
+}
+
+/// Has the disk full from the moment on in which `is_now`, which looks while the server runs and again when it is stopped.
+async fn meet(
+    cluster: &Cluster,
+    disk: &Disk,
+    transformation: &str,
+    is_now: impl AsyncFn(&str) -> Result<bool>,
+    is_still: impl Fn(&str) -> bool,
+) -> Result<String> {
+    let client = cluster.client();
+    for _ in 0..TRIES {
+        let id = large(cluster, transformation).await?;
+        while client.get(&format!("/job/{id}")).await?.json["status"] == "processing" {
+            if !is_now(&id).await? {
+                continue;
+            }
+            let stopped = Stopped::stop(cluster)?;
+            if is_still(&id) {
+                disk.fill(0)?;
+                return Ok(id);
+            }
+            drop(stopped);
+        }
+        client.wait_for_end(&id, SOON).await?;
+        ensure!(delete(cluster, &id).await?.status == 204);
+    }
+    bail!("the moment was not met in {TRIES} jobs")
+}
+
+fn blocks(path: &std::path::Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).map_or(0, |file| file.blocks() * 512)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_runs_full_at_each_stage_fails_that_job_and_no_other() -> Result<()> {
+    let arguments = ["--keep-free-bytes", "off", "--tile-size", "256"];
+    let Some((mut cluster, disk)) = installation(&arguments).await? else {
+        return Ok(());
+    };
+    cluster.start_worker()?;
+    cluster.client().wait_until_ready(1).await?;
+    let others = Others::begin(&cluster).await?;
+    let client = cluster.client();
+
+    // In the middle of an upload.
+    let victim = others.victim(&cluster).await?;
+    upload_into_a_full_disk(&cluster, &disk).await?;
+    others.must_go_on(&cluster, &disk, &victim).await?;
+
+    // While the image is decoded.
+    let victim = others.victim(&cluster).await?;
+    let source = 3600 * 3600 * 3;
+    let decoding = |id: &str| (1..source).contains(&blocks(&disk.of_job(id, "source.raw")));
+    let id = meet(&cluster, &disk, "sharpen", async |id| Ok(decoding(id)), decoding).await?;
+    must_fail_of_it(&client, &id).await?;
+    others.must_go_on(&cluster, &disk, &victim).await?;
+    ensure!(delete(&cluster, &id).await?.status == 204);
+
+    // While tiles are stored; the database meets the full disk at the same time.
+    let victim = others.victim(&cluster).await?;
+    let storing = |id: &str| {
+        let stored = blocks(&disk.of_job(id, "result.raw"));
+        blocks(&disk.of_job(id, "source.raw")) >= source && (1..source / 2).contains(&stored)
+    };
+    let id = meet(&cluster, &disk, "sharpen", async |id| Ok(storing(id)), storing).await?;
+    must_fail_of_it(&client, &id).await?;
+    others.must_go_on(&cluster, &disk, &victim).await?;
+    // With room it ends well: what was done of it is good, or done again.
+    ensure!(client.post(&format!("/job/{id}/retry")).await?.status == 200);
+    let result = images::decode(&client.result(&id).await?)?;
+    let file = images::png(&images::photo(3600, 3600, 9))?;
+    result.must_equal(&cluster.apply("sharpen", &file, "png")?, "a job that was retried")?;
+    ensure!(delete(&cluster, &id).await?.status == 204);
+
+    // While the result is put together: all tiles are there, the file is not.
+    let victim = others.victim(&cluster).await?;
+    let all = async |id: &str| {
+        let progress = client.get(&format!("/job/{id}/progress")).await?.json;
+        Ok(progress["total"].is_u64() && progress["total"] == progress["completed"])
+    };
+    let unfinished = |id: &str| {
+        blocks(&disk.of_job(id, "result.raw")) >= source && !disk.of_job(id, "result.png").exists()
+    };
+    let id = meet(&cluster, &disk, "sharpen", all, unfinished).await?;
+    must_fail_of_it(&client, &id).await?;
+    others.must_go_on(&cluster, &disk, &victim).await?;
+    ensure!(delete(&cluster, &id).await?.status == 204);
+
+    // When only the database has something to write: the end of a job that waits for a worker.
+    cluster.workers[0].kill_9()?;
+    let victim = others.victim_without_workers(&cluster, &disk).await?;
+    let id = client
+        .submit("waiting.png", others.small.clone(), "emboss")
+        .await?;
+    client
+        .wait_for("the decoded image", SOON, async |client| {
+            let job = client.get(&format!("/job/{id}")).await?.json;
+            Ok((!job["stages"][1]["finished_at"].is_null()).then_some(()))
+        })
+        .await?;
+    disk.fill(0)?;
+    let cancelled = client.post(&format!("/job/{id}/cancel")).await?;
+    ensure!(
+        cancelled.status == 200 && cancelled.json["status"] == "cancelled",
+        "{cancelled:?}"
+    );
+    // A second time, with nothing in reserve.
+    disk.fill(0)?;
+    let deleted = delete(&cluster, &id).await?;
+    ensure!(deleted.status == 204, "{deleted:?}");
+    disk.fill(0)?;
+    let deleted = delete(&cluster, &victim).await?;
+    ensure!(deleted.status == 204, "{deleted:?}");
+
+    // The server starts on a full disk, and knows what it knew.
+    disk.fill(0)?;
+    let mut server = cluster.server.take().context("there is a server")?;
+    server.terminate(SOON)?;
+    cluster.start_server()?;
+    let client = cluster.client();
+    others.must_be_whole(&client).await?;
+    let jobs = client.get("/jobs").await?.json;
+    ensure!(jobs.as_array().map(Vec::len) == Some(1), "{jobs}");
+    disk.empty()?;
+    cluster.restart_worker(0)?;
+    client.wait_until_ready(1).await?;
+    let result = client.run("small.png", others.small.clone(), "sharpen").await?;
+    images::decode(&result)?.must_equal(&others.wanted, "the job after all")
+}
+
+impl Others {
+    /// A job that has ended without a worker: cancelled.
+    async fn victim_without_workers(&self, cluster: &Cluster, disk: &Disk) -> Result<String> {
+        let client = cluster.client();
+        let id = client.submit("victim.png", self.small.clone(), "invert").await?;
+        let cancelled = client.post(&format!("/job/{id}/cancel")).await?;
+        ensure!(cancelled.status == 200, "{cancelled:?}");
+        ensure!(disk.of_job(&id, "original").is_file());
+        Ok(id)
+    }
+}
+
+/// Half a file comes, the disk is full, and the rest comes.
+async fn upload_into_a_full_disk(cluster: &Cluster, disk: &Disk) -> Result<()> {
+    let file = images::png(&images::photo(3600, 3600, 11))?;
+    let address = cluster.url().trim_start_matches("http://").to_owned();
+    let mut line = tokio::net::TcpStream::connect(&address).await?;
+    let head = format!(
+        "PUT /uploads?filename=half.png HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        file.len()
+    );
+    line.write_all(head.as_bytes()).await?;
+    let (first, rest) = file.split_at(file.len() / 2);
+    line.write_all(first).await?;
+    let uploads = disk.0.join("uploads");
+    cluster
+        .client()
+        .wait_for("half of the upload on the disk", SOON, async |_| {
+            let bytes: u64 = std::fs::read_dir(&uploads)?
+                .flatten()
+                .map(|entry| blocks(&entry.path()))
+                .sum();
+            Ok((bytes >= first.len() as u64 / 2).then_some(()))
+        })
+        .await?;
+    disk.fill(0)?;
+    // The server may answer and close before it has read everything.
+    drop(line.write_all(rest).await);
+    let mut answer = Vec::new();
+    drop(line.read_to_end(&mut answer).await);
+    let answer = String::from_utf8_lossy(&answer);
+    ensure!(
+        answer.starts_with("HTTP/1.1 507") && answer.contains("disk_full"),
+        "{answer}"
+    );
+    cluster
+        .client()
+        .wait_for("the upload to be deleted", SOON, async |_| {
+            Ok(std::fs::read_dir(&uploads)?.next().is_none().then_some(()))
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_jobs_go_while_less_is_free_than_is_kept_free() -> Result<()> {
+    let arguments = ["--keep-free-bytes", "20M", "--keep-grace-minutes", "0"];
+    let Some((mut cluster, disk)) = installation(&arguments).await? else {
+        return Ok(());
+    };
+    cluster.start_worker()?;
+    let client = cluster.client();
+    client.wait_until_ready(1).await?;
+    let file = images::png(&images::photo(3000, 3000, 5))?;
+    let mut jobs = Vec::new();
+    for _ in 0..2 {
+        let id = client.submit("old.png", file.clone(), "invert").await?;
+        client.result(&id).await?;
+        jobs.push(id);
+    }
+    // What is missing is less than the first of them takes up.
+    disk.fill(15 << 20)?;
+    client
+        .wait_for("the oldest job to go", SOON, async |client| {
+            let gone = client.get(&format!("/job/{}", jobs[0])).await?.status == 404;
+            Ok(gone.then_some(()))
+        })
+        .await?;
+    ensure!(disk.free()? >= 20 << 20, "{} bytes are free", disk.free()?);
+    ensure!(client.get(&format!("/job/{}", jobs[1])).await?.status == 200);
+    let retention = client.get("/health").await?.json["retention"].clone();
+    ensure!(
+        retention["free_bytes"] == 20 << 20 && retention["results_days"] == 30,
+        "{retention}"
+    );
+    Ok(())
+}
