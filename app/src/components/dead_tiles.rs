@@ -1,21 +1,27 @@
-//! Tiles that were given up, and why.
+//! Tiles that were given up, and why; what a worker got of each, and all their attempts anew.
 
 use azulejo_protocol::{Job, TileState};
+use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use crate::actions::get_tile;
+use super::FailureNotice;
+use crate::actions::{ReplayTiles, get_tile};
 use crate::mosaic::states;
 use crate::words;
 
 /// So many are explained; the rest are counted.
 const SHOWN: usize = 3;
 
-/// A card for each of the first dead tiles, with the last error.
+/// A card for each of the first dead tiles, with the last error, and a button that has them all rendered again. It works without
+/// JavaScript.
 #[component]
 pub fn DeadTiles(
     /// The job.
     #[prop(into)]
     job: Signal<Job>,
+    /// Called with the job as the replay left it.
+    #[prop(into)]
+    changed: Callback<Job>,
 ) -> impl IntoView {
     let id = job.with_untracked(|job| job.job_id);
     let dead = Memo::new(move |_| {
@@ -42,6 +48,14 @@ pub fn DeadTiles(
             infos
         },
     );
+    let replay = ServerAction::<ReplayTiles>::new();
+    Effect::new(move |_| {
+        if let Some(Ok(job)) = replay.value().get() {
+            changed.run(job);
+        }
+    });
+    let has_ended = Memo::new(move |_| job.with(|job| job.status.is_final()));
+    let failure = move || replay.value().get().and_then(Result::err);
     view! {
         <Transition>
             {move || Suspend::new(async move {
@@ -73,6 +87,16 @@ pub fn DeadTiles(
                                                         words::plural(u64::from(info.attempt), "attempt"),
                                                     )}
                                                 </small>
+                                                <small>
+                                                    <a
+                                                        href=format!("/job/{id}/tile/{}/report", info.tile)
+                                                        rel="external"
+                                                        download=""
+                                                        title="What the worker got, as a file for azulejo apply --tile-report"
+                                                    >
+                                                        "Save what the worker got"
+                                                    </a>
+                                                </small>
                                             </div>
                                         }
                                     })
@@ -83,6 +107,24 @@ pub fn DeadTiles(
                                             <p class="quiet">{format!("and {}", words::plural(more as u64, "other"))}</p>
                                         }
                                     })}
+                                {move || {
+                                    has_ended
+                                        .get()
+                                        .then(|| {
+                                            view! {
+                                                <ActionForm action=replay>
+                                                    <input type="hidden" name="id" value=id.to_string() />
+                                                    <button
+                                                        title="Only these get all their attempts anew; what is done stays done"
+                                                        disabled=move || replay.pending().get()
+                                                    >
+                                                        {if title == "Dead tile" { "Replay this tile" } else { "Replay these tiles" }}
+                                                    </button>
+                                                </ActionForm>
+                                            }
+                                        })
+                                }}
+                                {move || failure().map(|failure| view! { <FailureNotice failure /> })}
                             </section>
                         }
                     })

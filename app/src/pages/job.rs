@@ -82,6 +82,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
         words::bytes(first.input_bytes),
     ];
     let created = first.created_at;
+    let cached_from = first.cached_from;
     let job = RwSignal::new(first);
     let changed = Callback::new(move |news: Job| job.update(|job| *job = merge(job.clone(), news)));
     let navigate = use_navigate();
@@ -97,6 +98,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     });
     let error =
         Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));
+    let expires = Memo::new(move |_| job.with(|job| job.expires_at));
     // The grid is fixed by the recipe and the input; a retry keeps it.
     view! {
         <TabProgress job />
@@ -106,6 +108,33 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                 "Job " <span class="mono" title=id.to_string()>{id.short()}</span> <i>"·"</i> "submitted "
                 <Ago time=created />
                 {facts.map(|fact| view! { <i>"·"</i> <span class="part">{fact}</span> }).collect_view()}
+                {cached_from
+                    .map(|earlier| {
+                        view! {
+                            <i>"·"</i>
+                            <span class="part">
+                                "result of job "
+                                <a class="mono" href=format!("/job/{earlier}") title="The same image, recipe and format">
+                                    {earlier.short()}
+                                </a>
+                            </span>
+                        }
+                    })}
+                {move || {
+                    expires
+                        .get()
+                        .map(|time| {
+                            view! {
+                                <i>"·"</i>
+                                <span class="part">
+                                    "kept until "
+                                    <time datetime=words::machine(time) title=words::exact(time)>
+                                        {time.date().to_string()}
+                                    </time>
+                                </span>
+                            }
+                        })
+                }}
             </p>
             <div class="head">
                 <h1>
@@ -145,7 +174,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                     }}
                 </div>
                 <aside class="rail" aria-label="About this job">
-                    <DeadTiles job />
+                    <DeadTiles job changed />
                     <WorkersOnJob job first=workers />
                     <Stages job />
                 </aside>

@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::actions::list_jobs;
-use crate::components::{FailureNotice, InstallationNotice, JobTable};
+use crate::components::{FailureNotice, InstallationNotice, JobTable, Kept};
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 
@@ -51,6 +51,7 @@ pub fn JobsPage() -> impl IntoView {
                     }
                 })}
             </Transition>
+            <Kept />
         </main>
     }
     .into_any()
