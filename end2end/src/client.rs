@@ -31,6 +31,19 @@ impl Client {
         }
     }
 
+    /// The same, with a key of that server.
+    ///
+    /// # Errors
+    /// When the key cannot be a header, or no client can be made.
+    pub fn with_key(url: &str, key: &str) -> Result<Self> {
+        let mut headers = reqwest::header::HeaderMap::new();
+        headers.insert(reqwest::header::AUTHORIZATION, format!("Bearer {key}").parse()?);
+        Ok(Self {
+            http: reqwest::Client::builder().default_headers(headers).build()?,
+            ..Self::new(url)
+        })
+    }
+
     /// Posts a file and a transformation to `/process`, as `curl -F file=@... -F transformation=...` does.
     ///
     /// # Errors

@@ -270,6 +270,7 @@ async fn start(system: &System, data_dir: PathBuf) -> anyhow::Result<Stack> {
         kafka: (broker != EMBEDDED).then(|| broker.clone()),
         site_root: None,
         allow_remote: false,
+        auth: false,
         public_hosts: Vec::new(),
         show_logs: false,
         any_kafka_port: true,

@@ -61,9 +61,13 @@ pub struct Arguments {
     #[arg(long, env = "AZULEJO_SITE", value_name = "DIR")]
     site_root: Option<PathBuf>,
 
-    /// Allow --listen on an address that other machines reach. There is no authentication.
+    /// Allow --listen on an address that other machines reach. Needs --auth.
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     allow_remote: bool,
+
+    /// Ask everybody for a key; `azulejo keys add` makes them in the folder `server` of --data-dir.
+    #[arg(long, env = "AZULEJO_AUTH", value_parser = BoolishValueParser::new())]
+    auth: bool,
 
     /// Answer to this host name beside localhost and IP addresses; several are separated by commas. Needed with --allow-remote.
     #[arg(
@@ -113,9 +117,10 @@ impl Arguments {
             (Some(listen), _) => listen,
             (None, port) => SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(8000))),
         };
-        if !listen.ip().is_loopback() && !self.allow_remote {
+        if !listen.ip().is_loopback() && !(self.allow_remote && self.auth) {
             bail!(
-                "--listen {listen} is reachable from other machines and there is no authentication: add --allow-remote"
+                "--listen {listen} is reachable from other machines: add --allow-remote if that is meant, and --auth, so that \
+                 everybody is asked for a key"
             );
         }
         Ok(Plan {
@@ -126,6 +131,7 @@ impl Arguments {
             kafka: self.kafka,
             site_root: self.site_root,
             allow_remote: self.allow_remote,
+            auth: self.auth,
             public_hosts: self.public_hosts,
             show_logs: !self.quiet,
             any_kafka_port: false,

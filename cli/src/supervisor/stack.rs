@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use futures::future::join_all;
 
-use crate::client::{Access, Client, Server};
+use crate::client::{Access, Client, Refused, Server};
 use crate::key::Credentials;
 use crate::output;
 use crate::supervisor::child::Program;
@@ -48,6 +48,8 @@ pub struct Plan {
     pub site_root: Option<PathBuf>,
     /// Whether others may reach the server.
     pub allow_remote: bool,
+    /// Whether everybody is asked for a key.
+    pub auth: bool,
     /// Names by which others reach it.
     pub public_hosts: Vec<String>,
     /// Whether the children's logs go to standard error.
@@ -98,6 +100,9 @@ impl Plan {
         }
         if self.allow_remote {
             arguments.push("--allow-remote".into());
+        }
+        if self.auth {
+            arguments.push("--auth".into());
         }
         if !self.public_hosts.is_empty() {
             arguments.extend(pairs([("--public-host", self.public_hosts.join(","))]));
@@ -222,6 +227,11 @@ impl Stack {
                 && (health.workers >= u32::from(workers)
                     || health.workers > 0 && started.elapsed() > ALL_WORKERS)
             {
+                return Ok(());
+            }
+            // Without a key this program hears no more than that the server is there.
+            let refused = health.as_ref().err().and_then(|error| error.downcast_ref::<Refused>());
+            if refused.is_some_and(|refused| refused.status == 401) {
                 return Ok(());
             }
             if started.elapsed() > START_PATIENCE {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use azulejo_access::{KeyFile, NewKey, Role};
 use azulejo_apache_kafka::{Cluster as Kafka, Host, Options as KafkaOptions};
 use serde_json::Value;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 use super::line::Quality;
 use super::network::Network;
@@ -67,6 +69,7 @@ pub struct Installation {
     /// The nodes.
     pub kafka: Kafka,
     network: Arc<Network>,
+    key: String,
     _folder: TempDir,
 }
 
@@ -102,9 +105,16 @@ impl Installation {
         let logs = folder.path().join("logs");
         let (site, data) = (site_dir()?, folder.path().join("server"));
         let (site, data) = (site.to_string_lossy(), data.to_string_lossy());
+        let new = NewKey {
+            name: "tests".to_owned(),
+            owner: None,
+            role: Role::Admin,
+            expires_at: None,
+        };
+        let (key, _) = KeyFile::add(&folder.path().join("server"), new, OffsetDateTime::now_utc())?;
         let server = machine(Place::Server);
         let listen = format!("{}:{PORT}", server.address());
-        let mut arguments = vec!["--listen", &listen, "--allow-remote", "--kafka", &addresses];
+        let mut arguments = vec!["--listen", &listen, "--allow-remote", "--auth", "--kafka", &addresses];
         arguments.extend(["--public-host", &listen]);
         arguments.extend(["--data-dir", &data, "--site-root", &site]);
         arguments.extend(server_arguments);
@@ -124,6 +134,7 @@ impl Installation {
             server,
             kafka,
             network: Arc::new(network),
+            key,
             _folder: folder,
         };
         installation.from_client(async |_, client| client.wait_until_ready(WORKERS).await)?;
@@ -138,7 +149,7 @@ impl Installation {
         &mut self,
         work: impl AsyncFnOnce(&mut Self, Client) -> Result<T> + Send,
     ) -> Result<T> {
-        let network = Arc::clone(&self.network);
+        let (network, key) = (Arc::clone(&self.network), self.key.clone());
         let address = network.machine(Place::Server.number()).address();
         let result = network.machine(Place::Client.number()).run(|| {
             // Its threads are where the one is that makes them.
@@ -146,7 +157,7 @@ impl Installation {
                 .worker_threads(2)
                 .enable_all()
                 .build()?;
-            let client = Client::new(&format!("http://{address}:{PORT}"));
+            let client = Client::with_key(&format!("http://{address}:{PORT}"), &key)?;
             runtime.block_on(work(self, client))
         })?;
         result.with_context(|| self.logs())

@@ -65,6 +65,7 @@ fn job_query(pairs: &[(String, String)]) -> Result<JobQuery, ApiError> {
                 query.status = Some(status);
             }
             "search" => query.search = Some(value.chars().take(200).collect()),
+            "owner" => query.owner = Some(value.chars().take(200).collect()),
             "limit" => query.limit = Some(number("limit", value)?),
             "offset" => query.offset = Some(number("offset", value)?),
             _ => {}
