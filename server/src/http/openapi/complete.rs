@@ -16,6 +16,9 @@ const WITH_RETRY_AFTER: [u16; 2] = [429, 503];
 /// Schemas of what clients send: there, what may be left out may be left out.
 const SENT_BY_CLIENTS: [&str; 3] = ["ProcessForm", "AgainForm", "SignInForm"];
 
+/// Fields of answers that are left out where there is nothing to say.
+const LEFT_OUT: [&str; 1] = ["owner"];
+
 /// Completes the description that the attributes make.
 pub fn complete(description: &mut Value) {
     if let Some(schemas) = description["components"]["schemas"].as_object_mut() {
@@ -55,13 +58,16 @@ pub fn complete(description: &mut Value) {
     }
 }
 
-/// Every field is written, `null` where there is nothing to say.
+/// Every field is written but [`LEFT_OUT`], `null` where there is nothing to say.
 fn require_all(schema: &mut Value) {
     let Some(schema) = schema.as_object_mut() else {
         return;
     };
     if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
-        let names: Vec<&String> = fields.keys().collect();
+        let names: Vec<&String> = fields
+            .keys()
+            .filter(|name| !LEFT_OUT.contains(&name.as_str()))
+            .collect();
         let names = json!(names);
         schema.insert("required".into(), names);
     }

@@ -34,6 +34,18 @@ pub struct ProcessForm {
     /// or PNG where that cannot hold the result.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,
+    /// `off` has the job rendered even where an earlier one has its result.
+    pub cache: Option<CacheWord>,
+}
+
+/// Whether the result of an earlier job will do.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum CacheWord {
+    /// It will.
+    On,
+    /// The job is rendered.
+    Off,
 }
 
 /// What `POST /job/{id}/again` takes.
@@ -45,6 +57,8 @@ pub struct AgainForm {
     /// The kind of file that the result is to be, as that of `POST /process`.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,
+    /// As that of `POST /process`.
+    pub cache: Option<CacheWord>,
 }
 
 /// What the sign-in page sends.
