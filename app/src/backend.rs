@@ -25,6 +25,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn cancel(&self, id: JobId) -> Result<Job, ApiError>;
     /// Starts a failed or cancelled job again; tiles that are done stay done.
     async fn retry(&self, id: JobId) -> Result<Job, ApiError>;
+    /// Gives the dead tile `tile` of a job, or all its dead tiles, their attempts anew, and lets the job go on.
+    async fn replay(&self, id: JobId, tile: Option<u32>) -> Result<Job, ApiError>;
     /// Forgets an ended job and deletes its files.
     async fn delete(&self, id: JobId) -> Result<(), ApiError>;
     /// Workers known, live ones first.

@@ -36,6 +36,7 @@ pub fn job(seconds: u32) -> Job {
         seconds_left: None,
         error: None,
         mosaic_version: 0,
+        cached_from: None,
         stages: Vec::new(),
         tiles: TileStates("4q".to_owned()),
         workers: Vec::new(),

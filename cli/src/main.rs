@@ -2,7 +2,7 @@
 //!
 //! # Tour
 //! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `again`
-//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list; `keys` says who may use a server;
+//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list; `keys` says who may use a server; `tiles` is for those that were given up;
 //!   `completions` and `man` are for shells and readers.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
 //! - [`checks`]: what is well in an installation, and what to do where it is not. [`dashboard`]: the frames of `top`.
@@ -59,6 +59,7 @@ enum Command {
     Recipes(commands::recipes::Arguments),
     Jobs(commands::jobs::Arguments),
     Keys(commands::keys::Arguments),
+    Tiles(commands::tiles::Arguments),
     Workers(commands::workers::Arguments),
     Health(commands::health::Arguments),
     Top(commands::top::Arguments),
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
             Command::Apply(arguments) => commands::apply::run(arguments).await,
             Command::Recipes(arguments) => commands::recipes::run(&arguments),
             Command::Jobs(arguments) => commands::jobs::run(arguments).await,
+            Command::Tiles(arguments) => commands::tiles::run(arguments).await,
             Command::Keys(arguments) => commands::keys::run(&arguments),
             Command::Workers(arguments) => commands::workers::run(arguments).await,
             Command::Health(arguments) => commands::health::run(arguments).await,

@@ -79,6 +79,8 @@ pub fn command(name: &str) -> Result<Command> {
             command.env_remove(&variable);
         }
     }
+    // Tests send the same few pictures again and again, and want them rendered.
+    command.env("AZULEJO_RESULT_CACHE", "off");
     Ok(command)
 }
 

@@ -45,6 +45,9 @@ pub struct DeadTileQuery {
     /// Only those whose error, worker, job's recipe, file name or id contains this text.
     #[serde(default)]
     pub search: Option<String>,
+    /// Only those of jobs of this owner. The server sets it: whoever asks sees no others.
+    #[serde(skip)]
+    pub owner: Option<String>,
     /// At most so many (default 50, at most 500).
     #[serde(default)]
     pub limit: Option<u32>,

@@ -207,6 +207,9 @@ pub struct Job {
     pub error: Option<String>,
     /// Counts up whenever the mosaic picture (`/job/{id}/mosaic.png`) changes.
     pub mosaic_version: u64,
+    /// The earlier job whose result it has; it had the same image, recipe and format, and may be gone.
+    #[serde(default)]
+    pub cached_from: Option<JobId>,
     /// The steps. Empty in lists.
     #[serde(default)]
     pub stages: Vec<Stage>,

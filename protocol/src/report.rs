@@ -49,7 +49,9 @@ pub struct TileReport {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
     /// It begins otherwise.
-    #[error("this is no report of a tile that is known here: it must begin with the line 'azulejo tile report 1'")]
+    #[error(
+        "this is no report of a tile that is known here: it must begin with the line 'azulejo tile report 1'"
+    )]
     NotAReport,
     /// Its second line is missing, too long, or is not what it should be.
     #[error("the second line of the report cannot be read: {0}")]

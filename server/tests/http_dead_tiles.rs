@@ -93,8 +93,9 @@ async fn a_dead_tile_is_listed_reported_rendered_elsewhere_and_replayed() {
     assert!(report.pixels == image.crop(report.task.region).unwrap().into_bytes());
     let (tile, format) = report.task.render(report.pixels).outcome.unwrap();
     let recipe: Recipe = text.parse().unwrap();
-    let all = Region::new(0, 0, image.width(), image.height());
-    let whole = Region::new(0, 0, image.height(), image.width());
+    let Size { width, height } = image.size();
+    let all = Region::new(0, 0, width, height);
+    let whole = Region::new(0, 0, height, width);
     let result = render(&recipe, image.size(), all, &image, whole).unwrap();
     let wanted = result.crop(report.task.output).unwrap();
     assert_eq!(format, wanted.format());

@@ -4,11 +4,13 @@ use azulejo_imaging::Encoding;
 use reqwest::multipart::Form;
 
 /// A form with what is to be done to an image. It comes before the image: a wrong recipe is refused before the file has travelled.
-pub fn order(recipe: &str, encoding: Option<Encoding>) -> Form {
+/// With `fresh` it is rendered even where the server has the result from an earlier job.
+pub fn order(recipe: &str, encoding: Option<Encoding>, fresh: bool) -> Form {
     let format = encoding.map_or_else(String::new, |encoding| encoding.to_string());
     Form::new()
         .text("transformation", recipe.to_owned())
         .text("format", format)
+        .text("cache", if fresh { "off" } else { "on" })
 }
 
 /// A file's name as it stands between quotes in a form. HTML's rule for forms, to which RFC 7578 points, escapes the quote

@@ -1,12 +1,13 @@
 //! The server's REST API, as the commands need it. Files go up and come down in streams.
 //!
 //! [`server`]: its address. [`connection`]: TLS, key, redirects. [`refused`]: why a request came to nothing. [`waits`]: when it is
-//! tried again. [`form`]: what is sent in a form.
+//! tried again. [`form`]: what is sent in a form. [`tiles`]: tiles that were given up.
 
 mod connection;
 mod form;
 mod refused;
 mod server;
+mod tiles;
 mod waits;
 
 use std::path::Path;
@@ -162,7 +163,7 @@ impl Client {
             .with_context(|| format!("{} answers something that is not Azulejo's", self.server))
     }
 
-    /// Sends an image under the name of its file and starts its job.
+    /// Sends an image under the name of its file and starts its job, which is rendered in any case.
     ///
     /// # Errors
     /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
@@ -176,10 +177,11 @@ impl Client {
         let name = image
             .file_name()
             .map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
-        self.process_as(&name, image, recipe, encoding, bar).await
+        self.process_as(&name, image, (recipe, encoding, true), bar).await
     }
 
-    /// Sends the image in the file `image` under `name` and starts its job. `bar` follows what was read of it.
+    /// Sends the image in the file `image` under `name` and starts its job. `order` is the recipe, the kind of file for the result, and
+    /// whether it is rendered even where the server has that result. `bar` follows what was read of the image.
     ///
     /// # Errors
     /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
@@ -187,10 +189,10 @@ impl Client {
         &self,
         name: &str,
         image: &Path,
-        recipe: &str,
-        encoding: Option<Encoding>,
+        order: (&str, Option<Encoding>, bool),
         bar: &ProgressBar,
     ) -> anyhow::Result<Accepted> {
+        let (recipe, encoding, fresh) = order;
         let unreadable = || format!("cannot read {}", image.display());
         let make = async || {
             let file = tokio::fs::File::open(image).await.with_context(unreadable)?;
@@ -205,13 +207,13 @@ impl Client {
                 .inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
             let part = Part::stream_with_length(Body::wrap_stream(stream), metadata.len())
                 .file_name(form_name(name));
-            let form = form::order(recipe, encoding).part("file", part);
+            let form = form::order(recipe, encoding, fresh).part("file", part);
             Ok(self.http.post(self.url("/process")).multipart(form))
         };
         self.start(make).await
     }
 
-    /// Starts a new job on the image of job `id`.
+    /// Starts a new job on the image of job `id`. With `fresh` it is rendered even where the server has its result.
     ///
     /// # Errors
     /// When the server cannot be reached, does not know the job or has its image no more, or refuses the recipe.
@@ -220,9 +222,10 @@ impl Client {
         id: JobId,
         recipe: &str,
         encoding: Option<Encoding>,
+        fresh: bool,
     ) -> anyhow::Result<Accepted> {
         let url = self.url(&format!("/job/{id}/again"));
-        self.start(async || Ok(self.http.post(&url).multipart(form::order(recipe, encoding))))
+        self.start(async || Ok(self.http.post(&url).multipart(form::order(recipe, encoding, fresh))))
             .await
     }
 

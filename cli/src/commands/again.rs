@@ -34,6 +34,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Have it rendered even where the server has the result from an earlier job with the same image, recipe and format.
+    #[arg(long)]
+    fresh: bool,
+
     #[command(flatten)]
     place: Place,
 
@@ -63,7 +67,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ended = match planned {
         Ok(target) => {
             let (recipe, encoding) = (arguments.recipe.to_string(), place.encoding()?);
-            let start = client.again(arguments.job, &recipe, encoding);
+            let start = client.again(arguments.job, &recipe, encoding, arguments.fresh);
             see_through(&client, &mut signals, start, || true, (&mut targets, &target)).await
         }
         Err(outcome) => Ended { job: None, outcome },

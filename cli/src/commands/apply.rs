@@ -11,7 +11,7 @@ use azulejo_imaging::{Encoding, Recipe};
 use tempfile::TempDir;
 
 use crate::commands::place::{agreed, check_output};
-use crate::commands::{WrongArgument, recipe};
+use crate::commands::{WrongArgument, recipe, tile_report};
 use crate::input::{Input, shown};
 use crate::signals::{Caught, Signals};
 use crate::targets::is_dash;
@@ -22,7 +22,8 @@ use crate::{naming, output};
 const AFTER_HELP: &str = "\
 Examples:
   azulejo apply 'blur:sigma=2|sharpen' photo.jpg out.png
-  azulejo apply blur - - < a.png > b.png";
+  azulejo apply blur - - < a.png > b.png
+  azulejo apply --tile-report 915d4169-17.tile --rendered tile.png";
 
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
@@ -33,16 +34,16 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// What to do: operations joined by '|'; `azulejo recipes` lists them.
-    #[arg(value_name = "RECIPE", value_parser = recipe)]
-    recipe: Recipe,
+    #[arg(value_name = "RECIPE", value_parser = recipe, required_unless_present = "tile_report")]
+    recipe: Option<Recipe>,
 
     /// The image; '-' is standard input.
-    #[arg(value_name = "IN", value_hint = clap::ValueHint::FilePath)]
-    input: PathBuf,
+    #[arg(value_name = "IN", value_hint = clap::ValueHint::FilePath, required_unless_present = "tile_report")]
+    input: Option<PathBuf>,
 
     /// The result. Its extension says which format it gets; without one it is that of the image. '-' is standard output.
-    #[arg(value_name = "OUT", value_hint = clap::ValueHint::FilePath)]
-    output: PathBuf,
+    #[arg(value_name = "OUT", value_hint = clap::ValueHint::FilePath, required_unless_present = "tile_report")]
+    output: Option<PathBuf>,
 
     /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what OUT says, else the kind of the image].
     #[arg(long, value_name = "FORMAT")]
@@ -67,9 +68,48 @@ pub struct Arguments {
     /// Overwrite a file that is there.
     #[arg(long, short)]
     force: bool,
+
+    /// Render the tile in this file, which `azulejo tiles export` writes, instead of an image: as the worker did, from what it got.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+        conflicts_with_all = ["recipe", "input", "output", "format", "tile", "quality", "keep_exif", "bigtiff"])]
+    tile_report: Option<PathBuf>,
+
+    /// Write the pixels of that tile to OUT: as a picture, or as they are where OUT ends in .raw.
+    #[arg(long, value_name = "OUT", value_hint = clap::ValueHint::FilePath, requires = "tile_report")]
+    rendered: Option<PathBuf>,
+}
+
+/// An image and what is to be done to it.
+struct Order {
+    recipe: Recipe,
+    input: PathBuf,
+    output: PathBuf,
+    format: Option<Encoding>,
+    tile: Option<u32>,
+    quality: Option<u8>,
+    keep_exif: bool,
+    bigtiff: bool,
+    force: bool,
 }
 
 impl Arguments {
+    /// What is asked for where there is an image.
+    fn order(self) -> Option<Order> {
+        Some(Order {
+            recipe: self.recipe?,
+            input: self.input?,
+            output: self.output?,
+            format: self.format,
+            tile: self.tile,
+            quality: self.quality,
+            keep_exif: self.keep_exif,
+            bigtiff: self.bigtiff,
+            force: self.force,
+        })
+    }
+}
+
+impl Order {
     /// Checks what must fit together.
     ///
     /// # Errors
@@ -101,7 +141,7 @@ impl Arguments {
 
 /// The work, with the files to read and to write.
 struct Work {
-    arguments: Arguments,
+    order: Order,
     input: Input,
     output: PathBuf,
     /// Where the result is written that goes to standard output.
@@ -113,10 +153,16 @@ struct Work {
 /// # Errors
 /// When the image cannot be read, the recipe does not fit it, or the result cannot be written.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    arguments.check()?;
+    if let Some(report) = &arguments.tile_report {
+        return tile_report::run(report, arguments.rendered.as_deref(), arguments.force);
+    }
+    let order = arguments
+        .order()
+        .ok_or_else(|| WrongArgument("RECIPE, IN and OUT are needed".into()))?;
+    order.check()?;
     let mut signals = Signals::install()?;
     let work = tokio::select! {
-        work = prepare(arguments) => Arc::new(work?),
+        work = prepare(order) => Arc::new(work?),
         caught = signals.next() => return Ok(nothing_written(caught)),
     };
     let stop = Arc::new(AtomicBool::new(false));
@@ -157,21 +203,21 @@ fn nothing_written(caught: Caught) -> ExitCode {
 }
 
 /// Looks at the place of the result, and gets the image.
-async fn prepare(arguments: Arguments) -> anyhow::Result<Work> {
-    let (output, folder) = if is_dash(&arguments.output) {
+async fn prepare(order: Order) -> anyhow::Result<Work> {
+    let (output, folder) = if is_dash(&order.output) {
         let folder = naming::spool_folder()?;
         (folder.path().join("result"), Some(folder))
     } else {
-        naming::check(&arguments.output, arguments.force)?;
-        (arguments.output.clone(), None)
+        naming::check(&order.output, order.force)?;
+        (order.output.clone(), None)
     };
     Ok(Work {
-        input: Input::open(&arguments.input, "image")
+        input: Input::open(&order.input, "image")
             .await
-            .with_context(|| shown(&arguments.input))?,
+            .with_context(|| shown(&order.input))?,
         output,
         folder,
-        arguments,
+        order,
     })
 }
 
@@ -191,18 +237,18 @@ async fn deliver(work: &Work, signals: &mut Signals) -> anyhow::Result<ExitCode>
 }
 
 fn apply(work: &Work, stop: &AtomicBool) -> anyhow::Result<()> {
-    let Arguments {
+    let Order {
         recipe, tile, force, ..
-    } = &work.arguments;
+    } = &work.order;
     let (input, output) = (work.input.path(), work.output.as_path());
-    let options = work.arguments.options();
+    let options = work.order.options();
     let bar = output::row_bar();
     let mut progress = |done: u64, total: u64| {
         bar.set_length(total);
         bar.set_position(done);
         !stop.load(Relaxed)
     };
-    let problem = || shown(&work.arguments.input);
+    let problem = || shown(&work.order.input);
     let left_out = match tile {
         None => {
             apply_file(recipe, input, output, &options, &mut |at| {
@@ -243,8 +289,8 @@ mod tests {
     use super::*;
     use crate::photo;
 
-    fn arguments(recipe: &str, input: &Path, output: &Path, tile: Option<u32>) -> Arguments {
-        Arguments {
+    fn arguments(recipe: &str, input: &Path, output: &Path, tile: Option<u32>) -> Order {
+        Order {
             recipe: recipe.parse().unwrap(),
             input: input.to_owned(),
             output: output.to_owned(),
@@ -258,9 +304,9 @@ mod tests {
     }
 
     /// All that the command does.
-    async fn done(arguments: Arguments, stop: bool) -> anyhow::Result<()> {
-        arguments.check()?;
-        apply(&prepare(arguments).await?, &AtomicBool::new(stop))
+    async fn done(order: Order, stop: bool) -> anyhow::Result<()> {
+        order.check()?;
+        apply(&prepare(order).await?, &AtomicBool::new(stop))
     }
 
     fn pixels(file: &Path) -> Raster {
@@ -325,7 +371,7 @@ mod tests {
         let input = folder.path().join("in.png");
         photo::write(&input, 64).unwrap();
         let before = pixels(&input);
-        let onto_itself = |force| Arguments {
+        let onto_itself = |force| Order {
             force,
             ..arguments("invert", &input, &input, None)
         };

@@ -13,6 +13,8 @@ pub mod place;
 pub mod recipes;
 pub mod report;
 pub mod submit;
+pub mod tile_report;
+pub mod tiles;
 pub mod top;
 pub mod up;
 pub mod workers;

@@ -47,6 +47,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Have it rendered even where the server has the result from an earlier job with the same image, recipe and format.
+    #[arg(long)]
+    fresh: bool,
+
     #[command(flatten)]
     place: Place,
 
@@ -183,7 +187,7 @@ async fn submit(
     let bar = output::byte_bar("upload", 0);
     let (name, file) = (prepared.input.name(), prepared.input.path());
     let start = async {
-        let accepted = client.process_as(name, file, &recipe, encoding, &bar).await;
+        let accepted = client.process_as(name, file, (&recipe, encoding, arguments.fresh), &bar).await;
         match accepted {
             Ok(_) => bar.finish(),
             Err(_) => bar.abandon(),

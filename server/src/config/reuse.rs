@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::parse::ranged;
-use crate::engine::reuse::Reuse;
+use crate::engine::reuse::{Reuse, Sharing};
 
 /// The flags.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,6 +12,11 @@ pub struct ReuseArguments {
     #[arg(long, env = "AZULEJO_IDEMPOTENCY_EXPIRY", value_name = "SECONDS", default_value = "86400",
         value_parser = ranged::<u32>("AZULEJO_IDEMPOTENCY_EXPIRY", 1, 2_592_000))]
     pub idempotency_expiry: u32,
+
+    /// Answers a job at once with the result of an earlier one that had the same image, recipe and format: own takes those of the same
+    /// owner, shared everybody's, off none. The default is own.
+    #[arg(long, env = "AZULEJO_RESULT_CACHE", value_name = "WHOSE", default_value = "own", value_enum)]
+    pub result_cache: Sharing,
 }
 
 impl ReuseArguments {
@@ -19,6 +24,7 @@ impl ReuseArguments {
     pub fn check(&self) -> Reuse {
         Reuse {
             key_expiry: Duration::from_secs(u64::from(self.idempotency_expiry)),
+            results: self.result_cache,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an earlier request is used for again: its answer, by the key of a request that is repeated.
+//! What an earlier request is used for again: its answer, by the key of a request that is repeated, and the result of its job.
 
 use std::time::Duration;
 
@@ -12,14 +12,31 @@ pub const MAX_KEYS: u32 = 100_000;
 pub struct Reuse {
     /// How long it is remembered what a request with a key was answered.
     pub key_expiry: Duration,
+    /// Whose results may answer a job with the same image, recipe and format.
+    pub results: Sharing,
 }
 
 impl Default for Reuse {
     fn default() -> Self {
         Self {
             key_expiry: Duration::from_secs(24 * 3600),
+            results: Sharing::Nobody,
         }
     }
+}
+
+/// Whose results may answer a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sharing {
+    /// Every job is rendered.
+    #[value(name = "off")]
+    Nobody,
+    /// Those of the same owner.
+    #[value(name = "own")]
+    Owner,
+    /// Everybody's. Who gets an answer at once learns that somebody had that image and recipe.
+    #[value(name = "shared")]
+    Everybody,
 }
 
 /// A request that starts at most one job, however often it is sent.

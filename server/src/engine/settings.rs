@@ -60,6 +60,10 @@ pub struct Upload {
     pub job: Option<JobId>,
     /// Who its job belongs to.
     pub owner: Option<String>,
+    /// SHA-256 of its bytes, where it was taken.
+    pub content: Option<[u8; 32]>,
+    /// Whether it is to be rendered even where an earlier job has its result.
+    pub fresh: bool,
     /// The request that it came with, where that is to start one job at most.
     pub once: Option<Once>,
 }

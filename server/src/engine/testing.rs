@@ -42,6 +42,8 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
         encoding: None,
         job: None,
         owner: None,
+        content: None,
+        fresh: false,
         once: None,
     }
 }

@@ -14,6 +14,7 @@ use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
 use super::disposition::Disposition;
+use super::fresh::{MAX_CACHE_WORD, wants_fresh};
 use super::idempotency::{Fingerprint, once};
 use super::incoming::Incoming;
 use super::jobs::job_id;
@@ -32,6 +33,7 @@ const MAX_FIELDS: usize = 20;
 struct Wish {
     transformation: Option<String>,
     format: Option<String>,
+    cache: Option<String>,
 }
 
 impl Wish {
@@ -39,6 +41,7 @@ impl Wish {
         let (place, most) = match name {
             "transformation" => (&mut self.transformation, MAX_RECIPE_BYTES),
             "format" => (&mut self.format, Encoding::MAX_TEXT),
+            "cache" => (&mut self.cache, MAX_CACHE_WORD),
             _ => return Ok(()),
         };
         if value.len() > most {
@@ -103,6 +106,7 @@ async fn start(
     let id = job_id(id)?;
     check_recipe(&recipe)?;
     let encoding = check_format(wish.format.as_deref().unwrap_or_default())?;
+    let fresh = wants_fresh(wish.cache.as_deref().unwrap_or_default())?;
     let asked = Fingerprint::new("again")
         .with(id.to_string().as_bytes())
         .with(recipe.as_bytes())
@@ -110,6 +114,7 @@ async fn start(
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,
+            fresh,
             once,
             ..Terms::default()
         };

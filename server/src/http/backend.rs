@@ -187,6 +187,7 @@ impl ServerBackend {
         in_full(async move {
             let mut received = intake.borrow(&original.path, &original.filename).await?;
             received.owner = owner;
+            received.content = engine.content(id).await?;
             start(&engine, &received, &recipe, terms).await
         })
         .await
@@ -215,6 +216,8 @@ pub struct Terms {
     pub encoding: Option<Encoding>,
     /// Its id, where that was chosen before.
     pub job: Option<JobId>,
+    /// Whether it is to be rendered even where an earlier job has its result.
+    pub fresh: bool,
     /// The request that it came with, where that is to start one job at most.
     pub once: Option<Once>,
 }
@@ -239,6 +242,8 @@ pub async fn start(
         encoding: terms.encoding,
         job: terms.job,
         owner: received.owner.clone(),
+        content: received.content,
+        fresh: terms.fresh,
         once: terms.once,
     };
     engine.submit(upload, recipe).await

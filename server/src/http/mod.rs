@@ -3,7 +3,7 @@
 //! - [`submit`], [`multipart`]: images coming in. [`again`]: a job on what came in before. [`started`]: the answer to both.
 //!   [`tus`]: resumable uploads. [`check_recipe`], [`check_format`]: what is asked for. [`download`], [`mosaic`]: results going out;
 //!   [`conditional`], [`ranges`], [`byteranges`]: only what the client does not have yet.
-//! - [`dead_tiles`]: tiles that were given up. [`idempotency`]: requests that are sent again. [`jobs`], [`recipes`]: JSON. [`vital`]: whether the server lives and is ready. [`live`]: live streams.
+//! - [`dead_tiles`]: tiles that were given up. [`idempotency`]: requests that are sent again. [`fresh`]: whether a result that is there will do. [`jobs`], [`recipes`]: JSON. [`vital`]: whether the server lives and is ready. [`live`]: live streams.
 //! - [`openapi`]: the description of all this, and its pages.
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
 //! - [`routes`]: all of them, each behind the gate of [`access`]: who calls, and whether they may. [`sign_in`]: the way in for
@@ -26,6 +26,7 @@ pub mod download;
 pub mod error;
 pub mod files;
 pub mod forwarded;
+pub mod fresh;
 pub mod guard;
 pub mod headers;
 pub mod idempotency;

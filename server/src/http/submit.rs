@@ -15,6 +15,7 @@ use super::accept::wants_page;
 use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
+use super::fresh::{MAX_CACHE_WORD, wants_fresh};
 use super::disposition::Disposition;
 use super::error::Answer;
 use super::idempotency::{Fingerprint, Flight, once};
@@ -84,6 +85,7 @@ async fn submit(app: &AppState, backend: ServerBackend, order: Order, flight: Op
         file,
         recipe,
         encoding,
+        fresh,
     } = order;
     let asked = Fingerprint::new("process")
         .with(&file.content.unwrap_or_default())
@@ -93,6 +95,7 @@ async fn submit(app: &AppState, backend: ServerBackend, order: Order, flight: Op
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,
+            fresh,
             once,
             ..Terms::default()
         };
@@ -108,11 +111,13 @@ struct Order {
     recipe: String,
     /// How the result is to be written.
     encoding: Option<Encoding>,
+    /// Whether it is to be rendered even where its result is there.
+    fresh: bool,
 }
 
 /// The fields come in any order; others are passed over.
 async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
-    let (mut file, mut recipe, mut encoding, mut other_bytes) = (None, None, None, 0);
+    let (mut file, mut recipe, mut encoding, mut fresh, mut other_bytes) = (None, None, None, None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
         let about = Disposition::of(field.headers());
@@ -131,7 +136,11 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
                 let text = app.intake.in_time(short_text(field, Encoding::MAX_TEXT)).await?;
                 encoding = Some(check_format(&text)?);
             }
-            name @ ("file" | "transformation" | "format") => {
+            "cache" if fresh.is_none() => {
+                let text = app.intake.in_time(short_text(field, MAX_CACHE_WORD)).await?;
+                fresh = Some(wants_fresh(&text)?);
+            }
+            name @ ("file" | "transformation" | "format" | "cache") => {
                 let detail = format!("the form has the field '{name}' twice: send each field once");
                 return Err(ApiError::new(400, "bad_form", detail));
             }
@@ -160,6 +169,7 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
             file,
             recipe,
             encoding: encoding.flatten(),
+            fresh: fresh.unwrap_or_default(),
         }),
         (None, _) => Err(missing("file")),
         (_, None) => Err(missing("transformation")),

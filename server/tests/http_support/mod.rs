@@ -62,7 +62,12 @@ async fn serve(folder: TempDir, kafka: String, broker: Option<RunningBroker>, fl
         "--site-root",
         &site,
     ];
-    let arguments = Arguments::try_parse_from(usual.iter().chain(flags)).unwrap();
+    // Tests send the same few pictures again and again, and most want them rendered.
+    let rendered: &[&str] = match flags.contains(&"--result-cache") {
+        true => &[],
+        false => &["--result-cache", "off"],
+    };
+    let arguments = Arguments::try_parse_from(usual.iter().chain(rendered).chain(flags)).unwrap();
     let config = arguments.check(std::iter::empty()).unwrap();
     let shutdown = CancellationToken::new();
     let server = Server::start(config, shutdown.clone()).await.unwrap();

@@ -113,6 +113,8 @@ impl Rig {
             encoding: None,
             job: None,
             owner: None,
+            content: None,
+            fresh: false,
             once: None,
         };
         (upload, raster)

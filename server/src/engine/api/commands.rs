@@ -12,7 +12,7 @@ use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::MutexGuard;
 
-use super::views;
+use super::{cache, views};
 use crate::engine::Engine;
 use crate::engine::files::disk;
 use crate::engine::files::job::{JobFolder, JobSpec, remove_if_there};
@@ -20,7 +20,7 @@ use crate::engine::files::sweep;
 use crate::engine::settings::{Change, Upload};
 use crate::engine::store::StoreError;
 use crate::engine::store::jobs::{self, JobRow};
-use crate::engine::store::{idempotency, retention, tiles};
+use crate::engine::store::{cache as stored_cache, idempotency, retention, tiles};
 
 /// How often it is looked whether an earlier run has left.
 const LOOK: Duration = Duration::from_millis(20);
@@ -42,36 +42,55 @@ impl Engine {
         let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
         let promised = views::promised(&self.driver.core());
         let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
-        let (id, row, once) = (spec.id(), spec.row.clone(), upload.once.clone());
-        let folder = spec.folder.clone();
-        let from = upload.path.clone();
-        let data_dir = config.data_dir.clone();
-        blocking(move || {
-            disk::check_room(&data_dir, "the job", needed, promised)?;
-            adopt(&from, folder.path(), &folder.original())
+        let content = self.content_of(&upload).await?;
+        let earlier = self.earlier(&spec, &upload, content).await?;
+        let (from, data_dir, jobs_dir) = (upload.path.clone(), config.data_dir.clone(), self.jobs_dir.clone());
+        let spec = blocking(move || {
+            let check_room = || disk::check_room(&data_dir, "the job", needed, promised);
+            // What is there already needs no room.
+            if earlier.is_empty() {
+                check_room()?;
+            }
+            adopt(&from, spec.folder.path(), &spec.folder.original())?;
+            let spec = cache::take(spec, &earlier, &jobs_dir);
+            if !earlier.is_empty()
+                && spec.row.cached_from.is_none()
+                && let Err(error) = check_room()
+            {
+                give_back(&spec.folder, &from);
+                return Err(error);
+            }
+            Ok(spec)
         })
         .await??;
+        let (id, row, once) = (spec.id(), spec.row.clone(), upload.once.clone());
         let store = &self.driver.drivers().store;
         let stored = store.write_durably(move |db| {
             jobs::insert(db, &row)?;
+            if let Some(content) = &content {
+                stored_cache::note(db, row.id, content)?;
+            }
+            if row.cached_from.is_some() {
+                stored_cache::complete(db, &row)?;
+            }
             // Together, so that whoever sends the request again finds its job however this process ends.
             once.map_or(Ok(()), |once| idempotency::put(db, &once, &row))
         });
         if let Err(error) = stored.await {
             let (folder, back) = (spec.folder.clone(), upload.path);
             // The upload is given back: the client may try again with another recipe.
-            drop(
-                blocking(move || {
-                    drop(std::fs::rename(folder.original(), back));
-                    drop(std::fs::remove_dir_all(folder.path()));
-                })
-                .await,
-            );
+            drop(blocking(move || give_back(&folder, &back)).await);
             return Err(unavailable(&error));
         }
         tracing::info!(job = %id, file = spec.row.filename, size = %spec.row.input_size, recipe = spec.row.recipe,
             tiles = spec.row.total_tiles, "a job is accepted");
-        self.take_up(spec, false);
+        match spec.row.cached_from {
+            Some(earlier) => {
+                tracing::info!(job = %id, %earlier, "it has the result of an earlier job");
+                self.driver.drivers().events.mark(Change::Job(id));
+            }
+            None => self.take_up(spec, false),
+        }
         self.job(id).await
     }
 
@@ -339,6 +358,12 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
             ),
         }
     })
+}
+
+/// Gives the upload of a job that does not come about back to `place`, and deletes the job's folder.
+fn give_back(folder: &JobFolder, place: &Path) {
+    drop(std::fs::rename(folder.original(), place));
+    drop(std::fs::remove_dir_all(folder.path()));
 }
 
 /// What a client hears when the database does not answer.

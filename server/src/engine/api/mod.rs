@@ -1,8 +1,9 @@
 //! What HTTP, pages and the command line may ask of the engine.
 //!
 //! [`commands`] change something, [`queries`] look, [`views`] is how what is known is shown, [`events`] tells whoever watches,
-//! [`dead`] is what tiles that were given up can be asked, [`revisions`] says which of two tellings is the newer one, and [`idempotency`] what a request was answered that comes again.
+//! [`cache`] finds results that are there already, [`dead`] is what tiles that were given up can be asked, [`revisions`] says which of two tellings is the newer one, and [`idempotency`] what a request was answered that comes again.
 
+pub mod cache;
 pub mod commands;
 pub mod dead;
 pub mod events;

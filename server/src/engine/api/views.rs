@@ -66,7 +66,12 @@ pub fn stored(db: &Connection, row: &JobRow, detail: Detail, revision: u64) -> r
         ..bare(row, revision)
     };
     if detail == Detail::Whole || !row.status.is_final() {
-        let mut states = vec![TileState::Queued; row.total_tiles as usize];
+        // A completed job may have the result of another, and no rows of its own.
+        let unnamed = match row.status {
+            JobStatus::Completed => TileState::Done,
+            _ => TileState::Queued,
+        };
+        let mut states = vec![unnamed; row.total_tiles as usize];
         for (tile, state) in tiles::states(db, row.id)? {
             if let Some(place) = states.get_mut(tile as usize) {
                 *place = state;
@@ -123,6 +128,7 @@ pub fn bare(row: &JobRow, revision: u64) -> Job {
         seconds_left: None,
         error: row.error.clone(),
         mosaic_version: row.mosaic_version,
+        cached_from: row.cached_from,
         stages: Vec::new(),
         tiles: TileStates::default(),
         workers: Vec::new(),
@@ -220,7 +226,10 @@ pub fn tile(
     let state = live
         .map(|(phase, _)| phase.state())
         .or(stored.as_ref().map(|row| row.state))
-        .unwrap_or_default();
+        .unwrap_or(match row.status {
+            JobStatus::Completed => TileState::Done,
+            _ => TileState::Queued,
+        });
     let attempt = live
         .map_or(0, |(_, attempt)| attempt)
         .max(stored.as_ref().map_or(0, |row| row.attempt));

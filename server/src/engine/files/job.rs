@@ -99,6 +99,7 @@ impl JobSpec {
             error: None,
             decoded: false,
             mosaic_version: 0,
+            cached_from: None,
             times: StageTimes {
                 upload_started: upload.started_at,
                 ..StageTimes::default()

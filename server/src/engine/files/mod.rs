@@ -6,6 +6,7 @@
 
 pub mod assemble;
 pub mod assembly;
+pub mod cached;
 pub mod check;
 pub mod decode;
 pub mod desk;

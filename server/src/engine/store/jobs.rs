@@ -81,6 +81,8 @@ pub struct JobRow {
     pub decoded: bool,
     /// How often the mosaic has changed.
     pub mosaic_version: u64,
+    /// The earlier job whose result it has.
+    pub cached_from: Option<JobId>,
     /// When its steps were.
     pub times: StageTimes,
 }
@@ -142,6 +144,10 @@ impl JobRow {
             error: row.get("error")?,
             decoded: row.get("decoded")?,
             mosaic_version: row.get("mosaic_version")?,
+            cached_from: match row.get::<_, Option<String>>("cached_from")? {
+                Some(_) => Some(parsed(row, "cached_from")?),
+                None => None,
+            },
             times: StageTimes {
                 upload_started: optional_time(row, "upload_started")?,
                 decode_started: optional_time(row, "decode_started")?,

@@ -6,8 +6,9 @@
 //! long list never holds up a result. Neither blocks the async runtime.
 //!
 //! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
-//! - [`ballast`]: room for the day the disk is full. [`retention`]: which jobs have ended. [`dead`]: tiles that were given up. [`idempotency`]: keys of requests that are repeated. [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
+//! - [`ballast`]: room for the day the disk is full. [`retention`]: which jobs have ended. [`cache`]: results that answer other jobs. [`dead`]: tiles that were given up. [`idempotency`]: keys of requests that are repeated. [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
 
+pub mod cache;
 pub mod dead;
 mod ballast;
 pub mod idempotency;

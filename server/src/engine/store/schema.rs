@@ -119,6 +119,13 @@ const MIGRATIONS: &[M<'_>] = &[
     ALTER TABLE jobs ADD COLUMN owner TEXT;
     CREATE INDEX jobs_by_owner ON jobs (owner, created_at DESC, id DESC);",
     ),
+    M::up(
+        "-- SHA-256 of the uploaded file, the version that renders the job, and the earlier job whose result it has; that may be gone.
+    ALTER TABLE jobs ADD COLUMN content BLOB;
+    ALTER TABLE jobs ADD COLUMN renderer TEXT;
+    ALTER TABLE jobs ADD COLUMN cached_from TEXT;
+    CREATE INDEX jobs_by_content ON jobs (content, tile_recipe) WHERE content IS NOT NULL;",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.
