@@ -71,6 +71,7 @@ impl Server {
         })?;
         let mut uploads = IntakeConfig::new(config.data_dir.join("uploads"), config.limits);
         uploads.resumable.age = config.upload_expiry;
+        uploads.idle_timeout = config.listening.upload_window;
         let intake = Intake::open(uploads)?;
         intake.expire();
         let access = Access::open(&config.data_dir, &config.access)?;

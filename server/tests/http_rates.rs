@@ -52,7 +52,6 @@ async fn requests_beyond_the_rate_are_told_when_to_come_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn submissions_have_a_limit_of_their_own() {
     let server = start(&["--submission-rate", "1", "--submission-burst", "2"]).await;
-    server.until_ready().await;
     let image = png(1100, 1050);
     for left in [1, 0] {
         let response = server.process(&image, "a.png", "grayscale").await;

@@ -16,7 +16,7 @@ use axum::http::{Request, Version};
 use http_raw::{answer, ask, connect, ended, seconds_to_end, send};
 use http_support::{Running, start};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -53,7 +53,8 @@ impl Authority {
     /// Writes a new certificate for `localhost` and its key, one after the other, and gives the certificate.
     fn issue(&self) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "localhost");
         let cert = params.signed_by(&key, &self.issuer).unwrap();
         std::fs::write(self.cert(), cert.pem()).unwrap();
         std::fs::write(self.key(), key.serialize_pem()).unwrap();

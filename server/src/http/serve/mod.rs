@@ -44,8 +44,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(50);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Serves `router` on `listener`, encrypted if there is a certificate, until `shutdown` is cancelled and the requests under way have ended, or their time is
-/// over. What can go wrong with accepting connections, such as too many open files, passes.
+/// Serves `router` on `listener`, encrypted if there is a certificate, until `shutdown` is cancelled and the requests under way have
+/// ended, or their time is over. What can go wrong with accepting connections, such as too many open files, passes.
 pub async fn serve(
     listener: TcpListener,
     router: Router,

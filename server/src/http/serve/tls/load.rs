@@ -12,8 +12,11 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
 
-use super::{H2, HTTP_1_1};
 use crate::config::tls::TlsFiles;
+
+/// The names of HTTP/2 and HTTP/1.1 in a handshake.
+pub const H2: &[u8] = b"h2";
+const HTTP_1_1: &[u8] = b"http/1.1";
 
 const CERT: &str = "--tls-cert, AZULEJO_TLS_CERT";
 const KEY: &str = "--tls-key, AZULEJO_TLS_KEY";

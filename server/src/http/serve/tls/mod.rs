@@ -13,11 +13,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::tls::TlsFiles;
-use load::load;
-
-/// The name of HTTP/2 in a handshake.
-const H2: &[u8] = b"h2";
-const HTTP_1_1: &[u8] = b"http/1.1";
+use load::{H2, load};
 
 /// The first byte of a TLS record that begins a handshake.
 pub const HANDSHAKE: u8 = 22;
