@@ -305,11 +305,20 @@ impl JobFolder {
     /// Deletes what is only needed while the job is under way: `source.raw`, unfinished results and, when `completed`,
     /// `result.raw`. A failed job keeps its done tiles.
     pub fn remove_scratch(&self, completed: bool) {
+        give_back(&self.source());
         remove_if_there(&self.source());
         self.remove_unfinished_results();
         if completed {
             remove_if_there(&self.tiles());
         }
+    }
+}
+
+/// Empties a file that goes: what is open keeps its room otherwise, and on a full disk the job's ending has to be stored before
+/// its run, which has it open, is dropped. One that cannot be emptied is only deleted.
+fn give_back(path: &Path) {
+    if let Ok(file) = std::fs::OpenOptions::new().write(true).open(path) {
+        drop(file.set_len(0));
     }
 }
 
