@@ -41,9 +41,10 @@ impl Engine {
 
     async fn replay_now(&self, id: JobId, tile: Option<u32>) -> Result<Job, ApiError> {
         let _turn = self.turn(id).await;
-        // Whether there is such a tile.
-        if let Some(tile) = tile {
-            self.tile(id, tile).await?;
+        // Whether there is such a job, and such a tile.
+        match tile {
+            Some(tile) => drop(self.tile(id, tile).await?),
+            None => drop(self.row(id).await?),
         }
         let store = &self.driver.drivers().store;
         let dead = store.read(move |db| dead::of_job(db, id)).await;
