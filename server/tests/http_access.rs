@@ -193,6 +193,10 @@ fn request(server: &Running, method: &str, route: &str, job: &str, upload: &str)
             request = request.header("x-http-method-override", "DELETE");
         }
     }
+    if route.ends_with("/again") {
+        let form = encoded(&[("transformation", "invert")]);
+        request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    }
     if route.starts_with("/api/") {
         let arguments = [("id", job), ("tile", "0"), ("upload", upload), ("recipe", "invert"), ("theme", "dark")];
         let encoded = encoded(&arguments);
