@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -268,6 +268,8 @@ fn socket(proxy: &Proxy, is_tls: bool) -> Result<()> {
         "GET /ws HTTP/1.1\r\nHost: {NAME}:{port}\r\nOrigin: {scheme}://{NAME}:{port}\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
+    // The end of what it is told would be the end of openssl.
+    let _open;
     let mut answer = if is_tls {
         let mut client = Command::new("openssl");
         client.args([
@@ -283,13 +285,11 @@ fn socket(proxy: &Proxy, is_tls: bool) -> Result<()> {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut client = client.spawn()?;
+        let mut client = Reader::of(client.spawn()?)?;
+        let mut input = client.input()?;
+        input.write_all(asked.as_bytes())?;
+        _open = input;
         client
-            .stdin
-            .as_mut()
-            .context("standard input")?
-            .write_all(asked.as_bytes())?;
-        Reader::of(client)?
     } else {
         let mut line = std::net::TcpStream::connect(&place)?;
         line.write_all(asked.as_bytes())?;
@@ -307,12 +307,12 @@ fn upload(cluster: &Cluster, proxy: &Proxy, is_tls: bool) -> Result<()> {
     let file = images::png_with_data(2048, 2048, &vec![0x55; 100_000_000]);
     let (first, second) = file.split_at(file.len() / 2);
     let mut curl = proxy.curl(is_tls, "/uploads?filename=large.png");
-    let mut curl = curl
+    let curl = curl
         .args(["-T", "-"])
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut input = curl.stdin.take().context("standard input")?;
+        .stdout(Stdio::piped());
+    let mut curl = Reader::of(curl.spawn()?)?;
+    let mut input = curl.input()?;
     input.write_all(first)?;
     input.flush()?;
     // curl and nginx may hold a little back; the server writes in pieces.
@@ -334,9 +334,8 @@ fn upload(cluster: &Cluster, proxy: &Proxy, is_tls: bool) -> Result<()> {
     );
     input.write_all(second)?;
     drop(input);
-    let output = curl.wait_with_output()?;
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stdout).into_owned())?;
+    curl.until("}}", Duration::from_secs(60))?;
+    let answer: serde_json::Value = serde_json::from_slice(&curl.text)?;
     ensure!(answer["bytes"] == file.len(), "{answer}");
     let id = answer["upload_id"].as_str().context("no id")?;
     must_succeed(
@@ -420,6 +419,14 @@ impl Reader {
     fn of(mut child: Child) -> Result<Self> {
         let output = child.stdout.take().context("standard output")?;
         Ok(Self::new(output, Some(child)))
+    }
+
+    /// What the child is told.
+    fn input(&mut self) -> Result<ChildStdin> {
+        let child = self.child.as_mut();
+        child
+            .and_then(|child| child.stdin.take())
+            .context("standard input")
     }
 
     fn new(mut output: impl Read + Send + 'static, child: Option<Child>) -> Self {
