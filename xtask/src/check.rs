@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> Result<()> {
     if !options.no_lint {
         lint()?;
         not_compiled = portability::check()?;
-        not_asked = dependencies::check(false)?;
+        not_asked = dependencies::check()?;
     }
     site::build()?;
     programs::build()?;

@@ -14,28 +14,22 @@ use crate::shell;
 const VERSION: &str = "0.20.2";
 
 /// Checks licences, sources and unwanted crates, and advisories where there is a copy of their database. Gives what was left
-/// out. cargo-deny is built when it is missing and `install` says so.
+/// out. cargo-deny is built when it is missing.
 ///
 /// # Errors
 /// When a rule is broken.
-pub fn check(install: bool) -> Result<Vec<&'static str>> {
-    let mut program = program();
-    if program.is_none() && install {
-        shell::say("building cargo-deny for the rules on dependencies (once, some minutes)");
-        let mut cargo = shell::cargo();
-        cargo.args(["install", "cargo-deny", "--version", VERSION, "--locked"]);
-        shell::run(cargo.arg("--root").arg(folder()))?;
-        program = self::program();
-    }
-    let Some(program) = program else {
-        shell::say("SKIPPED: the rules on dependencies: cargo-deny is not installed; `cargo xtask dependencies` builds it");
+pub fn check() -> Result<Vec<&'static str>> {
+    let Some(program) = program().or_else(install) else {
+        shell::say("SKIPPED: the rules on dependencies: cargo-deny is not to be had here");
         return Ok(vec!["licences and sources of dependencies", "advisories"]);
     };
     shell::say("dependencies: licences, sources, unwanted crates");
+    // Of every system, since it is all of Cargo.lock that is looked at.
+    shell::run(shell::cargo().args(["fetch", "--locked", "--quiet"]))?;
     let deny = |what: &[&str]| {
         let mut command = Command::new(&program);
         // The workspace as Cargo.lock has it; nothing is fetched.
-        command.args(["--offline", "--locked", "check", "--hide-inclusion-graph"]);
+        command.args(["--log-level", "error", "--offline", "--locked", "check"]);
         shell::run(command.args(what))
     };
     deny(&["licenses", "bans", "sources"])?;
@@ -61,6 +55,15 @@ fn program() -> Option<PathBuf> {
         return Some(own);
     }
     shell::is_installed("cargo-deny").then(|| "cargo-deny".into())
+}
+
+fn install() -> Option<PathBuf> {
+    shell::say("building cargo-deny for the rules on dependencies (once, some minutes)");
+    let mut cargo = shell::cargo();
+    cargo.args(["install", "cargo-deny", "--version", VERSION, "--locked"]);
+    // Where there is none afterwards, that is said.
+    let _ = shell::run(cargo.arg("--root").arg(folder()));
+    program()
 }
 
 /// Whether there is a copy of the database where cargo-deny looks for it.

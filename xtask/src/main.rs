@@ -96,7 +96,7 @@ enum Command {
     /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
     Portability,
     /// Look whether licences, sources and known vulnerabilities of what is built in keep to the rules in deny.toml; builds cargo-deny
-    /// when it is missing. A part of `test` where cargo-deny is there, and of `nightly`.
+    /// when it is missing. A part of `test`.
     Dependencies,
     /// Build the version before this one, too, and look whether the two work together and an upgrade loses nothing.
     Adjacent(adjacent::Options),
@@ -130,7 +130,7 @@ fn main() -> Result<()> {
         }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
-        Command::Dependencies => dependencies::check(true).map(drop),
+        Command::Dependencies => dependencies::check().map(drop),
         Command::Portability => portability::check().map(drop),
         Command::Nightly(options) => nightly::run(&options),
     }

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{adjacent, chaos, debian, dependencies, dist, programs, shell, site};
+use crate::{adjacent, chaos, debian, dist, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -58,7 +58,6 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     if options.targets.is_empty() {
-        dependencies::check(true)?;
         debian::ensure(true)?;
         site::build()?;
         programs::build()?;
