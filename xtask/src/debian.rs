@@ -82,7 +82,7 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
         }
         install(&packages)?;
     }
-    skipped.extend(tools::ensure_tus_clients());
+    skipped.extend(tools::ensure_clients());
     if browser {
         tools::ensure_axe()?;
     }

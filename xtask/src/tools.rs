@@ -13,6 +13,14 @@ const GECKODRIVER: &str = "0.37.1";
 const AXE: &str = "4.10.3";
 const TUSPY: &str = "1.1.0";
 const TUS_JS: &str = "4.3.1";
+const SCHEMATHESIS: &str = "4.32.5";
+/// What makes a client of the API's description, and what runs it.
+const CLIENT_MAKERS: [&str; 4] = [
+    "openapi-typescript@7.13.0",
+    "openapi-fetch@0.17.0",
+    "typescript@5.9.3",
+    "@types/node@20.9.5",
+];
 
 fn folder() -> PathBuf {
     shell::target_dir().join("tools")
@@ -68,12 +76,14 @@ pub fn ensure_axe() -> Result<()> {
     Ok(())
 }
 
-/// Fetches the clients of tus when they are missing. Gives how the names of tests begin whose client cannot be had here.
-pub fn ensure_tus_clients() -> Vec<&'static str> {
+/// Fetches the clients of tus, and what judges the API by its description, when they are missing. Gives how the names of tests begin whose client cannot be had here.
+pub fn ensure_clients() -> Vec<&'static str> {
     let mut skipped = Vec::new();
     for (name, tests, ensure) in [
         ("tuspy", "tuspy_", ensure_tuspy as fn() -> Result<()>),
         ("tus-js-client", "tus_js_", ensure_tus_js),
+        ("schemathesis", "schemathesis_", ensure_schemathesis),
+        ("openapi-typescript", "generated_client_", ensure_client_makers),
     ] {
         if let Err(error) = ensure() {
             shell::say(&format!("SKIPPED: the tests with {name}: {error:#}"));
@@ -84,29 +94,49 @@ pub fn ensure_tus_clients() -> Vec<&'static str> {
 }
 
 fn ensure_tuspy() -> Result<()> {
-    let place = folder().join("tuspy");
-    let version = place.join(TUSPY);
+    ensure_python("tuspy", TUSPY, "the tests of uploads")
+}
+
+fn ensure_schemathesis() -> Result<()> {
+    ensure_python("schemathesis", SCHEMATHESIS, "the tests of the API's description")
+}
+
+/// A package from PyPI in an environment of its own.
+fn ensure_python(name: &str, wanted: &str, what: &str) -> Result<()> {
+    let place = folder().join(name);
+    let version = place.join(wanted);
     if version.is_file() {
         return Ok(());
     }
-    shell::say("fetching tuspy for the tests of uploads");
+    shell::say(&format!("fetching {name} for {what}"));
     let mut make = Command::new("python3");
     shell::run(make.args(["-m", "venv", "--clear"]).arg(&place))?;
     let mut install = Command::new(place.join("bin/python"));
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    shell::run(install.arg(format!("tuspy=={TUSPY}")))?;
+    shell::run(install.arg(format!("{name}=={wanted}")))?;
     // Written last: what is there is whole.
     fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
 }
 
 fn ensure_tus_js() -> Result<()> {
-    let place = folder().join("tus-js-client");
-    let version = place.join(TUS_JS);
+    let package = format!("tus-js-client@{TUS_JS}");
+    ensure_node("tus-js-client", &[&package], "the tests of uploads")
+}
+
+fn ensure_client_makers() -> Result<()> {
+    ensure_node("openapi-typescript", &CLIENT_MAKERS, "the tests of the API's description")
+}
+
+/// Packages from npm, each as `name@version`, in a folder of their own.
+fn ensure_node(name: &str, packages: &[&str], what: &str) -> Result<()> {
+    let place = folder().join(name);
+    let wanted = packages.join(" ").replace('/', ":");
+    let version = place.join(wanted);
     if version.is_file() {
         return Ok(());
     }
     ensure!(shell::is_installed("node"), "node is not installed");
-    shell::say("fetching tus-js-client for the tests of uploads");
+    shell::say(&format!("fetching {name} for {what}"));
     fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     let mut install = Command::new("npm");
     install.args([
@@ -117,6 +147,6 @@ fn ensure_tus_js() -> Result<()> {
         "--no-fund",
         "--prefix",
     ]);
-    shell::run(install.arg(&place).arg(format!("tus-js-client@{TUS_JS}")))?;
+    shell::run(install.arg(&place).args(packages))?;
     fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
 }

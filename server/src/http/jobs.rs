@@ -33,7 +33,7 @@ pub fn job_id(text: &str) -> Result<JobId, ApiError> {
         ("offset" = Option<u32>, Query, description = "Skip so many."),
     ),
     responses(
-        (status = 200, description = "The jobs, without their steps and workers.", content((Vec<Job> = "application/json"), (String = "text/html"))),
+        (status = 200, description = "The jobs, without their steps and workers.", body = Vec<Job>),
     ),
     extensions(("x-role" = json!("read")), ("x-codes" = json!(["bad_query"]))),
 )]
@@ -84,7 +84,7 @@ fn job_query(pairs: &[(String, String)]) -> Result<JobQuery, ApiError> {
     description = "With `Accept: text/html` the answer is the page of the same address.",
     params(("id" = JobId, Path, description = "The job's id.")),
     responses(
-        (status = 200, description = "The job.", content((Job = "application/json"), (String = "text/html"))),
+        (status = 200, description = "The job.", body = Job),
     ),
     extensions(("x-role" = json!("read")), ("x-codes" = json!(["job_not_found"]))),
 )]
@@ -205,7 +205,7 @@ pub async fn delete(backend: ServerBackend, Path(id): Path<String>) -> Answer<St
     summary = "Workers, live ones first",
     description = "With `Accept: text/html` the answer is the page of the same address.",
     responses(
-        (status = 200, description = "Every worker known.", content((Vec<WorkerInfo> = "application/json"), (String = "text/html"))),
+        (status = 200, description = "Every worker known.", body = Vec<WorkerInfo>),
     ),
     extensions(("x-role" = json!("read"))),
 )]
