@@ -8,7 +8,7 @@ use azulejo_access::{Key, KeyError, KeyFile, KeyState, Uses};
 use azulejo_protocol::{ApiError, Timestamp};
 use time::Duration;
 
-use super::unauthorized;
+use super::refused::unauthorized;
 
 /// How exactly the last use of a key is kept.
 const USE_STEP: Duration = Duration::minutes(1);

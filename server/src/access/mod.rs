@@ -11,6 +11,7 @@ pub mod audit;
 mod caller;
 mod jwks;
 pub mod keyring;
+mod refused;
 pub mod session;
 pub mod settings;
 pub mod tokens;
@@ -24,11 +25,13 @@ use azulejo_protocol::{ApiError, Timestamp};
 
 pub use azulejo_access::Role;
 pub use caller::{Caller, Scope};
+pub use refused::missing;
 pub use settings::{AccessSettings, Visibility};
 
 use audit::Audit;
 use caller::Proof;
 use keyring::Keyring;
+use refused::unauthorized;
 use session::Sessions;
 use tokens::Tokens;
 
@@ -168,17 +171,4 @@ fn bearer(value: &HeaderValue) -> Result<&str, ApiError> {
             let detail = "the header Authorization must be 'Bearer' and a key or a token";
             unauthorized("key_unknown", detail)
         })
-}
-
-/// 401. The middleware adds the header that says what is wanted.
-fn unauthorized(code: &str, detail: impl Into<String>) -> ApiError {
-    ApiError::new(401, code, detail.into())
-}
-
-/// What is said to a request that shows nothing.
-pub fn missing() -> ApiError {
-    unauthorized(
-        "key_missing",
-        "this server asks for a key: send it as 'Authorization: Bearer KEY', or sign in at /sign-in",
-    )
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::caller::{Caller, Proof};
 use super::jwks::KeySet;
 use super::settings::{TokenSettings, Visibility};
-use super::unauthorized;
+use super::refused::unauthorized;
 
 /// Longest subject, bytes.
 const MAX_SUBJECT: usize = 200;

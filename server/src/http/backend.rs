@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
+use super::in_full::in_full;
 use super::live::snapshot::without_tasks;
 use super::state::AppState;
 use crate::access::{Caller, Role, Scope};
@@ -247,26 +248,6 @@ pub async fn start(
         once: terms.once,
     };
     engine.submit(upload, recipe).await
-}
-
-/// Runs `work` to its end even when the caller is dropped.
-///
-/// # Errors
-/// Those of `work`; 500 when it panics.
-pub async fn in_full<T: Send + 'static>(
-    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    match tokio::spawn(work).await {
-        Ok(result) => result,
-        Err(error) => {
-            tracing::error!(%error, "a request ended unexpectedly");
-            Err(ApiError::new(
-                500,
-                "internal",
-                "the server failed at this; its log says more",
-            ))
-        }
-    }
 }
 
 #[async_trait]

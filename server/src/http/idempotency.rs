@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderName};
 use azulejo_protocol::{ApiError, Job};
 use sha2::{Digest, Sha256};
 
-use super::backend::in_full;
+use super::in_full::in_full;
 use super::started::Accepted;
 use crate::engine::Engine;
 use crate::engine::reuse::{Answered, Once};

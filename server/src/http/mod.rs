@@ -30,6 +30,7 @@ pub mod fresh;
 pub mod guard;
 pub mod headers;
 pub mod idempotency;
+pub mod in_full;
 pub mod incoming;
 pub mod jobs;
 pub mod limits;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::finish;
 use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
-use crate::http::backend::in_full;
+use crate::http::in_full::in_full;
 use crate::http::state::AppState;
 use crate::http::incoming::Incoming;
 use crate::http::submit::{declared_length, interrupted};
