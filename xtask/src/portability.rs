@@ -8,7 +8,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::shell;
 
@@ -28,6 +28,9 @@ const CRATES: [&str; 7] = [
 /// The C libraries, as their crates name them in `links`. A crate whose library is described by configuration has its build
 /// script left out (the Cargo book: "Overriding build scripts").
 const C_LIBRARIES: [&str; 4] = ["openssl", "rdkafka", "z", "zstd"];
+
+/// The cryptography of TLS, by its crate's name. Its name in `links` ends with its version.
+const AWS_LC: &str = "aws-lc-sys";
 
 /// A fetch of a standard library that takes longer than this is given up, and the system skipped.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,13 +52,15 @@ pub fn check() -> Result<Vec<&'static str>> {
             CRATES.join(", "),
             targets.join(", ")
         ));
-        shell::run(clippy(&targets).args(["--", "--deny", "warnings"]))?;
+        shell::run(clippy(&targets)?.args(["--", "--deny", "warnings"]))?;
     }
     Ok(skipped)
 }
 
 /// In the profile of the programs, whose macros are built already.
-fn clippy(targets: &[&str]) -> Command {
+fn clippy(targets: &[&str]) -> Result<Command> {
+    let lock = std::fs::read_to_string("Cargo.lock").context("cannot read Cargo.lock")?;
+    let aws_lc = version(&lock, AWS_LC).map(|version| format!("aws_lc_{}", version.replace('.', "_")));
     let mut cargo = shell::cargo();
     cargo.args(["clippy", "--locked", "--release"]);
     for name in CRATES {
@@ -64,14 +69,27 @@ fn clippy(targets: &[&str]) -> Command {
     cargo.args(["--features", "azulejo-imaging/files"]);
     for target in targets {
         cargo.args(["--target", target]);
-        for library in C_LIBRARIES {
+        let mut said = |library: &str, what: &str| {
             cargo.arg("--config");
-            cargo.arg(format!(
-                "target.{target}.{library}.rustc-link-lib=[\"{library}\"]"
-            ));
+            cargo.arg(format!("target.{target}.{library}.{what}"));
+        };
+        for library in C_LIBRARIES {
+            said(library, &format!("rustc-link-lib=[\"{library}\"]"));
+        }
+        if let Some(library) = &aws_lc {
+            said(library, "rustc-link-lib=[\"crypto\"]");
+            // Which of its bindings are compiled, and where its headers would be.
+            said(library, &format!("rustc-cfg=[\"{}\"]", target.replace('-', "_")));
+            said(library, "include=\"include\"");
         }
     }
-    cargo
+    Ok(cargo)
+}
+
+/// The version of a package in the text of a `Cargo.lock`.
+fn version<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    rest.split('"').next()
 }
 
 /// Whether the compiler has the standard library of `target`, fetched by `rustup` if need be.
@@ -107,6 +125,13 @@ fn has(target: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_a_package_is_found() {
+        let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"b\"\nversion = \"0.47.0\"\n";
+        assert_eq!(version(lock, "b"), Some("0.47.0"));
+        assert_eq!(version(lock, "c"), None);
+    }
 
     #[test]
     fn a_target_that_nobody_has_is_not_taken_for_one() {

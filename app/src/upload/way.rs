@@ -149,7 +149,10 @@ impl Upload {
             match self.step(file, &mut way, &progress).await {
                 Step::Done(id) => return Ok(id),
                 Step::Refused(failure) => {
-                    forget(file);
+                    // Whoever was signed out goes on after the next sign-in.
+                    if failure.0.status != 401 {
+                        forget(file);
+                    }
                     return Err(failure);
                 }
                 Step::On => {}
