@@ -384,7 +384,7 @@ impl Others {
     /// A job that has ended without a worker: cancelled.
     async fn victim_without_workers(&self, cluster: &Cluster, disk: &Disk) -> Result<String> {
         let client = cluster.client();
-        let id = client.submit("victim.png", self.small.clone(), "invert").await?;
+        let id = client.submit("victim.png", self.small.clone(), "sepia").await?;
         let cancelled = client.post(&format!("/job/{id}/cancel")).await?;
         ensure!(cancelled.status == 200, "{cancelled:?}");
         ensure!(disk.of_job(&id, "original").is_file());
@@ -444,8 +444,9 @@ async fn the_oldest_jobs_go_while_less_is_free_than_is_kept_free() -> Result<()>
     client.wait_until_ready(1).await?;
     let file = images::png(&images::photo(3000, 3000, 5))?;
     let mut jobs = Vec::new();
-    for _ in 0..2 {
-        let id = client.submit("old.png", file.clone(), "invert").await?;
+    // Two recipes: the second job would be answered with the first one's result.
+    for recipe in ["invert", "sharpen"] {
+        let id = client.submit("old.png", file.clone(), recipe).await?;
         client.result(&id).await?;
         jobs.push(id);
     }
