@@ -5,7 +5,7 @@ use std::path::Path;
 use azulejo_protocol::{ApiError, JobId, Timestamp};
 use sha2::{Digest, Sha256};
 
-use super::commands::{blocking, unavailable};
+use super::work::{blocking, unavailable};
 use crate::engine::Engine;
 use crate::engine::files::cached;
 use crate::engine::files::job::JobSpec;

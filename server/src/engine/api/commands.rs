@@ -12,6 +12,7 @@ use azulejo_protocol::{ApiError, Job, JobId, JobStatus, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::MutexGuard;
 
+use super::work::{blocking, detached, unavailable};
 use super::{cache, views};
 use crate::engine::Engine;
 use crate::engine::files::disk;
@@ -310,34 +311,6 @@ impl Engine {
     }
 }
 
-/// Runs a command to its end even when the client goes away in the middle of it.
-pub(super) async fn detached<T: Send + 'static>(
-    command: impl Future<Output = Result<T, ApiError>> + Send + 'static,
-) -> Result<T, ApiError> {
-    tokio::spawn(command)
-        .await
-        .unwrap_or_else(|error| Err(unfinished(&error)))
-}
-
-fn unfinished(error: &tokio::task::JoinError) -> ApiError {
-    ApiError::new(
-        503,
-        "unavailable",
-        format!("the server could not finish this: {error}"),
-    )
-}
-
-/// Runs work with files off the async runtime's threads.
-pub(in crate::engine) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> T + Send + 'static,
-{
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| unfinished(&error))
-}
-
 /// Makes the job's folder and moves the upload into it.
 fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
     let moved = std::fs::create_dir_all(folder).and_then(|()| std::fs::rename(from, to));
@@ -364,23 +337,6 @@ fn adopt(from: &Path, folder: &Path, to: &Path) -> Result<(), ApiError> {
 fn give_back(folder: &JobFolder, place: &Path) {
     drop(std::fs::rename(folder.original(), place));
     drop(std::fs::remove_dir_all(folder.path()));
-}
-
-/// What a client hears when the database does not answer.
-pub(in crate::engine) fn unavailable(error: &StoreError) -> ApiError {
-    if error.is_disk_full() {
-        return ApiError::new(
-            507,
-            "disk_full",
-            "the server's disk is full: delete old jobs first",
-        );
-    }
-    tracing::error!(%error, "the database does not answer");
-    ApiError::new(
-        503,
-        "database_unavailable",
-        format!("the server cannot answer now: {error}"),
-    )
 }
 
 fn already(status: JobStatus, remedy: &str) -> ApiError {

@@ -4,7 +4,7 @@ use azulejo_protocol::dead::{DeadTile, DeadTileQuery, NotReplayed, Replayed};
 use azulejo_protocol::{ApiError, Job, JobId, TileReport};
 use tokio::sync::Semaphore;
 
-use super::commands::{blocking, detached, unavailable};
+use super::work::{blocking, detached, unavailable};
 use super::views;
 use crate::engine::Engine;
 use crate::engine::files::job::JobSpec;

@@ -2,7 +2,7 @@
 
 use azulejo_protocol::{ApiError, Timestamp};
 
-use super::commands::unavailable;
+use super::work::unavailable;
 use crate::engine::Engine;
 use crate::engine::reuse::{Answered, MAX_KEYS};
 use crate::engine::store::idempotency;

@@ -11,3 +11,4 @@ pub mod idempotency;
 pub mod queries;
 pub mod revisions;
 pub mod views;
+pub(in crate::engine) mod work;

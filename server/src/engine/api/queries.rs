@@ -7,7 +7,7 @@ use azulejo_protocol::{
 };
 use bytes::Bytes;
 
-use super::commands::{blocking, unavailable};
+use super::work::{blocking, unavailable};
 use super::views::{self, Detail};
 use crate::engine::Engine;
 use crate::engine::files::job::{JobFolder, JobSpec};

@@ -15,7 +15,7 @@ use azulejo_protocol::{ApiError, JobId, Retention, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use super::api::commands::{blocking, unavailable};
+use super::api::work::{blocking, unavailable};
 use super::files::disk;
 use super::files::job::JobFolder;
 use super::store::retention::{self, Ended, Which};
