@@ -226,11 +226,24 @@ impl KeyFile {
             give_to_owner(&file, folder)?;
             file.write_all(&text)?;
             file.sync_all()?;
-            std::fs::rename(&draft, &path)
+            std::fs::rename(&draft, &path)?;
+            // A key that was revoked stays so when the power goes now.
+            sync_folder(folder)
         };
         write().map_err(io(&path))?;
         Ok(result)
     }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Elsewhere folders cannot be opened as files, and renaming is durable by itself or not at all.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// How a file is made that only its owner can read.

@@ -86,7 +86,7 @@ impl Live {
     )]
     fn take(self, event: LiveEvent) {
         match event {
-            LiveEvent::Health { health } => self.health.set(Some(health)),
+            LiveEvent::Health { health } => self.health.set(Some(*health)),
             LiveEvent::Workers { workers } => self.workers.set(Some(workers)),
             LiveEvent::Costs { costs } => self.costs.set(Some(costs)),
             LiveEvent::Job { job } => self.jobs.update(|jobs| note(jobs, *job)),

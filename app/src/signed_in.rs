@@ -16,6 +16,9 @@ impl SignedIn {
     #[cfg(not(feature = "ssr"))]
     pub fn current() -> Self {
         let root = leptos::prelude::document().document_element();
-        Self(root.and_then(|root| root.get_attribute("data-caller")).unwrap_or_default())
+        Self(
+            root.and_then(|root| root.get_attribute("data-caller"))
+                .unwrap_or_default(),
+        )
     }
 }

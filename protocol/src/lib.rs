@@ -45,8 +45,8 @@ pub use job::{JOB_HEADER, Job, JobId, JobQuery, JobStatus, Progress, STATUS_HEAD
 pub use live::LiveEvent;
 pub use pattern::Pattern;
 pub use record::{Origin, RecordError, ResultHeader, TaskHeader};
-pub use retention::Retention;
 pub use report::{ReportError, TileReport};
+pub use retention::Retention;
 pub use tile::{TileInfo, TileState, TileStates};
 pub use topics::Topics;
 pub use worker::{Heartbeat, HeartbeatError, WorkerInfo, WorkerState};

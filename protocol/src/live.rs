@@ -16,7 +16,7 @@ pub enum LiveEvent {
     /// State of the installation.
     Health {
         /// It.
-        health: Health,
+        health: Box<Health>,
     },
     /// Every worker known.
     Workers {

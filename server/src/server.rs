@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::config::Config;
 use crate::config::listening::Listening;
-use crate::engine::{Engine, EngineConfig};
 use crate::engine::problems::{Aspect, Problems};
+use crate::engine::{Engine, EngineConfig};
 use crate::http::limits::headers::HeaderLimits;
 use crate::http::serve::tls::Tls;
 use crate::http::{self, HttpConfig};
@@ -92,7 +92,11 @@ impl Server {
         tokio::spawn(engine.clone().expire_until(shutdown.clone()));
         tokio::spawn(forget_keys(engine.clone(), shutdown.clone()));
         if let Some(tls) = &tls {
-            tokio::spawn(renew(Arc::clone(tls), engine.problems().clone(), shutdown.clone()));
+            tokio::spawn(renew(
+                Arc::clone(tls),
+                engine.problems().clone(),
+                shutdown.clone(),
+            ));
         }
         Ok(Self {
             address,

@@ -138,16 +138,27 @@ fn with_key(request: RequestBuilder, key: &str) -> RequestBuilder {
 /// Submits an image with the key and gives the job's id.
 async fn submit(server: &Running, key: &str, name: &str) -> String {
     let file = reqwest::multipart::Part::bytes(png(1024, 1024)).file_name(name.to_owned());
-    let form = reqwest::multipart::Form::new().part("file", file).text("transformation", "invert");
-    let request = server.client.post(format!("{}/process", server.url)).multipart(form);
+    let form = reqwest::multipart::Form::new()
+        .part("file", file)
+        .text("transformation", "invert");
+    let request = server
+        .client
+        .post(format!("{}/process", server.url))
+        .multipart(form);
     let answer = request.bearer_auth(key).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    answer.json::<Value>().await.unwrap()["job_id"].as_str().unwrap().to_owned()
+    answer.json::<Value>().await.unwrap()["job_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn until_completed(server: &Running, key: &str, id: &str) {
     for _ in 0..600 {
-        let request = server.client.get(format!("{}/job/{id}", server.url)).bearer_auth(key);
+        let request = server
+            .client
+            .get(format!("{}/job/{id}", server.url))
+            .bearer_auth(key);
         let job: Value = request.send().await.unwrap().json().await.unwrap();
         if job["status"] == "completed" {
             return;
@@ -162,7 +173,10 @@ async fn until_completed(server: &Running, key: &str, id: &str) {
 async fn upload(server: &Running, key: &str) -> String {
     use base64::Engine as _;
     let name = base64::engine::general_purpose::STANDARD.encode(format!("{ANNS}.png"));
-    let request = server.client.post(format!("{}/files", server.url)).bearer_auth(key);
+    let request = server
+        .client
+        .post(format!("{}/files", server.url))
+        .bearer_auth(key);
     let request = request
         .header("tus-resumable", "1.0.0")
         .header("upload-length", "1000")
@@ -181,8 +195,15 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 
 /// A request to a route, about this job or upload.
 fn request(server: &Running, method: &str, route: &str, job: &str, upload: &str) -> RequestBuilder {
-    let id = if route.starts_with("/files") || route.starts_with("/uploads") { upload } else { job };
-    let path = route.replace("{id}", id).replace("{tile}", "0").replace("{file}", "nothing");
+    let id = if route.starts_with("/files") || route.starts_with("/uploads") {
+        upload
+    } else {
+        job
+    };
+    let path = route
+        .replace("{id}", id)
+        .replace("{tile}", "0")
+        .replace("{file}", "nothing");
     let method: Method = method.parse().unwrap();
     let (is_read, method_is_post) = (method == Method::GET, method == Method::POST);
     let mut request = server.client.request(method, format!("{}{path}", server.url));
@@ -195,15 +216,25 @@ fn request(server: &Running, method: &str, route: &str, job: &str, upload: &str)
     }
     if route.ends_with("/again") {
         let form = encoded(&[("transformation", "invert")]);
-        request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
     }
     if route.starts_with("/api/") {
-        let arguments = [("id", job), ("tile", "0"), ("upload", upload), ("recipe", "invert"), ("theme", "dark")];
+        let arguments = [
+            ("id", job),
+            ("tile", "0"),
+            ("upload", upload),
+            ("recipe", "invert"),
+            ("theme", "dark"),
+        ];
         let encoded = encoded(&arguments);
         request = if is_read {
             server.client.get(format!("{}{path}?{encoded}", server.url))
         } else {
-            request.header("content-type", "application/x-www-form-urlencoded").body(encoded)
+            request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(encoded)
         };
     }
     request
@@ -232,7 +263,10 @@ fn the_table_has_every_route() {
             format!("{method} {path}: {need}")
         })
         .collect();
-    let mut table: Vec<_> = ROUTES.iter().map(|(need, method, path)| format!("{method} {path}: {need}")).collect();
+    let mut table: Vec<_> = ROUTES
+        .iter()
+        .map(|(need, method, path)| format!("{method} {path}: {need}"))
+        .collect();
     known.sort();
     table.sort();
     assert_eq!(known, table);
@@ -265,9 +299,20 @@ async fn every_caller_gets_the_right_status_everywhere() {
         ("nobody", String::new()),
         ("expired", expired),
         ("revoked", revoked),
-        ("no key", "azk_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned()),
+        (
+            "no key",
+            "azk_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+        ),
         ("nonsense", "nonsense".to_owned()),
-        ("wrong signature", token("another secret of thirty-two bytes and more", "azulejo", "ann", 600)),
+        (
+            "wrong signature",
+            token(
+                "another secret of thirty-two bytes and more",
+                "azulejo",
+                "ann",
+                600,
+            ),
+        ),
         ("wrong audience", token(SECRET, "other", "ann", 600)),
         ("late token", token(SECRET, "azulejo", "ann", -600)),
     ];
@@ -278,7 +323,10 @@ async fn every_caller_gets_the_right_status_everywhere() {
         for (who, key) in &strangers {
             let (status, text) = read(ask(key).await.unwrap()).await;
             if *need == "nothing" {
-                assert!(!matches!(status, 401 | 403 if *route != "/sign-in"), "{who}: {method} {route} gave {status}");
+                assert!(
+                    !matches!(status, 401 | 403 if *route != "/sign-in"),
+                    "{who}: {method} {route} gave {status}"
+                );
             } else {
                 assert_eq!(status, 401, "{who}: {method} {route}: {text}");
             }
@@ -289,14 +337,21 @@ async fn every_caller_gets_the_right_status_everywhere() {
         }
         // Those who may read, or submit, and whose job it is not.
         let token = token(SECRET, "azulejo", "ann", 600);
-        for (who, key, role) in [("carl", &carl, "read"), ("bob", &bob, "submit"), ("jwt:ann", &token, "submit")] {
+        for (who, key, role) in [
+            ("carl", &carl, "read"),
+            ("bob", &bob, "submit"),
+            ("jwt:ann", &token, "submit"),
+        ] {
             let (status, text) = read(ask(key).await.unwrap()).await;
             if role == "read" && *need == "submit" {
                 assert_eq!(status, 403, "{who}: {method} {route}: {text}");
             } else if about_one {
                 assert_eq!(status, 404, "{who}: {method} {route}: {text}");
             } else {
-                assert!(!matches!(status, 401 | 403 | 404 | 500..), "{who}: {method} {route}: {status} {text}");
+                assert!(
+                    !matches!(status, 401 | 403 | 404 | 500..),
+                    "{who}: {method} {route}: {status} {text}"
+                );
             }
             assert!(!text.contains(ANNS), "{who}: {method} {route}: {text}");
         }
@@ -314,10 +369,20 @@ async fn every_caller_gets_the_right_status_everywhere() {
             let (status, text) = read(answer.await.unwrap()).await;
             assert_reached(who, status, method, route, &text);
             let request = server.client.delete(format!("{}/files/{draft}", server.url));
-            request.header("tus-resumable", "1.0.0").bearer_auth(&ann).send().await.unwrap();
+            request
+                .header("tus-resumable", "1.0.0")
+                .bearer_auth(&ann)
+                .send()
+                .await
+                .unwrap();
         }
         let request = server.client.delete(format!("{}/files/{draft}", server.url));
-        request.header("tus-resumable", "1.0.0").bearer_auth(&ann).send().await.unwrap();
+        request
+            .header("tus-resumable", "1.0.0")
+            .bearer_auth(&ann)
+            .send()
+            .await
+            .unwrap();
     }
     server.stop().await;
 }
@@ -333,7 +398,13 @@ fn assert_reached(who: &str, status: u16, method: &str, route: &str, text: &str)
 
 /// What a live stream tells within a moment after something was done.
 async fn told_meanwhile(server: &Running, key: &str, path: &str, doing: impl Future<Output = ()>) -> String {
-    let answer = server.client.get(format!("{}{path}", server.url)).bearer_auth(key).send().await.unwrap();
+    let answer = server
+        .client
+        .get(format!("{}{path}", server.url))
+        .bearer_auth(key)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
     let mut stream = answer.bytes_stream();
     let first = stream.next().await.unwrap().unwrap();
@@ -362,7 +433,10 @@ async fn live_streams_and_lists_tell_of_ones_own_jobs_alone() {
         let text = told_meanwhile(&server, key, "/events", async {
             let job = submit(&server, &ann, &format!("{ANNS}.png")).await;
             until_completed(&server, &ann, &job).await;
-            let request = server.client.delete(format!("{}/job/{job}", server.url)).bearer_auth(&ann);
+            let request = server
+                .client
+                .delete(format!("{}/job/{job}", server.url))
+                .bearer_auth(&ann);
             assert_eq!(request.send().await.unwrap().status(), 204);
             *id.lock().unwrap() = job;
         })
@@ -375,14 +449,20 @@ async fn live_streams_and_lists_tell_of_ones_own_jobs_alone() {
     }
     let job = submit(&server, &ann, &format!("{ANNS}.png")).await;
     let list = |key: String, path: &'static str| {
-        let request = server.client.get(format!("{}{path}", server.url)).bearer_auth(key);
+        let request = server
+            .client
+            .get(format!("{}{path}", server.url))
+            .bearer_auth(key);
         async move { request.send().await.unwrap().text().await.unwrap() }
     };
     for path in ["/jobs", "/api/list_jobs", "/jobs?owner=ann", "/jobs?search=alone"] {
         assert!(list(ann.clone(), path).await.contains(&job), "{path}");
         assert!(!list(bob.clone(), path).await.contains(&job), "{path}");
     }
-    let wrong = server.client.get(format!("{}/events?job={job}", server.url)).bearer_auth(&bob);
+    let wrong = server
+        .client
+        .get(format!("{}/events?job={job}", server.url))
+        .bearer_auth(&bob);
     assert_eq!(wrong.send().await.unwrap().status(), 404);
     server.stop().await;
 }
@@ -392,13 +472,21 @@ async fn a_stream_ends_when_its_key_is_revoked() {
     let server = start_with_auth(&[]).await;
     let folder = data(&server);
     let ann = key(&folder, "ann", "ann", Role::Read);
-    let answer = server.client.get(format!("{}/events", server.url)).bearer_auth(&ann).send().await.unwrap();
+    let answer = server
+        .client
+        .get(format!("{}/events", server.url))
+        .bearer_auth(&ann)
+        .send()
+        .await
+        .unwrap();
     let mut stream = answer.bytes_stream();
     assert!(stream.next().await.unwrap().is_ok());
     KeyFile::revoke(&folder, "ann", OffsetDateTime::now_utc()).unwrap();
     // The next thing that would be told ends it: a beat at the latest.
     let ended = async { while let Some(Ok(_)) = stream.next().await {} };
-    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the stream goes on");
+    tokio::time::timeout(Duration::from_secs(20), ended)
+        .await
+        .expect("the stream goes on");
     server.stop().await;
 }
 
@@ -410,9 +498,16 @@ async fn jobs_that_are_visible_to_all_are_still_changed_by_their_owner_alone() {
     let bob = key(&folder, "bob", "bob", Role::Submit);
     let job = submit(&server, &ann, "a.png").await;
     let of_bob = |method: Method, path: String| {
-        server.client.request(method, format!("{}{path}", server.url)).bearer_auth(&bob).send()
+        server
+            .client
+            .request(method, format!("{}{path}", server.url))
+            .bearer_auth(&bob)
+            .send()
     };
-    assert_eq!(of_bob(Method::GET, format!("/job/{job}")).await.unwrap().status(), 200);
+    assert_eq!(
+        of_bob(Method::GET, format!("/job/{job}")).await.unwrap().status(),
+        200
+    );
     for (method, path) in [
         (Method::POST, format!("/job/{job}/cancel")),
         (Method::POST, format!("/job/{job}/retry")),
@@ -431,33 +526,72 @@ async fn a_browser_signs_in_with_a_key_and_out_again() {
     let ann = key(&folder, "ann", "ann", Role::Submit);
     let page = server.page("/jobs?status=failed").await;
     assert_eq!(page.status(), 303);
-    assert_eq!(page.headers()["location"], "/sign-in?next=%2Fjobs%3Fstatus%3Dfailed");
+    assert_eq!(
+        page.headers()["location"],
+        "/sign-in?next=%2Fjobs%3Fstatus%3Dfailed"
+    );
     let form = server.page("/sign-in?next=%2Fjobs").await.text().await.unwrap();
-    assert!(form.contains("name=\"next\" value=\"/jobs\"") && form.contains("type=\"password\""), "{form}");
+    assert!(
+        form.contains("name=\"next\" value=\"/jobs\"") && form.contains("type=\"password\""),
+        "{form}"
+    );
     let post = |key: String, next: &'static str| {
         let request = server.client.post(format!("{}/sign-in", server.url));
         let form = encoded(&[("key", key.as_str()), ("next", next)]);
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form);
         async move { request.send().await.unwrap() }
     };
     let wrong = post("azk_nonsense".into(), "/").await;
     assert_eq!(wrong.status(), 401);
     assert!(wrong.headers().get("set-cookie").is_none());
-    assert!(wrong.text().await.unwrap().contains("This is no key of this server"));
+    assert!(
+        wrong
+            .text()
+            .await
+            .unwrap()
+            .contains("This is no key of this server")
+    );
     let right = post(ann.clone(), "/jobs").await;
-    assert_eq!((right.status().as_u16(), right.headers()["location"].to_str().unwrap()), (303, "/jobs"));
+    assert_eq!(
+        (
+            right.status().as_u16(),
+            right.headers()["location"].to_str().unwrap()
+        ),
+        (303, "/jobs")
+    );
     let cookie = right.headers()["set-cookie"].to_str().unwrap().to_owned();
-    assert!(cookie.contains("HttpOnly; SameSite=Lax") && !cookie.contains(&ann), "{cookie}");
-    assert_eq!(post(ann.clone(), "https://evil.example/").await.headers()["location"], "/");
+    assert!(
+        cookie.contains("HttpOnly; SameSite=Lax") && !cookie.contains(&ann),
+        "{cookie}"
+    );
+    assert_eq!(
+        post(ann.clone(), "https://evil.example/").await.headers()["location"],
+        "/"
+    );
     let cookie = cookie.split(';').next().unwrap().to_owned();
-    let get = |path: &str| server.client.get(format!("{}{path}", server.url)).header("cookie", &cookie).send();
+    let get = |path: &str| {
+        server
+            .client
+            .get(format!("{}{path}", server.url))
+            .header("cookie", &cookie)
+            .send()
+    };
     assert_eq!(get("/jobs").await.unwrap().status(), 200);
-    let page = server.client.get(format!("{}/jobs", server.url)).header("cookie", &cookie).header("accept", "text/html");
+    let page = server
+        .client
+        .get(format!("{}/jobs", server.url))
+        .header("cookie", &cookie)
+        .header("accept", "text/html");
     let page = page.send().await.unwrap();
     assert_eq!(page.status(), 200);
     // A request that changes something must say where it comes from, and from here.
     let change = |origin: Option<String>| {
-        let request = server.client.post(format!("{}/dead-tiles/replay", server.url)).header("cookie", &cookie);
+        let request = server
+            .client
+            .post(format!("{}/dead-tiles/replay", server.url))
+            .header("cookie", &cookie);
         match origin {
             Some(origin) => request.header("origin", origin),
             None => request,
@@ -465,11 +599,28 @@ async fn a_browser_signs_in_with_a_key_and_out_again() {
         .send()
     };
     assert_eq!(change(None).await.unwrap().status(), 403);
-    assert_eq!(change(Some("https://evil.example".into())).await.unwrap().status(), 403);
+    assert_eq!(
+        change(Some("https://evil.example".into()))
+            .await
+            .unwrap()
+            .status(),
+        403
+    );
     assert_eq!(change(Some(server.url.clone())).await.unwrap().status(), 200);
-    let out = server.client.post(format!("{}/sign-out", server.url)).header("cookie", &cookie).send().await.unwrap();
+    let out = server
+        .client
+        .post(format!("{}/sign-out", server.url))
+        .header("cookie", &cookie)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(out.status(), 303);
-    assert!(out.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    assert!(
+        out.headers()["set-cookie"]
+            .to_str()
+            .unwrap()
+            .contains("Max-Age=0")
+    );
     KeyFile::revoke(&folder, "ann", OffsetDateTime::now_utc()).unwrap();
     assert_eq!(get("/jobs").await.unwrap().status(), 401);
     server.stop().await;
@@ -483,15 +634,42 @@ async fn who_did_what_is_written_down() {
     let carl = key(&folder, "carl", "carl", Role::Read);
     let job = submit(&server, &ann, "a.png").await;
     let cancel = format!("{}/job/{job}/cancel", server.url);
-    server.client.post(&cancel).bearer_auth(&carl).send().await.unwrap();
-    server.client.post(&cancel).bearer_auth(&ann).send().await.unwrap();
+    server
+        .client
+        .post(&cancel)
+        .bearer_auth(&carl)
+        .send()
+        .await
+        .unwrap();
+    server
+        .client
+        .post(&cancel)
+        .bearer_auth(&ann)
+        .send()
+        .await
+        .unwrap();
     server.client.post(&cancel).send().await.unwrap();
-    server.client.get(format!("{}/jobs", server.url)).bearer_auth(&ann).send().await.unwrap();
+    server
+        .client
+        .get(format!("{}/jobs", server.url))
+        .bearer_auth(&ann)
+        .send()
+        .await
+        .unwrap();
     let text = std::fs::read_to_string(folder.join("audit.jsonl")).unwrap();
-    let entries: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entries: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let short: Vec<_> = entries
         .iter()
-        .map(|entry| (entry["caller"].as_str(), entry["method"].as_str().unwrap(), entry["status"].as_u64().unwrap()))
+        .map(|entry| {
+            (
+                entry["caller"].as_str(),
+                entry["method"].as_str().unwrap(),
+                entry["status"].as_u64().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         short,

@@ -8,7 +8,9 @@ use anyhow::{Context, Result, bail};
 use azulejo_apache_kafka::Cluster;
 use clap::Args;
 
-use crate::{circles, debian, dependencies, dist, kafka, portability, programs, shell, site, style, wasm_target};
+use crate::{
+    circles, debian, dependencies, dist, kafka, portability, programs, shell, site, style, wasm_target,
+};
 
 /// What to leave out.
 #[derive(Args)]

@@ -124,7 +124,11 @@ fn ensure_tus_js() -> Result<()> {
 }
 
 fn ensure_client_makers() -> Result<()> {
-    ensure_node("openapi-typescript", &CLIENT_MAKERS, "the tests of the API's description")
+    ensure_node(
+        "openapi-typescript",
+        &CLIENT_MAKERS,
+        "the tests of the API's description",
+    )
 }
 
 /// Packages from npm, each as `name@version`, in a folder of their own.

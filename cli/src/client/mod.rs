@@ -225,8 +225,13 @@ impl Client {
         fresh: bool,
     ) -> anyhow::Result<Accepted> {
         let url = self.url(&format!("/job/{id}/again"));
-        self.start(async || Ok(self.http.post(&url).multipart(form::order(recipe, encoding, fresh))))
-            .await
+        self.start(async || {
+            Ok(self
+                .http
+                .post(&url)
+                .multipart(form::order(recipe, encoding, fresh)))
+        })
+        .await
     }
 
     /// One job, whole.

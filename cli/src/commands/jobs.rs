@@ -43,13 +43,16 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         output::json(&jobs)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let heading = ["JOB", "STATUS", "TILES", "SIZE", "UNTIL", "RECIPE", "FILE", "REASON"];
+    let heading = [
+        "JOB", "STATUS", "TILES", "SIZE", "UNTIL", "RECIPE", "FILE", "REASON",
+    ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(jobs.into_iter().map(|job| {
         vec![
             job.job_id.to_string(),
             // Whose result it is says `--json`.
-            job.cached_from.map_or_else(|| job.status.to_string(), |_| format!("{}, cached", job.status)),
+            job.cached_from
+                .map_or_else(|| job.status.to_string(), |_| format!("{}, cached", job.status)),
             format!("{}/{}", job.progress.completed, job.progress.total),
             job.input_size.to_string(),
             job.expires_at

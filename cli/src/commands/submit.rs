@@ -187,7 +187,9 @@ async fn submit(
     let bar = output::byte_bar("upload", 0);
     let (name, file) = (prepared.input.name(), prepared.input.path());
     let start = async {
-        let accepted = client.process_as(name, file, (&recipe, encoding, arguments.fresh), &bar).await;
+        let accepted = client
+            .process_as(name, file, (&recipe, encoding, arguments.fresh), &bar)
+            .await;
         match accepted {
             Ok(_) => bar.finish(),
             Err(_) => bar.abandon(),

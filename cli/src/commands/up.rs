@@ -117,7 +117,8 @@ impl Arguments {
             (Some(listen), _) => listen,
             (None, port) => SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(8000))),
         };
-        if !listen.ip().is_loopback() && !(self.allow_remote && self.auth) {
+        let is_for_others = self.allow_remote && self.auth;
+        if !listen.ip().is_loopback() && !is_for_others {
             bail!(
                 "--listen {listen} is reachable from other machines: add --allow-remote if that is meant, and --auth, so that \
                  everybody is asked for a key"

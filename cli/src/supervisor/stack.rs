@@ -230,7 +230,10 @@ impl Stack {
                 return Ok(());
             }
             // Without a key this program hears no more than that the server is there.
-            let refused = health.as_ref().err().and_then(|error| error.downcast_ref::<Refused>());
+            let refused = health
+                .as_ref()
+                .err()
+                .and_then(|error| error.downcast_ref::<Refused>());
             if refused.is_some_and(|refused| refused.status == 401) {
                 return Ok(());
             }

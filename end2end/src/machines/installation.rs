@@ -114,7 +114,14 @@ impl Installation {
         let (key, _) = KeyFile::add(&folder.path().join("server"), new, OffsetDateTime::now_utc())?;
         let server = machine(Place::Server);
         let listen = format!("{}:{PORT}", server.address());
-        let mut arguments = vec!["--listen", &listen, "--allow-remote", "--auth", "--kafka", &addresses];
+        let mut arguments = vec![
+            "--listen",
+            &listen,
+            "--allow-remote",
+            "--auth",
+            "--kafka",
+            &addresses,
+        ];
         arguments.extend(["--public-host", &listen]);
         arguments.extend(["--data-dir", &data, "--site-root", &site]);
         arguments.extend(server_arguments);

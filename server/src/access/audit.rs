@@ -64,14 +64,25 @@ impl Audit {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(FILE);
         let file = open(&path).with_context(|| format!("the audit log, {}", path.display()))?;
-        Ok(Self { path, max_bytes, file: Mutex::new(file) })
+        Ok(Self {
+            path,
+            max_bytes,
+            file: Mutex::new(file),
+        })
     }
 
     /// Writes an entry down.
     pub fn write(&self, entry: &Entry<'_>) {
         let path: String = entry.path.chars().take(MAX_PATH).collect();
-        let entry = Entry { path: &path, job: entry.job.clone(), address: entry.address.clone(), ..*entry };
-        let Ok(mut line) = serde_json::to_string(&entry) else { return };
+        let entry = Entry {
+            path: &path,
+            job: entry.job.clone(),
+            address: entry.address.clone(),
+            ..*entry
+        };
+        let Ok(mut line) = serde_json::to_string(&entry) else {
+            return;
+        };
         line.push('\n');
         if let Err(error) = self.append(&line) {
             tracing::error!(%error, line = line.trim_end(), "the audit log cannot be written");
@@ -139,7 +150,10 @@ mod tests {
         for _ in 0..200 {
             audit.write(&entry("/process\n{\"caller\":\"forged\"}"));
         }
-        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        let files: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
         assert_eq!(files.len(), 8, "{files:?}");
         for file in files {
             let text = std::fs::read_to_string(file).unwrap();
@@ -155,7 +169,9 @@ mod tests {
     fn a_long_path_is_cut_and_a_restart_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         for _ in 0..2 {
-            Audit::open(folder.path()).unwrap().write(&entry(&"x".repeat(10_000)));
+            Audit::open(folder.path())
+                .unwrap()
+                .write(&entry(&"x".repeat(10_000)));
         }
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert_eq!(text.lines().count(), 2);

@@ -83,7 +83,11 @@ impl Caller {
 
     /// Whose jobs this caller sees.
     pub fn scope(&self) -> Scope {
-        if self.sees_all { Scope::Everybody } else { Scope::One(self.owner.clone()) }
+        if self.sees_all {
+            Scope::Everybody
+        } else {
+            Scope::One(self.owner.clone())
+        }
     }
 
     /// Whether what belongs to `owner` may be seen.
@@ -93,8 +97,7 @@ impl Caller {
 
     /// Whether what belongs to `owner` may be changed: one's own, and everything by an admin.
     pub fn may_change(&self, owner: Option<&str>) -> bool {
-        self.role == Role::Admin
-            || (self.role >= Role::Submit && owner.is_some() && owner == self.owner())
+        self.role == Role::Admin || (self.role >= Role::Submit && owner.is_some() && owner == self.owner())
     }
 }
 
@@ -147,11 +150,18 @@ mod tests {
         let (ann, bob) = (Some("ann"), Some("bob"));
         let submit = caller("ann", Role::Submit, Visibility::Own);
         assert!(submit.sees(ann) && submit.may_change(ann) && submit.scope().only() == ann);
-        assert!(!submit.sees(bob) && !submit.may_change(bob) && !submit.sees(None) && !submit.may_change(None));
+        assert!(
+            !submit.sees(bob) && !submit.may_change(bob) && !submit.sees(None) && !submit.may_change(None)
+        );
         let read = caller("ann", Role::Read, Visibility::Own);
         assert!(read.sees(ann) && !read.may_change(ann) && !read.sees(bob));
         let shared = caller("ann", Role::Submit, Visibility::All);
-        assert!(shared.sees(bob) && shared.sees(None) && !shared.may_change(bob) && shared.scope().only().is_none());
+        assert!(
+            shared.sees(bob)
+                && shared.sees(None)
+                && !shared.may_change(bob)
+                && shared.scope().only().is_none()
+        );
         let admin = caller("ann", Role::Admin, Visibility::Own);
         assert!(admin.sees(bob) && admin.may_change(None) && admin.scope().only().is_none());
         let anyone = Caller::anyone();
@@ -162,7 +172,12 @@ mod tests {
     async fn a_request_that_nobody_looked_at_sees_and_changes_nothing() {
         let (mut parts, ()) = axum::http::Request::new(()).into_parts();
         let Ok(caller) = Caller::from_request_parts(&mut parts, &()).await;
-        assert!(!caller.sees(None) && !caller.sees(Some("")) && !caller.may_change(None) && !caller.may_change(Some("")));
+        assert!(
+            !caller.sees(None)
+                && !caller.sees(Some(""))
+                && !caller.may_change(None)
+                && !caller.may_change(Some(""))
+        );
         assert_eq!(caller.scope().only(), Some(""));
     }
 }

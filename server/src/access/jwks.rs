@@ -78,10 +78,17 @@ impl KeySet {
             TokenKeys::Address(_) => State::default(),
             TokenKeys::File(path) | TokenKeys::Secret(path) => {
                 let keys = from_file(&source, path).with_context(|| path.display().to_string())?;
-                State { keys, read: Some(Instant::now()) }
+                State {
+                    keys,
+                    read: Some(Instant::now()),
+                }
             }
         };
-        Ok(Self { source, http, state: Mutex::new(state) })
+        Ok(Self {
+            source,
+            http,
+            state: Mutex::new(state),
+        })
     }
 
     /// The keys that may verify a token of this key id and algorithm. A token of an unknown key makes the set be read again, at most
@@ -109,7 +116,9 @@ impl KeySet {
         state.read = Some(Instant::now());
         match read {
             Ok(keys) => state.keys = keys,
-            Err(error) => tracing::error!(source = ?self.source, "the keys of tokens cannot be read: {error:#}"),
+            Err(error) => {
+                tracing::error!(source = ?self.source, "the keys of tokens cannot be read: {error:#}")
+            }
         }
     }
 
@@ -127,7 +136,10 @@ impl KeySet {
 }
 
 fn suiting(keys: &[VerifyingKey], id: Option<&str>, algorithm: Algorithm) -> Vec<VerifyingKey> {
-    keys.iter().filter(|key| key.suits(id, algorithm)).cloned().collect()
+    keys.iter()
+        .filter(|key| key.suits(id, algorithm))
+        .cloned()
+        .collect()
 }
 
 fn from_file(source: &TokenKeys, path: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
@@ -146,7 +158,10 @@ fn from_file(source: &TokenKeys, path: &Path) -> anyhow::Result<Vec<VerifyingKey
 fn from_secret(text: &[u8]) -> anyhow::Result<Vec<VerifyingKey>> {
     let secret = text.trim_ascii_end();
     if secret.len() < MIN_SECRET {
-        bail!("the secret has {} bytes: it must have at least {MIN_SECRET}", secret.len());
+        bail!(
+            "the secret has {} bytes: it must have at least {MIN_SECRET}",
+            secret.len()
+        );
     }
     Ok(vec![VerifyingKey {
         id: None,

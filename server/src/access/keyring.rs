@@ -163,7 +163,11 @@ mod tests {
         let mut wrong = text.clone();
         wrong.pop();
         wrong.push(if text.ends_with('A') { 'B' } else { 'A' });
-        assert_eq!(keyring.check(&wrong, now).unwrap_err().code, "key_unknown", "says nothing of the revoked one");
+        assert_eq!(
+            keyring.check(&wrong, now).unwrap_err().code,
+            "key_unknown",
+            "says nothing of the revoked one"
+        );
     }
 
     #[test]

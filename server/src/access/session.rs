@@ -43,7 +43,8 @@ impl Sessions {
     /// The file cannot be read or made, or is none of a secret.
     pub fn open(folder: &Path, length: Duration) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        let secret = secret(&path).with_context(|| format!("the secret of the sign-ins, {}", path.display()))?;
+        let secret =
+            secret(&path).with_context(|| format!("the secret of the sign-ins, {}", path.display()))?;
         Ok(Self { secret, length })
     }
 
@@ -51,13 +52,19 @@ impl Sessions {
     pub fn cookie(&self, id: &str, is_secure: bool, now: Timestamp) -> String {
         let seconds = i64::try_from(self.length.as_secs()).unwrap_or(i64::MAX);
         let expires = now.unix_timestamp().saturating_add(seconds);
-        let value = format!("{id}.{expires}.{}", URL_SAFE_NO_PAD.encode(self.mac(id, expires).finalize().into_bytes()));
+        let value = format!(
+            "{id}.{expires}.{}",
+            URL_SAFE_NO_PAD.encode(self.mac(id, expires).finalize().into_bytes())
+        );
         set_cookie(&value, seconds, is_secure)
     }
 
     /// The key that the cookie of a request stands for, if there is one that was not changed and whose time is not over.
     pub fn key_of(&self, headers: &HeaderMap, now: Timestamp) -> Option<String> {
-        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         cookies
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
@@ -100,7 +107,8 @@ fn secret(path: &Path) -> anyhow::Result<[u8; SECRET_BYTES]> {
     let mut secret = [0; SECRET_BYTES];
     match std::fs::File::open(path) {
         Ok(mut file) => {
-            file.read_exact(&mut secret).context("it is too short: delete it, and everybody signs in again")?;
+            file.read_exact(&mut secret)
+                .context("it is too short: delete it, and everybody signs in again")?;
             return Ok(secret);
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -144,7 +152,10 @@ mod tests {
         for is_secure in [false, true] {
             let set = sessions.cookie("0123456789ab", is_secure, now);
             assert!(set.contains("HttpOnly; SameSite=Lax"), "{set}");
-            assert_eq!((set.starts_with("__Host-"), set.ends_with("Secure")), (is_secure, is_secure));
+            assert_eq!(
+                (set.starts_with("__Host-"), set.ends_with("Secure")),
+                (is_secure, is_secure)
+            );
             let headers = request(&format!("theme=dark; {}", sent_back(&set)));
             // Also after a restart.
             let sessions = Sessions::open(folder.path(), HOUR).unwrap();
@@ -170,10 +181,18 @@ mod tests {
             format!("{id}.{expires}"),
             String::new(),
         ] {
-            assert_eq!(sessions.key_of(&request(&format!("{name}={bad}")), now), None, "{bad}");
+            assert_eq!(
+                sessions.key_of(&request(&format!("{name}={bad}")), now),
+                None,
+                "{bad}"
+            );
         }
         let elsewhere = tempfile::tempdir().unwrap();
         let other = Sessions::open(elsewhere.path(), HOUR).unwrap();
-        assert_eq!(other.key_of(&request(&good), now), None, "another server's secret");
+        assert_eq!(
+            other.key_of(&request(&good), now),
+            None,
+            "another server's secret"
+        );
     }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::caller::{Caller, Proof};
 use super::jwks::KeySet;
-use super::settings::{TokenSettings, Visibility};
 use super::refused::unauthorized;
+use super::settings::{TokenSettings, Visibility};
 
 /// Longest subject, bytes.
 const MAX_SUBJECT: usize = 200;
@@ -41,7 +41,8 @@ impl Tokens {
     /// 401: it is none, it is not signed by a key of the issuer, it is for somebody else, or its time is over. 403: it names no
     /// role.
     pub async fn check(&self, text: &str, visibility: Visibility) -> Result<Caller, ApiError> {
-        let header = decode_header(text).map_err(|_| invalid("it is neither a key of this server nor a token (JWT)"))?;
+        let header = decode_header(text)
+            .map_err(|_| invalid("it is neither a key of this server nor a token (JWT)"))?;
         let mut validation = Validation::new(header.alg);
         validation.set_issuer(&[&self.settings.issuer]);
         validation.set_audience(&[&self.settings.audience]);
@@ -64,7 +65,10 @@ impl Tokens {
         if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.chars().any(char::is_control) {
             return Err(invalid("its subject (sub) is missing or too long"));
         }
-        let expires = claims.get("exp").and_then(Value::as_f64).map_or(0, |seconds| seconds as i64);
+        let expires = claims
+            .get("exp")
+            .and_then(Value::as_f64)
+            .map_or(0, |seconds| seconds as i64);
         let role = self.role(claims).ok_or_else(|| {
             let detail = format!(
                 "the token names no role: its claim '{}' must have read, submit or admin",
@@ -73,7 +77,13 @@ impl Tokens {
             ApiError::new(403, "not_allowed", detail)
         })?;
         let name = format!("jwt:{subject}");
-        Ok(Caller::known(&name, &name, role, visibility, Proof::Token { expires }))
+        Ok(Caller::known(
+            &name,
+            &name,
+            role,
+            visibility,
+            Proof::Token { expires },
+        ))
     }
 
     /// The highest role that the claim names: it is a word, words with spaces between (as scopes are), or a list.
@@ -91,7 +101,11 @@ impl Tokens {
         };
         match value {
             Value::String(text) => text.split_whitespace().filter_map(|word| word.parse().ok()).max(),
-            Value::Array(list) => list.iter().filter_map(Value::as_str).filter_map(|word| word.parse().ok()).max(),
+            Value::Array(list) => list
+                .iter()
+                .filter_map(Value::as_str)
+                .filter_map(|word| word.parse().ok())
+                .max(),
             _ => None,
         }
     }
@@ -103,7 +117,9 @@ fn invalid(reason: &str) -> ApiError {
 
 fn refusal(kind: &ErrorKind) -> ApiError {
     match kind {
-        ErrorKind::ExpiredSignature => unauthorized("token_expired", "the time of the token is over: get a new one"),
+        ErrorKind::ExpiredSignature => {
+            unauthorized("token_expired", "the time of the token is over: get a new one")
+        }
         ErrorKind::ImmatureSignature => invalid("its time has not come (nbf)"),
         ErrorKind::InvalidIssuer => invalid("it is of another issuer (iss)"),
         ErrorKind::InvalidAudience => invalid("it is for another audience (aud)"),

@@ -37,8 +37,14 @@ fn with(change: impl Fn(&mut Value)) -> Value {
 async fn a_signed_token_for_this_server_says_who_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = tokens(folder.path(), "role");
-    let caller = tokens.check(&signed(&claims(), SECRET), Visibility::Own).await.unwrap();
-    assert_eq!((&*caller.name, caller.owner(), caller.role), ("jwt:ann", Some("jwt:ann"), Role::Submit));
+    let caller = tokens
+        .check(&signed(&claims(), SECRET), Visibility::Own)
+        .await
+        .unwrap();
+    assert_eq!(
+        (&*caller.name, caller.owner(), caller.role),
+        ("jwt:ann", Some("jwt:ann"), Role::Submit)
+    );
 }
 
 #[tokio::test]
@@ -53,22 +59,67 @@ async fn every_other_token_is_refused_with_its_reason() {
         format!("eyJhbGciOiJub25lIn0.{payload}.")
     };
     let cases = [
-        (signed(&claims(), "another secret of more than 32 bytes!"), 401, "token_invalid"),
+        (
+            signed(&claims(), "another secret of more than 32 bytes!"),
+            401,
+            "token_invalid",
+        ),
         (unsigned, 401, "token_invalid"),
         ("nonsense".to_owned(), 401, "token_invalid"),
-        (signed(&with(|c| c["exp"] = json!(now - 3600)), SECRET), 401, "token_expired"),
-        (signed(&with(|c| c["nbf"] = json!(now + 3600)), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| c["iss"] = json!("https://evil.example")), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| c["aud"] = json!("other")), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| drop(c.as_object_mut().unwrap().remove("exp"))), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| drop(c.as_object_mut().unwrap().remove("aud"))), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| c["sub"] = json!("")), SECRET), 401, "token_invalid"),
-        (signed(&with(|c| c["role"] = json!("root")), SECRET), 403, "not_allowed"),
-        (signed(&with(|c| drop(c.as_object_mut().unwrap().remove("role"))), SECRET), 403, "not_allowed"),
+        (
+            signed(&with(|c| c["exp"] = json!(now - 3600)), SECRET),
+            401,
+            "token_expired",
+        ),
+        (
+            signed(&with(|c| c["nbf"] = json!(now + 3600)), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| c["iss"] = json!("https://evil.example")), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| c["aud"] = json!("other")), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| drop(c.as_object_mut().unwrap().remove("exp"))), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| drop(c.as_object_mut().unwrap().remove("aud"))), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| c["sub"] = json!("")), SECRET),
+            401,
+            "token_invalid",
+        ),
+        (
+            signed(&with(|c| c["role"] = json!("root")), SECRET),
+            403,
+            "not_allowed",
+        ),
+        (
+            signed(&with(|c| drop(c.as_object_mut().unwrap().remove("role"))), SECRET),
+            403,
+            "not_allowed",
+        ),
     ];
     for (index, (token, status, code)) in cases.iter().enumerate() {
         let error = tokens.check(token, Visibility::Own).await.unwrap_err();
-        assert_eq!((error.status, error.code.as_str()), (*status, *code), "case {index}: {}", error.detail);
+        assert_eq!(
+            (error.status, error.code.as_str()),
+            (*status, *code),
+            "case {index}: {}",
+            error.detail
+        );
     }
 }
 
@@ -78,15 +129,31 @@ async fn the_role_is_the_highest_that_the_claim_names_wherever_it_is() {
     for (claim, value, role) in [
         ("role", json!({"role": ["other", "read", "admin"]}), Role::Admin),
         ("scope", json!({"scope": "openid read submit"}), Role::Submit),
-        ("realm_access.roles", json!({"realm_access": {"roles": ["read"]}}), Role::Read),
-        ("https://example.org/role", json!({"https://example.org/role": "admin"}), Role::Admin),
+        (
+            "realm_access.roles",
+            json!({"realm_access": {"roles": ["read"]}}),
+            Role::Read,
+        ),
+        (
+            "https://example.org/role",
+            json!({"https://example.org/role": "admin"}),
+            Role::Admin,
+        ),
     ] {
         let tokens = tokens(folder.path(), claim);
         let token = signed(
-            &with(|c| c.as_object_mut().unwrap().extend(value.as_object().unwrap().clone())),
+            &with(|c| {
+                c.as_object_mut()
+                    .unwrap()
+                    .extend(value.as_object().unwrap().clone())
+            }),
             SECRET,
         );
-        assert_eq!(tokens.check(&token, Visibility::Own).await.unwrap().role, role, "{claim}");
+        assert_eq!(
+            tokens.check(&token, Visibility::Own).await.unwrap().role,
+            role,
+            "{claim}"
+        );
     }
 }
 
@@ -97,7 +164,8 @@ async fn a_public_key_is_no_secret() {
     let path = folder.path().join("jwks.json");
     let key = json!({"kty": "EC", "crv": "P-256", "kid": "one", "use": "sig", "alg": "ES256",
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});
-    let secret = json!({"kty": "oct", "kid": "two", "k": "YSBzZWNyZXQgb2YgbW9yZSB0aGFuIHRoaXJ0eS10d28gYnl0ZXM"});
+    let secret =
+        json!({"kty": "oct", "kid": "two", "k": "YSBzZWNyZXQgb2YgbW9yZSB0aGFuIHRoaXJ0eS10d28gYnl0ZXM"});
     let set = json!({"keys": [key, secret]}).to_string();
     std::fs::write(&path, &set).unwrap();
     let tokens = Tokens::open(&TokenSettings {
@@ -107,8 +175,17 @@ async fn a_public_key_is_no_secret() {
         role_claim: "role".into(),
     })
     .unwrap();
-    for secret in [SECRET, set.as_str(), "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"] {
-        assert!(tokens.check(&signed(&claims(), secret), Visibility::Own).await.is_err());
+    for secret in [
+        SECRET,
+        set.as_str(),
+        "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    ] {
+        assert!(
+            tokens
+                .check(&signed(&claims(), secret), Visibility::Own)
+                .await
+                .is_err()
+        );
     }
 }
 

@@ -19,7 +19,13 @@ pub struct AccessArguments {
     pub auth: bool,
 
     /// Shows those who are no admins their `own` jobs, or `all` jobs, of which they still change only their own. The default is own.
-    #[arg(long, env = "AZULEJO_JOBS_VISIBLE", value_name = "WHOSE", value_enum, default_value = "own")]
+    #[arg(
+        long,
+        env = "AZULEJO_JOBS_VISIBLE",
+        value_name = "WHOSE",
+        value_enum,
+        default_value = "own"
+    )]
     pub jobs_visible: Visibility,
 
     /// Ends a sign-in of the pages after so many hours. 1 to 8760.
@@ -47,7 +53,12 @@ pub struct AccessArguments {
 
     /// Reads a token's role from this claim: a word, words with spaces between, or a list, of which the highest of read, submit
     /// and admin counts. Dots lead into objects. The default is role.
-    #[arg(long, env = "AZULEJO_JWT_ROLE_CLAIM", value_name = "CLAIM", default_value = "role")]
+    #[arg(
+        long,
+        env = "AZULEJO_JWT_ROLE_CLAIM",
+        value_name = "CLAIM",
+        default_value = "role"
+    )]
     pub jwt_role_claim: String,
 }
 
@@ -80,7 +91,9 @@ impl AccessArguments {
             ),
         };
         if tokens.is_some() && !self.auth {
-            bail!("tokens are set up (--jwt-issuer), but nobody is asked for one: give --auth (AZULEJO_AUTH) as well");
+            bail!(
+                "tokens are set up (--jwt-issuer), but nobody is asked for one: give --auth (AZULEJO_AUTH) as well"
+            );
         }
         Ok(AccessSettings {
             is_on: self.auth,
@@ -102,7 +115,9 @@ fn key_set(text: String) -> anyhow::Result<TokenKeys> {
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     };
     match address {
-        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_here(&url)) => Ok(TokenKeys::Address(text)),
+        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_here(&url)) => {
+            Ok(TokenKeys::Address(text))
+        }
         _ => bail!(
             "--jwt-jwks (AZULEJO_JWT_JWKS) '{text}' must be a file or an https address: keys that come over plain http could be \
              anybody's"

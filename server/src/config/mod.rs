@@ -7,9 +7,9 @@ mod access;
 pub mod listening;
 mod parse;
 pub mod proxy;
-mod reuse;
 pub mod rates;
 mod retention;
+mod reuse;
 pub mod tls;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -17,9 +17,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use azulejo_protocol::{Retention, Topics};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::topics::MAX_RECORD_BYTES;
+use azulejo_protocol::{Retention, Topics};
 use azulejo_transport::{KafkaSettings, TopicSettings};
 use clap::Parser;
 use clap::builder::BoolishValueParser;

@@ -15,7 +15,13 @@ pub struct ReuseArguments {
 
     /// Answers a job at once with the result of an earlier one that had the same image, recipe and format: own takes those of the same
     /// owner, shared everybody's, off none. The default is own.
-    #[arg(long, env = "AZULEJO_RESULT_CACHE", value_name = "WHOSE", default_value = "own", value_enum)]
+    #[arg(
+        long,
+        env = "AZULEJO_RESULT_CACHE",
+        value_name = "WHOSE",
+        default_value = "own",
+        value_enum
+    )]
     pub result_cache: Sharing,
 }
 

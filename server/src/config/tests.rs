@@ -76,7 +76,10 @@ fn a_wrong_value_is_refused_with_its_name_and_range() {
             ["--public-host", "http://x"],
             ["AZULEJO_PUBLIC_HOST", "NAME:PORT"],
         ),
-        (["--trusted-proxy", "proxy"], ["AZULEJO_TRUSTED_PROXIES", "10.0.0.0/8"]),
+        (
+            ["--trusted-proxy", "proxy"],
+            ["AZULEJO_TRUSTED_PROXIES", "10.0.0.0/8"],
+        ),
         (["--kafka", " "], ["KAFKA_BROKER", "127.0.0.1:9092"]),
         (
             ["--result-partitions", "0"],

@@ -25,11 +25,14 @@ pub enum Need {
     Role(Role),
 }
 
+/// What a method at a path needs; `None` where there is no such method.
+type Needs = dyn Fn(&Method, &str) -> Option<Need> + Send + Sync;
+
 /// The gate before one route: what each method needs.
 #[derive(Clone)]
 pub struct Gate {
     access: Access,
-    needs: Arc<dyn Fn(&Method, &str) -> Option<Need> + Send + Sync>,
+    needs: Arc<Needs>,
 }
 
 /// The job that a request has started, among the extensions of its response.
@@ -99,7 +102,11 @@ fn says_where_from(headers: &HeaderMap) -> bool {
 async fn refuse(access: &Access, request: Request, caller: Option<Caller>, error: ApiError) -> Response {
     let seen = Seen::of(&request);
     let page = request.method() == Method::GET && wants_page(request.headers());
-    let here = request.uri().path_and_query().map_or("/", |here| here.as_str()).to_owned();
+    let here = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |here| here.as_str())
+        .to_owned();
     // A client that is still sending hears the answer only when its bytes are taken.
     drain(request.into_body().into_data_stream()).await;
     // Whoever shows nothing is no event: anybody could fill the log.
@@ -159,7 +166,10 @@ impl Seen {
             method: self.method.as_str(),
             path: &self.path,
             status: response.status().as_u16(),
-            job: response.extensions().get::<Started>().map(|started| started.0.to_string()),
+            job: response
+                .extensions()
+                .get::<Started>()
+                .map(|started| started.0.to_string()),
         });
     }
 }

@@ -5,8 +5,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use azulejo_imaging::Encoding;
-use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::ApiError;
+use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use percent_encoding::percent_decode;
 
 use super::accept::wants_page;
@@ -92,7 +92,9 @@ async fn start(
     request: Request,
 ) -> Result<Accepted, ApiError> {
     let (parts, body) = request.into_parts();
-    let flight = app.keys.begin(&parts.headers, backend.caller().owner().unwrap_or_default())?;
+    let flight = app
+        .keys
+        .begin(&parts.headers, backend.caller().owner().unwrap_or_default())?;
     let wish = if is_url_encoded(&parts.headers) {
         let form = async { to_bytes(body, MAX_FORM_BYTES).await.map_err(bad) };
         parse(&app.intake.in_time(form).await?)?
@@ -110,7 +112,12 @@ async fn start(
     let asked = Fingerprint::new("again")
         .with(id.to_string().as_bytes())
         .with(recipe.as_bytes())
-        .with(encoding.map(|encoding| encoding.to_string()).unwrap_or_default().as_bytes());
+        .with(
+            encoding
+                .map(|encoding| encoding.to_string())
+                .unwrap_or_default()
+                .as_bytes(),
+        );
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,

@@ -8,7 +8,9 @@ use axum::http::request::Parts;
 use azulejo_app::backend::Backend;
 use azulejo_imaging::Encoding;
 use azulejo_protocol::dead::{DeadTile, DeadTileQuery, Replayed};
-use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, JobQuery, JobStatus, Progress, TileInfo, TileReport, WorkerInfo};
+use azulejo_protocol::{
+    ApiError, Costs, Health, Job, JobId, JobQuery, JobStatus, Progress, TileInfo, TileReport, WorkerInfo,
+};
 use uuid::Uuid;
 
 use super::check_format::check_format;
@@ -35,7 +37,11 @@ pub struct ServerBackend {
 impl ServerBackend {
     /// A backend over `engine` that finds uploads in `intake`, for `caller`.
     pub fn new(engine: Engine, intake: Intake, caller: Caller) -> Self {
-        Self { engine, intake, caller }
+        Self {
+            engine,
+            intake,
+            caller,
+        }
     }
 
     /// Who uses it.

@@ -1,7 +1,7 @@
 //! Results going out: as an attachment or for the browser to show, whole or in ranges.
 
 use axum::body::Body;
-use axum::extract::{Path};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use azulejo_protocol::{ApiError, JobId};
@@ -9,9 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::UNIX_EPOCH;
 use tokio::fs::File;
 
+use super::backend::ServerBackend;
 use super::byteranges::{Pieces, content_range};
 use super::conditional::Validators;
-use super::backend::ServerBackend;
 use super::error::{Answer, Failure};
 use super::jobs::job_id;
 use super::ranges::{Extent, asked};

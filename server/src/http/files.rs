@@ -8,8 +8,8 @@ use azulejo_protocol::ApiError;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
-use super::access::refusal;
 use super::accept::{vary, wants_page};
+use super::access::refusal;
 use super::error::Failure;
 use super::headers::POLICY_OF_FILES;
 use super::pages::render_not_found;

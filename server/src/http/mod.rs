@@ -20,8 +20,8 @@ pub mod byteranges;
 pub mod check_format;
 pub mod check_recipe;
 pub mod conditional;
-pub mod disposition;
 pub mod dead_tiles;
+pub mod disposition;
 pub mod download;
 pub mod error;
 pub mod files;
@@ -66,8 +66,8 @@ use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::trace::TraceLayer;
 
 use self::backend::ServerBackend;
@@ -79,8 +79,8 @@ use self::limits::rate::Rates;
 use self::live::hub::Hub;
 use self::state::AppState;
 use self::thumbnail::Thumbnails;
-use crate::config::proxy::ProxySettings;
 use crate::access::{Access, Caller};
+use crate::config::proxy::ProxySettings;
 use crate::config::rates::RateSettings;
 use crate::engine::Engine;
 use crate::intake::Intake;
@@ -110,7 +110,11 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .site_pkg_dir("pkg")
         .site_addr(config.address)
         .build();
-    let backend = Arc::new(ServerBackend::new(engine.clone(), intake.clone(), Caller::anyone()));
+    let backend = Arc::new(ServerBackend::new(
+        engine.clone(),
+        intake.clone(),
+        Caller::anyone(),
+    ));
     let hub = Hub::default();
     let watched: Arc<dyn Backend> = backend;
     let posting = hub
@@ -142,7 +146,11 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         .layer(from_fn(error::as_json))
         .layer(CatchPanicLayer::custom(panicked))
         // Pictures and event streams are left as they are, and so is what comes compressed from the site.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressible))
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(compressible),
+        )
         .layer(from_fn_with_state(hosts, guard::check))
         .layer(from_fn_with_state(trusted, forwarded::note))
         .layer(from_fn_with_state(config.headers, limits::headers::bound))

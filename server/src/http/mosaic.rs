@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use azulejo_protocol::ApiError;
 use serde::Deserialize;
 
-use super::conditional::Validators;
 use super::backend::ServerBackend;
+use super::conditional::Validators;
 use super::error::Answer;
 use super::jobs::job_id;
 use super::state::AppState;

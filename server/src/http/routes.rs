@@ -70,7 +70,11 @@ fn table() -> Vec<Route> {
         acts("/process", post(submit::process)),
         route("/uploads", put(submit::upload), &[(M::PUT, SUBMIT)]),
         route("/uploads/{id}", delete(tus::give_up), &[(M::DELETE, SUBMIT)]),
-        route("/files", any(tus::collection), &[(M::GET, READ), (M::POST, SUBMIT)]),
+        route(
+            "/files",
+            any(tus::collection),
+            &[(M::GET, READ), (M::POST, SUBMIT)],
+        ),
         route(
             "/files/{id}",
             any(tus::upload),
@@ -153,7 +157,10 @@ pub fn router(app: &AppState) -> Router<AppState> {
     let mut routes = table();
     let alone = pages_alone(&routes);
     for route in &mut routes {
-        if pages::paths().iter().any(|page| pages::same_shape(&route.path, page)) {
+        if pages::paths()
+            .iter()
+            .any(|page| pages::same_shape(&route.path, page))
+        {
             let both = from_fn_with_state(app.clone(), pages::page_or_json);
             route.answers = std::mem::take(&mut route.answers).layer(both);
         }
@@ -161,11 +168,23 @@ pub fn router(app: &AppState) -> Router<AppState> {
     let mut router = Router::new();
     for Route { path, needs, answers } in routes.into_iter().chain(alone) {
         let gate = Gate::new(app.access.clone(), move |method, _| need_of(&needs, method));
-        router = router.route(&path, answers.layer(from_fn_with_state(app.rates.clone(), limit)).layer(from_fn_with_state(gate, check)));
+        router = router.route(
+            &path,
+            answers
+                .layer(from_fn_with_state(app.rates.clone(), limit))
+                .layer(from_fn_with_state(gate, check)),
+        );
     }
-    let gate = Gate::new(app.access.clone(), |method, path| Some(need_of_function(method, path)));
+    let gate = Gate::new(app.access.clone(), |method, path| {
+        Some(need_of_function(method, path))
+    });
     let functions = get(pages::call).post(pages::call);
-    router.route("/api/{*function}", functions.layer(from_fn_with_state(app.rates.clone(), limit)).layer(from_fn_with_state(gate, check)))
+    router.route(
+        "/api/{*function}",
+        functions
+            .layer(from_fn_with_state(app.rates.clone(), limit))
+            .layer(from_fn_with_state(gate, check)),
+    )
 }
 
 fn need_of(needs: &[(Method, Need)], method: &Method) -> Option<Need> {
@@ -234,8 +253,14 @@ mod tests {
 
     #[test]
     fn a_function_that_is_not_known_needs_an_admin_and_head_is_get() {
-        assert_eq!(need_of_function(&Method::POST, "/api/nothing"), Need::Role(Role::Admin));
-        assert_eq!(need_of_function(&Method::GET, "/api/delete_job"), Need::Role(Role::Admin));
+        assert_eq!(
+            need_of_function(&Method::POST, "/api/nothing"),
+            Need::Role(Role::Admin)
+        );
+        assert_eq!(
+            need_of_function(&Method::GET, "/api/delete_job"),
+            Need::Role(Role::Admin)
+        );
         assert_eq!(need_of_function(&Method::HEAD, "/api/list_jobs"), READ);
         assert_eq!(need_of(&[(Method::GET, READ)], &Method::HEAD), Some(READ));
         assert_eq!(need_of(&[(Method::GET, READ)], &Method::DELETE), None);

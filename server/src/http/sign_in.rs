@@ -40,7 +40,10 @@ pub struct SignInQuery {
         (status = 303, description = "Nobody is asked for a key here.", headers(("location" = String))),
     ),
 )]
-pub async fn page(State(app): State<AppState>, query: Result<Query<SignInQuery>, QueryRejection>) -> Response {
+pub async fn page(
+    State(app): State<AppState>,
+    query: Result<Query<SignInQuery>, QueryRejection>,
+) -> Response {
     let next = query.ok().and_then(|Query(query)| query.next).unwrap_or_default();
     if !app.access.is_on() {
         return Redirect::to(own_path(&next)).into_response();
@@ -67,7 +70,8 @@ pub async fn page(State(app): State<AppState>, query: Result<Query<SignInQuery>,
 pub async fn sign_in(State(app): State<AppState>, request: Request) -> Response {
     let is_secure = is_secure(&request);
     let Ok(body) = to_bytes(request.into_body(), MAX_FORM).await else {
-        let detail = format!("the form has more than {MAX_FORM} bytes, or broke off: send the fields key and next");
+        let detail =
+            format!("the form has more than {MAX_FORM} bytes, or broke off: send the fields key and next");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
     let (key, next) = (field(&body, b"key"), field(&body, b"next"));
@@ -116,7 +120,10 @@ fn set_cookie(response: &mut Response, cookie: &str) {
 }
 
 fn is_secure(request: &Request) -> bool {
-    request.extensions().get::<Client>().is_some_and(|client| client.scheme == Scheme::Https)
+    request
+        .extensions()
+        .get::<Client>()
+        .is_some_and(|client| client.scheme == Scheme::Https)
 }
 
 /// A path of this server; anything else, such as another site's address, is the first page.
@@ -139,7 +146,10 @@ fn field(form: &[u8], name: &[u8]) -> String {
 
 fn form(next: &str, wrong: Option<&str>) -> Response {
     let wrong = wrong.map_or_else(String::new, |reason| {
-        format!("<p class=\"notice error\" role=\"alert\" id=\"wrong\">{}.</p>", escape(&capitalise(reason)))
+        format!(
+            "<p class=\"notice error\" role=\"alert\" id=\"wrong\">{}.</p>",
+            escape(&capitalise(reason))
+        )
     });
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -178,7 +188,15 @@ mod tests {
         for good in ["/", "/jobs?status=failed", "/job/1"] {
             assert_eq!(own_path(good), good);
         }
-        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\nb", "/ä"] {
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "evil",
+            "/a\nb",
+            "/ä",
+        ] {
             assert_eq!(own_path(bad), "/", "{bad}");
         }
     }

@@ -1,7 +1,7 @@
 //! The answer to whoever starts a job by a form.
 
-use axum::{Extension, Json};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus};
 use serde::Serialize;
 

@@ -5,8 +5,8 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use azulejo_imaging::Encoding;
-use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use azulejo_protocol::ApiError;
+use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,9 +15,9 @@ use super::accept::wants_page;
 use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
-use super::fresh::{MAX_CACHE_WORD, wants_fresh};
 use super::disposition::Disposition;
 use super::error::Answer;
+use super::fresh::{MAX_CACHE_WORD, wants_fresh};
 use super::idempotency::{Fingerprint, Flight, once};
 use super::incoming::{Incoming, drain};
 use super::multipart::{Form, from_multer, short_text};
@@ -50,10 +50,17 @@ pub async fn process(State(app): State<AppState>, backend: ServerBackend, reques
     started(process_form(&app, backend, request).await, page)
 }
 
-async fn process_form(app: &AppState, backend: ServerBackend, request: Request) -> Result<Accepted, ApiError> {
+async fn process_form(
+    app: &AppState,
+    backend: ServerBackend,
+    request: Request,
+) -> Result<Accepted, ApiError> {
     let (parts, body) = request.into_parts();
     let body = Incoming::new(&parts.headers, body);
-    let flight = match admit_form(app, &parts.headers).and_then(|()| app.keys.begin(&parts.headers, backend.caller().owner().unwrap_or_default())) {
+    let flight = match admit_form(app, &parts.headers).and_then(|()| {
+        app.keys
+            .begin(&parts.headers, backend.caller().owner().unwrap_or_default())
+    }) {
         Ok(flight) => flight,
         Err(error) => {
             body.drain().await;
@@ -80,7 +87,12 @@ fn admit_form(app: &AppState, headers: &HeaderMap) -> Result<(), ApiError> {
     app.intake.admit(declared.map(|length| length.min(most)))
 }
 
-async fn submit(app: &AppState, backend: ServerBackend, order: Order, flight: Option<Flight>) -> Result<Accepted, ApiError> {
+async fn submit(
+    app: &AppState,
+    backend: ServerBackend,
+    order: Order,
+    flight: Option<Flight>,
+) -> Result<Accepted, ApiError> {
     let Order {
         file,
         recipe,
@@ -91,7 +103,12 @@ async fn submit(app: &AppState, backend: ServerBackend, order: Order, flight: Op
         .with(&file.content.unwrap_or_default())
         .with(file.filename.as_bytes())
         .with(recipe.as_bytes())
-        .with(encoding.map(|encoding| encoding.to_string()).unwrap_or_default().as_bytes());
+        .with(
+            encoding
+                .map(|encoding| encoding.to_string())
+                .unwrap_or_default()
+                .as_bytes(),
+        );
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,

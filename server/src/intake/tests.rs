@@ -179,7 +179,11 @@ async fn kept_uploads_expire_and_are_bounded() {
         .unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (429, "too_many_uploads"));
     // The first of them expires in an hour, less the moments that this took.
-    assert!(matches!(error.retry_after, Some(3540..=3600)), "{:?}", error.retry_after);
+    assert!(
+        matches!(error.retry_after, Some(3540..=3600)),
+        "{:?}",
+        error.retry_after
+    );
     assert_eq!(files(&folder), 2);
 
     let (intake, folder) = intake_with(|config| config.waiting.age = Duration::ZERO);

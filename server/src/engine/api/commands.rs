@@ -45,7 +45,11 @@ impl Engine {
         let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
         let content = self.content_of(&upload).await?;
         let earlier = self.earlier(&spec, &upload, content).await?;
-        let (from, data_dir, jobs_dir) = (upload.path.clone(), config.data_dir.clone(), self.jobs_dir.clone());
+        let (from, data_dir, jobs_dir) = (
+            upload.path.clone(),
+            config.data_dir.clone(),
+            self.jobs_dir.clone(),
+        );
         let spec = blocking(move || {
             let check_room = || disk::check_room(&data_dir, "the job", needed, promised);
             // What is there already needs no room.

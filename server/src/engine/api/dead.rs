@@ -4,8 +4,8 @@ use azulejo_protocol::dead::{DeadTile, DeadTileQuery, NotReplayed, Replayed};
 use azulejo_protocol::{ApiError, Job, JobId, TileReport};
 use tokio::sync::Semaphore;
 
-use super::work::{blocking, detached, unavailable};
 use super::views;
+use super::work::{blocking, detached, unavailable};
 use crate::engine::Engine;
 use crate::engine::files::job::JobSpec;
 use crate::engine::files::{kind, region};

@@ -7,8 +7,8 @@ use azulejo_protocol::{
 };
 use bytes::Bytes;
 
-use super::work::{blocking, unavailable};
 use super::views::{self, Detail};
+use super::work::{blocking, unavailable};
 use crate::engine::Engine;
 use crate::engine::files::job::{JobFolder, JobSpec};
 use crate::engine::files::{check, kind, mosaic};

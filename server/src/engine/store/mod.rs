@@ -8,9 +8,9 @@
 //! - [`schema`]: the tables and their versions. [`jobs`]: rows of jobs. [`tiles`]: rows of tiles and the positions.
 //! - [`ballast`]: room for the day the disk is full. [`retention`]: which jobs have ended. [`cache`]: results that answer other jobs. [`dead`]: tiles that were given up. [`idempotency`]: keys of requests that are repeated. [`patterns`]: tile patterns of workers. [`ops`]: the transactions that the core asks for. [`installation`]: what the server knows of itself.
 
+mod ballast;
 pub mod cache;
 pub mod dead;
-mod ballast;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
@@ -375,9 +375,7 @@ where
     };
     let guard = lock(channel);
     let channel = guard.as_ref().ok_or(StoreError::Closed)?;
-    channel
-        .send(Box::new(request))
-        .map_err(|_| StoreError::Closed)
+    channel.send(Box::new(request)).map_err(|_| StoreError::Closed)
 }
 
 async fn ask<T, F>(

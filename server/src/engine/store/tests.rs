@@ -331,7 +331,11 @@ fn whoever_asked_is_answered_when_the_disk_is_full_and_finds_the_ballast_given_u
     let db = Connection::open(&path).unwrap();
     for (name, result) in &told {
         let stored: i64 = db
-            .query_row("SELECT count(*) FROM installation WHERE key = ?1", [name], |row| row.get(0))
+            .query_row(
+                "SELECT count(*) FROM installation WHERE key = ?1",
+                [name],
+                |row| row.get(0),
+            )
             .unwrap();
         assert_eq!(stored == 1, result.is_ok(), "{name}");
     }

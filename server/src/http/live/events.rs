@@ -71,7 +71,9 @@ pub async fn events(
         .filter(|id| !id.is_empty())
         .map(job_id)
         .transpose()?;
-    let watcher = app.hub.watch(only.map_or(Wish::All, Wish::Job), backend.caller().scope());
+    let watcher = app
+        .hub
+        .watch(only.map_or(Wish::All, Wish::Job), backend.caller().scope());
     if let Some(id) = only {
         backend.job(id).await?;
     }
@@ -133,6 +135,7 @@ impl Stream {
     async fn send_everything(&self) -> Result<(), Gone> {
         let backend = &self.backend;
         if let Ok(health) = backend.health().await {
+            let health = Box::new(health);
             self.send(&LiveEvent::Health { health }).await?;
         }
         if let Ok(workers) = backend.workers().await {

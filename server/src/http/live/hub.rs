@@ -133,7 +133,9 @@ impl Hub {
                 .iter()
                 .filter(|there| is_page_of(there.wish, *job_id) && there.scope.sees(owner.as_deref()));
             for there in those {
-                there.mailbox.put(Subject::Job(*job_id), Snapshot::Text(text.clone()));
+                there
+                    .mailbox
+                    .put(Subject::Job(*job_id), Snapshot::Text(text.clone()));
             }
         }
         if batch.workers
@@ -148,6 +150,7 @@ impl Hub {
             && watchers.iter().any(|there| there.wish != Wish::Original)
             && let Ok(health) = backend.health().await
         {
+            let health = Box::new(health);
             let text = snapshot::event(self.next_id(), &LiveEvent::Health { health });
             for there in watchers.iter().filter(|there| there.wish != Wish::Original) {
                 there.mailbox.put(Subject::Health, Snapshot::Text(text.clone()));
@@ -194,8 +197,22 @@ impl Hub {
         if !(all || whole || original) {
             return;
         }
-        // One that was deleted meanwhile is told of as such; one that cannot be read now is told of at its next change.
-        let Ok(job) = backend.job(id).await else { return };
+        let job = match backend.job(id).await {
+            Ok(job) => job,
+            Err(error) if error.status == 404 => {
+                // Whose it was is not known here: those who see only their own are told when its end is marked.
+                let text = snapshot::event(self.next_id(), &LiveEvent::JobGone { job_id: id });
+                let those = watchers
+                    .iter()
+                    .filter(|there| is_page_of(there.wish, id) && there.scope == Scope::Everybody);
+                for there in those {
+                    there.mailbox.put(Subject::Job(id), Snapshot::Text(text.clone()));
+                }
+                return;
+            }
+            // It is told of at its next change.
+            Err(_) => return,
+        };
         let owner = job.owner.clone();
         let post = |wanted: Wish, snapshot: &Snapshot| {
             let those = watchers
@@ -295,7 +312,9 @@ mod tests {
     /// How often the engine is asked for a job and the workers that have changed while so many watch; each gets the same bytes.
     async fn asked(watchers: usize) -> u64 {
         let hub = Hub::default();
-        let those: Vec<Watcher> = (0..watchers).map(|_| hub.watch(Wish::Job(job(1)), Scope::Everybody)).collect();
+        let those: Vec<Watcher> = (0..watchers)
+            .map(|_| hub.watch(Wish::Job(job(1)), Scope::Everybody))
+            .collect();
         let backend = Arc::new(Counting::default());
         let (sender, receiver) = broadcast::channel(64);
         let known: Arc<dyn Backend> = backend.clone();

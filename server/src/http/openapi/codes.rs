@@ -172,11 +172,7 @@ pub const CODES: &[Code] = &[
         "another request has gone on with the upload",
     ),
     code(423, "upload_locked", "another request has the upload"),
-    code(
-        429,
-        "too_many_requests",
-        "more requests than one caller may send",
-    ),
+    code(429, "too_many_requests", "more requests than one caller may send"),
     code(429, "too_many_uploads", "too many uploads wait or are under way"),
     code(
         431,
@@ -194,7 +190,11 @@ pub const CODES: &[Code] = &[
         "unavailable",
         "the server stops, or cannot do this at the moment",
     ),
-    code(503, "too_busy", "as many connections or requests are under way as are taken"),
+    code(
+        503,
+        "too_busy",
+        "as many connections or requests are under way as are taken",
+    ),
     code(
         503,
         "storage_unavailable",

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::finish;
 use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
 use crate::http::in_full::in_full;
-use crate::http::state::AppState;
 use crate::http::incoming::Incoming;
+use crate::http::state::AppState;
 use crate::http::submit::{declared_length, interrupted};
 use crate::intake::resumable::{Checksum, Held};
 
