@@ -1,6 +1,7 @@
-//! The median of a square, each channel by itself.
+//! The median of a square, each channel by itself; where there is alpha, of colour times alpha.
 
 use super::box_blur::radius;
+use super::rank::{Plain, Ranked, TimesAlpha};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -18,7 +19,7 @@ impl Operation for Median {
         title: "Median",
         group: Group::Smooth,
         summary: "Removes specks and scratches and keeps edges sharp.",
-        method: "The middle value of a square around every pixel.",
+        method: "The middle value of a square around every pixel, each channel by itself; where there is alpha, colour counts times alpha.",
         aliases: &[],
         parameters: &[radius(7.0, 1.0)],
     };
@@ -35,32 +36,45 @@ impl Operation for Median {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let channels = input.channels.count();
-        let side = 2 * self.radius as usize + 1;
-        let stride = output.width as usize * channels;
-        let (left, top) = (
-            i64::from(output.x) - i64::from(self.radius),
-            i64::from(output.y) - i64::from(self.radius),
-        );
-        let width = output.width + 2 * self.radius;
-        let mut scratch = Vec::new();
-        let mut ring: Vec<Vec<S>> = vec![Vec::new(); side];
-        let mut samples = vec![S::default(); stride * output.height as usize];
-        let mut square = Vec::with_capacity(side * side);
-        for index in 0..output.height as usize + side - 1 {
-            let row = input.reflected_row(top + index as i64, left, width, &mut scratch);
-            ring[index % side].clear();
-            ring[index % side].extend_from_slice(row);
-            let Some(y) = (index + 1).checked_sub(side) else {
-                continue;
-            };
-            let out = &mut samples[y * stride..][..stride];
+        let samples = if input.is_opaque() {
+            squares(
+                Plain::new(&input, output, self.radius),
+                channels,
+                output,
+                self.radius,
+            )
+        } else {
+            squares(
+                TimesAlpha::new(&input, output, self.radius),
+                channels,
+                output,
+                self.radius,
+            )
+        };
+        Patch::owned(input.image, output, input.channels, samples)
+    }
+}
+
+/// A ring of rows, and the middle of each square of them.
+fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u32) -> Vec<R::Sample> {
+    let side = 2 * radius as usize + 1;
+    let top = i64::from(output.y) - i64::from(radius);
+    let mut ring: Vec<Vec<R::Value>> = vec![Vec::new(); side];
+    let mut square = Vec::with_capacity(side * side);
+    for index in 0..output.height as usize + side - 1 {
+        let row = ranked.row(top + index as i64);
+        ring[index % side].clear();
+        ring[index % side].extend_from_slice(row);
+        if index + 1 < side {
+            continue;
+        }
+        ranked.next(|out| {
             if let [a, b, c] = &ring[..] {
-                simd::run(MedianOfNine {
+                return simd::run(MedianOfNine {
                     rows: [a, b, c],
                     channels,
                     out,
                 });
-                continue;
             }
             for (x, to) in out.iter_mut().enumerate() {
                 square.clear();
@@ -71,20 +85,20 @@ impl Operation for Median {
                 let middle = square.len() / 2;
                 *to = *square.select_nth_unstable(middle).1;
             }
-        }
-        Patch::owned(input.image, output, input.channels, samples)
+        });
     }
+    ranked.finish()
 }
 
 /// The 3x3 median by minima and maxima alone, which vectorise: sort every column of three, then the median of the largest
 /// of the smallest, the middle of the middle and the smallest of the largest is that of all nine.
-struct MedianOfNine<'a, S> {
-    rows: [&'a [S]; 3],
+struct MedianOfNine<'a, T> {
+    rows: [&'a [T]; 3],
     channels: usize,
-    out: &'a mut [S],
+    out: &'a mut [T],
 }
 
-impl<S: Sample> Kernel for MedianOfNine<'_, S> {
+impl<T: Copy + Ord> Kernel for MedianOfNine<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -102,7 +116,7 @@ impl<S: Sample> Kernel for MedianOfNine<'_, S> {
 }
 
 #[inline(always)]
-fn sort<S: Sample>(a: S, b: S, c: S) -> (S, S, S) {
+fn sort<T: Copy + Ord>(a: T, b: T, c: T) -> (T, T, T) {
     let (low, high) = (a.min(b), a.max(b));
     let (middle, highest) = (high.min(c), high.max(c));
     (low.min(middle), low.max(middle), highest)

@@ -14,6 +14,7 @@ mod grayscale;
 mod median;
 mod morphology;
 mod points;
+mod rank;
 mod resize;
 mod rotate;
 mod sharpen;

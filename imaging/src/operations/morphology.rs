@@ -1,6 +1,8 @@
-//! Erosion and dilation: the smallest and the largest sample of a square, each channel by itself.
+//! Erosion and dilation: the smallest and the largest sample of a square, each channel by itself; where there is alpha, of colour
+//! times alpha.
 
 use super::box_blur::radius;
+use super::rank::{Plain, Ranked, TimesAlpha};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -18,7 +20,7 @@ impl Operation for Erode {
         title: "Erode",
         group: Group::Edges,
         summary: "Makes dark parts grow: thin bright lines disappear.",
-        method: "The darkest sample of a square around every pixel.",
+        method: "The darkest sample of a square around every pixel, each channel by itself; where there is alpha, colour counts times alpha.",
         aliases: &["minimum"],
         parameters: &[radius(50.0, 1.0)],
     };
@@ -49,7 +51,7 @@ impl Operation for Dilate {
         title: "Dilate",
         group: Group::Edges,
         summary: "Makes bright parts grow: thin dark lines disappear.",
-        method: "The brightest sample of a square around every pixel.",
+        method: "The brightest sample of a square around every pixel, each channel by itself; where there is alpha, colour counts times alpha.",
         aliases: &["maximum"],
         parameters: &[radius(50.0, 1.0)],
     };
@@ -75,7 +77,6 @@ enum Extreme {
     Largest,
 }
 
-/// Along rows first, into a ring of rows; then along columns.
 fn extreme<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
@@ -83,17 +84,40 @@ fn extreme<S: Sample>(
     extreme: Extreme,
 ) -> Patch<'static, S> {
     let channels = input.channels.count();
+    let samples = if input.is_opaque() {
+        squares(
+            Plain::new(input, output, radius),
+            channels,
+            output,
+            radius,
+            extreme,
+        )
+    } else {
+        squares(
+            TimesAlpha::new(input, output, radius),
+            channels,
+            output,
+            radius,
+            extreme,
+        )
+    };
+    Patch::owned(input.image, output, input.channels, samples)
+}
+
+/// Along rows first, into a ring of rows; then along columns.
+fn squares<R: Ranked>(
+    mut ranked: R,
+    channels: usize,
+    output: Region,
+    radius: u32,
+    extreme: Extreme,
+) -> Vec<R::Sample> {
     let side = 2 * radius as usize + 1;
     let stride = output.width as usize * channels;
-    let mut ring = vec![vec![S::default(); stride]; side];
-    let mut samples = vec![S::default(); stride * output.height as usize];
-    let mut scratch = Vec::new();
-    let (left, top) = (
-        i64::from(output.x) - i64::from(radius),
-        i64::from(output.y) - i64::from(radius),
-    );
+    let mut ring = vec![vec![R::Value::default(); stride]; side];
+    let top = i64::from(output.y) - i64::from(radius);
     for index in 0..output.height as usize + side - 1 {
-        let row = input.reflected_row(top + index as i64, left, output.width + 2 * radius, &mut scratch);
+        let row = ranked.row(top + index as i64);
         let line = &mut ring[index % side];
         line.copy_from_slice(&row[..stride]);
         for tap in 1..side {
@@ -103,29 +127,30 @@ fn extreme<S: Sample>(
                 extreme,
             });
         }
-        let Some(y) = (index + 1).checked_sub(side) else {
+        if index + 1 < side {
             continue;
-        };
-        let out = &mut samples[y * stride..][..stride];
-        out.copy_from_slice(&ring[0]);
-        for line in &ring[1..] {
-            simd::run(Fold {
-                into: out,
-                from: line,
-                extreme,
-            });
         }
+        ranked.next(|out| {
+            out.copy_from_slice(&ring[0]);
+            for line in &ring[1..] {
+                simd::run(Fold {
+                    into: out,
+                    from: line,
+                    extreme,
+                });
+            }
+        });
     }
-    Patch::owned(input.image, output, input.channels, samples)
+    ranked.finish()
 }
 
-struct Fold<'a, S> {
-    into: &'a mut [S],
-    from: &'a [S],
+struct Fold<'a, T> {
+    into: &'a mut [T],
+    from: &'a [T],
     extreme: Extreme,
 }
 
-impl<S: Sample> Kernel for Fold<'_, S> {
+impl<T: Copy + Ord> Kernel for Fold<'_, T> {
     type Output = ();
 
     #[inline(always)]
