@@ -33,7 +33,7 @@ pub fn apply_tiles(
     let image = read_whole(&mut decoder)?;
     let metadata = info.metadata.after(&recipe);
     let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;
-    left_out.extend(encoder.left_out().map(str::to_owned));
+    left_out.extend_from_slice(encoder.left_out());
 
     let grid = TileGrid::new(size, tile);
     let pixel = format.bytes_per_pixel();

@@ -92,6 +92,7 @@ fn profile_and_resolution_carry_over_and_exif_only_when_asked() {
         icc: Some(icc.clone()),
         resolution: Some((4000.0, 4000.0)),
         exif: Some(exif.clone()),
+        ..Metadata::default()
     };
     let folder = tempfile::tempdir().unwrap();
     for kind in FileKind::ALL {

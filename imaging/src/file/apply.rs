@@ -97,7 +97,7 @@ pub fn apply_file(
     };
     let draft = draft(output, folder)?;
     let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
-    left_out.extend(encoder.left_out().map(str::to_owned));
+    left_out.extend_from_slice(encoder.left_out());
     let run = Run {
         work: &work,
         piece,
@@ -159,7 +159,7 @@ struct Run<'a> {
 }
 
 enum Source {
-    Window(Window),
+    Window(Box<Window>),
     Scratch(Scratch),
 }
 
@@ -173,7 +173,7 @@ impl Run<'_> {
     ) -> Result<u64, FileError> {
         let (image, format) = (self.work.image, self.work.input_format);
         let mut source = match from {
-            Input::Rows => Source::Window(Window::new(decoder, image, format)),
+            Input::Rows => Source::Window(Box::new(Window::new(decoder, image, format))),
             Input::Disk => {
                 let filled = fill_scratch(decoder, scratch, image, format, &mut |rows| {
                     self.tell(rows.into())

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::jpeg::JpegReader;
-use super::png_read::PngReader;
+use super::png::PngReader;
 use super::source::Source;
 use super::tiff::TiffReader;
 use super::webp_read::WebPReader;
@@ -100,12 +100,14 @@ impl Decoder {
         matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
     }
 
-    /// What of the file is left out or changed, in sentences: other pages, bands that are no colours, numbers that 16 bit cannot
-    /// hold as they are.
+    /// What of the file is left out or changed, in sentences: other pages and frames, bands that are no colours, numbers that
+    /// 16 bit cannot hold as they are, inks and Lab that became RGB, metadata that is damaged.
     pub fn notes(&self) -> &[String] {
         match &self.reader {
+            Reader::Png(reader) => reader.notes(),
+            Reader::Jpeg(reader) => reader.notes(),
             Reader::Tiff(reader) => reader.notes(),
-            _ => &[],
+            Reader::WebP(reader) => reader.notes(),
         }
     }
 

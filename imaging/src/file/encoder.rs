@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
-use super::png_write::PngWriter;
+use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
 use super::webp_write::WebPWriter;
 use super::{FileError, FileKind, Metadata};
@@ -50,7 +50,7 @@ pub struct Encoder {
     writer: Writer,
     stride: usize,
     missing_bytes: u64,
-    left_out: Option<String>,
+    left_out: Vec<String>,
 }
 
 enum Writer {
@@ -125,16 +125,13 @@ impl Encoder {
                 "an image of {size} pixels cannot be written"
             )));
         }
-        let mut metadata = metadata.for_format(format);
+        let (mut metadata, mut left_out) = metadata.for_file(kind, format);
         if !options.keep_exif {
             metadata.exif = None;
         }
-        let left_out = metadata
-            .exif
-            .as_ref()
-            .and_then(|exif| exif_problem(kind, exif))
-            .map(|problem| format!("EXIF is left out: {problem}"));
-        if left_out.is_some() {
+        let problem = metadata.exif.as_ref().and_then(|exif| exif_problem(kind, exif));
+        if let Some(problem) = problem {
+            left_out.push(format!("EXIF is left out: {problem}"));
             metadata.exif = None;
         }
         let output = Output {
@@ -156,9 +153,9 @@ impl Encoder {
         })
     }
 
-    /// A sentence on what was asked for and is not written, because the format cannot hold it.
-    pub fn left_out(&self) -> Option<&str> {
-        self.left_out.as_deref()
+    /// Sentences on what is not written, because the format or the pixels cannot have it.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
     }
 
     /// Takes the next rows, as many as there are in `rows`.

@@ -19,6 +19,7 @@
 
 #[cfg(feature = "files")]
 mod apply;
+mod color;
 #[cfg(feature = "files")]
 mod cut;
 mod decoder;
@@ -27,9 +28,8 @@ mod encoder;
 mod error;
 mod exif;
 mod jpeg;
-mod png_read;
-#[cfg(feature = "files")]
-mod png_write;
+mod metadata;
+mod png;
 #[cfg(feature = "files")]
 mod rows;
 #[cfg(feature = "files")]
@@ -47,11 +47,13 @@ use std::path::Path;
 
 #[cfg(feature = "files")]
 pub use apply::{Applied, ApplyOptions, ApplyProgress, apply_file};
+pub use color::PngColor;
 pub use decoder::{Decoder, RowSpan};
 #[cfg(feature = "files")]
 pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
 pub use exif::Orientation;
+pub use metadata::Metadata;
 
 pub use crate::kind::FileKind;
 use crate::{PixelFormat, Recipe, Size};
@@ -178,50 +180,6 @@ impl ImageInfo {
     /// What is done to the stored pixels when `recipe` is asked for: they are turned upright first.
     pub fn full_recipe(&self, recipe: &Recipe) -> Recipe {
         self.orientation.recipe().then(recipe)
-    }
-}
-
-/// Data about an image that carries over from file to file.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Metadata {
-    /// ICC colour profile.
-    pub icc: Option<Vec<u8>>,
-    /// Pixels per metre, horizontally and vertically, as stored.
-    pub resolution: Option<(f64, f64)>,
-    /// EXIF as a TIFF structure, orientation reset. Written only when `EncodeOptions::keep_exif` says so: it may hold
-    /// the place and the camera's serial number.
-    pub exif: Option<Vec<u8>>,
-}
-
-impl Metadata {
-    /// The metadata of the image after `recipe`, whose turns say what becomes of the resolution's two directions.
-    pub fn after(&self, recipe: &Recipe) -> Self {
-        let quarter_turns = recipe
-            .steps()
-            .iter()
-            .filter(|step| matches!(step.info().name, "rotate_90" | "rotate_270"))
-            .count();
-        let resolution = match self.resolution {
-            Some((x, y)) if quarter_turns % 2 == 1 => Some((y, x)),
-            other => other,
-        };
-        Self {
-            resolution,
-            ..self.clone()
-        }
-    }
-
-    /// The metadata of a result of that format: a gray one cannot keep a profile for colour, nor the other way round.
-    pub fn for_format(&self, format: PixelFormat) -> Self {
-        let fits = |icc: &Vec<u8>| match icc.get(16..20) {
-            Some(b"GRAY") => format.channels.count() <= 2,
-            Some(b"RGB ") => format.channels.count() >= 3,
-            _ => false,
-        };
-        Self {
-            icc: self.icc.clone().filter(fits),
-            ..self.clone()
-        }
     }
 }
 

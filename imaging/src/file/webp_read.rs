@@ -14,6 +14,8 @@ pub(super) struct WebPReader {
     decoder: WebPDecoder<BufReader<Source>>,
     /// The decoded image and how much of it has been given out.
     whole: Option<Whole>,
+    /// What is left out, in sentences.
+    notes: Vec<String>,
 }
 
 impl WebPReader {
@@ -35,9 +37,16 @@ impl WebPReader {
         };
         let metadata = Metadata {
             icc,
-            resolution: None,
             exif,
+            ..Metadata::default()
         };
+        let mut notes = Vec::new();
+        if decoder.is_animated() && decoder.num_frames() > 1 {
+            notes.push(format!(
+                "the file is an animation of {} frames; the first is read, and the others are left out",
+                decoder.num_frames()
+            ));
+        }
         let info = ImageInfo {
             kind: FileKind::WebP,
             stored_size: size,
@@ -45,7 +54,19 @@ impl WebPReader {
             orientation,
             metadata,
         };
-        Ok((info, Self { decoder, whole: None }))
+        Ok((
+            info,
+            Self {
+                decoder,
+                whole: None,
+                notes,
+            },
+        ))
+    }
+
+    /// What is left out, in sentences.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Bytes that decoding takes beside the file and the pixels: lossless pictures are unpacked with an alpha, and lossy ones

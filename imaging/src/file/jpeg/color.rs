@@ -16,11 +16,9 @@ pub(in crate::file) enum Colors {
     Cmyk,
     /// Three of the inks as luma and differences, and black.
     Ycck,
+    /// The same, to be given as four inks.
+    YcckLight,
     /// Components as they are, side by side.
-    #[allow(
-        dead_code,
-        reason = "only a TIFF says so, and TIFF is decoded with another crate so far"
-    )]
     Raw,
 }
 
@@ -43,11 +41,26 @@ impl Colors {
         }
     }
 
+    /// Whether the picture is one of inks, given as RGB.
+    pub(super) fn are_inks(self) -> bool {
+        matches!(self, Self::Cmyk | Self::Ycck)
+    }
+
+    /// The same inks given as they are stored: as the light that each lets through.
+    pub(super) fn as_light(self) -> Self {
+        match self {
+            Self::Cmyk => Self::Raw,
+            Self::Ycck => Self::YcckLight,
+            other => other,
+        }
+    }
+
     /// Bytes of a pixel that the conversion gives, of a picture with that many components.
     pub(super) fn channels(self, components: usize) -> usize {
         match self {
             Self::Gray => 1,
             Self::Rgb | Self::YCbCr | Self::Cmyk | Self::Ycck => 3,
+            Self::YcckLight => 4,
             Self::Raw => components,
         }
     }
@@ -128,6 +141,15 @@ pub(super) fn coded_inks(rows: [&[u8]; 4], out: &mut [u8]) {
     let (pixels, _) = out.as_chunks_mut::<3>();
     for (x, pixel) in pixels.iter_mut().enumerate() {
         *pixel = rgb(rows[0][x], rows[1][x], rows[2][x]).map(|ink| through(255 - ink, rows[3][x]));
+    }
+}
+
+/// Three inks as luma and differences, and black, as the light that each of the four lets through.
+pub(super) fn light_of_coded_inks(rows: [&[u8]; 4], out: &mut [u8]) {
+    let (pixels, _) = out.as_chunks_mut::<4>();
+    for (x, pixel) in pixels.iter_mut().enumerate() {
+        let [cyan, magenta, yellow] = rgb(rows[0][x], rows[1][x], rows[2][x]);
+        *pixel = [255 - cyan, 255 - magenta, 255 - yellow, rows[3][x]];
     }
 }
 

@@ -24,10 +24,6 @@ pub(in crate::file) fn frame(stream: &[u8]) -> Result<Frame, FileError> {
 ///
 /// # Errors
 /// When it is damaged or of a kind that is not read.
-#[allow(
-    dead_code,
-    reason = "TIFF keeps tables apart; the reader of TIFF decodes with another crate so far"
-)]
 pub(in crate::file) fn open<'a>(
     tables: Option<&[u8]>,
     stream: &'a [u8],
@@ -41,7 +37,7 @@ pub(in crate::file) fn open<'a>(
             let fits = match colors {
                 Colors::Gray => count == 1,
                 Colors::Rgb | Colors::YCbCr => count == 3,
-                Colors::Cmyk | Colors::Ycck => count == 4,
+                Colors::Cmyk | Colors::Ycck | Colors::YcckLight => count == 4,
                 Colors::Raw => true,
             };
             if !fits {

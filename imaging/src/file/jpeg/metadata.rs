@@ -37,6 +37,11 @@ impl Pieces {
         }
     }
 
+    /// Whether there are parts of a profile.
+    pub(super) fn has_profile(&self) -> bool {
+        !self.profile.is_empty()
+    }
+
     /// The profile, if all of its parts are there, each once.
     pub(super) fn profile(&mut self) -> Option<Vec<u8>> {
         self.profile.sort_by_key(|(number, ..)| *number);

@@ -193,6 +193,7 @@ impl<S: ReadAt> Picture<S> {
             }),
             (Colors::Cmyk, [c, m, y, k]) => color::inks([c, m, y, k], out),
             (Colors::Ycck, [y, cb, cr, k]) => color::coded_inks([y, cb, cr, k], out),
+            (Colors::YcckLight, [y, cb, cr, k]) => color::light_of_coded_inks([y, cb, cr, k], out),
             (_, [row]) => out.copy_from_slice(row),
             (_, rows) => color::interleave(rows, out),
         }

@@ -6,6 +6,7 @@ use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
 use crate::PixelFormat;
+use crate::file::color::Inks;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, exif};
 
@@ -13,6 +14,9 @@ pub(in crate::file) struct JpegReader {
     picture: Picture<Source>,
     /// Bytes that the picture holds.
     held: u64,
+    /// What turns inks into colours, and the inks of a row.
+    inks: Option<(Inks, Vec<u8>)>,
+    notes: Vec<String>,
 }
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is not what its header says.
@@ -47,12 +51,30 @@ impl JpegReader {
         let pieces = &mut head.pieces;
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
         let (orientation, exif) = exif::take_some(pieces.exif.take().filter(small));
+        let mut notes = Vec::new();
+        let has_profile = pieces.has_profile();
+        let mut icc = pieces.profile().filter(small);
+        if has_profile && icc.is_none() {
+            notes.push("the ICC profile is left out: parts of it are missing, or it is too large".to_owned());
+        }
+        let resolution = pieces.resolution;
+        let mut colors = head.colors()?;
+        let mut inks = None;
+        if colors.are_inks() {
+            // The profile is about inks, and the pixels no longer are.
+            let (found, sentence) = Inks::of(icc.take().as_deref());
+            notes.push(sentence.to_owned());
+            if let Some(found) = found {
+                colors = colors.as_light();
+                inks = Some((found, vec![0; 4 * size.width as usize]));
+            }
+        }
         let metadata = Metadata {
-            icc: pieces.profile().filter(small),
-            resolution: pieces.resolution,
+            icc,
+            resolution,
             exif,
+            ..Metadata::default()
         };
-        let colors = head.colors()?;
         let info = ImageInfo {
             kind: FileKind::Jpeg,
             stored_size: size,
@@ -75,7 +97,20 @@ impl JpegReader {
             picture.rewind()?;
         }
         let held = picture.held_bytes();
-        Ok((info, Self { picture, held }))
+        Ok((
+            info,
+            Self {
+                picture,
+                held,
+                inks,
+                notes,
+            },
+        ))
+    }
+
+    /// What is left out or changed, in sentences.
+    pub(in crate::file) fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Bytes that decoding takes beside the file and the pixels.
@@ -85,15 +120,28 @@ impl JpegReader {
 
     /// All pixels.
     pub(in crate::file) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
-        let size = self.picture.size();
-        let mut pixels = vec![0; size.pixels() as usize * self.picture.channels()];
-        self.picture.read_rows(&mut pixels)?;
+        let channels = if self.inks.is_some() {
+            3
+        } else {
+            self.picture.channels()
+        };
+        let mut pixels = vec![0; self.picture.size().pixels() as usize * channels];
+        self.read_rows(&mut pixels)?;
         Ok(pixels)
     }
 
     /// Fills `buffer` with the next rows.
     pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
-        self.picture.read_rows(buffer)
+        let Some((inks, row)) = &mut self.inks else {
+            return self.picture.read_rows(buffer);
+        };
+        for out in buffer.chunks_exact_mut(3 * self.picture.size().width as usize) {
+            self.picture.read_rows(row)?;
+            // Stored is the light that an ink lets through.
+            row.iter_mut().for_each(|sample| *sample = 255 - *sample);
+            inks.convert8(row, out)?;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use super::page::{Numbers, Page, tag};
 use super::samples::Meaning;
 use super::unsupported;
 use crate::file::FileError;
+use crate::file::color::Inks;
 use crate::{Channels, Depth, PixelFormat};
 
 /// From samples to pixels.
@@ -22,7 +23,7 @@ enum Model {
     Gray { inverted: bool, most: u16 },
     Rgb,
     Palette(Vec<[u16; 3]>),
-    Cmyk,
+    Cmyk(Option<Inks>),
     YCbCr(YCbCr),
     Lab { signed: bool },
 }
@@ -33,8 +34,13 @@ struct YCbCr {
 }
 
 impl Pixels {
-    /// Finds out, and refuses what is not read.
-    pub(super) fn of(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Self, FileError> {
+    /// Finds out, and refuses what is not read. `icc` is the profile of the page.
+    pub(super) fn of(
+        file: &mut TiffFile,
+        directory: &Directory,
+        page: &Page,
+        icc: Option<&[u8]>,
+    ) -> Result<Self, FileError> {
         let mut notes = Vec::new();
         let bits = page.bits;
         let colors = match page.photometric {
@@ -117,7 +123,11 @@ impl Pixels {
                 },
             },
             3 => palette(file, directory, page)?,
-            5 => Model::Cmyk,
+            5 => {
+                let (inks, sentence) = Inks::of(icc);
+                notes.push(sentence.to_owned());
+                Model::Cmyk(inks)
+            }
             6 if !page.is_jpeg_ycbcr => Model::YCbCr(YCbCr::of(file, directory, page)?),
             8 | 9 => {
                 if !matches!(bits, 8 | 16) || alpha.is_some() {
@@ -182,12 +192,22 @@ impl Pixels {
             && page.bits as usize == 8 * self.format.depth.bytes()
     }
 
+    /// Whether the pixels are in other colours than those that are stored.
+    pub(super) fn is_converted(&self) -> bool {
+        matches!(self.model, Model::Cmyk(_) | Model::Lab { .. })
+    }
+
     /// Turns samples, `samples` a pixel, into the pixels of `to`.
-    pub(super) fn convert(&self, values: &[u16], samples: usize, to: &mut [u8]) {
+    pub(super) fn convert(&self, values: &[u16], samples: usize, to: &mut [u8]) -> Result<(), FileError> {
         let channels = self.format.channels.count();
         let eight = self.format.depth == Depth::Eight;
         let most: u32 = if eight { 255 } else { 65535 };
         let pixel_bytes = self.format.bytes_per_pixel();
+        let light = match &self.model {
+            Model::Cmyk(Some(inks)) => light_of_inks(inks, values, samples, eight)?,
+            _ => Vec::new(),
+        };
+        let mut light = light.as_chunks::<3>().0.iter();
         for (pixel, to) in values.chunks_exact(samples).zip(to.chunks_exact_mut(pixel_bytes)) {
             let mut out = [0u16; 4];
             match &self.model {
@@ -203,7 +223,12 @@ impl Pixels {
                     let color = colors.get(usize::from(pixel[0])).copied().unwrap_or_default();
                     out[..3].copy_from_slice(&color.map(|value| value >> 8));
                 }
-                Model::Cmyk => {
+                Model::Cmyk(Some(_)) => {
+                    if let Some(light) = light.next() {
+                        out[..3].copy_from_slice(light);
+                    }
+                }
+                Model::Cmyk(None) => {
                     for (out, ink) in out[..3].iter_mut().zip(pixel) {
                         let product =
                             u64::from(most - u32::from(*ink)) * u64::from(most - u32::from(pixel[3]));
@@ -235,7 +260,27 @@ impl Pixels {
                 }
             }
         }
+        Ok(())
     }
+}
+
+/// The first four samples of each pixel, which are inks, as three colours.
+fn light_of_inks(inks: &Inks, values: &[u16], samples: usize, eight: bool) -> Result<Vec<u16>, FileError> {
+    let pixels = values.chunks_exact(samples);
+    let mut light = vec![0; 3 * pixels.len()];
+    if eight {
+        let stored: Vec<u8> = pixels
+            .flat_map(|pixel| &pixel[..4])
+            .map(|ink| *ink as u8)
+            .collect();
+        let mut bytes = vec![0; light.len()];
+        inks.convert8(&stored, &mut bytes)?;
+        light = bytes.into_iter().map(u16::from).collect();
+    } else {
+        let stored: Vec<u16> = pixels.flat_map(|pixel| &pixel[..4]).copied().collect();
+        inks.convert16(&stored, &mut light)?;
+    }
+    Ok(light)
 }
 
 /// White that is zero has no white in numbers whose most is not that of their pixels.

@@ -51,7 +51,8 @@ impl TiffReader {
         let (mut file, first) = TiffFile::open(source, length)?;
         let (directory, number, count) = page::largest(&mut file, first)?;
         let page = Page::of(&mut file, &directory, limits)?;
-        let pixels = Pixels::of(&mut file, &directory, &page)?;
+        let mut metadata = metadata(&mut file, &directory, limits);
+        let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let places = Places::of(&mut file, &directory, &page)?;
         let mut notes = Vec::new();
         if count > 1 {
@@ -60,13 +61,20 @@ impl TiffReader {
             ));
         }
         notes.extend(pixels.notes.iter().cloned());
+        if directory.has(tag::ICC) && metadata.icc.is_none() {
+            notes.push("the ICC profile is left out: it is damaged or too large".to_owned());
+        }
+        if pixels.is_converted() {
+            // The profile is about what was stored.
+            metadata.icc = None;
+        }
         let orientation = directory.number(&mut file, tag::ORIENTATION).ok().flatten();
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
             orientation: Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1)),
-            metadata: metadata(&mut file, &directory, limits),
+            metadata,
         };
         let mut reader = Self {
             stride: page.size.width as usize * pixels.format.bytes_per_pixel(),
@@ -187,7 +195,7 @@ impl TiffReader {
                         place,
                     )?;
                 }
-                self.pixels.convert(&self.values, self.page.samples, to);
+                self.pixels.convert(&self.values, self.page.samples, to)?;
             }
         }
         self.next += height;
@@ -315,6 +323,6 @@ fn metadata(file: &mut TiffFile, directory: &Directory, limits: &Limits) -> Meta
             .bytes(file, tag::ICC, limits.max_metadata_bytes)
             .ok()
             .flatten(),
-        exif: None,
+        ..Metadata::default()
     }
 }

@@ -1,26 +1,44 @@
 //! Reading PNG: every colour type and depth, row by row; interlaced images as a whole.
 
-use std::io::BufReader;
+use std::io::Seek as _;
 
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 
-use super::exif::{self, Orientation};
-use super::source::Source;
-use super::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
+use super::chunks::Chunks;
+use super::feed::Feed;
+use crate::file::source::Source;
+use crate::file::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata, exif};
 use crate::{Channels, Depth, PixelFormat, Size};
 
-pub(super) struct PngReader {
-    reader: png::Reader<BufReader<Source>>,
+pub(in crate::file) struct PngReader {
+    reader: png::Reader<Feed>,
     sixteen: bool,
     /// The whole image where it is interlaced, and how much of it has been given out.
     whole: Option<(Vec<u8>, usize)>,
     interlaced: bool,
+    /// Whether the file has its end.
+    ended: bool,
+    notes: Vec<String>,
 }
 
 impl PngReader {
-    pub(super) fn open(file: Source, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
-        let mut decoder = png::Decoder::new(BufReader::with_capacity(1 << 16, file));
-        decoder.set_ignore_text_chunk(true);
+    pub(in crate::file) fn open(
+        mut file: Source,
+        length: u64,
+        limits: &Limits,
+    ) -> Result<(ImageInfo, Self), FileError> {
+        let Chunks {
+            pieces,
+            ended,
+            icc,
+            exif,
+            resolution,
+            color,
+            notes,
+        } = Chunks::read(&mut file, length, limits)?;
+        file.rewind()?;
+        let error = |error| explain(error, ended);
+        let mut decoder = png::Decoder::new(Feed::new(file, pieces));
         decoder.set_transformations(Transformations::EXPAND);
         let (size, raw_bytes, interlaced, row_bytes) = {
             let header = decoder.read_header_info().map_err(error)?;
@@ -42,15 +60,20 @@ impl PngReader {
         if interlaced {
             limits.check_unstreamed(size, "an interlaced PNG")?;
         }
-        // Metadata and a few rows are all that the decoder may allocate.
-        let bytes = (2 * limits.max_metadata_bytes as u64).saturating_add(row_bytes.saturating_mul(8));
+        // A few rows and a palette are all that the decoder may allocate.
+        let bytes = (1u64 << 20).saturating_add(row_bytes.saturating_mul(8));
         decoder.set_limits(png::Limits {
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
         });
         let reader = decoder.read_info().map_err(error)?;
         let format = format(reader.output_color_type())?;
-        let info = reader.info();
-        let (metadata, orientation) = metadata(info, limits);
+        let (orientation, exif) = exif::take_some(exif);
+        let metadata = Metadata {
+            icc,
+            resolution,
+            exif,
+            png_color: color,
+        };
         let info = ImageInfo {
             kind: FileKind::Png,
             stored_size: size,
@@ -66,12 +89,19 @@ impl PngReader {
                 sixteen,
                 whole: None,
                 interlaced,
+                ended,
+                notes,
             },
         ))
     }
 
+    /// What is left out, in sentences.
+    pub(in crate::file) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// Bytes that decoding takes beside the file and the pixels.
-    pub(super) fn extra_bytes(&self) -> u64 {
+    pub(in crate::file) fn extra_bytes(&self) -> u64 {
         match self.reader.output_buffer_size() {
             Some(whole) if self.interlaced => whole as u64,
             Some(_) => 0,
@@ -80,12 +110,13 @@ impl PngReader {
     }
 
     /// Fills `buffer` with the next whole rows of `stride` bytes.
-    pub(super) fn read_rows(&mut self, buffer: &mut [u8], stride: usize) -> Result<(), FileError> {
+    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8], stride: usize) -> Result<(), FileError> {
         if self.interlaced {
             self.read_interlaced(buffer)?;
         } else {
             for row in buffer.chunks_exact_mut(stride) {
-                if self.reader.read_row(row).map_err(error)?.is_none() {
+                let read = self.reader.read_row(row);
+                if read.map_err(|error| explain(error, self.ended))?.is_none() {
                     return Err(FileError::damaged("rows are missing at the end"));
                 }
             }
@@ -106,7 +137,8 @@ impl PngReader {
                 .output_buffer_size()
                 .ok_or_else(|| FileError::too_large("it does not fit the address space"))?;
             let mut whole = vec![0; bytes];
-            self.reader.next_frame(&mut whole).map_err(error)?;
+            let read = self.reader.next_frame(&mut whole);
+            read.map_err(|error| explain(error, self.ended))?;
             self.whole = Some((whole, 0));
         }
         if let Some((whole, given)) = &mut self.whole {
@@ -117,10 +149,13 @@ impl PngReader {
         Ok(())
     }
 
-    /// Reads on to the end of the file, so that what is missing there is noticed.
-    pub(super) fn finish(&mut self) -> Result<(), FileError> {
+    /// Reads on to the end of the picture, so that what is broken there is noticed. A file that has no end has had all rows.
+    pub(in crate::file) fn finish(&mut self) -> Result<(), FileError> {
         self.whole = None;
-        self.reader.finish().map_err(error)
+        if !self.ended {
+            return Ok(());
+        }
+        self.reader.finish().map_err(|error| explain(error, self.ended))
     }
 }
 
@@ -140,24 +175,12 @@ fn format((color, depth): (ColorType, BitDepth)) -> Result<PixelFormat, FileErro
     Ok(PixelFormat { channels, depth })
 }
 
-fn metadata(info: &png::Info<'_>, limits: &Limits) -> (Metadata, Orientation) {
-    let small = |bytes: &[u8]| (bytes.len() <= limits.max_metadata_bytes).then(|| bytes.to_vec());
-    let (orientation, exif) = exif::take_some(info.exif_metadata.as_deref().and_then(small));
-    let resolution = info.pixel_dims.filter(|dims| dims.unit == png::Unit::Meter);
-    let metadata = Metadata {
-        icc: info.icc_profile.as_deref().and_then(small),
-        resolution: resolution.map(|dims| (f64::from(dims.xppu), f64::from(dims.yppu))),
-        exif,
-    };
-    (metadata, orientation)
-}
-
-fn error(error: DecodingError) -> FileError {
+/// `ended`: whether the file has its end.
+fn explain(error: DecodingError, ended: bool) -> FileError {
     match error {
         DecodingError::IoError(error) => FileError::reading(&error),
-        DecodingError::LimitsExceeded => {
-            FileError::too_large("its metadata needs more memory than is allowed")
-        }
+        DecodingError::LimitsExceeded => FileError::too_large("it needs more memory than is allowed"),
+        _ if !ended => FileError::damaged("it ends in the middle; send the whole file"),
         other => FileError::damaged(other),
     }
 }

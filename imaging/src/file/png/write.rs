@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::encoder::Output;
-use super::splice::{self, Adler, Strip};
-use super::{EncodeOptions, FileError, Metadata};
+use crate::file::encoder::Output;
+use crate::file::splice::{self, Adler, Strip};
+use crate::file::{EncodeOptions, FileError, Metadata, PngColor};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Bytes of rows in a strip, about.
@@ -16,7 +16,7 @@ const STRIP_BYTES: usize = 1 << 19;
 /// Most threads that are started.
 const MAX_THREADS: usize = 16;
 
-pub(super) struct PngWriter {
+pub(in crate::file) struct PngWriter {
     output: Output,
     layout: Layout,
     /// Rows of the strip that is being filled.
@@ -38,7 +38,7 @@ struct Layout {
 }
 
 impl PngWriter {
-    pub(super) fn new(
+    pub(in crate::file) fn new(
         mut output: Output,
         options: &EncodeOptions,
         size: Size,
@@ -64,7 +64,7 @@ impl PngWriter {
         })
     }
 
-    pub(super) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         let rows_per_strip = (STRIP_BYTES / self.layout.stride).max(1);
         let full = rows_per_strip * self.layout.stride;
         for row in rows.chunks_exact(self.layout.stride) {
@@ -113,7 +113,7 @@ impl PngWriter {
         write_chunk(&mut self.output, b"IDAT", &[header, &strip.bytes])
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, FileError> {
+    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
         if let Some(pool) = self.pool.take() {
             for strip in pool.drain()? {
                 self.put(strip)?;
@@ -150,6 +150,7 @@ fn write_head(
             &[bits, color, 0, 0, 0],
         ],
     )?;
+    write_color(output, &metadata.png_color)?;
     if let Some(icc) = &metadata.icc {
         let packed = splice::zlib(icc)?;
         write_chunk(output, b"iCCP", &[b"icc\0\0", &packed])?;
@@ -160,6 +161,29 @@ fn write_head(
     }
     if let Some(exif) = &metadata.exif {
         write_chunk(output, b"eXIf", &[exif])?;
+    }
+    Ok(())
+}
+
+/// What a PNG said of its colours, as it said it.
+fn write_color(output: &mut Output, color: &PngColor) -> Result<(), FileError> {
+    if let Some(cicp) = &color.cicp {
+        write_chunk(output, b"cICP", &[cicp])?;
+    }
+    if let Some(mastering) = &color.mastering {
+        write_chunk(output, b"mDCV", &[mastering])?;
+    }
+    if let Some(light) = &color.light {
+        write_chunk(output, b"cLLI", &[light])?;
+    }
+    if let Some(intent) = color.srgb {
+        write_chunk(output, b"sRGB", &[&[intent]])?;
+    }
+    if let Some(gamma) = color.gamma {
+        write_chunk(output, b"gAMA", &[&gamma.to_be_bytes()])?;
+    }
+    if let Some(points) = &color.chromaticities {
+        write_chunk(output, b"cHRM", &[&points.map(u32::to_be_bytes).concat()])?;
     }
     Ok(())
 }

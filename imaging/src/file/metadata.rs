@@ -1,0 +1,76 @@
+//! What carries over from file to file beside the pixels, and what becomes of it on the way.
+
+use super::PngColor;
+#[cfg(feature = "files")]
+use super::color::{self, Space};
+use crate::Recipe;
+#[cfg(feature = "files")]
+use crate::{FileKind, PixelFormat};
+
+/// Data about an image that carries over from file to file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metadata {
+    /// ICC colour profile.
+    pub icc: Option<Vec<u8>>,
+    /// Pixels per metre, horizontally and vertically, as stored.
+    pub resolution: Option<(f64, f64)>,
+    /// EXIF as a TIFF structure, orientation reset. Written only when `EncodeOptions::keep_exif` says so: it may hold
+    /// the place and the camera's serial number.
+    pub exif: Option<Vec<u8>>,
+    /// What a PNG says of its colours beside the profile.
+    pub png_color: PngColor,
+}
+
+impl Metadata {
+    /// The metadata of the image after `recipe`, whose turns say what becomes of the resolution's two directions.
+    pub fn after(&self, recipe: &Recipe) -> Self {
+        let quarter_turns = recipe
+            .steps()
+            .iter()
+            .filter(|step| matches!(step.info().name, "rotate_90" | "rotate_270"))
+            .count();
+        let resolution = match self.resolution {
+            Some((x, y)) if quarter_turns % 2 == 1 => Some((y, x)),
+            other => other,
+        };
+        Self {
+            resolution,
+            ..self.clone()
+        }
+    }
+
+    /// The metadata of a file of that kind with pixels of that format, and sentences on what is left out.
+    ///
+    /// What only a PNG says of its colours is said by a profile elsewhere. A gray result of an image with a profile for colour
+    /// gets a profile for gray with the same curve, and the other way round; pixels are not changed, since equal amounts of red,
+    /// green and blue mean the same gray.
+    #[cfg(feature = "files")]
+    pub(crate) fn for_file(&self, kind: FileKind, format: PixelFormat) -> (Self, Vec<String>) {
+        let mut left_out = Vec::new();
+        let mut metadata = self.clone();
+        if kind != FileKind::Png {
+            let color = std::mem::take(&mut metadata.png_color);
+            metadata.icc = color.profile(metadata.icc).unwrap_or_else(|sentence| {
+                left_out.push(sentence);
+                None
+            });
+        }
+        // WebP stores gray as three colours.
+        let is_gray = format.channels.count() <= 2 && kind != FileKind::WebP;
+        if let Some(icc) = metadata.icc.take() {
+            metadata.icc = match (Space::of(&icc), is_gray) {
+                (Space::Gray, true) | (Space::Rgb, false) => Some(icc),
+                (Space::Rgb, true) => color::gray_of(&icc),
+                (Space::Gray, false) => color::rgb_of(&icc),
+                (Space::Cmyk | Space::Other, _) => None,
+            };
+            if metadata.icc.is_none() {
+                let pixels = if is_gray { "gray" } else { "in colours" };
+                left_out.push(format!(
+                    "the ICC profile is left out: the result is {pixels}, and no profile for that can be made of it"
+                ));
+            }
+        }
+        (metadata, left_out)
+    }
+}

@@ -1,0 +1,10 @@
+//! PNG. Reading: [`chunks`] walks over all chunks and finds the metadata, [`feed`] hands the chunks of the picture to the decoder,
+//! [`read`] gives rows. Writing: [`write`].
+
+mod chunks;
+mod feed;
+mod read;
+#[cfg(feature = "files")]
+pub(super) mod write;
+
+pub(super) use read::PngReader;
