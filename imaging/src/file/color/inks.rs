@@ -8,6 +8,7 @@ use moxcms::{
 };
 
 use super::{Space, read};
+use crate::Depth;
 use crate::file::FileError;
 
 /// The sentence for inks that became sRGB by a profile.
@@ -17,24 +18,26 @@ const BY_ARITHMETIC: &str = "CMYK became RGB by arithmetic, (1 - ink) times (1 -
 
 /// The conversion of a profile, whose white becomes the white of sRGB; colours that sRGB does not have become the nearest
 /// that it has.
-pub(in crate::file) struct Inks {
-    eight: Arc<Transform8BitExecutor>,
-    sixteen: Arc<Transform16BitExecutor>,
+pub(in crate::file) enum Inks {
+    /// For samples of 8 bit.
+    Eight(Arc<Transform8BitExecutor>),
+    /// For samples of 16 bit.
+    Sixteen(Arc<Transform16BitExecutor>),
 }
 
 impl Inks {
     /// Of the profile `icc`, if it is one for these inks and can be used; and the sentence on what becomes of them.
-    pub fn of(icc: Option<&[u8]>) -> (Option<Self>, &'static str) {
+    pub fn of(icc: Option<&[u8]>, depth: Depth) -> (Option<Self>, &'static str) {
         match icc
             .filter(|icc| Space::of(icc) == Space::Cmyk)
-            .and_then(Self::new)
+            .and_then(|icc| Self::new(icc, depth))
         {
             Some(inks) => (Some(inks), BY_PROFILE),
             None => (None, BY_ARITHMETIC),
         }
     }
 
-    fn new(icc: &[u8]) -> Option<Self> {
+    fn new(icc: &[u8], depth: Depth) -> Option<Self> {
         let profile = read(icc)?;
         if profile.color_space != DataColorSpace::Cmyk {
             return None;
@@ -44,24 +47,43 @@ impl Inks {
             ..TransformOptions::default()
         };
         let srgb = ColorProfile::new_srgb();
-        Some(Self {
-            eight: profile
-                .create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options)
-                .ok()?,
-            sixteen: profile
-                .create_transform_16bit(Layout::Rgba, &srgb, Layout::Rgb, options)
-                .ok()?,
+        Some(match depth {
+            Depth::Eight => Self::Eight(
+                profile
+                    .create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options)
+                    .ok()?,
+            ),
+            Depth::Sixteen => Self::Sixteen(
+                profile
+                    .create_transform_16bit(Layout::Rgba, &srgb, Layout::Rgb, options)
+                    .ok()?,
+            ),
         })
     }
 
-    /// Pixels of four inks, 255 being all of an ink, as pixels of three colours.
-    pub fn convert8(&self, inks: &[u8], rgb: &mut [u8]) -> Result<(), FileError> {
-        self.eight.transform(inks, rgb).map_err(|_| failed())
+    /// Pixels of four inks, the largest value being all of an ink, as pixels of three colours; both are samples of the depth that
+    /// was asked for.
+    pub fn convert(&self, inks: &[u16], rgb: &mut [u16]) -> Result<(), FileError> {
+        match self {
+            Self::Eight(transform) => {
+                let inks: Vec<u8> = inks.iter().map(|ink| *ink as u8).collect();
+                let mut bytes = vec![0; rgb.len()];
+                transform.transform(&inks, &mut bytes).map_err(|_| failed())?;
+                for (to, byte) in rgb.iter_mut().zip(bytes) {
+                    *to = byte.into();
+                }
+                Ok(())
+            }
+            Self::Sixteen(transform) => transform.transform(inks, rgb).map_err(|_| failed()),
+        }
     }
 
-    /// The same with 65535 for all of an ink.
-    pub fn convert16(&self, inks: &[u16], rgb: &mut [u16]) -> Result<(), FileError> {
-        self.sixteen.transform(inks, rgb).map_err(|_| failed())
+    /// The same for bytes.
+    pub fn convert_bytes(&self, inks: &[u8], rgb: &mut [u8]) -> Result<(), FileError> {
+        match self {
+            Self::Eight(transform) => transform.transform(inks, rgb).map_err(|_| failed()),
+            Self::Sixteen(_) => Err(failed()),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use super::color::Colors;
 use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
-use crate::PixelFormat;
 use crate::file::color::Inks;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, exif};
+use crate::{Depth, PixelFormat};
 
 pub(in crate::file) struct JpegReader {
     picture: Picture<Source>,
@@ -62,7 +62,7 @@ impl JpegReader {
         let mut inks = None;
         if colors.are_inks() {
             // The profile is about inks, and the pixels no longer are.
-            let (found, sentence) = Inks::of(icc.take().as_deref());
+            let (found, sentence) = Inks::of(icc.take().as_deref(), Depth::Eight);
             notes.push(sentence.to_owned());
             if let Some(found) = found {
                 colors = colors.as_light();
@@ -139,7 +139,7 @@ impl JpegReader {
             self.picture.read_rows(row)?;
             // Stored is the light that an ink lets through.
             row.iter_mut().for_each(|sample| *sample = 255 - *sample);
-            inks.convert8(row, out)?;
+            inks.convert_bytes(row, out)?;
         }
         Ok(())
     }

@@ -124,7 +124,7 @@ impl Pixels {
             },
             3 => palette(file, directory, page)?,
             5 => {
-                let (inks, sentence) = Inks::of(icc);
+                let (inks, sentence) = Inks::of(icc, depth);
                 notes.push(sentence.to_owned());
                 Model::Cmyk(inks)
             }
@@ -204,7 +204,7 @@ impl Pixels {
         let most: u32 = if eight { 255 } else { 65535 };
         let pixel_bytes = self.format.bytes_per_pixel();
         let light = match &self.model {
-            Model::Cmyk(Some(inks)) => light_of_inks(inks, values, samples, eight)?,
+            Model::Cmyk(Some(inks)) => light_of_inks(inks, values, samples)?,
             _ => Vec::new(),
         };
         let mut light = light.as_chunks::<3>().0.iter();
@@ -265,21 +265,11 @@ impl Pixels {
 }
 
 /// The first four samples of each pixel, which are inks, as three colours.
-fn light_of_inks(inks: &Inks, values: &[u16], samples: usize, eight: bool) -> Result<Vec<u16>, FileError> {
+fn light_of_inks(inks: &Inks, values: &[u16], samples: usize) -> Result<Vec<u16>, FileError> {
     let pixels = values.chunks_exact(samples);
     let mut light = vec![0; 3 * pixels.len()];
-    if eight {
-        let stored: Vec<u8> = pixels
-            .flat_map(|pixel| &pixel[..4])
-            .map(|ink| *ink as u8)
-            .collect();
-        let mut bytes = vec![0; light.len()];
-        inks.convert8(&stored, &mut bytes)?;
-        light = bytes.into_iter().map(u16::from).collect();
-    } else {
-        let stored: Vec<u16> = pixels.flat_map(|pixel| &pixel[..4]).copied().collect();
-        inks.convert16(&stored, &mut light)?;
-    }
+    let stored: Vec<u16> = pixels.flat_map(|pixel| &pixel[..4]).copied().collect();
+    inks.convert(&stored, &mut light)?;
     Ok(light)
 }
 
