@@ -33,6 +33,34 @@ fn count_panics() {
     });
 }
 
+/// Whether a sentence is one for people: no names of types, no escapes.
+fn is_in_words(sentence: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "BigTIFF",
+        "CIELab",
+        "LinearRaw",
+        "LogL",
+        "LogLuv",
+        "WebP",
+        "YCbCr",
+        "cHRM",
+        "cICP",
+        "eXIf",
+        "gAMA",
+        "iCCP",
+    ];
+    let mixed = |word: &str| {
+        let letters: Vec<char> = word.chars().collect();
+        letters
+            .windows(2)
+            .any(|pair| pair[0].is_lowercase() && pair[1].is_uppercase())
+    };
+    let mut words = sentence.split(|c: char| !c.is_alphanumeric());
+    !sentence.contains(['{', '}', '[', ']', '"', '\\', '_', '#'])
+        && !sentence.contains("::")
+        && !words.any(|word| mixed(word) && !NAMES.contains(&word))
+}
+
 #[test]
 fn twenty_kinds_of_damage_are_errors() {
     let cases = cases();
@@ -50,6 +78,7 @@ fn twenty_kinds_of_damage_are_errors() {
             ),
             "{name}: {kind:?} {error}"
         );
+        assert!(is_in_words(&error.to_string()), "{name}: {error}");
         assert_eq!(PANICS.load(Relaxed), 0, "{name}");
     }
 }
@@ -76,8 +105,10 @@ fn any_byte_may_be_wrong_without_a_panic() {
                 };
                 bytes[at] = random(256) as u8;
             }
-            // Whether it still reads is the file's luck; that this returns is the promise.
-            let _ = decode(&bytes);
+            // Whether it still reads is the file's luck; that this returns, and in words, is the promise.
+            if let Err(error) = decode(&bytes) {
+                assert!(is_in_words(&error.to_string()), "{kind}, round {round}: {error}");
+            }
             assert_eq!(PANICS.load(Relaxed), 0, "{kind}, round {round}");
         }
     }

@@ -98,15 +98,26 @@ impl WebPReader {
     }
 }
 
-fn reading(error: DecodingError) -> FileError {
+/// What an error of the decoder means, in words.
+pub(super) fn reading(error: DecodingError) -> FileError {
+    use DecodingError as E;
     match error {
-        DecodingError::IoError(error) => FileError::reading(&error),
-        DecodingError::MemoryLimitExceeded => {
-            FileError::too_large("its metadata needs more memory than is allowed")
-        }
-        DecodingError::UnsupportedFeature(feature) => FileError::unsupported(format!(
+        E::IoError(error) => FileError::reading(&error),
+        E::MemoryLimitExceeded => FileError::too_large("its metadata needs more memory than is allowed"),
+        E::ImageTooLarge => FileError::too_large("its header says more pixels than a WebP holds"),
+        E::UnsupportedFeature(feature) => FileError::unsupported(format!(
             "this kind of WebP is not read: {feature}; save it as PNG"
         )),
-        other => FileError::damaged(other),
+        E::RiffSignatureInvalid(_) | E::WebpSignatureInvalid(_) | E::ChunkHeaderInvalid(_) => {
+            FileError::damaged("one of its parts has a name that no WebP has")
+        }
+        E::ChunkMissing | E::NotEnoughInitData => FileError::damaged("one of its parts is missing"),
+        E::InvalidChunkSize | E::InconsistentImageSizes | E::FrameOutsideImage => {
+            FileError::damaged("its parts say sizes that do not go together")
+        }
+        E::InvalidAlphaPreprocessing | E::InvalidCompressionMethod | E::AlphaChunkSizeMismatch => {
+            FileError::damaged("its alpha is wrong")
+        }
+        _ => FileError::damaged("its packed pixels are wrong"),
     }
 }

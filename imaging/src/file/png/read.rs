@@ -181,6 +181,51 @@ fn explain(error: DecodingError, ended: bool) -> FileError {
         DecodingError::IoError(error) => FileError::reading(&error),
         DecodingError::LimitsExceeded => FileError::too_large("it needs more memory than is allowed"),
         _ if !ended => FileError::damaged("it ends in the middle; send the whole file"),
-        other => FileError::damaged(other),
+        other => FileError::damaged(sentence(&other.to_string())),
     }
+}
+
+/// In words what the decoder says in terms of its own. It does not tell which of its errors it is but by the text.
+fn sentence(said: &str) -> &'static str {
+    const SENTENCES: [(&str, &str); 15] = [
+        ("CRC error", "a checksum is wrong: bytes of it have changed"),
+        ("IDAT or fdAT chunk is missing", "it has no pixels"),
+        ("IDAT or fDAT chunk does not", "rows are missing at the end"),
+        ("Corrupt deflate", "its packed pixels are wrong"),
+        ("Missing palette", "its palette is missing"),
+        ("Not enough palette", "its palette is too short"),
+        ("Transparency chunk", "it has a transparent colour beside alpha"),
+        (
+            "Invalid color/depth",
+            "its header names a depth that does not go with its kind of colours",
+        ),
+        ("Invalid bit depth", "its header names a depth that no PNG has"),
+        (
+            "Invalid color type",
+            "its header names a kind of colours that no PNG has",
+        ),
+        (
+            "Invalid image dimensions",
+            "its header names a size that no PNG has",
+        ),
+        (
+            "Unknown compression",
+            "its header names a compression that no PNG has",
+        ),
+        ("Unknown filter", "its header names a filter that no PNG has"),
+        (
+            "Unknown interlace",
+            "its header names an interlacing that no PNG has",
+        ),
+        (
+            "Unrecognized critical",
+            "it has a chunk that is needed and not known",
+        ),
+    ];
+    SENTENCES
+        .iter()
+        .find(|(start, _)| said.starts_with(start))
+        .map_or("its chunks are wrong or in the wrong order", |(_, sentence)| {
+            sentence
+        })
 }

@@ -9,7 +9,7 @@ use super::fax::{self, Fax};
 use super::unsupported;
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
-use crate::file::{FileError, MAX_INFLATE_RATIO};
+use crate::file::{FileError, MAX_INFLATE_RATIO, webp_read};
 
 /// How chunks are packed.
 pub(super) enum Codec {
@@ -109,8 +109,7 @@ impl Codec {
             Self::Lzw => lzw(data, out).ok_or_else(damaged)?,
             Self::Deflate => deflate(data, out).ok_or_else(damaged)?,
             Self::Zstd => {
-                let mut decoder =
-                    ruzstd::decoding::StreamingDecoder::new(data).map_err(FileError::damaged)?;
+                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|_| damaged())?;
                 decoder.read_exact(out).map_err(|_| damaged())?;
             }
             Self::Lzma => {
@@ -239,7 +238,7 @@ fn jpeg(
 }
 
 fn webp(data: &[u8], out: &mut [u8], size: Size, samples: usize) -> Result<(), FileError> {
-    let mut decoder = image_webp::WebPDecoder::new(std::io::Cursor::new(data)).map_err(FileError::damaged)?;
+    let mut decoder = image_webp::WebPDecoder::new(std::io::Cursor::new(data)).map_err(webp_read::reading)?;
     let (width, height) = decoder.dimensions();
     let stored = if decoder.has_alpha() { 4 } else { 3 };
     let rows = out.len() / (size.width as usize * samples).max(1);
@@ -250,7 +249,7 @@ fn webp(data: &[u8], out: &mut [u8], size: Size, samples: usize) -> Result<(), F
     }
     let mut pixels = vec![0; width as usize * height as usize * stored];
     decoder.set_memory_limit(pixels.len().saturating_mul(2).max(1 << 20));
-    decoder.read_image(&mut pixels).map_err(FileError::damaged)?;
+    decoder.read_image(&mut pixels).map_err(webp_read::reading)?;
     for (pixel, out) in pixels.chunks_exact(stored).zip(out.chunks_exact_mut(samples)) {
         out.fill(255);
         let count = stored.min(samples);
