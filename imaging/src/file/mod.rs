@@ -12,10 +12,11 @@
 //! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP and interlaced PNG are
 //! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
-//! What is converted: palettes and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK,
-//! YCCK and YCbCr become RGB, white-is-zero is inverted, colour times alpha is divided again, and gray becomes RGB where WebP
-//! is written and read again. What of a TIFF is left out or changed (other pages, bands that are no colours, numbers that 16 bit
-//! cannot hold as they are) is said by [`Decoder::notes`]; what would be wrong is refused.
+//! What is converted: palettes and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK and YCCK become
+//! sRGB by the profile of the file or RGB by arithmetic, CIELab becomes sRGB, YCbCr becomes RGB, white-is-zero is inverted, colour
+//! times alpha is divided again, and gray becomes RGB where WebP is written and read again. Profiles follow the pixels:
+//! `Metadata::for_file`. What is left out or changed (other pages and frames, bands that are no colours, numbers that 16 bit cannot
+//! hold as they are, damaged metadata) is said by [`Decoder::notes`] and `Encoder::left_out`; what would be wrong is refused.
 
 #[cfg(feature = "files")]
 mod apply;
