@@ -175,6 +175,17 @@ fn an_interlaced_file_without_its_end_is_read_too() {
 }
 
 #[test]
+fn kinds_that_are_not_read_are_called_so() {
+    let apple = with(0, &[chunk(b"CgBI", &[0x50, 0, 0x20, 6])]);
+    for (bytes, word) in [(apple, "CgBI"), (with(1, &[chunk(b"NeWs", b"?")]), "not known")] {
+        let read = Decoder::of_bytes(bytes, &Limits::default()).and_then(Decoder::read_all);
+        let error = read.expect_err("a kind that is not read");
+        assert_eq!(error.kind(), FileErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[test]
 fn what_a_png_says_of_its_colours_is_carried_over_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("from.png"), folder.path().join("to.png"));

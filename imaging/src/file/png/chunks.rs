@@ -114,6 +114,11 @@ impl Walk<'_> {
         if !name.iter().all(u8::is_ascii_alphabetic) || length > i32::MAX as u64 {
             return self.rest(left);
         }
+        if &name == b"CgBI" {
+            return Err(FileError::unsupported(
+                "this kind of PNG is not read: it is packed for Apple's devices (CgBI); save it as an ordinary PNG",
+            ));
+        }
         let whole = HEADER + length + CHECKSUM;
         let is_picture = name[0].is_ascii_uppercase() || &name == b"tRNS";
         if whole > left {

@@ -181,13 +181,21 @@ fn explain(error: DecodingError, ended: bool) -> FileError {
         DecodingError::IoError(error) => FileError::reading(&error),
         DecodingError::LimitsExceeded => FileError::too_large("it needs more memory than is allowed"),
         _ if !ended => FileError::damaged("it ends in the middle; send the whole file"),
-        other => FileError::damaged(sentence(&other.to_string())),
+        other => {
+            let said = other.to_string();
+            if said.starts_with("Unrecognized critical") {
+                return FileError::unsupported(
+                    "this kind of PNG is not read: it has a chunk that is needed and not known; save it as an ordinary PNG",
+                );
+            }
+            FileError::damaged(sentence(&said))
+        }
     }
 }
 
 /// In words what the decoder says in terms of its own. It does not tell which of its errors it is but by the text.
 fn sentence(said: &str) -> &'static str {
-    const SENTENCES: [(&str, &str); 15] = [
+    const SENTENCES: [(&str, &str); 14] = [
         ("CRC error", "a checksum is wrong: bytes of it have changed"),
         ("IDAT or fdAT chunk is missing", "it has no pixels"),
         ("IDAT or fDAT chunk does not", "rows are missing at the end"),
@@ -216,10 +224,6 @@ fn sentence(said: &str) -> &'static str {
         (
             "Unknown interlace",
             "its header names an interlacing that no PNG has",
-        ),
-        (
-            "Unrecognized critical",
-            "it has a chunk that is needed and not known",
         ),
     ];
     SENTENCES
