@@ -12,6 +12,7 @@ pub fn job(seconds: u32) -> Job {
         original_filename: "picture.png".to_owned(),
         total_tiles: 4,
         transformation: "blur:sigma=2".to_owned(),
+        owner: None,
         status: JobStatus::Processing,
         created_at: datetime!(2026-11-22 20:00 UTC) + time::Duration::seconds(i64::from(seconds)),
         completed_at: None,
