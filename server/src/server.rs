@@ -67,6 +67,7 @@ impl Server {
             tile_timeout: config.tile_timeout,
             max_attempts: config.max_attempts,
             reuse: config.reuse,
+            quotas: config.quotas,
             retention: config.retention,
         })?;
         let mut uploads = IntakeConfig::new(config.data_dir.join("uploads"), config.limits);

@@ -117,6 +117,7 @@ async fn a_second_engine_on_the_same_folder_is_refused() {
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
         reuse: azulejo_server::engine::reuse::Reuse::default(),
+        quotas: azulejo_server::engine::quotas::Quotas::default(),
         retention: azulejo_protocol::Retention::default(),
     };
     let error = Engine::start(config).unwrap_err().to_string();

@@ -686,3 +686,80 @@ async fn who_did_what_is_written_down() {
     assert!(!text.contains("azk_"), "{text}");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_has_as_many_jobs_and_bytes_as_the_quotas_say() {
+    let image = png(1024, 1024);
+    let bytes = (image.len() as u64 * 5 / 2).max(1 << 20).to_string();
+    let server = start_with_auth(&["--quota-jobs", "1", "--quota-bytes-per-day", &bytes]).await;
+    let folder = data(&server);
+    let ann = key(&folder, "ann", "ann", Role::Submit);
+    let bob = key(&folder, "bob", "bob", Role::Submit);
+    let ask = |key: String| {
+        let file = reqwest::multipart::Part::bytes(image.clone()).file_name("a.png");
+        let form = reqwest::multipart::Form::new()
+            .part("file", file)
+            .text("transformation", "invert");
+        let request = server
+            .client
+            .post(format!("{}/process", server.url))
+            .multipart(form);
+        async move { request.bearer_auth(key).send().await.unwrap() }
+    };
+    // Nobody works, so a job stays under way.
+    let first: Value = ask(ann.clone()).await.json().await.unwrap();
+    let (status, code, detail) = error_of(ask(ann.clone()).await).await;
+    assert_eq!((status, code.as_str()), (429, "quota_exceeded"), "{detail}");
+    assert!(detail.contains("AZULEJO_QUOTA_JOBS"), "{detail}");
+    assert_eq!(ask(bob).await.status(), 200);
+    let job = first["job_id"].as_str().unwrap();
+    let of_job = |method: Method, what: &str| {
+        let request = server
+            .client
+            .request(method, format!("{}/job/{job}{what}", server.url));
+        request.bearer_auth(&ann).send()
+    };
+    assert_eq!(of_job(Method::POST, "/cancel").await.unwrap().status(), 200);
+    let mut sent = image.len() as u64;
+    loop {
+        let answer = ask(ann.clone()).await;
+        if answer.status() == 200 {
+            sent += image.len() as u64;
+            let second: Value = answer.json().await.unwrap();
+            let (status, code, _) = error_of(of_job(Method::POST, "/retry").await.unwrap()).await;
+            assert_eq!(
+                (status, code.as_str()),
+                (429, "quota_exceeded"),
+                "another is under way"
+            );
+            let cancel = format!("{}/job/{}/cancel", server.url, second["job_id"].as_str().unwrap());
+            assert_eq!(
+                server
+                    .client
+                    .post(cancel)
+                    .bearer_auth(&ann)
+                    .send()
+                    .await
+                    .unwrap()
+                    .status(),
+                200
+            );
+            continue;
+        }
+        let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((23 * 3600..=25 * 3600).contains(&wait), "{wait}");
+        let (status, code, detail) = error_of(answer).await;
+        assert_eq!((status, code.as_str()), (429, "quota_exceeded"), "{detail}");
+        assert!(detail.contains("AZULEJO_QUOTA_BYTES_PER_DAY"), "{detail}");
+        break;
+    }
+    let most: u64 = bytes.parse().unwrap();
+    assert!(
+        sent <= most && sent + image.len() as u64 > most,
+        "{sent} of {most}"
+    );
+    // Deleting gives nothing back.
+    assert_eq!(of_job(Method::DELETE, "").await.unwrap().status(), 204);
+    assert_eq!(ask(ann.clone()).await.status(), 429);
+    server.stop().await;
+}

@@ -7,6 +7,7 @@ mod access;
 pub mod listening;
 mod parse;
 pub mod proxy;
+mod quotas;
 pub mod rates;
 mod retention;
 mod reuse;
@@ -25,6 +26,7 @@ use clap::Parser;
 use clap::builder::BoolishValueParser;
 
 use crate::access::AccessSettings;
+use crate::engine::quotas::Quotas;
 use crate::engine::reuse::Reuse;
 pub use access::AccessArguments;
 use parse::{bytes, ranged};
@@ -183,6 +185,10 @@ pub struct Arguments {
     #[command(flatten)]
     pub reuse: reuse::ReuseArguments,
 
+    /// How much one owner may ask for.
+    #[command(flatten)]
+    pub quotas: quotas::QuotaArguments,
+
     /// Leaves SIGTERM to the supervisor, which stops this program by SIGINT when its turn has come.
     #[arg(long, env = "AZULEJO_SUPERVISED", hide = true, value_parser = BoolishValueParser::new())]
     pub supervised: bool,
@@ -235,6 +241,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// What an earlier request may be used for again.
     pub reuse: Reuse,
+    /// How much one owner may ask for.
+    pub quotas: Quotas,
     /// SIGTERM is left to the supervisor.
     pub supervised: bool,
 }
@@ -332,6 +340,7 @@ impl Arguments {
             tile_timeout: Duration::from_secs(u64::from(self.tile_timeout)),
             max_attempts: self.max_attempts,
             reuse: self.reuse.check(),
+            quotas: self.quotas.settings(),
             supervised: self.supervised,
         })
     }

@@ -41,3 +41,22 @@ pub(super) fn bytes(
             .ok_or_else(|| format!("{variable} must be from {low} to {high} bytes, such as 750M or 4G"))
     }
 }
+
+/// Takes a bound away.
+const OFF: &str = "off";
+
+/// A bound that can be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound<T>(pub(super) Option<T>);
+
+/// A parser that takes `off`, too.
+pub(super) fn or_off<T>(
+    parser: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<Bound<T>, String> + Clone + Send + Sync + 'static {
+    move |text| match text.trim() {
+        OFF => Ok(Bound(None)),
+        text => parser(text)
+            .map(|value| Bound(Some(value)))
+            .map_err(|error| format!("{error}; or {OFF}")),
+    }
+}

@@ -2,14 +2,7 @@
 
 use azulejo_protocol::Retention;
 
-use super::parse::{bytes, ranged};
-
-/// Takes a bound away.
-const OFF: &str = "off";
-
-/// A bound that can be taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound<T>(Option<T>);
+use super::parse::{Bound, bytes, or_off, ranged};
 
 /// How long jobs are kept.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,18 +59,6 @@ impl RetentionArguments {
             free_bytes: self.keep_free_bytes.0,
             grace_minutes: self.keep_grace_minutes,
         }
-    }
-}
-
-/// A parser that takes `off`, too.
-fn or_off<T>(
-    parser: impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
-) -> impl Fn(&str) -> Result<Bound<T>, String> + Clone + Send + Sync + 'static {
-    move |text| match text.trim() {
-        OFF => Ok(Bound(None)),
-        text => parser(text)
-            .map(|value| Bound(Some(value)))
-            .map_err(|error| format!("{error}; or {OFF}")),
     }
 }
 

@@ -23,6 +23,7 @@ pub mod driver;
 pub mod files;
 pub mod kafka;
 pub mod problems;
+pub mod quotas;
 pub mod retention;
 pub mod reuse;
 pub mod settings;

@@ -12,6 +12,7 @@ use azulejo_transport::{KafkaSettings, TopicSettings};
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::quotas::Quotas;
 use super::reuse::{Once, Reuse};
 
 /// How the engine runs. The values were checked when the settings were read.
@@ -37,6 +38,8 @@ pub struct EngineConfig {
     pub reuse: Reuse,
     /// How long jobs are kept after they have ended.
     pub retention: Retention,
+    /// How much one owner may ask for.
+    pub quotas: Quotas,
 }
 
 /// A file that is on disk, whole, with its header checked.

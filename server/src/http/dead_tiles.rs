@@ -74,7 +74,7 @@ pub async fn replay_all(backend: ServerBackend, query: Pairs) -> Answer<Json<Rep
     description = "Only the dead tiles get all their attempts anew, and the job goes on. Retrying it gives them to every tile that is not done.",
     params(("id" = JobId, Path, description = "The job's id.")),
     responses((status = 200, description = "The job, which is under way.", body = Job)),
-    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "no_dead_tiles", "wrong_state", "job_not_usable", "upload_gone", "disk_full"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "no_dead_tiles", "wrong_state", "job_not_usable", "upload_gone", "quota_exceeded", "disk_full"]))),
 )]
 pub async fn replay_job(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
     Ok(Json(backend.replay(job_id(&id)?, None).await?))
@@ -93,7 +93,7 @@ pub async fn replay_job(backend: ServerBackend, Path(id): Path<String>) -> Answe
         ("tile" = u32, Path, description = "The tile's index, row by row from 0."),
     ),
     responses((status = 200, description = "The job, which is under way.", body = Job)),
-    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "tile_not_found", "tile_not_dead", "other_dead_tiles", "wrong_state", "job_not_usable", "upload_gone", "disk_full"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "tile_not_found", "tile_not_dead", "other_dead_tiles", "wrong_state", "job_not_usable", "upload_gone", "quota_exceeded", "disk_full"]))),
 )]
 pub async fn replay_tile(
     backend: ServerBackend,

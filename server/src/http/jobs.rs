@@ -171,7 +171,7 @@ pub async fn cancel(backend: ServerBackend, Path(id): Path<String>) -> Answer<Js
     responses(
         (status = 200, description = "The job, which is under way again.", body = Job),
     ),
-    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "wrong_state", "job_not_usable", "upload_gone", "+room"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["job_not_found", "wrong_state", "job_not_usable", "upload_gone", "quota_exceeded", "+room"]))),
 )]
 pub async fn retry(backend: ServerBackend, Path(id): Path<String>) -> Answer<Json<Job>> {
     Ok(Json(backend.retry(job_id(&id)?).await?))

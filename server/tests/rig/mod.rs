@@ -191,6 +191,7 @@ fn config(kafka: &str, data_dir: &Path) -> EngineConfig {
         tile_timeout: Duration::from_secs(2),
         max_attempts: 3,
         reuse: azulejo_server::engine::reuse::Reuse::default(),
+        quotas: azulejo_server::engine::quotas::Quotas::default(),
         retention: azulejo_protocol::Retention::default(),
     }
 }

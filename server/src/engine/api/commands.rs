@@ -18,10 +18,11 @@ use crate::engine::Engine;
 use crate::engine::files::disk;
 use crate::engine::files::job::{JobFolder, JobSpec, remove_if_there};
 use crate::engine::files::sweep;
+use crate::engine::quotas::Excess;
 use crate::engine::settings::{Change, Upload};
 use crate::engine::store::StoreError;
 use crate::engine::store::jobs::{self, JobRow};
-use crate::engine::store::{cache as stored_cache, idempotency, retention, tiles};
+use crate::engine::store::{cache as stored_cache, idempotency, retention, tiles, usage};
 
 /// How often it is looked whether an earlier run has left.
 const LOOK: Duration = Duration::from_millis(20);
@@ -31,7 +32,7 @@ impl Engine {
     /// The file is moved only when that succeeds.
     ///
     /// # Errors
-    /// 422 when the recipe does not parse or does not suit the image, 507 when the disk has no room for it.
+    /// 422 when the recipe does not parse or does not suit the image, 429 when its owner's quota is used up, 507 when the disk has no room for it.
     pub async fn submit(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
         let (engine, recipe) = (self.clone(), recipe.to_owned());
         detached(async move { engine.submit_now(upload, &recipe).await }).await
@@ -70,7 +71,15 @@ impl Engine {
         .await??;
         let (id, row, once) = (spec.id(), spec.row.clone(), upload.once.clone());
         let store = &self.driver.drivers().store;
+        let quotas = config.quotas;
         let stored = store.write_durably(move |db| {
+            if let Some(owner) = &row.owner {
+                // Here, where one write follows the other, two at the same time cannot both be the last.
+                if let Some(excess) = usage::excess(db, owner, row.input_bytes, now, &quotas)? {
+                    return Ok(Some(excess));
+                }
+                usage::note(db, owner, row.input_bytes, now)?;
+            }
             jobs::insert(db, &row)?;
             if let Some(content) = &content {
                 stored_cache::note(db, row.id, content)?;
@@ -79,13 +88,20 @@ impl Engine {
                 stored_cache::complete(db, &row)?;
             }
             // Together, so that whoever sends the request again finds its job however this process ends.
-            once.map_or(Ok(()), |once| idempotency::put(db, &once, &row))
+            if let Some(once) = &once {
+                idempotency::put(db, once, &row)?;
+            }
+            Ok(None)
         });
-        if let Err(error) = stored.await {
+        let refused = match stored.await {
+            Ok(excess) => excess.map(Excess::error),
+            Err(error) => Some(unavailable(&error)),
+        };
+        if let Some(error) = refused {
             let (folder, back) = (spec.folder.clone(), upload.path);
             // The upload is given back: the client may try again with another recipe.
             drop(blocking(move || give_back(&folder, &back)).await);
-            return Err(unavailable(&error));
+            return Err(error);
         }
         tracing::info!(job = %id, file = spec.row.filename, size = %spec.row.input_size, recipe = spec.row.recipe,
             tiles = spec.row.total_tiles, "a job is accepted");
@@ -188,19 +204,24 @@ impl Engine {
         while self.driver.core().job(id).is_some() {
             tokio::time::sleep(LOOK).await;
         }
+        let (owner, quotas) = (spec.row.owner.clone(), self.config.quotas);
         let revived = self
             .driver
             .drivers()
             .store
             .write_durably(move |db| {
+                if let Some(owner) = &owner
+                    && let Some(excess) = usage::excess_of_jobs(db, owner, &quotas)?
+                {
+                    return Ok(Err(excess));
+                }
                 forget(db)?;
-                Ok(jobs::revive(db, id)?
-                    .then(|| jobs::get(db, id))
-                    .transpose()?
-                    .flatten())
+                let row = jobs::revive(db, id)?.then(|| jobs::get(db, id)).transpose()?;
+                Ok(Ok(row.flatten()))
             })
             .await
-            .map_err(|error| unavailable(&error))?;
+            .map_err(|error| unavailable(&error))?
+            .map_err(Excess::error)?;
         let Some(row) = revived else {
             let status = self.row(id).await?.status;
             return Err(already(status, "only a failed or cancelled one can be retried"));

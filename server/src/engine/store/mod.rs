@@ -19,6 +19,7 @@ pub mod patterns;
 pub mod retention;
 pub mod schema;
 pub mod tiles;
+pub mod usage;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -126,6 +126,16 @@ const MIGRATIONS: &[M<'_>] = &[
     ALTER TABLE jobs ADD COLUMN cached_from TEXT;
     CREATE INDEX jobs_by_content ON jobs (content, tile_recipe) WHERE content IS NOT NULL;",
     ),
+    M::up(
+        "-- Bytes of the images that each owner has started jobs on, by the hour since 1970.
+    CREATE TABLE usage (
+        owner TEXT NOT NULL,
+        hour INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        PRIMARY KEY (owner, hour)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX usage_by_hour ON usage (hour);",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.

@@ -173,6 +173,11 @@ pub const CODES: &[Code] = &[
     ),
     code(423, "upload_locked", "another request has the upload"),
     code(429, "too_many_requests", "more requests than one caller may send"),
+    code(
+        429,
+        "quota_exceeded",
+        "the owner has as many jobs under way, or has sent as many bytes, as one may",
+    ),
     code(429, "too_many_uploads", "too many uploads wait or are under way"),
     code(
         431,
@@ -277,6 +282,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
             "result_too_large",
             "tile_too_large",
             "too_many_tiles",
+            "quota_exceeded",
         ],
     ),
     // Something is written.
