@@ -28,7 +28,7 @@ use tokio_util::io::ReaderStream;
 
 pub use self::connection::Access;
 pub use self::form::form_name;
-pub use self::refused::{Refused, Unreachable};
+pub use self::refused::{Refused, Unreachable, Untrusted};
 pub use self::server::Server;
 use self::waits::Waits;
 use crate::output;

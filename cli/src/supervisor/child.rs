@@ -115,7 +115,7 @@ impl Program {
 }
 
 impl Child {
-    /// Waits for the ready line and returns its last word, the address, without `http://`. Can be asked again after it
+    /// Waits for the ready line and returns its last word, the address, without `http://`; `https://` stays. Can be asked again after it
     /// stayed silent.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use futures::future::join_all;
 
-use crate::client::{Access, Client, Refused, Server};
+use crate::client::{Access, Client, Refused, Server, Untrusted};
 use crate::key::Credentials;
 use crate::output;
 use crate::supervisor::child::Program;
@@ -109,7 +109,7 @@ impl Plan {
         }
         let server = match Keeper::start(self.program("server", &server, arguments), true).await {
             Ok(server) => {
-                self.say_where("server", &format!("http://{}", server.address()));
+                self.say_where("server", &with_scheme(server.address()));
                 server
             }
             Err(error) => {
@@ -199,7 +199,7 @@ impl Plan {
 impl Stack {
     /// The server's address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        with_scheme(self.server.address())
     }
 
     /// A client for it.
@@ -229,12 +229,11 @@ impl Stack {
             {
                 return Ok(());
             }
-            // Without a key this program hears no more than that the server is there.
-            let refused = health
-                .as_ref()
-                .err()
-                .and_then(|error| error.downcast_ref::<Refused>());
-            if refused.is_some_and(|refused| refused.status == 401) {
+            // Without a key, and where its certificate is for another name than this address, all that is heard is that it is there.
+            let error = health.as_ref().err();
+            let refused = error.and_then(|error| error.downcast_ref::<Refused>());
+            let is_guarded = refused.is_some_and(|refused| refused.status == 401);
+            if is_guarded || error.is_some_and(|error| error.is::<Untrusted>()) {
                 return Ok(());
             }
             if started.elapsed() > START_PATIENCE {
@@ -296,6 +295,15 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<String> {
         .into_iter()
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect()
+}
+
+/// An address as ready lines have it: those that speak HTTPS say so themselves.
+fn with_scheme(address: &str) -> String {
+    if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    }
 }
 
 #[cfg(test)]
