@@ -65,8 +65,10 @@ pub fn Header() -> impl IntoView {
                 <a href="/workers" aria-current=current(&["/workers"])>"Workers"</a>
             </nav>
             <HealthLine />
-            <ThemeSwitch />
-            <SignOut />
+            <div class="theme filter">
+                <ThemeSwitch />
+                <SignOut />
+            </div>
         </header>
     }
     .into_any()

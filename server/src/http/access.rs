@@ -158,6 +158,8 @@ impl Seen {
         if !access.is_on() {
             return;
         }
+        // Who signs in is known afterwards.
+        let caller = caller.or_else(|| response.extensions().get::<Caller>());
         access.audit().write(&Entry {
             time: Timestamp::now_utc(),
             caller: caller.map(|caller| &*caller.name),

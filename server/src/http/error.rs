@@ -46,7 +46,7 @@ impl Failure {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <title>{reason} · Azulejo</title><link rel=\"stylesheet\" href=\"/pkg/azulejo.css\">\
              <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"></head>\
-             <body><main class=\"error-page\"><h1>{reason}</h1><p>{detail}.</p>\
+             <body><main class=\"empty-page\"><h1>{reason}</h1><p>{detail}.</p>\
              <p><a href=\"/\">Back to the studio</a></p></main></body></html>\n",
             detail = escape(&capitalise(&self.0.detail)),
         );

@@ -80,6 +80,7 @@ pub async fn sign_in(State(app): State<AppState>, request: Request) -> Response 
         Ok((caller, cookie)) => {
             let mut response = Redirect::to(&next).into_response();
             set_cookie(&mut response, &cookie);
+            response.extensions_mut().insert(caller.clone());
             tracing::info!(name = &*caller.name, "somebody has signed in");
             response
         }
@@ -156,15 +157,14 @@ fn form(next: &str, wrong: Option<&str>) -> Response {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>Sign in · Azulejo</title><link rel=\"stylesheet\" href=\"/pkg/azulejo.css\">\
          <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"></head>\
-         <body><main class=\"error-page\"><h1>Sign in</h1>{wrong}\
-         <form method=\"post\" action=\"/sign-in\">\
-         <p><label for=\"key\">The key that you were given</label></p>\
-         <p><input id=\"key\" name=\"key\" type=\"password\" required autocomplete=\"current-password\" \
-         spellcheck=\"false\" autofocus></p>\
+         <body><main class=\"empty-page\"><h1>Sign in</h1>{wrong}\
+         <p><label for=\"key\">This server asks for the key that you were given.</label></p>\
+         <form class=\"filter\" method=\"post\" action=\"/sign-in\">\
+         <input id=\"key\" name=\"key\" type=\"password\" required autocomplete=\"current-password\" \
+         spellcheck=\"false\" autofocus>\
          <input type=\"hidden\" name=\"next\" value=\"{next}\">\
-         <p><button class=\"primary\" type=\"submit\">Sign in</button></p></form>\
-         <p>Who runs this server makes keys with <code>azulejo keys add</code>. Programs send theirs as \
-         <code>Authorization: Bearer KEY</code>.</p></main></body></html>\n",
+         <button class=\"go\" type=\"submit\">Sign in</button></form>\
+         <p class=\"quiet\">Who runs the server makes keys by azulejo keys add.</p></main></body></html>\n",
         next = escape(next),
     );
     let no_store = [(header::CACHE_CONTROL, "no-store")];
