@@ -21,6 +21,16 @@ const CARRIED: [(&str, &str, &str); 3] = [
     ("rdkafka-sys", "librdkafka/LICENSES.txt", "librdkafka"),
     ("zstd-sys", "zstd/LICENSE", "Zstandard"),
 ];
+/// Scripts of others that the server carries: the licence's file, what it is.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("swagger-ui.LICENSE", "Swagger UI"),
+    ("swagger-ui.NOTICE", "Swagger UI"),
+    ("swagger-ui-bundle.js.LICENSE", "what Swagger UI has in it"),
+    ("redoc.LICENSE", "Redoc"),
+    ("redoc.standalone.js.LICENSE", "what Redoc has in it"),
+];
+/// Where those files are.
+const SCRIPTS_FOLDER: &str = "server/assets/description";
 /// How the names of files begin that hold a licence.
 const NAMES: [&str; 6] = [
     "license",
@@ -87,6 +97,12 @@ pub fn third_party() -> Result<String> {
         let found = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         texts.entry(tidy(&found)).or_default().insert(library.to_owned());
     }
+    for (file, script) in SCRIPTS {
+        let path = Path::new(SCRIPTS_FOLDER).join(file);
+        let found = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        texts.entry(tidy(&found)).or_default().insert(script.to_owned());
+    }
+    text.push_str("Swagger UI: Apache-2.0\nRedoc: MIT\n");
     text.push_str("SQLite, in the public domain\nthe Rust standard library: MIT OR Apache-2.0\n");
     // Ordered by who has it, not by what it says.
     let mut ordered: Vec<(String, &String)> = texts
