@@ -228,8 +228,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_what_says_nothing_of_jobs_needs_nothing() {
+    // Leptos lists the pages within a runtime.
+    #[tokio::test]
+    async fn only_what_says_nothing_of_jobs_needs_nothing() {
         let free: Vec<_> = list()
             .into_iter()
             .filter(|(.., need)| *need == NOTHING)
