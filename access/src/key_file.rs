@@ -115,9 +115,17 @@ impl KeyFile {
 
     /// Whether the file has changed since it was read.
     pub fn is_stale(&self) -> bool {
+        self.stamp_now() != self.stamp
+    }
+
+    /// Takes the file as it is now for the one that was read: until it changes again nothing is stale.
+    pub fn look_away(&mut self) {
+        self.stamp = self.stamp_now();
+    }
+
+    fn stamp_now(&self) -> Option<Stamp> {
         let data = std::fs::metadata(self.folder.join(FILE));
-        let stamp = data.and_then(|data| Ok((data.modified()?, data.len()))).ok();
-        stamp != self.stamp
+        data.and_then(|data| Ok((data.modified()?, data.len()))).ok()
     }
 
     /// All keys, in the order in which they were made.
@@ -162,6 +170,13 @@ impl KeyFile {
                     "there is a key named '{}' already ({}): revoke it first, or give the new one another name and \
                      the same owner",
                     key.name, key.id
+                )));
+            }
+            let joins = |key: &Key| key.name != new.name && key.owner() == new.name;
+            if new.owner.is_none() && keys.iter().any(joins) {
+                return Err(KeyError::Refused(format!(
+                    "other keys are for jobs of '{0}': give the owner '{0}' as well if this one is meant for them, or another name",
+                    new.name
                 )));
             }
             let (text, id, hash) =
@@ -341,7 +356,13 @@ mod tests {
         let (_, reader) = KeyFile::add(folder.path(), reader, NOW).unwrap();
         assert_eq!(reader.owner(), "lab");
         KeyFile::revoke(folder.path(), &first.id, NOW).unwrap();
-        KeyFile::add(folder.path(), new("lab", Role::Submit), NOW).unwrap();
+        let joining = KeyFile::add(folder.path(), new("lab", Role::Submit), NOW).unwrap_err();
+        assert!(joining.to_string().contains("the owner 'lab'"), "{joining}");
+        let meant = NewKey {
+            owner: Some("lab".to_owned()),
+            ..new("lab", Role::Submit)
+        };
+        KeyFile::add(folder.path(), meant, NOW).unwrap();
         assert_eq!(KeyFile::read(folder.path()).unwrap().keys().len(), 3);
     }
 

@@ -423,8 +423,7 @@ async fn told_meanwhile(server: &Running, key: &str, path: &str, doing: impl Fut
         () = read => panic!("the stream has ended"),
         () = done => {}
     }
-    let text = String::from_utf8_lossy(&text).into_owned();
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -688,9 +687,10 @@ async fn who_did_what_is_written_down() {
         ],
         "{text}"
     );
-    assert_eq!(entries[0]["job"], job.as_str());
+    assert_eq!(entries[0]["jobs"], json!([job]));
     assert_eq!(entries[0]["address"], "127.0.0.1");
     assert_eq!(entries[1]["path"], format!("/job/{job}/cancel"));
+    assert_eq!(entries[2]["jobs"], json!([job]));
     assert!(!text.contains("azk_"), "{text}");
     server.stop().await;
 }

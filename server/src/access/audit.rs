@@ -1,7 +1,8 @@
 //! The log of who did what: `audit.jsonl` in the data folder, one JSON object a line.
 //!
-//! Every request that changes something is written down, and every one that was refused for who sent it. The file is renamed when it
-//! is full, and the oldest of the renamed ones deleted. A line that cannot be written goes to the program's log instead.
+//! Every request of a known caller that changes something is written down. Those that were refused for what they showed, without a
+//! caller, are in `audit-refused.jsonl`. A file is renamed when it is full, and the oldest of the renamed ones deleted. A line that
+//! cannot be written goes to the program's log instead.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -12,11 +13,12 @@ use anyhow::Context as _;
 use azulejo_protocol::Timestamp;
 use serde::Serialize;
 
-const FILE: &str = "audit.jsonl";
 /// Size of a file.
 const MAX_BYTES: u64 = 16 << 20;
 /// Files that are kept beside the one that is written.
 const KEPT: u32 = 7;
+/// The same of those who are not known.
+const KEPT_REFUSED: u32 = 1;
 /// Longest path that is written down, characters.
 const MAX_PATH: usize = 300;
 
@@ -36,38 +38,40 @@ pub struct Entry<'a> {
     pub method: &'a str,
     /// The path, without the query.
     pub path: &'a str,
-    /// How it was answered.
-    pub status: u16,
-    /// The job that came of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub job: Option<String>,
+    /// How it was answered; `null` when the client went away before the answer: what was begun is finished.
+    pub status: Option<u16>,
+    /// Jobs that were started or changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
 }
 
 /// The log.
 #[derive(Debug)]
 pub struct Audit {
-    path: PathBuf,
-    max_bytes: u64,
-    file: Mutex<(File, u64)>,
+    /// Of callers that are known.
+    known: Log,
+    /// Of everybody else: anybody can fill it, so it is apart.
+    refused: Log,
 }
 
 impl Audit {
     /// Opens the log in the data folder `folder`.
     ///
     /// # Errors
-    /// The file cannot be made or opened.
+    /// A file cannot be made or opened.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         Self::with_size(folder, MAX_BYTES)
     }
 
     fn with_size(folder: &Path, max_bytes: u64) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let path = folder.join(FILE);
-        let file = open(&path).with_context(|| format!("the audit log, {}", path.display()))?;
+        let log = |name: &'static str, kept| {
+            let log = Log::open(folder, name, max_bytes, kept);
+            log.with_context(|| format!("the audit log {name}.jsonl in {}", folder.display()))
+        };
         Ok(Self {
-            path,
-            max_bytes,
-            file: Mutex::new(file),
+            known: log("audit", KEPT)?,
+            refused: log("audit-refused", KEPT_REFUSED)?,
         })
     }
 
@@ -76,44 +80,83 @@ impl Audit {
         let path: String = entry.path.chars().take(MAX_PATH).collect();
         let entry = Entry {
             path: &path,
-            job: entry.job.clone(),
+            jobs: entry.jobs.clone(),
             address: entry.address.clone(),
             ..*entry
         };
-        let Ok(mut line) = serde_json::to_string(&entry) else {
+        let Ok(line) = serde_json::to_string(&entry) else {
             return;
         };
-        line.push('\n');
-        if let Err(error) = self.append(&line) {
-            tracing::error!(%error, line = line.trim_end(), "the audit log cannot be written");
+        let log = if entry.caller.is_some() {
+            &self.known
+        } else {
+            &self.refused
+        };
+        if let Err(error) = log.append(&line) {
+            tracing::error!(%error, line, "the audit log cannot be written");
         }
+    }
+}
+
+/// A file of lines, and those that it was before.
+#[derive(Debug)]
+struct Log {
+    folder: PathBuf,
+    name: &'static str,
+    max_bytes: u64,
+    /// Files that are kept beside the one that is written.
+    kept: u32,
+    file: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    length: u64,
+    /// Whether the last line may be there in part.
+    is_torn: bool,
+}
+
+impl Log {
+    fn open(folder: &Path, name: &'static str, max_bytes: u64, kept: u32) -> std::io::Result<Self> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            name,
+            max_bytes,
+            kept,
+            file: Mutex::new(open(&folder.join(format!("{name}.jsonl")))?),
+        })
     }
 
     fn append(&self, line: &str) -> std::io::Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if file.1 > 0 && file.1 + line.len() as u64 > self.max_bytes {
+        let mut open_file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if open_file.length > 0 && open_file.length + line.len() as u64 >= self.max_bytes {
             self.turn_over()?;
-            *file = open(&self.path)?;
+            *open_file = open(&self.folder.join(format!("{}.jsonl", self.name)))?;
         }
-        file.0.write_all(line.as_bytes())?;
-        file.1 += line.len() as u64;
+        // What a full disk cut off stays a line of its own.
+        let line = format!("{}{line}\n", if open_file.is_torn { "\n" } else { "" });
+        open_file.is_torn = true;
+        open_file.file.write_all(line.as_bytes())?;
+        open_file.is_torn = false;
+        open_file.length += line.len() as u64;
         Ok(())
     }
 
     /// Renames the files: `audit.jsonl` to `audit.1.jsonl`, that to `audit.2.jsonl`, and so on.
     fn turn_over(&self) -> std::io::Result<()> {
-        let name = |number: u32| self.path.with_file_name(format!("audit.{number}.jsonl"));
-        for number in (1..KEPT).rev() {
+        let name = |number: u32| self.folder.join(format!("{}.{number}.jsonl", self.name));
+        for number in (1..self.kept).rev() {
             match std::fs::rename(name(number), name(number + 1)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        std::fs::rename(&self.path, name(1))
+        std::fs::rename(self.folder.join(format!("{}.jsonl", self.name)), name(1))
     }
 }
 
-fn open(path: &Path) -> std::io::Result<(File, u64)> {
+fn open(path: &Path) -> std::io::Result<Open> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -123,7 +166,11 @@ fn open(path: &Path) -> std::io::Result<(File, u64)> {
     }
     let file = options.open(path)?;
     let length = file.metadata()?.len();
-    Ok((file, length))
+    Ok(Open {
+        file,
+        length,
+        is_torn: false,
+    })
 }
 
 #[cfg(test)]
@@ -138,8 +185,8 @@ mod tests {
             address: Some("127.0.0.1".into()),
             method: "POST",
             path,
-            status: 200,
-            job: None,
+            status: Some(200),
+            jobs: Vec::new(),
         }
     }
 
@@ -154,7 +201,7 @@ mod tests {
             .unwrap()
             .map(|file| file.unwrap().path())
             .collect();
-        assert_eq!(files.len(), 8, "{files:?}");
+        assert_eq!(files.len(), 9, "{files:?}");
         for file in files {
             let text = std::fs::read_to_string(file).unwrap();
             assert!(text.len() <= 1000);
@@ -173,8 +220,27 @@ mod tests {
                 .unwrap()
                 .write(&entry(&"x".repeat(10_000)));
         }
-        let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert!(text.len() < 1200);
+    }
+
+    #[test]
+    fn nobody_cannot_push_out_what_known_callers_did() {
+        let folder = tempfile::tempdir().unwrap();
+        let audit = Audit::with_size(folder.path(), 1000).unwrap();
+        audit.write(&entry("/process"));
+        for _ in 0..200 {
+            audit.write(&Entry {
+                caller: None,
+                status: Some(401),
+                ..entry("/jobs")
+            });
+        }
+        let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        assert!(text("audit.jsonl").contains("/process"));
+        assert!(!text("audit.jsonl").contains("/jobs"));
+        assert!(text("audit-refused.jsonl").contains("/jobs") && !text("audit-refused.1.jsonl").is_empty());
+        assert!(text("audit-refused.2.jsonl").is_empty());
     }
 }

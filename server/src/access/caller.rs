@@ -138,6 +138,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 #[cfg(test)]
+impl Caller {
+    /// Somebody with a key, for tests.
+    pub fn owned(owner: &str) -> Self {
+        Self::known(owner, owner, Role::Submit, Visibility::Own, Proof::Key(owner.into()))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -98,7 +98,10 @@ impl Keyring {
         if state.keys.is_stale() {
             match KeyFile::read(&self.folder) {
                 Ok(keys) => state.keys = keys,
-                Err(error) => tracing::error!(%error, "the keys cannot be read again: those of before hold"),
+                Err(error) => {
+                    tracing::error!(%error, "the keys cannot be read again: those of before hold");
+                    state.keys.look_away();
+                }
             }
         }
         state

@@ -89,11 +89,11 @@ impl Access {
         &self.0.audit
     }
 
-    /// Who sends a request with these headers; `None` when it does not say.
+    /// Who sends a request with these headers, over HTTPS or not; `None` when it does not say.
     ///
     /// # Errors
     /// 401 when it shows something that is no good.
-    pub async fn caller(&self, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    pub async fn caller(&self, headers: &HeaderMap, is_https: bool) -> Result<Option<Caller>, ApiError> {
         let Some(means) = &self.0.means else {
             return Ok(Some(Caller::anyone()));
         };
@@ -109,7 +109,7 @@ impl Access {
             };
             return Ok(Some(tokens.check(text, self.0.visibility).await?));
         }
-        let Some(id) = means.sessions.key_of(headers, now) else {
+        let Some(id) = means.sessions.key_of(headers, is_https, now) else {
             return Ok(None);
         };
         match means.keyring.by_id(&id, now) {

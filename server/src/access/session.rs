@@ -59,8 +59,9 @@ impl Sessions {
         set_cookie(&value, seconds, is_secure)
     }
 
-    /// The key that the cookie of a request stands for, if there is one that was not changed and whose time is not over.
-    pub fn key_of(&self, headers: &HeaderMap, now: Timestamp) -> Option<String> {
+    /// The key that the cookie of a request stands for, if there is one that was not changed and whose time is not over. Over HTTPS
+    /// only the cookie counts that no other host and no plain http can have set.
+    pub fn key_of(&self, headers: &HeaderMap, is_https: bool, now: Timestamp) -> Option<String> {
         let cookies = headers
             .get_all(header::COOKIE)
             .iter()
@@ -68,7 +69,7 @@ impl Sessions {
         cookies
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| [NAME, SECURE_NAME].contains(name))
+            .filter(|(name, _)| *name == name_of(is_https))
             .find_map(|(_, value)| self.read(value, now))
     }
 
@@ -93,14 +94,15 @@ pub fn ended(is_secure: bool) -> String {
     set_cookie("", 0, is_secure)
 }
 
+fn name_of(is_secure: bool) -> &'static str {
+    if is_secure { SECURE_NAME } else { NAME }
+}
+
 fn set_cookie(value: &str, seconds: i64, is_secure: bool) -> String {
     // Lax: a link from elsewhere leads to the signed-in page, and other sites' forms come without it.
     let common = format!("Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
-    if is_secure {
-        format!("{SECURE_NAME}={value}; {common}; Secure")
-    } else {
-        format!("{NAME}={value}; {common}")
-    }
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{}={value}; {common}{secure}", name_of(is_secure))
 }
 
 fn secret(path: &Path) -> anyhow::Result<[u8; SECRET_BYTES]> {
@@ -159,8 +161,16 @@ mod tests {
             let headers = request(&format!("theme=dark; {}", sent_back(&set)));
             // Also after a restart.
             let sessions = Sessions::open(folder.path(), HOUR).unwrap();
-            assert_eq!(sessions.key_of(&headers, now).as_deref(), Some("0123456789ab"));
-            assert_eq!(sessions.key_of(&headers, now + HOUR), None);
+            assert_eq!(
+                sessions.key_of(&headers, is_secure, now).as_deref(),
+                Some("0123456789ab")
+            );
+            assert_eq!(sessions.key_of(&headers, is_secure, now + HOUR), None);
+            assert_eq!(
+                sessions.key_of(&headers, !is_secure, now),
+                None,
+                "of the other scheme"
+            );
         }
     }
 
@@ -182,7 +192,7 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(
-                sessions.key_of(&request(&format!("{name}={bad}")), now),
+                sessions.key_of(&request(&format!("{name}={bad}")), false, now),
                 None,
                 "{bad}"
             );
@@ -190,7 +200,7 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         let other = Sessions::open(elsewhere.path(), HOUR).unwrap();
         assert_eq!(
-            other.key_of(&request(&good), now),
+            other.key_of(&request(&good), false, now),
             None,
             "another server's secret"
         );

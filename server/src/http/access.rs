@@ -1,18 +1,21 @@
 //! The one gate that every route is behind: who sends a request, whether they may, and what is written down of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use azulejo_protocol::{ApiError, JobId, Timestamp};
+use azulejo_protocol::{ApiError, JOB_HEADER, JobId, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::accept::{vary, wants_page};
+use super::address::Scheme;
 use super::error::Failure;
 use super::forwarded::Client;
-use super::incoming::drain;
+use super::incoming::Incoming;
+use super::limits::rate::Rates;
+use super::meant::meant;
 use crate::access::audit::Entry;
 use crate::access::{Access, Caller, Role, missing};
 
@@ -32,21 +35,43 @@ type Needs = dyn Fn(&Method, &str) -> Option<Need> + Send + Sync;
 #[derive(Clone)]
 pub struct Gate {
     access: Access,
+    rates: Rates,
     needs: Arc<Needs>,
 }
 
-/// The job that a request has started, among the extensions of its response.
-#[derive(Debug, Clone, Copy)]
-pub struct Started(pub JobId);
+/// Jobs that a request has started or changed, as far as it has come: among its extensions, for the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct Touched(Arc<Mutex<Vec<JobId>>>);
+
+impl Touched {
+    /// Most jobs that are written down of one request.
+    const MOST: usize = 100;
+
+    /// Notes a job.
+    pub fn note(&self, job: JobId) {
+        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.len() < Self::MOST && !jobs.contains(&job) {
+            jobs.push(job);
+        }
+    }
+
+    fn jobs(&self) -> Vec<String> {
+        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.iter().map(JobId::to_string).collect()
+    }
+}
 
 impl Gate {
-    /// A gate that asks `needs` what a method at a path needs; `None` where there is no such method.
+    /// A gate that asks `needs` what a method at a path needs; `None` where there is no such method. Those that it turns away
+    /// count by `rates`.
     pub fn new(
         access: Access,
+        rates: Rates,
         needs: impl Fn(&Method, &str) -> Option<Need> + Send + Sync + 'static,
     ) -> Self {
         Self {
             access,
+            rates,
             needs: Arc::new(needs),
         }
     }
@@ -55,28 +80,38 @@ impl Gate {
 /// The middleware of one route.
 pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let need = (gate.needs)(request.method(), request.uri().path());
-    let found = gate.access.caller(request.headers()).await;
+    let found = gate.access.caller(request.headers(), is_https(&request)).await;
     let caller = match (need, found) {
         // What is no method here is answered as such by the route itself.
         (None, _) => None,
         (Some(Need::Nothing), found) => found.ok().flatten(),
         (Some(Need::Role(role)), Ok(Some(caller))) => match admit(&caller, role, &request) {
             Ok(()) => Some(caller),
-            Err(error) => return refuse(&gate.access, request, Some(caller), error).await,
+            Err(error) => return refuse(&gate, request, Some(caller), error).await,
         },
-        (Some(Need::Role(_)), Ok(None)) => return refuse(&gate.access, request, None, missing()).await,
-        (Some(Need::Role(_)), Err(error)) => return refuse(&gate.access, request, None, error).await,
+        (Some(Need::Role(_)), Ok(None)) => return refuse(&gate, request, None, missing()).await,
+        (Some(Need::Role(_)), Err(error)) => return refuse(&gate, request, None, error).await,
     };
-    if let Some(caller) = &caller {
-        request.extensions_mut().insert(caller.clone());
+    let mut seen = (!meant(&request).is_safe()).then(|| Seen::of(&gate.access, &request, caller.clone()));
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
     }
-    let changes = !request.method().is_safe();
-    let seen = changes.then(|| Seen::of(&request));
+    if let Some(seen) = &seen {
+        request.extensions_mut().insert(seen.touched.clone());
+    }
     let response = next.run(request).await;
-    if let Some(seen) = seen {
-        seen.write(&gate.access, caller.as_ref(), &response);
+    if let Some(seen) = &mut seen {
+        seen.answered(&response);
     }
     response
+}
+
+/// Whether the client speaks HTTPS, with the server or with a proxy that is trusted.
+pub fn is_https(request: &Request) -> bool {
+    request
+        .extensions()
+        .get::<Client>()
+        .is_some_and(|client| client.scheme == Scheme::Https)
 }
 
 fn admit(caller: &Caller, role: Role, request: &Request) -> Result<(), ApiError> {
@@ -99,23 +134,21 @@ fn says_where_from(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
-async fn refuse(access: &Access, request: Request, caller: Option<Caller>, error: ApiError) -> Response {
-    let seen = Seen::of(&request);
-    let page = request.method() == Method::GET && wants_page(request.headers());
-    let here = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |here| here.as_str())
-        .to_owned();
-    // A client that is still sending hears the answer only when its bytes are taken.
-    drain(request.into_body().into_data_stream()).await;
-    // Whoever shows nothing is no event: anybody could fill the log.
-    let is_event = error.code != "key_missing";
-    let response = refusal(error, page, &here);
-    if is_event {
-        seen.write(access, caller.as_ref(), &response);
+async fn refuse(gate: &Gate, request: Request, caller: Option<Caller>, error: ApiError) -> Response {
+    if let Some(too_many) = gate.rates.refuse(&request) {
+        return too_many;
     }
-    response
+    // Whoever shows nothing is no event.
+    if error.code != "key_missing" {
+        Seen::of(&gate.access, &request, caller).status = Some(error.status);
+    }
+    let page = request.method() == Method::GET && wants_page(request.headers());
+    let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
+    let here = here.to_owned();
+    // A client that is still sending hears the answer only when its bytes are taken. One that waits to be invited is not.
+    let (parts, body) = request.into_parts();
+    Incoming::new(&parts.headers, body).drain().await;
+    refusal(error, page, &here)
 }
 
 /// The answer to who may not: the sign-in page for a browser that shows nothing, an error for everyone else.
@@ -137,41 +170,113 @@ pub fn refusal(error: ApiError, page: bool, here: &str) -> Response {
     vary(response)
 }
 
-/// What is written down of a request.
+/// What is written down of a request, when it is answered or its client goes away before that: what was begun is finished.
 struct Seen {
+    access: Access,
+    caller: Option<Caller>,
+    touched: Touched,
     method: Method,
     path: String,
     address: Option<String>,
+    status: Option<u16>,
 }
 
 impl Seen {
-    fn of(request: &Request) -> Self {
+    fn of(access: &Access, request: &Request, caller: Option<Caller>) -> Self {
         let client = request.extensions().get::<Client>();
         Self {
-            method: request.method().clone(),
+            access: access.clone(),
+            caller,
+            touched: Touched::default(),
+            method: meant(request),
             path: request.uri().path().to_owned(),
             address: client.map(|client| client.address.to_string()),
+            status: None,
         }
     }
 
-    fn write(self, access: &Access, caller: Option<&Caller>, response: &Response) {
-        if !access.is_on() {
+    fn answered(&mut self, response: &Response) {
+        self.status = Some(response.status().as_u16());
+        // Who signs in is known afterwards.
+        if self.caller.is_none() {
+            self.caller = response.extensions().get::<Caller>().cloned();
+        }
+        // The job of an upload that came in pieces.
+        let job = response
+            .headers()
+            .get(JOB_HEADER)
+            .and_then(|job| job.to_str().ok());
+        if let Some(job) = job.and_then(|job| job.parse().ok()) {
+            self.touched.note(job);
+        }
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        // Anybody can be nobody: of them only what was refused is written down.
+        let is_refused = matches!(self.status, Some(401 | 403));
+        if !self.access.is_on() || self.caller.is_none() && !is_refused {
             return;
         }
-        // Who signs in is known afterwards.
-        let caller = caller.or_else(|| response.extensions().get::<Caller>());
-        access.audit().write(&Entry {
+        self.access.audit().write(&Entry {
             time: Timestamp::now_utc(),
-            caller: caller.map(|caller| &*caller.name),
-            role: caller.map(|caller| caller.role.name()),
-            address: self.address,
+            caller: self.caller.as_ref().map(|caller| &*caller.name),
+            role: self.caller.as_ref().map(|caller| caller.role.name()),
+            address: self.address.clone(),
             method: self.method.as_str(),
             path: &self.path,
-            status: response.status().as_u16(),
-            job: response
-                .extensions()
-                .get::<Started>()
-                .map(|started| started.0.to_string()),
+            status: self.status,
+            jobs: self.touched.jobs(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use azulejo_access::{KeyFile, NewKey};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::access::{AccessSettings, Visibility};
+    use crate::config::rates::RateSettings;
+
+    #[tokio::test]
+    async fn what_was_begun_is_written_down_when_its_client_goes_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = AccessSettings {
+            is_on: true,
+            visibility: Visibility::Own,
+            session: Duration::from_secs(1),
+            tokens: None,
+        };
+        let access = Access::open(folder.path(), &settings).unwrap();
+        let new = NewKey {
+            name: "lab".into(),
+            owner: None,
+            role: Role::Submit,
+            expires_at: None,
+        };
+        let (key, _) = KeyFile::add(folder.path(), new, Timestamp::now_utc()).unwrap();
+        let rates = Rates::new(RateSettings::default());
+        let gate = Gate::new(access, rates, |_, _| Some(Need::Role(Role::Submit)));
+        let slow = post(std::future::pending::<StatusCode>);
+        let router: Router = Router::new().route("/process", slow.layer(from_fn_with_state(gate, check)));
+        let request = axum::http::Request::post("/process")
+            .header("authorization", format!("Bearer {key}"))
+            .body(Body::empty())
+            .unwrap();
+        let answer = tokio::time::timeout(Duration::from_millis(100), router.oneshot(request)).await;
+        assert!(answer.is_err(), "it is dropped before it is answered");
+        let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+        let entry: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(entry["caller"], "lab");
+        assert_eq!(entry["status"], serde_json::Value::Null);
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use async_trait::async_trait;
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 use azulejo_app::backend::Backend;
 use azulejo_imaging::Encoding;
@@ -13,6 +14,7 @@ use azulejo_protocol::{
 };
 use uuid::Uuid;
 
+use super::access::Touched;
 use super::check_format::check_format;
 use super::check_recipe::check_recipe;
 use super::in_full::in_full;
@@ -32,6 +34,7 @@ pub struct ServerBackend {
     engine: Engine,
     intake: Intake,
     caller: Caller,
+    touched: Touched,
 }
 
 impl ServerBackend {
@@ -41,6 +44,7 @@ impl ServerBackend {
             engine,
             intake,
             caller,
+            touched: Touched::default(),
         }
     }
 
@@ -64,6 +68,7 @@ impl ServerBackend {
     pub async fn check_own(&self, id: JobId) -> Result<(), ApiError> {
         let owner = self.owner_of_seen(id).await?;
         if self.caller.may_change(owner.as_deref()) {
+            self.touched.note(id);
             return Ok(());
         }
         let detail = "the job belongs to somebody else: who submitted it, or an admin, can change it";
@@ -148,7 +153,8 @@ impl ServerBackend {
     ) -> Result<Job, ApiError> {
         received.owner = self.caller.owner().map(str::to_owned);
         let engine = self.engine.clone();
-        in_full(async move { start(&engine, &received, &recipe, terms).await }).await
+        let job = in_full(async move { start(&engine, &received, &recipe, terms).await }).await;
+        job.inspect(|job| self.touched.note(job.job_id))
     }
 
     /// Tiles that were given up.
@@ -171,7 +177,8 @@ impl ServerBackend {
         };
         query.owner = own.only().map(str::to_owned);
         let engine = self.engine.clone();
-        in_full(async move { engine.replay_all(query).await }).await
+        let replayed = in_full(async move { engine.replay_all(query).await }).await;
+        replayed.inspect(|replayed| replayed.jobs.iter().for_each(|job| self.touched.note(*job)))
     }
 
     /// What a worker got of a tile.
@@ -191,20 +198,25 @@ impl ServerBackend {
         let original = self.original_file(id).await?;
         let (engine, intake) = (self.engine.clone(), self.intake.clone());
         let owner = self.caller.owner().map(str::to_owned);
-        in_full(async move {
+        let job = in_full(async move {
             let mut received = intake.borrow(&original.path, &original.filename).await?;
             received.owner = owner;
             received.content = engine.content(id).await?;
             start(&engine, &received, &recipe, terms).await
         })
-        .await
+        .await;
+        job.inspect(|job| self.touched.note(job.job_id))
     }
 }
 
 impl AppState {
-    /// The engine and intake as `caller` may use them.
-    pub fn backend_for(&self, caller: &Caller) -> ServerBackend {
-        ServerBackend::new(self.engine.clone(), self.intake.clone(), caller.clone())
+    /// The engine and intake as the caller among the extensions of a request may use them. What it changes is noted there.
+    pub fn backend_of(&self, extensions: &Extensions) -> ServerBackend {
+        let backend = ServerBackend::new(self.engine.clone(), self.intake.clone(), Caller::of(extensions));
+        ServerBackend {
+            touched: extensions.get::<Touched>().cloned().unwrap_or_default(),
+            ..backend
+        }
     }
 }
 
@@ -212,7 +224,7 @@ impl FromRequestParts<AppState> for ServerBackend {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Infallible> {
-        Ok(app.backend_for(&Caller::of(&parts.extensions)))
+        Ok(app.backend_of(&parts.extensions))
     }
 }
 
@@ -263,7 +275,7 @@ impl Backend for ServerBackend {
         let encoding = check_format(format.unwrap_or_default())?;
         self.check_upload(upload)?;
         let (engine, intake, recipe) = (self.engine.clone(), self.intake.clone(), recipe.to_owned());
-        in_full(async move {
+        let job = in_full(async move {
             let received = intake.take(upload).await?;
             let terms = Terms {
                 encoding,
@@ -276,7 +288,8 @@ impl Backend for ServerBackend {
             }
             result
         })
-        .await
+        .await;
+        job.inspect(|job| self.touched.note(job.job_id))
     }
 
     async fn again(&self, id: JobId, recipe: &str, format: Option<&str>) -> Result<Job, ApiError> {

@@ -35,6 +35,7 @@ pub mod incoming;
 pub mod jobs;
 pub mod limits;
 pub mod live;
+pub mod meant;
 pub mod mosaic;
 pub mod multipart;
 pub mod openapi;
@@ -60,6 +61,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use azulejo_app::backend::Backend;
 use azulejo_protocol::ApiError;
 use leptos::prelude::LeptosOptions;
@@ -138,8 +140,12 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
     let compressible = DefaultPredicate::new().and(NotForContentType::new("multipart/byteranges"));
     let hosts = Hosts::new(&config.proxy.names);
     let trusted = Trusted::new(&config.proxy.trusted);
+    // No gate is before it, since most of what it has is everybody's; how often one asks is bounded all the same.
+    let unrouted = any(files::file_or_not_found)
+        .layer(from_fn_with_state(app.rates.clone(), limits::rate::limit))
+        .with_state(app.clone());
     routes::router(&app)
-        .fallback(files::file_or_not_found)
+        .fallback_service(unrouted)
         .method_not_allowed_fallback(files::method_not_allowed)
         // Bodies are bounded where they are read: uploads stream, calls are small.
         .layer(DefaultBodyLimit::disable())

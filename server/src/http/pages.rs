@@ -69,7 +69,7 @@ pub async fn page_or_json(State(app): State<AppState>, request: Request, next: N
 pub async fn render(State(app): State<AppState>, request: Request) -> Response {
     let options = app.leptos.clone();
     let caller = Caller::of(request.extensions());
-    let backend: BackendRef = Arc::new(app.backend_for(&caller));
+    let backend: BackendRef = Arc::new(app.backend_of(request.extensions()));
     let signed_in = SignedIn(caller.name.to_string());
     let context = move || {
         provide_context(backend.clone());
@@ -104,13 +104,17 @@ pub async fn call(State(app): State<AppState>, request: Request) -> Response {
         );
         return Failure(ApiError::not_found("function_not_found", detail)).into_response();
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if parts.method == Method::GET {
+        // To who asks for a page a function answers by leading back to where the request came from, which is for forms alone.
+        parts.headers.remove(header::ACCEPT);
+    }
     let Ok(body) = to_bytes(body, MAX_CALL_BYTES).await else {
         let detail =
             format!("the call has more than {MAX_CALL_BYTES} bytes, or broke off; send files to /uploads");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
-    let backend: BackendRef = Arc::new(app.backend_for(&Caller::of(&parts.extensions)));
+    let backend: BackendRef = Arc::new(app.backend_of(&parts.extensions));
     let context = move || provide_context(backend.clone());
     let request = Request::from_parts(parts, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request)

@@ -167,7 +167,9 @@ pub fn router(app: &AppState) -> Router<AppState> {
     }
     let mut router = Router::new();
     for Route { path, needs, answers } in routes.into_iter().chain(alone) {
-        let gate = Gate::new(app.access.clone(), move |method, _| need_of(&needs, method));
+        let gate = Gate::new(app.access.clone(), app.rates.clone(), move |method, _| {
+            need_of(&needs, method)
+        });
         router = router.route(
             &path,
             answers
@@ -175,7 +177,7 @@ pub fn router(app: &AppState) -> Router<AppState> {
                 .layer(from_fn_with_state(gate, check)),
         );
     }
-    let gate = Gate::new(app.access.clone(), |method, path| {
+    let gate = Gate::new(app.access.clone(), app.rates.clone(), |method, path| {
         Some(need_of_function(method, path))
     });
     let functions = get(pages::call).post(pages::call);

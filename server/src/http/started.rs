@@ -1,12 +1,11 @@
 //! The answer to whoever starts a job by a form.
 
+use axum::Json;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::{Extension, Json};
 use azulejo_protocol::{ApiError, Job, JobId, JobStatus};
 use serde::Serialize;
 
 use super::accept::vary;
-use super::access::Started;
 use super::error::Failure;
 
 /// What `POST /process` and `POST /job/ID/again` answer.
@@ -36,11 +35,8 @@ impl From<Job> for Accepted {
 /// The job in short, or the error; with `page`, for a form without JavaScript, the way to the job's page or a page with the error.
 pub fn started(outcome: Result<Accepted, ApiError>, page: bool) -> Response {
     vary(match outcome {
-        Ok(job) if page => {
-            let way = Redirect::to(&format!("/job/{}", job.job_id));
-            (Extension(Started(job.job_id)), way).into_response()
-        }
-        Ok(job) => (Extension(Started(job.job_id)), Json(job)).into_response(),
+        Ok(job) if page => Redirect::to(&format!("/job/{}", job.job_id)).into_response(),
+        Ok(job) => Json(job).into_response(),
         Err(error) if page => Failure(error).into_page(),
         Err(error) => Failure(error).into_response(),
     })

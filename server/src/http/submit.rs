@@ -23,7 +23,7 @@ use super::incoming::{Incoming, drain};
 use super::multipart::{Form, from_multer, short_text};
 use super::started::{Accepted, started};
 use super::state::AppState;
-use crate::access::Caller;
+use crate::access::{Caller, missing};
 use crate::intake::{Received, too_large};
 
 /// What a form may have around its file: boundaries, headers, the recipe.
@@ -69,7 +69,9 @@ async fn process_form(
     };
     let mut form = Form::new(&parts.headers, body)?;
     match read_form(app, &mut form).await {
-        Ok(order) => submit(app, backend, order, flight).await,
+        // A body may take long to come.
+        Ok(order) if app.access.is_still(backend.caller()) => submit(app, backend, order, flight).await,
+        Ok(_) => Err(missing()),
         Err(error) => {
             drain(form.into_rest()).await;
             Err(error)

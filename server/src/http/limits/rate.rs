@@ -6,8 +6,8 @@
 
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -30,8 +30,11 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Callers that are told apart. Those whose limit is whole again are forgotten; beyond this number, which takes an attacker with
-/// as many addresses, all others are counted as one.
+/// as many addresses, all other addresses are counted as one. Owners are as many as there are keys, and never among them.
 const MOST_CALLERS: usize = 20_000;
+
+/// Forgetting looks at all of them, so it is not done more often than this.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
 
 /// Those who are asked by load balancers and supervisors.
 const ALWAYS_ANSWERED: [&str; 2] = ["/live", "/ready"];
@@ -69,6 +72,13 @@ impl Rates {
         };
         let is_limited = both.requests.is_some() || both.submissions.is_some();
         Self(is_limited.then(|| Arc::new(both)))
+    }
+
+    /// Counts a request that is refused for who sent it; the answer, when there are too many.
+    pub fn refuse(&self, request: &Request) -> Option<Response> {
+        let requests = self.0.as_ref()?.requests.as_ref()?;
+        let wait = requests.take(&who(request)).err()?;
+        Some(requests.refuse(wait))
     }
 }
 
@@ -124,6 +134,7 @@ fn is_submission(method: &Method, path: &str) -> bool {
                 path,
                 "/process"
                     | "/files"
+                    | "/dead-tiles/replay"
                     | "/api/process"
                     | "/api/run_again"
                     | "/api/retry_job"
@@ -141,6 +152,7 @@ struct Limit {
     rate: Rate,
     limiter: Limiter,
     clock: DefaultClock,
+    forgotten: Mutex<Option<Instant>>,
 }
 
 type Limiter = DefaultKeyedRateLimiter<Who, StateInformationMiddleware>;
@@ -155,6 +167,7 @@ impl Limit {
             rate,
             limiter: RateLimiter::keyed(quota).with_middleware(),
             clock: DefaultClock::default(),
+            forgotten: Mutex::default(),
         })
     }
 
@@ -163,18 +176,34 @@ impl Limit {
     /// # Errors
     /// It is one too many: so long until the next.
     fn take(&self, who: &Who) -> Result<u32, Duration> {
-        if self.limiter.len() >= MOST_CALLERS {
-            self.limiter.retain_recent();
-        }
-        let who = if self.limiter.len() >= MOST_CALLERS {
-            &Who::Others
-        } else {
-            who
+        let is_full = self.is_full();
+        let who = match who {
+            Who::Origin(_) if is_full => &Who::Others,
+            who => who,
         };
         match self.limiter.check_key(who) {
             Ok(state) => Ok(state.remaining_burst_capacity()),
             Err(until) => Err(until.wait_time_from(self.clock.now())),
         }
+    }
+
+    /// Whether as many callers are told apart as there may be, when those are forgotten that may be.
+    fn is_full(&self) -> bool {
+        if self.limiter.len() < MOST_CALLERS {
+            return false;
+        }
+        let is_time = {
+            let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_time = forgotten.is_none_or(|at| at.elapsed() >= FORGET_EVERY);
+            if is_time {
+                *forgotten = Some(Instant::now());
+            }
+            is_time
+        };
+        if is_time {
+            self.limiter.retain_recent();
+        }
+        self.limiter.len() >= MOST_CALLERS
     }
 
     /// Seconds until so many are there again.
@@ -261,6 +290,8 @@ mod tests {
         }
         assert!(slow.limiter.len() <= MOST_CALLERS + 1, "{}", slow.limiter.len());
         assert!(slow.take(&from(u32::MAX)).is_err(), "all others are one caller");
+        let owner = Who::Owner("anna".into());
+        assert_eq!(slow.take(&owner), Ok(2), "an owner is never one of them");
         // Those whose limit is whole again make room.
         let quick = limit_of(1_000_000, 1, 3);
         for number in 0..MOST_CALLERS as u32 {
@@ -269,6 +300,15 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         assert_eq!(quick.take(&from(u32::MAX)), Ok(2));
         assert_eq!(quick.limiter.len(), 1);
+        // Not with every request: that looks at all of them.
+        *quick.forgotten.lock().unwrap() = Some(Instant::now() + 100 * FORGET_EVERY);
+        for number in 0..MOST_CALLERS as u32 {
+            let _admitted = quick.take(&from(number));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(quick.is_full());
+        *quick.forgotten.lock().unwrap() = Instant::now().checked_sub(FORGET_EVERY);
+        assert!(!quick.is_full());
     }
 
     #[test]
@@ -286,6 +326,8 @@ mod tests {
             (Method::POST, "/process", true),
             (Method::PUT, "/uploads", true),
             (Method::POST, "/files", true),
+            (Method::POST, "/dead-tiles/replay", true),
+            (Method::GET, "/dead-tiles", false),
             (Method::PATCH, "/files/1", false),
             (Method::POST, &format!("{job}retry"), true),
             (Method::POST, &format!("{job}again"), true),

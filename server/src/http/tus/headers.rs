@@ -20,7 +20,6 @@ pub const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires")
 pub const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-pub const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// How HTTP writes a moment.
 pub const HTTP_DATE: &[BorrowedFormatItem<'_>] =

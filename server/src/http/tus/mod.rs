@@ -21,17 +21,17 @@ use azulejo_protocol::ApiError;
 use uuid::Uuid;
 
 use self::headers::{
-    EXTENSIONS, METHOD_OVERRIDE, TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE,
-    TUS_VERSION, VERSION,
+    EXTENSIONS, TUS_CHECKSUM_ALGORITHM, TUS_EXTENSION, TUS_MAX_SIZE, TUS_RESUMABLE, TUS_VERSION, VERSION,
 };
 use super::backend::ServerBackend;
 use super::error::{Answer, Failure};
+use super::meant::meant;
 use super::state::AppState;
 use crate::intake::resumable::ALGORITHMS;
 
 /// `/files`: POST creates an upload, GET lists those that are unfinished, OPTIONS says what is understood here.
 pub async fn collection(State(app): State<AppState>, backend: ServerBackend, request: Request) -> Response {
-    let answer = match method(&request) {
+    let answer = match meant(&request) {
         Method::OPTIONS => Ok(options(&app)),
         Method::GET | Method::HEAD => Ok(look::list(&backend)),
         Method::POST => match check_version(request.headers()) {
@@ -63,7 +63,7 @@ pub async fn upload(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let method = method(&request);
+    let method = meant(&request);
     if method == Method::OPTIONS {
         return tagged(Ok(options(&app)));
     }
@@ -109,18 +109,6 @@ pub async fn give_up(
     backend.check_upload(id)?;
     app.intake.give_up(id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The method that is meant: some clients can send no other than POST. Only POST is taken for another, since that is what
-/// is looked at for where a request comes from.
-fn method(request: &Request) -> Method {
-    let meant = request.headers().get(METHOD_OVERRIDE);
-    let meant = meant.and_then(|meant| Method::from_bytes(meant.as_bytes()).ok());
-    if *request.method() == Method::POST {
-        meant.unwrap_or(Method::POST)
-    } else {
-        request.method().clone()
-    }
 }
 
 #[utoipa::path(
