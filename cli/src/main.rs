@@ -2,7 +2,8 @@
 //!
 //! # Tour
 //! - [`commands`]: a file for each subcommand. `up` runs the whole system, `submit` sends images through it, `again`
-//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it; `jobs`, `workers`, `health` and `recipes` list; `keys` says who may use a server; `tiles` is for those that were given up;
+//!   runs another recipe on an image that it has, `apply` does the same to an image without it, `bench` measures it;
+//!   `jobs`, `workers`, `health` and `recipes` list; `keys` makes and revokes keys; `tiles` lists and replays dead tiles;
 //!   `completions` and `man` are for shells and readers.
 //! - [`supervisor`]: child processes: finding the programs, starting them, restarting and stopping them.
 //! - [`checks`]: what is well in an installation, and what to do where it is not. [`dashboard`]: the frames of `top`.

@@ -62,9 +62,10 @@ fn main() -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone(), config.supervised)?;
-    if !config.listen.ip().is_loopback() {
+    if !config.listen.ip().is_loopback() && config.tls.is_none() {
         tracing::warn!(
-            "listening on {}: everybody who reaches it can submit, see and delete every job; there is no login",
+            "listening on {} without TLS: keys and images can be read on the way, unless a proxy or a private network encrypts \
+             them",
             config.listen
         );
     }

@@ -1,8 +1,8 @@
 //! What may come into the build, by cargo-deny and the rules in `deny.toml`: licences, sources, crates that are not wanted, and
 //! known vulnerabilities.
 //!
-//! Nothing here asks the network for advisories: the database is a repository that no registry carries. Where a copy of it lies
-//! (`cargo deny fetch db` makes it, and its folder can be carried to another machine), it is used; where there is none, that is said.
+//! Nothing here asks the network for advisories. Where a copy of their database lies (`cargo deny fetch db` makes it, and its
+//! folder can be carried to another machine), it is used. Without a copy known vulnerabilities are not looked at, and that is said.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -33,7 +33,7 @@ pub fn connect(server: &Server, access: &Access) -> anyhow::Result<reqwest::Clie
     let mut builder = ClientBuilder::new().connect_timeout(CONNECT).no_proxy();
     let origin = server.clone();
     builder = builder.redirect(Policy::custom(move |attempt| {
-        // Neither key nor image goes to a server that nobody named. What is not followed is told as the answer that it is.
+        // Neither key nor image goes to a server that nobody named. A redirect that is not followed is reported as the answer.
         if origin.is_origin_of(attempt.url()) && attempt.previous().len() <= MOST_REDIRECTS {
             attempt.follow()
         } else {

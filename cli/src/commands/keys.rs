@@ -205,7 +205,8 @@ fn add(arguments: &Add, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
         role: arguments.role,
         expires_at: arguments.expires.map(|days| now + Duration::days(days.into())),
     };
-    let (text, key) = KeyFile::add(&arguments.place.path(), new, now).map_err(told)?;
+    let folder = arguments.place.path();
+    let (text, key) = KeyFile::add(&folder, new, now).map_err(told)?;
     if arguments.json {
         output::json(&Told {
             key: Some(&text),
@@ -224,9 +225,13 @@ fn add(arguments: &Add, now: OffsetDateTime) -> anyhow::Result<ExitCode> {
             output::say("this is shown once: keep it in a file of mode 600 (--key-file) or in AZULEJO_KEY");
         }
     }
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
     output::say(&format!(
-        "the key {} ({}, {}) is valid {until}",
-        key.name, key.id, key.role
+        "the key {} ({}, {}) is valid {until} for the server whose data folder is {}",
+        key.name,
+        key.id,
+        key.role,
+        folder.display()
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -61,7 +61,7 @@ pub struct Arguments {
     #[arg(long, env = "AZULEJO_SITE", value_name = "DIR")]
     site_root: Option<PathBuf>,
 
-    /// Allow --listen on an address that other machines reach. Needs --auth.
+    /// Allow --listen on an address that other machines reach. Needs --auth and --public-host.
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     allow_remote: bool,
 

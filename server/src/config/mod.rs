@@ -45,7 +45,7 @@ const DEFAULT_PORT: u16 = 8000;
 #[command(name = "azulejo-server", version, max_term_width = 110)]
 pub struct Arguments {
     /// Listens for browsers and scripts on this address; port 0 takes a free one. The default is 127.0.0.1:8000. Any
-    /// address that other machines can reach needs --allow-remote and --auth.
+    /// address that other machines can reach needs --allow-remote, --auth and --public-host.
     #[arg(long, env = "AZULEJO_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<String>,
 
@@ -53,7 +53,7 @@ pub struct Arguments {
     #[arg(long, env = "MASTER_PORT", value_name = "PORT", value_parser = ranged::<u16>("MASTER_PORT", 0, 65_535))]
     pub port: Option<u16>,
 
-    /// Allows --listen to name an address that other machines can reach. Needs --auth.
+    /// Allows --listen to name an address that other machines can reach. Needs --auth and --public-host.
     #[arg(long, env = "AZULEJO_ALLOW_REMOTE", value_parser = BoolishValueParser::new())]
     pub allow_remote: bool,
 

@@ -1,5 +1,5 @@
-//! The words for errors that programs act on, each with its status and what it says. `docs/api.md` lists them, too; a test
-//! compares.
+//! The words for errors that described routes answer with, each with its status and what it says. `docs/api.md` lists them, and
+//! those of the server around the routes; a test compares.
 
 /// One word for errors.
 #[derive(Debug, Clone, Copy)]
@@ -73,13 +73,6 @@ pub const CODES: &[Code] = &[
     ),
     code(409, "wrong_state", "the job's state does not allow it"),
     code(409, "job_not_usable", "what is stored of the job cannot be used"),
-    code(409, "tile_not_dead", "the tile was not given up"),
-    code(409, "no_dead_tiles", "the job has no tile that was given up"),
-    code(
-        409,
-        "other_dead_tiles",
-        "the job has other tiles that were given up, too",
-    ),
     code(
         410,
         "upload_gone",
