@@ -2,8 +2,9 @@
 //! `server/assets/description/README.md` says where they are from.
 
 use std::io::Read;
+use std::sync::OnceLock;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
@@ -25,23 +26,26 @@ struct File {
     kind: &'static str,
     packed: bool,
     bytes: &'static [u8],
+    tag: OnceLock<String>,
+    /// What is sent to those who do not take it as it is: unpacked once, and shared by all answers.
+    whole: OnceLock<std::io::Result<Bytes>>,
 }
 
 macro_rules! file {
     ($name:literal, $kind:expr, packed) => {
-        File {
-            name: $name,
-            kind: $kind,
-            packed: true,
-            bytes: include_bytes!(concat!("../../../assets/description/", $name, ".gz")),
-        }
+        file!($name, $kind, true, ".gz")
     };
     ($name:literal, $kind:expr) => {
+        file!($name, $kind, false, "")
+    };
+    ($name:literal, $kind:expr, $packed:literal, $ending:literal) => {
         File {
             name: $name,
             kind: $kind,
-            packed: false,
-            bytes: include_bytes!(concat!("../../../assets/description/", $name)),
+            packed: $packed,
+            bytes: include_bytes!(concat!("../../../assets/description/", $name, $ending)),
+            tag: OnceLock::new(),
+            whole: OnceLock::new(),
         }
     };
 }
@@ -63,18 +67,33 @@ pub async fn file(Path(name): Path<String>, method: Method, headers: HeaderMap) 
         return Failure(ApiError::not_found("not_found", detail)).into_response();
     };
     let as_it_is = !file.packed || takes_gzip(&headers);
-    let body = if as_it_is {
-        Ok(Bytes::from_static(file.bytes))
-    } else {
-        unpacked(file.bytes)
-    };
-    let mut response = match body {
-        Ok(body) => constant(&method, &headers, &tag_of(file.bytes), file.kind, body),
-        Err(error) => Failure(ApiError::new(500, "internal", error.to_string())).into_response(),
-    };
+    let mut failed = None;
+    let tag = file.tag.get_or_init(|| tag_of(file.bytes));
+    let mut response = constant(&method, &headers, tag, file.kind, || {
+        if as_it_is {
+            return Bytes::from_static(file.bytes).into();
+        }
+        if method == Method::HEAD {
+            // Nothing of the file is needed, and its length is said below. A body of no bytes would say another.
+            return Body::from_stream(futures::stream::empty::<std::io::Result<Bytes>>());
+        }
+        match file.whole.get_or_init(|| unpacked(file.bytes)) {
+            Ok(whole) => whole.clone().into(),
+            Err(error) => {
+                failed = Some(error.to_string());
+                Body::empty()
+            }
+        }
+    });
+    if let Some(error) = failed {
+        return Failure(ApiError::new(500, "internal", error)).into_response();
+    }
     let answer = response.headers_mut();
     if file.packed && as_it_is && answer.contains_key(header::CONTENT_TYPE) {
         answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if method == Method::HEAD && !as_it_is && answer.contains_key(header::CONTENT_TYPE) {
+        answer.insert(header::CONTENT_LENGTH, HeaderValue::from(length_of(file.bytes)));
     }
     answer.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     response
@@ -84,6 +103,11 @@ fn unpacked(bytes: &[u8]) -> std::io::Result<Bytes> {
     let mut whole = Vec::new();
     GzDecoder::new(bytes).take(MOST_BYTES).read_to_end(&mut whole)?;
     Ok(whole.into())
+}
+
+/// How long a packed file is when it is unpacked: its last four bytes say it (RFC 1952).
+fn length_of(bytes: &[u8]) -> u32 {
+    bytes.last_chunk().map_or(0, |length| u32::from_le_bytes(*length))
 }
 
 /// Whether the client says that it takes gzip, and does not rule it out.
@@ -125,6 +149,33 @@ mod tests {
                 .unwrap();
             assert!(row.contains(&digest), "{}: {digest}", file.name);
         }
+    }
+
+    async fn asked(method: Method, headers: HeaderMap) -> Response {
+        file(Path("redoc.standalone.js".to_owned()), method, headers).await
+    }
+
+    #[tokio::test]
+    async fn a_file_is_unpacked_once_for_all_and_not_for_those_who_need_none_of_it() {
+        let named = FILES
+            .iter()
+            .find(|file| file.name == "redoc.standalone.js")
+            .unwrap();
+        let head = asked(Method::HEAD, HeaderMap::new()).await;
+        assert_eq!(head.status(), 200);
+        let mut known = HeaderMap::new();
+        known.insert(header::IF_NONE_MATCH, head.headers()[header::ETAG].clone());
+        assert_eq!(asked(Method::GET, known).await.status(), 304);
+        assert!(named.whole.get().is_none(), "unpacked for nobody");
+        let mut places = Vec::new();
+        for _ in 0..2 {
+            let response = asked(Method::GET, HeaderMap::new()).await;
+            let mut body = response.into_body().into_data_stream();
+            let whole = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
+            assert_eq!(head.headers()[header::CONTENT_LENGTH], whole.len().to_string());
+            places.push((whole.as_ptr(), whole));
+        }
+        assert_eq!(places[0].0, places[1].0, "each answer has its own");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod schemas;
 
 use std::sync::LazyLock;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -131,22 +131,25 @@ fn tag_of(bytes: &[u8]) -> String {
     extensions(("x-codes" = json!(["precondition_failed"]))),
 )]
 pub async fn description(method: Method, headers: HeaderMap) -> Response {
-    constant(
-        &method,
-        &headers,
-        &DOCUMENT.tag,
-        "application/json",
-        DOCUMENT.json.clone(),
-    )
+    constant(&method, &headers, &DOCUMENT.tag, "application/json", || {
+        DOCUMENT.json.clone().into()
+    })
 }
 
-/// An answer that is the same for as long as the server runs: browsers ask each time, and mostly hear that nothing changed.
-fn constant(method: &Method, headers: &HeaderMap, tag: &str, kind: &'static str, body: Bytes) -> Response {
+/// An answer that is the same for as long as the server runs: browsers ask each time, and mostly hear that nothing changed. `body`
+/// is asked for only when it is sent.
+fn constant(
+    method: &Method,
+    headers: &HeaderMap,
+    tag: &str,
+    kind: &'static str,
+    body: impl FnOnce() -> Body,
+) -> Response {
     let state = Validators::new(tag, None);
     if let Some(response) = state.refusal(method, headers, "no-cache") {
         return response;
     }
-    let mut response = body.into_response();
+    let mut response = body().into_response();
     state.tell(response.headers_mut());
     response
         .headers_mut()

@@ -60,7 +60,7 @@ pub async fn redoc(method: Method, headers: HeaderMap) -> Response {
 
 fn page(method: &Method, headers: &HeaderMap, html: &'static str, policy: HeaderValue) -> Response {
     let tag = tag_of(html.as_bytes());
-    let mut response = constant(method, headers, &tag, "text/html; charset=utf-8", html.into());
+    let mut response = constant(method, headers, &tag, "text/html; charset=utf-8", || html.into());
     response
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, policy);
