@@ -1,6 +1,9 @@
 //! Tiles that were given up: the list, all their attempts anew, and one as a file.
 
+use std::time::Duration;
+
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -8,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use azulejo_app::backend::Backend;
 use azulejo_protocol::dead::{DeadTile, DeadTileQuery, Replayed};
 use azulejo_protocol::{ApiError, Job, JobId};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::backend::ServerBackend;
 use super::error::Answer;
@@ -15,6 +19,15 @@ use super::jobs::job_id;
 
 /// Longest text that is looked for, characters.
 const MAX_TEXT: usize = 200;
+
+/// Reports that there are at the same time, from before they are made until they are sent: each may have ten megabytes.
+static REPORTS: Semaphore = Semaphore::const_new(8);
+
+/// How long a report waits for its turn. One that is sent slowly takes much longer, so the client is better off elsewhere.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// When it is worth trying again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
@@ -122,6 +135,7 @@ pub async fn replay_tile(
 pub async fn report(backend: ServerBackend, Path((id, tile)): Path<(String, String)>) -> Answer<Response> {
     let id = job_id(&id)?;
     let tile = tile_number(id, &tile)?;
+    let place = place(&REPORTS).await?;
     let report = backend.tile_report(id, tile).await?;
     let bytes = report
         .to_bytes()
@@ -134,7 +148,40 @@ pub async fn report(backend: ServerBackend, Path((id, tile)): Path<(String, Stri
             format!("attachment; filename=\"{}-{tile}.tile\"", id.short()),
         ),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, held(bytes, place)).into_response())
+}
+
+/// A place for one report.
+///
+/// # Errors
+/// 503: there is none within a short time.
+async fn place(places: &'static Semaphore) -> Result<SemaphorePermit<'static>, ApiError> {
+    match tokio::time::timeout(PATIENCE, places.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) | Err(_) => {
+            let detail = "as many tile reports are under way as there may be: try again later";
+            Err(ApiError::new(503, "unavailable", detail).after(AGAIN))
+        }
+    }
+}
+
+/// The bytes of a report together with its place, which is free when the last of them is sent, or nobody wants them any more.
+fn held(report: Vec<u8>, place: SemaphorePermit<'static>) -> Bytes {
+    Bytes::from_owner(Held {
+        report,
+        _place: place,
+    })
+}
+
+struct Held {
+    report: Vec<u8>,
+    _place: SemaphorePermit<'static>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.report
+    }
 }
 
 fn tile_number(id: JobId, text: &str) -> Result<u32, ApiError> {
@@ -177,6 +224,25 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         dead_query(Ok(Query(owned.collect())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_has_its_place_until_it_is_sent() {
+        static ONE: Semaphore = Semaphore::const_new(1);
+        let bytes = held(vec![1, 2, 3], place(&ONE).await.unwrap());
+        let error = place(&ONE).await.unwrap_err();
+        assert_eq!((error.status, error.code.as_str()), (503, "unavailable"));
+        assert_eq!(error.retry_after, Some(AGAIN.as_secs()));
+        let mut body = bytes.into_response().into_body().into_data_stream();
+        let sent = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
+        drop(body);
+        assert_eq!((ONE.available_permits(), &sent[..]), (0, &[1, 2, 3][..]));
+        drop(sent);
+        assert_eq!(ONE.available_permits(), 1);
+        // One that waits is let in when another is sent.
+        let first = held(Vec::new(), place(&ONE).await.unwrap());
+        let (second, ()) = tokio::join!(place(&ONE), async { drop(first) });
+        assert!(second.is_ok());
     }
 
     #[test]
