@@ -141,7 +141,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 impl Caller {
     /// Somebody with a key, for tests.
     pub fn owned(owner: &str) -> Self {
-        Self::known(owner, owner, Role::Submit, Visibility::Own, Proof::Key(owner.into()))
+        Self::known(
+            owner,
+            owner,
+            Role::Submit,
+            Visibility::Own,
+            Proof::Key(owner.into()),
+        )
     }
 }
 

@@ -9,6 +9,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderValue, header};
@@ -22,9 +23,11 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::hub::{Watcher, Wish};
 use super::mailbox::Mail;
+use super::places::{PATIENCE, Place};
 use super::snapshot::{self, Snapshot};
 use crate::http::backend::ServerBackend;
 use crate::http::error::Answer;
+use crate::http::forwarded::Client;
 use crate::http::jobs::job_id;
 use crate::http::state::AppState;
 
@@ -57,11 +60,12 @@ pub struct EventsQuery {
     responses(
         (status = 200, description = "The stream.", body = LiveEvent, content_type = "text/event-stream"),
     ),
-    extensions(("x-role" = json!("read")), ("x-codes" = json!(["bad_query", "job_not_found"]))),
+    extensions(("x-role" = json!("read")), ("x-codes" = json!(["bad_query", "job_not_found", "too_many_streams"]))),
 )]
 pub async fn events(
     State(app): State<AppState>,
     backend: ServerBackend,
+    client: Option<Extension<Client>>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Answer<Response> {
     let Query(query) = query.map_err(|error| ApiError::new(400, "bad_query", error.body_text()))?;
@@ -71,6 +75,7 @@ pub async fn events(
         .filter(|id| !id.is_empty())
         .map(job_id)
         .transpose()?;
+    let place = app.hub.places.take(backend.caller(), client.as_deref())?;
     let watcher = app
         .hub
         .watch(only.map_or(Wish::All, Wish::Job), backend.caller().scope());
@@ -84,6 +89,7 @@ pub async fn events(
         backend,
         only,
         sender,
+        _place: place,
     };
     tokio::spawn(async move {
         let sender = stream.sender.clone();
@@ -112,6 +118,7 @@ struct Stream {
     backend: ServerBackend,
     only: Option<JobId>,
     sender: mpsc::Sender<Result<Bytes, Infallible>>,
+    _place: Place,
 }
 
 /// The client has gone, or what it showed is of no use any more.
@@ -171,6 +178,10 @@ impl Stream {
         if !self.app.access.is_still(self.backend.caller()) {
             return Err(Gone);
         }
-        self.sender.send(Ok(text)).await.map_err(|_| Gone)
+        // One that takes nothing is as good as gone, and must not hold its place.
+        self.sender
+            .send_timeout(Ok(text), PATIENCE)
+            .await
+            .map_err(|_| Gone)
     }
 }

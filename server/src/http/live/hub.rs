@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, gather};
 use super::mailbox::{Mail, Mailbox};
+use super::places::Places;
 use super::snapshot::{self, Snapshot, Subject};
 use crate::access::Scope;
 use crate::engine::Change;
@@ -48,6 +49,8 @@ type Watchers = Mutex<Vec<Watching>>;
 pub struct Hub {
     watchers: Arc<Watchers>,
     ids: Arc<AtomicU64>,
+    /// How many streams each has.
+    pub places: Places,
 }
 
 /// One who watches; nothing is posted to it once it is dropped.

@@ -171,6 +171,11 @@ pub const CODES: &[Code] = &[
         "quota_exceeded",
         "the owner has as many jobs under way, or has sent as many bytes, as one may",
     ),
+    code(
+        429,
+        "too_many_streams",
+        "as many live streams are open as one owner or address may have",
+    ),
     code(429, "too_many_uploads", "too many uploads wait or are under way"),
     code(
         431,
