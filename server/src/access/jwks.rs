@@ -1,12 +1,14 @@
 //! Sets of public keys (JWKS, RFC 7517), from a file or an address, read again when they change.
+//!
+//! The set is read by one task at a time, beside the requests: as long as the keys that are known will do, nobody waits for it.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
-use tokio::sync::Mutex;
 
 use super::settings::TokenKeys;
 
@@ -14,8 +16,10 @@ use super::settings::TokenKeys;
 const MAX_BYTES: usize = 1 << 20;
 /// Most keys of a set.
 const MAX_KEYS: usize = 100;
-/// How long a set is taken as it is.
+/// How long a set is taken as it is; then it is read again while it serves.
 const FRESH: Duration = Duration::from_secs(600);
+/// How old a set may be to serve while it is read again: nobody has come for that long, and keys may have been withdrawn.
+const OLD: Duration = Duration::from_secs(3600);
 /// How soon a set is read again for a token whose key is not in it.
 const AGAIN: Duration = Duration::from_secs(30);
 /// How long an address may take to answer.
@@ -45,22 +49,33 @@ impl VerifyingKey {
 }
 
 /// The keys of tokens.
-pub struct KeySet {
+pub struct KeySet(Arc<Shared>);
+
+struct Shared {
     source: TokenKeys,
     http: reqwest::Client,
     state: Mutex<State>,
+    /// Whose turn it is to read the set.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("KeySet").field(&self.source).finish()
+        f.debug_tuple("KeySet").field(&self.0.source).finish()
     }
 }
 
 #[derive(Default)]
 struct State {
     keys: Vec<VerifyingKey>,
+    /// When the set was read last, or was tried to be.
     read: Option<Instant>,
+}
+
+impl State {
+    fn is_older(&self, age: Duration) -> bool {
+        self.read.is_none_or(|read| read.elapsed() >= age)
+    }
 }
 
 impl KeySet {
@@ -84,35 +99,64 @@ impl KeySet {
                 }
             }
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             source,
             http,
             state: Mutex::new(state),
-        })
+            reading: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// The keys that may verify a token of this key id and algorithm. A token of an unknown key makes the set be read again, at most
     /// twice a minute.
     pub async fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<VerifyingKey> {
-        // Whoever waits here waits for the same answer.
-        let mut state = self.state.lock().await;
-        let age = state.read.map(|read| read.elapsed());
-        if age.is_none_or(|age| age >= FRESH) {
-            self.read_again(&mut state).await;
+        let (found, read, is_old, is_stale, may_read) = {
+            let state = self.0.state();
+            (
+                suiting(&state.keys, id, algorithm),
+                state.read,
+                state.is_older(OLD),
+                state.is_older(FRESH),
+                state.is_older(AGAIN),
+            )
+        };
+        if is_old || (found.is_empty() && may_read) {
+            self.read_again(read).await;
+            return suiting(&self.0.state().keys, id, algorithm);
         }
-        let mut found = suiting(&state.keys, id, algorithm);
-        if found.is_empty() && age.is_some_and(|age| age >= AGAIN) {
-            self.read_again(&mut state).await;
-            found = suiting(&state.keys, id, algorithm);
+        if is_stale && self.0.reading.try_lock().is_ok() {
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move { shared.read_again(read).await });
         }
         found
     }
 
-    async fn read_again(&self, state: &mut State) {
+    /// Waits until the set was read again. It is read to the end even when the request goes away: the next would begin anew.
+    async fn read_again(&self, seen: Option<Instant>) {
+        let shared = Arc::clone(&self.0);
+        let reading = tokio::spawn(async move { shared.read_again(seen).await });
+        if let Err(error) = reading.await {
+            tracing::error!(%error, "reading the keys of tokens ended unexpectedly");
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the set, unless somebody has since it was `seen` to be read last: whoever waits for a turn waits for the same answer.
+    async fn read_again(&self, seen: Option<Instant>) {
+        let _turn = self.reading.lock().await;
+        if self.state().read != seen {
+            return;
+        }
         let read = match &self.source {
             TokenKeys::Address(address) => self.fetch(address).await,
             TokenKeys::File(path) | TokenKeys::Secret(path) => from_file(&self.source, path),
         };
+        let mut state = self.state();
         state.read = Some(Instant::now());
         match read {
             Ok(keys) => state.keys = keys,
@@ -208,3 +252,7 @@ fn public_key(jwk: &Jwk) -> Option<VerifyingKey> {
         key: DecodingKey::from_jwk(jwk).ok()?,
     })
 }
+
+#[cfg(test)]
+#[path = "jwks_tests.rs"]
+mod tests;
