@@ -117,6 +117,8 @@ async fn bad_input_is_refused_with_a_sentence_and_leaves_nothing() -> Result<()>
     let leftovers: Vec<_> = files_below(&cluster.path("server"))
         .into_iter()
         .filter(|path| !path.contains(".db") && !path.contains(".sqlite") && !path.ends_with("lock"))
+        // Room that the database gets when the disk is full.
+        .filter(|path| !path.ends_with("/ballast"))
         .collect();
     ensure!(leftovers.is_empty(), "a refused upload left files: {leftovers:?}");
     // And the installation is as well as before.

@@ -47,11 +47,11 @@ struct Inner {
     visibility: Visibility,
     /// `None` where authentication is off.
     means: Option<Means>,
-    audit: Audit,
 }
 
 #[derive(Debug)]
 struct Means {
+    audit: Audit,
     keyring: Keyring,
     sessions: Sessions,
     tokens: Option<Tokens>,
@@ -65,6 +65,7 @@ impl Access {
     pub fn open(data_dir: &Path, settings: &AccessSettings) -> anyhow::Result<Self> {
         let means = if settings.is_on {
             Some(Means {
+                audit: Audit::open(data_dir)?,
                 keyring: Keyring::open(data_dir).context("the keys cannot be read")?,
                 sessions: Sessions::open(data_dir, settings.session)?,
                 tokens: settings.tokens.as_ref().map(Tokens::open).transpose()?,
@@ -75,7 +76,6 @@ impl Access {
         Ok(Self(Arc::new(Inner {
             visibility: settings.visibility,
             means,
-            audit: Audit::open(data_dir)?,
         })))
     }
 
@@ -84,9 +84,9 @@ impl Access {
         self.0.means.is_some()
     }
 
-    /// The log of who did what.
-    pub fn audit(&self) -> &Audit {
-        &self.0.audit
+    /// The log of who did what; `None` where nobody shows who they are.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.0.means.as_ref().map(|means| &means.audit)
     }
 
     /// Who sends a request with these headers, over HTTPS or not; `None` when it does not say.

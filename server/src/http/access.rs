@@ -216,10 +216,10 @@ impl Drop for Seen {
     fn drop(&mut self) {
         // Anybody can be nobody: of them only what was refused is written down.
         let is_refused = matches!(self.status, Some(401 | 403));
-        if !self.access.is_on() || self.caller.is_none() && !is_refused {
+        let Some(audit) = self.access.audit().filter(|_| self.caller.is_some() || is_refused) else {
             return;
-        }
-        self.access.audit().write(&Entry {
+        };
+        audit.write(&Entry {
             time: Timestamp::now_utc(),
             caller: self.caller.as_ref().map(|caller| &*caller.name),
             role: self.caller.as_ref().map(|caller| caller.role.name()),

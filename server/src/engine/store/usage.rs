@@ -29,8 +29,8 @@ pub fn excess(
             .query_row(params![owner, since], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if sent.saturating_add(bytes) > most {
             let first = first.unwrap_or_else(|| hour(now));
-            let free = Duration::seconds((first + 1) * HOUR - now.unix_timestamp()) + DAY;
-            let wait = free.clamp(Duration::SECOND, DAY + Duration::HOUR);
+            let free = Duration::seconds(first * HOUR - now.unix_timestamp()) + DAY;
+            let wait = free.clamp(Duration::SECOND, DAY);
             return Ok(Some(Excess::Bytes { sent, most, wait }));
         }
     }
