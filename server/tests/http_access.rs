@@ -771,3 +771,24 @@ async fn an_owner_has_as_many_jobs_and_bytes_as_the_quotas_say() {
     assert_eq!(ask(ann.clone()).await.status(), 429);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_owner_leaves_places_for_the_uploads_of_others() {
+    let server = start_with_auth(&[]).await;
+    let folder = data(&server);
+    let ann = key(&folder, "ann", "ann", Role::Submit);
+    let bob = key(&folder, "bob", "bob", Role::Submit);
+    for _ in 0..16 {
+        upload(&server, &ann).await;
+    }
+    let request = server
+        .client
+        .post(format!("{}/files", server.url))
+        .bearer_auth(&ann)
+        .header("tus-resumable", "1.0.0")
+        .header("upload-length", "1000");
+    let (status, code, _) = error_of(request.send().await.unwrap()).await;
+    assert_eq!((status, code.as_str()), (429, "too_many_uploads"));
+    upload(&server, &bob).await;
+    server.stop().await;
+}

@@ -216,7 +216,11 @@ impl Drop for Seen {
     fn drop(&mut self) {
         // Anybody can be nobody: of them only what was refused is written down.
         let is_refused = matches!(self.status, Some(401 | 403));
-        let Some(audit) = self.access.audit().filter(|_| self.caller.is_some() || is_refused) else {
+        let Some(audit) = self
+            .access
+            .audit()
+            .filter(|_| self.caller.is_some() || is_refused)
+        else {
             return;
         };
         audit.write(&Entry {

@@ -31,6 +31,18 @@ impl Default for WaitingLimits {
     }
 }
 
+/// An owner has at most this part of the places for uploads, so that one cannot keep the others out.
+pub const SHARE: usize = 4;
+
+/// What is said to an owner who has `most` uploads already.
+pub fn too_many_of_one(most: usize) -> ApiError {
+    let detail = format!(
+        "{most} of your uploads are unfinished or wait for a job already, and no more of one owner are kept: start jobs on them, \
+         or delete some (GET /files)"
+    );
+    ApiError::new(429, "too_many_uploads", detail)
+}
+
 /// What is said of an upload that there is none of.
 pub fn no_such_upload(id: Uuid) -> ApiError {
     let detail = format!(
@@ -64,6 +76,12 @@ impl Waiting {
         self.expire();
         let mut kept = self.lock();
         let bytes: u64 = kept.values().map(|kept| kept.received.bytes).sum();
+        if received.owner.is_some() {
+            let own = kept.values().filter(|kept| kept.received.owner == received.owner);
+            if own.count() >= self.limits.count / SHARE {
+                return Err(too_many_of_one(self.limits.count / SHARE));
+            }
+        }
         if kept.len() >= self.limits.count || bytes.saturating_add(received.bytes) > self.limits.bytes {
             let detail = format!(
                 "{} uploads with {bytes} bytes already wait for a recipe, and no more fit: start jobs on them, or wait \

@@ -219,15 +219,21 @@ pub fn owner(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Opti
 
 /// Jobs that `query` asks for, newest first.
 pub fn list(connection: &Connection, query: &JobQuery) -> rusqlite::Result<Vec<JobRow>> {
+    // A condition of its own for each: SQLite finds the jobs of an owner by an index only where nothing else is allowed.
+    let of_owner = if query.owner.is_some() {
+        "owner = ?5"
+    } else {
+        "?5 IS NULL"
+    };
     let pattern = query.search.as_deref().map(like_pattern);
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT * FROM jobs
-             WHERE (?1 IS NULL OR status = ?1)
+             WHERE {of_owner}
+               AND (?1 IS NULL OR status = ?1)
                AND (?2 IS NULL OR filename LIKE ?2 ESCAPE '\\' OR recipe LIKE ?2 ESCAPE '\\' OR id LIKE ?2 ESCAPE '\\')
-               AND (?5 IS NULL OR owner = ?5)
-             ORDER BY created_at DESC, id DESC LIMIT ?3 OFFSET ?4",
-        )?
+             ORDER BY created_at DESC, id DESC LIMIT ?3 OFFSET ?4"
+        ))?
         .query_map(
             params![
                 query.status.map(JobStatus::name),

@@ -12,6 +12,7 @@ use super::record::Record;
 use super::upload::{Upload, not_found, now};
 use crate::intake::Intake;
 use crate::intake::trouble::{off_the_runtime, on_disk, too_large};
+use crate::intake::waiting::{SHARE, too_many_of_one};
 
 /// How long a request waits for an earlier one to put the upload down.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,6 +84,14 @@ impl Intake {
             let mut uploads = self.resumable.lock();
             let limits = &self.resumable.limits;
             let count = uploads.values().filter(|upload| !upload.is_used()).count();
+            if upload.owner.is_some() {
+                let own = uploads
+                    .values()
+                    .filter(|other| !other.is_used() && other.owner == upload.owner);
+                if own.count() >= limits.count / SHARE {
+                    return Err(too_many_of_one(limits.count / SHARE));
+                }
+            }
             if count >= limits.count {
                 let detail = format!(
                     "{count} uploads are unfinished or wait for a job already, and no more are kept: finish or delete one (GET /files)"
