@@ -9,9 +9,10 @@ async fn every_file_name_reaches_the_server_and_names_its_result_alike() -> Resu
     let (cluster, folder) = cluster(1).await?;
     let client = cluster.client();
     for (index, (name, told)) in [
-        ("a\"b.png", "a%22b.png"),
-        ("two\nlines.png", "two%0Alines.png"),
-        ("cr\rlf\n.png", "cr%0Dlf%0A.png"),
+        // Quotes and line breaks come as HTML has them, and are taken for what they are.
+        ("a\"b.png", "a\"b.png"),
+        ("two\nlines.png", "twolines.png"),
+        ("cr\rlf\n.png", "crlf.png"),
         ("back\\slash.png", "back%5Cslash.png"),
         ("ends with\\", "ends with%5C"),
         ("esc\u{1b}[2J\u{7f}\u{9b}.png", "esc%1B[2J%7F%C2%9B.png"),

@@ -40,21 +40,29 @@ fn with_input(program: &str, arguments: &[&str], input: &[u8]) -> Result<Option<
 
 /// The commands, as the help lists them.
 fn commands() -> Result<Vec<String>> {
-    let help = String::from_utf8(azulejo(&["--help"])?)?;
-    let list = help.split_once("Commands:\n").context("a list of commands")?.1;
-    let list = list.split("\n\n").next().unwrap_or_default();
-    let names = list
-        .lines()
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names: Vec<_> = names
-        .filter_map(|line| line.split_whitespace().next())
-        .map(str::to_owned)
-        .collect();
+    let names = commands_of(&["--help"])?;
     ensure!(
         names.len() > 10 && names.iter().any(|name| name == "submit"),
         "{names:?}"
     );
-    Ok(names.into_iter().filter(|name| name != "help").collect())
+    Ok(names)
+}
+
+/// The commands that this help lists; none where it has no list.
+fn commands_of(help: &[&str]) -> Result<Vec<String>> {
+    let help = String::from_utf8(azulejo(help)?)?;
+    let Some((_, list)) = help.split_once("Commands:\n") else {
+        return Ok(Vec::new());
+    };
+    let list = list.split("\n\n").next().unwrap_or_default();
+    let names = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    Ok(names
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect())
 }
 
 #[test]
@@ -101,7 +109,15 @@ fn every_command_has_a_man_page_that_nobody_warns_of() -> Result<()> {
     let mut pages = vec![("azulejo".to_owned(), azulejo(&["man"])?)];
     for command in commands()? {
         pages.push((format!("azulejo-{command}"), azulejo(&["man", &command])?));
+        for below in commands_of(&[&command, "--help"])? {
+            let name = format!("{command}-{below}");
+            pages.push((format!("azulejo-{name}"), azulejo(&["man", &name])?));
+        }
     }
+    ensure!(
+        pages.iter().any(|(name, _)| name == "azulejo-keys-add"),
+        "commands below others have pages, too"
+    );
     ensure!(
         std::fs::read_dir(&dir)?.count() == pages.len(),
         "a page too many, or too few"
