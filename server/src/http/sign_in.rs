@@ -158,13 +158,13 @@ fn form(next: &str, wrong: Option<&str>) -> Response {
          <title>Sign in · Azulejo</title><link rel=\"stylesheet\" href=\"/pkg/azulejo.css\">\
          <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"></head>\
          <body><main class=\"empty-page\"><h1>Sign in</h1>{wrong}\
-         <p><label for=\"key\">This server asks for the key that you were given.</label></p>\
+         <p><label for=\"key\">This server asks for the key that you were given. Who runs it makes keys by azulejo keys add.</label></p>\
          <form class=\"filter\" method=\"post\" action=\"/sign-in\">\
          <input id=\"key\" name=\"key\" type=\"password\" required autocomplete=\"current-password\" \
          spellcheck=\"false\" autofocus>\
          <input type=\"hidden\" name=\"next\" value=\"{next}\">\
          <button class=\"go\" type=\"submit\">Sign in</button></form>\
-         <p class=\"quiet\">Who runs the server makes keys by azulejo keys add.</p></main></body></html>\n",
+         </main></body></html>\n",
         next = escape(next),
     );
     let no_store = [(header::CACHE_CONTROL, "no-store")];
