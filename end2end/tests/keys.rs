@@ -122,7 +122,7 @@ fn a_key_is_shown_once_and_kept_hashed_listed_and_revoked() -> Result<()> {
         );
     }
     // A name is free again once its key is of no use.
-    keys.says(&["add", "--role", "admin", "--name", "lab"])?;
+    keys.says(&["add", "--role", "admin", "--name", "lab", "--owner", "lab"])?;
     Ok(())
 }
 

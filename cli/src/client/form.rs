@@ -31,6 +31,14 @@ pub fn form_name(name: &str) -> String {
     escaped
 }
 
+/// The name that the server reads from [`form_name`]: it takes back what HTML's rule escapes, and nothing else.
+pub fn received_name(name: &str) -> String {
+    form_name(name)
+        .replace("%22", "\"")
+        .replace("%0D", "\r")
+        .replace("%0A", "\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +53,13 @@ mod tests {
             ("a\u{1b}\u{7f}\u{85}", "a%1B%7F%C2%85"),
         ] {
             assert_eq!(form_name(name), escaped, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_server_reads_quotes_and_line_breaks_as_they_were() {
+        for (name, received) in [("a\"b\r\nc.png", "a\"b\r\nc.png"), ("a\\b%22.png", "a%5Cb\".png")] {
+            assert_eq!(received_name(name), received, "{name:?}");
         }
     }
 }

@@ -27,7 +27,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
 
 pub use self::connection::Access;
-pub use self::form::form_name;
+use self::form::form_name;
+pub use self::form::received_name;
 pub use self::refused::{Refused, Unreachable, Untrusted};
 pub use self::server::Server;
 use self::waits::Waits;

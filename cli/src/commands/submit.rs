@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use azulejo_imaging::{FileKind, Recipe};
 
-use crate::client::{Client, Unreachable, form_name};
+use crate::client::{Client, Unreachable, received_name};
 use crate::commands::job::{Ended, see_through};
 use crate::commands::place::Place;
 use crate::commands::report::{Outcome, Report, as_text};
@@ -162,7 +162,7 @@ async fn prepare<'a>(
                 || input.kind().unwrap_or(FileKind::Png),
                 |encoding| encoding.kind(),
             );
-            let target = targets.plan(&form_name(input.name()), &recipe, kind)?;
+            let target = targets.plan(&received_name(input.name()), &recipe, kind)?;
             Ok(Prepared { image, input, target })
         };
         let looked = look.await;
