@@ -59,10 +59,7 @@ fn commands_of(help: &[&str]) -> Result<Vec<String>> {
         .lines()
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names = names.filter_map(|line| line.split_whitespace().next());
-    Ok(names
-        .filter(|name| *name != "help")
-        .map(str::to_owned)
-        .collect())
+    Ok(names.filter(|name| *name != "help").map(str::to_owned).collect())
 }
 
 #[test]
