@@ -109,7 +109,8 @@ pub fn escape(text: &str) -> String {
         })
 }
 
-fn capitalise(text: &str) -> String {
+/// `text` as a sentence of its own begins.
+pub fn capitalise(text: &str) -> String {
     let mut characters = text.chars();
     characters
         .next()

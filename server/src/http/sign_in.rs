@@ -12,7 +12,7 @@ use percent_encoding::percent_decode;
 use serde::Deserialize;
 
 use super::address::Scheme;
-use super::error::{Failure, escape};
+use super::error::{Failure, capitalise, escape};
 use super::forwarded::Client;
 use super::state::AppState;
 use crate::access::session;
@@ -169,14 +169,6 @@ fn form(next: &str, wrong: Option<&str>) -> Response {
     );
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     (no_store, Html(page)).into_response()
-}
-
-fn capitalise(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map(|first| first.to_uppercase().chain(characters).collect())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,0 +1,12 @@
+//! Who may do what.
+//!
+//! - [`everywhere`]: every route and server function against every kind of caller. [`owners`]: what is whose. [`people`]: sign-in, audit
+//!   log. [`callers`]: who calls.
+
+#[path = "../http_support/mod.rs"]
+mod http_support;
+
+mod callers;
+mod everywhere;
+mod owners;
+mod people;
