@@ -1,16 +1,18 @@
 //! What is sent in a form.
 
-use azulejo_imaging::Encoding;
 use reqwest::multipart::Form;
 
+use super::Order;
+
 /// A form with what is to be done to an image. It comes before the image: a wrong recipe is refused before the file has travelled.
-/// With `fresh` it is rendered even where the server has the result from an earlier job.
-pub fn order(recipe: &str, encoding: Option<Encoding>, fresh: bool) -> Form {
-    let format = encoding.map_or_else(String::new, |encoding| encoding.to_string());
+pub fn order(order: &Order<'_>) -> Form {
+    let format = order
+        .encoding
+        .map_or_else(String::new, |encoding| encoding.to_string());
     Form::new()
-        .text("transformation", recipe.to_owned())
+        .text("transformation", order.recipe.to_owned())
         .text("format", format)
-        .text("cache", if fresh { "off" } else { "on" })
+        .text("cache", if order.fresh { "off" } else { "on" })
 }
 
 /// A file's name as it stands between quotes in a form. HTML's rule for forms, to which RFC 7578 points, escapes the quote

@@ -1,16 +1,20 @@
 //! The server's REST API, as the commands need it. Files go up and come down in streams.
 //!
 //! [`server`]: its address. [`connection`]: TLS, key, redirects. [`refused`]: why a request came to nothing. [`waits`]: when it is
-//! tried again. [`form`]: what is sent in a form. [`tiles`]: tiles that were given up.
+//! tried again. [`once`]: what is done once, however often it is sent. [`form`]: what is sent in a form. [`tiles`]: tiles that were
+//! given up.
 
 mod connection;
 mod form;
+mod once;
 mod refused;
 mod server;
 mod tiles;
 mod waits;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -29,10 +33,12 @@ use tokio_util::io::ReaderStream;
 pub use self::connection::Access;
 use self::form::form_name;
 pub use self::form::received_name;
+use self::once::Lost;
+pub use self::once::{IdempotencyKey, Once};
+use self::refused::Broken;
 pub use self::refused::{Refused, Unreachable, Untrusted};
 pub use self::server::Server;
-use self::waits::Waits;
-use crate::output;
+use self::waits::{Waits, wait};
 
 /// Longest answer that is read into memory.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -45,9 +51,6 @@ const JOB_PATIENCE: Duration = Duration::from_secs(30);
 
 const UPLOAD_CHUNK: usize = 256 * 1024;
 
-/// A wait that is shorter is not worth a word.
-const WORTH_A_WORD: Duration = Duration::from_secs(2);
-
 /// What `POST /process` answers.
 #[derive(Debug, Deserialize)]
 pub struct Accepted {
@@ -55,6 +58,19 @@ pub struct Accepted {
     pub job_id: JobId,
     /// Its tiles.
     pub total_tiles: u32,
+}
+
+/// What is to be done to an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// The recipe.
+    pub recipe: &'a str,
+    /// The kind of file for the result; `None` leaves it to the server.
+    pub encoding: Option<Encoding>,
+    /// Whether it is rendered even where the server has the result from an earlier job.
+    pub fresh: bool,
+    /// With it the order is sent again when its answer is lost.
+    pub once: Option<&'a Once>,
 }
 
 /// A connection to one server.
@@ -100,22 +116,40 @@ impl Client {
                 .context("a request without a body can be sent twice")?;
             match self.once(again).await {
                 Ok(response) => return Ok(response),
-                Err(error) => wait(&mut waits, error).await?,
+                Err(error) => wait(&mut waits, error, None).await?,
             }
         }
     }
 
-    /// Sends what `make` makes, whose body is read as it goes: made anew for each try.
+    /// Sends what `make` makes, whose body is read as it goes: made anew for each try. Where it is done `once`, it is sent again when
+    /// its answer is lost, as long as it `is_readable`.
     async fn start(
         &self,
+        once: Option<&Once>,
         make: impl AsyncFn() -> anyhow::Result<RequestBuilder>,
+        is_readable: impl Fn() -> bool,
     ) -> anyhow::Result<Accepted> {
         let mut waits = Waits::new(self.is_patient);
+        let mut has_broken = false;
         loop {
-            match self.once(make().await?).await {
-                Ok(response) => return self.read(response).await,
-                Err(error) => wait(&mut waits, error).await?,
-            }
+            let request = make().await?;
+            let request = match once {
+                Some(once) => once.mark(request),
+                None => request,
+            };
+            let answer = match self.once(request).await {
+                Ok(response) => self.read(response).await,
+                Err(error) => Err(error),
+            };
+            let error = match answer {
+                Ok(accepted) => return Ok(accepted),
+                Err(error) => error,
+            };
+            let lost = once
+                .and_then(|_| Lost::of(&error, has_broken))
+                .filter(|_| is_readable());
+            has_broken |= lost.is_some();
+            wait(&mut waits, error, lost).await?;
         }
     }
 
@@ -141,17 +175,31 @@ impl Client {
                 String::from_utf8_lossy(location.as_bytes())
             )
         });
-        let body = limited(response).await.unwrap_or_default();
-        let said = || {
-            let error = serde_json::from_slice::<ApiError>(&body);
-            error.map_or_else(|_| status.to_string(), |error| error.detail)
-        };
+        let body = self.limited(response).await.unwrap_or_default();
+        let said = serde_json::from_slice::<ApiError>(&body);
+        let (code, detail) = said.map_or_else(
+            |_| (String::new(), status.to_string()),
+            |error| (error.code, error.detail),
+        );
         Refused {
             status: status.as_u16(),
-            detail: elsewhere.unwrap_or_else(said),
+            code,
+            detail: elsewhere.unwrap_or(detail),
             retry_after,
             had_key: self.has_key,
         }
+    }
+
+    async fn limited(&self, response: Response) -> anyhow::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        let mut stream = response.bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            body.extend_from_slice(&chunk.map_err(|error| Broken::midway(&self.server, error))?);
+            if body.len() > MAX_ANSWER {
+                bail!("the server's answer is too long");
+            }
+        }
+        Ok(body)
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
@@ -159,7 +207,7 @@ impl Client {
     }
 
     async fn read<T: DeserializeOwned>(&self, response: Response) -> anyhow::Result<T> {
-        let body = limited(response).await?;
+        let body = self.limited(response).await?;
         serde_json::from_slice(&body)
             .with_context(|| format!("{} answers something that is not Azulejo's", self.server))
     }
@@ -178,11 +226,16 @@ impl Client {
         let name = image
             .file_name()
             .map_or_else(|| "image".into(), |name| name.to_string_lossy().into_owned());
-        self.process_as(&name, image, (recipe, encoding, true), bar).await
+        let order = Order {
+            recipe,
+            encoding,
+            fresh: true,
+            once: None,
+        };
+        self.process_as(&name, image, order, bar).await
     }
 
-    /// Sends the image in the file `image` under `name` and starts its job. `order` is the recipe, the kind of file for the result, and
-    /// whether it is rendered even where the server has that result. `bar` follows what was read of the image.
+    /// Sends the image in the file `image` under `name` and starts its job. `bar` follows what was read of the image.
     ///
     /// # Errors
     /// When the file cannot be read, the server cannot be reached, or it refuses the image: then with its reason.
@@ -190,10 +243,10 @@ impl Client {
         &self,
         name: &str,
         image: &Path,
-        order: (&str, Option<Encoding>, bool),
+        order: Order<'_>,
         bar: &ProgressBar,
     ) -> anyhow::Result<Accepted> {
-        let (recipe, encoding, fresh) = order;
+        let is_unreadable = Arc::new(AtomicBool::new(false));
         let unreadable = || format!("cannot read {}", image.display());
         let make = async || {
             let file = tokio::fs::File::open(image).await.with_context(unreadable)?;
@@ -201,38 +254,35 @@ impl Client {
             if !metadata.is_file() {
                 bail!("{} is not a file", image.display());
             }
+            if let Some(once) = order.once
+                && bar.position() > 0
+                && bar.length() <= Some(bar.position())
+            {
+                once.note_sent();
+            }
             bar.set_length(metadata.len());
             bar.set_position(0);
-            let bar = bar.clone();
+            let (bar, is_unreadable) = (bar.clone(), is_unreadable.clone());
             let stream = ReaderStream::with_capacity(file, UPLOAD_CHUNK)
-                .inspect_ok(move |chunk| bar.inc(chunk.len() as u64));
+                .inspect_ok(move |chunk| bar.inc(chunk.len() as u64))
+                .inspect_err(move |_| is_unreadable.store(true, Ordering::Relaxed));
             let part = Part::stream_with_length(Body::wrap_stream(stream), metadata.len())
                 .file_name(form_name(name));
-            let form = form::order(recipe, encoding, fresh).part("file", part);
+            let form = form::order(&order).part("file", part);
             Ok(self.http.post(self.url("/process")).multipart(form))
         };
-        self.start(make).await
+        let is_readable = || !is_unreadable.load(Ordering::Relaxed);
+        self.start(order.once, make, is_readable).await
     }
 
-    /// Starts a new job on the image of job `id`. With `fresh` it is rendered even where the server has its result.
+    /// Starts a new job on the image of job `id`.
     ///
     /// # Errors
     /// When the server cannot be reached, does not know the job or has its image no more, or refuses the recipe.
-    pub async fn again(
-        &self,
-        id: JobId,
-        recipe: &str,
-        encoding: Option<Encoding>,
-        fresh: bool,
-    ) -> anyhow::Result<Accepted> {
+    pub async fn again(&self, id: JobId, order: Order<'_>) -> anyhow::Result<Accepted> {
         let url = self.url(&format!("/job/{id}/again"));
-        self.start(async || {
-            Ok(self
-                .http
-                .post(&url)
-                .multipart(form::order(recipe, encoding, fresh)))
-        })
-        .await
+        let make = async || Ok(self.http.post(&url).multipart(form::order(&order)));
+        self.start(order.once, make, || true).await
     }
 
     /// One job, whole.
@@ -256,7 +306,7 @@ impl Client {
             .headers()
             .get(STATUS_HEADER)
             .and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = limited(response).await?;
+        let body = self.limited(response).await?;
         let progress = serde_json::from_slice(&body).context("the server's answer is not understood")?;
         Ok((status, progress))
     }
@@ -325,38 +375,7 @@ impl Client {
     }
 }
 
-/// Waits as long as a server wants that has had enough for the moment; gives back every other error, and one after which is not
-/// waited any more.
-async fn wait(waits: &mut Waits, error: anyhow::Error) -> anyhow::Result<()> {
-    let enough = error
-        .downcast_ref::<Refused>()
-        .filter(|refused| refused.status == 429);
-    let Some((refused, pause)) = enough.and_then(|refused| Some((refused, waits.next(refused.retry_after)?)))
-    else {
-        return Err(error);
-    };
-    if pause >= WORTH_A_WORD {
-        output::say(&format!(
-            "the server has had enough for the moment ({}); trying again in {:.0} s",
-            refused.detail,
-            pause.as_secs_f64()
-        ));
-    }
-    tokio::time::sleep(pause).await;
-    Ok(())
-}
-
-async fn limited(response: Response) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        body.extend_from_slice(&chunk.map_err(|error| anyhow!(error.without_url()))?);
-        if body.len() > MAX_ANSWER {
-            bail!("the server's answer is too long");
-        }
-    }
-    Ok(body)
-}
-
+#[cfg(test)]
+mod lost_tests;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,38 @@ impl fmt::Display for Unreachable {
 
 impl Error for Unreachable {}
 
+/// The line to a server broke before its answer was here whole: what it did with the request is not known.
+#[derive(Debug)]
+pub struct Broken {
+    server: Server,
+    is_begun: bool,
+    error: reqwest::Error,
+}
+
+impl Broken {
+    /// In the middle of an answer.
+    pub fn midway(server: &Server, error: reqwest::Error) -> Self {
+        Self {
+            server: server.clone(),
+            is_begun: true,
+            error: error.without_url(),
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = if self.is_begun { " in full" } else { "" };
+        write!(f, "the server at {} did not answer{whole}", self.server)
+    }
+}
+
+impl Error for Broken {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 /// A server answers, and who it is or what it says is not what TLS asks for.
 #[derive(Debug)]
 pub struct Untrusted {
@@ -45,6 +77,8 @@ impl Error for Untrusted {}
 pub struct Refused {
     /// HTTP status.
     pub status: u16,
+    /// Its reason, for programs; empty where it says none.
+    pub code: String,
     /// Its reason.
     pub detail: String,
     /// How long it wants to be left alone.
@@ -103,7 +137,11 @@ pub fn no_answer(server: &Server, error: reqwest::Error) -> anyhow::Error {
     if error.is_connect() {
         return anyhow!(Unreachable(server.clone()));
     }
-    anyhow!(error.without_url()).context(format!("the server at {server} did not answer"))
+    anyhow!(Broken {
+        server: server.clone(),
+        is_begun: false,
+        error: error.without_url(),
+    })
 }
 
 /// What TLS has against the line, wherever it stands among the causes.

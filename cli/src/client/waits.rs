@@ -1,8 +1,12 @@
-//! Waiting for a server that has had enough for the moment (429), within bounds.
+//! Waiting for a server that has had enough for the moment (429), or whose answer was lost, within bounds.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::once::Lost;
+use super::refused::Refused;
+use crate::output;
 
 /// Longest time that a request waits in all.
 const MOST: Duration = Duration::from_secs(120);
@@ -12,6 +16,9 @@ const FIRST: Duration = Duration::from_secs(1);
 
 /// No wait is shorter: a server that says 0 is not asked in a circle.
 const LEAST: Duration = Duration::from_millis(200);
+
+/// A wait that is shorter is not worth a word.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 /// The waits of one request.
 #[derive(Debug)]
@@ -47,6 +54,35 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let moment = httpdate::parse_http_date(text).ok()?;
     // One that has passed is now.
     Some(moment.duration_since(now).unwrap_or_default())
+}
+
+/// Waits as long as a server wants that has had enough for the moment, or before a request whose answer was `lost` is sent again;
+/// gives back every other error, and one after which is not waited any more.
+pub async fn wait(waits: &mut Waits, error: anyhow::Error, lost: Option<Lost>) -> anyhow::Result<()> {
+    let refused = error.downcast_ref::<Refused>();
+    let has_enough = refused.is_some_and(|refused| refused.status == 429);
+    if !has_enough && lost.is_none() {
+        return Err(error);
+    }
+    let Some(pause) = waits.next(refused.and_then(|refused| refused.retry_after)) else {
+        return Err(error);
+    };
+    let seconds = pause.as_secs_f64();
+    match (lost, refused) {
+        (Some(Lost::Line), _) => output::say(&format!(
+            "{error:#}; sending it again in {seconds:.0} s, with the same Idempotency-Key"
+        )),
+        (Some(Lost::InFlight), _) => output::say(&format!(
+            "the server is still answering the try before; asking again in {seconds:.0} s"
+        )),
+        (None, Some(refused)) if pause >= WORTH_A_WORD => output::say(&format!(
+            "the server has had enough for the moment ({}); trying again in {seconds:.0} s",
+            refused.detail
+        )),
+        _ => {}
+    }
+    tokio::time::sleep(pause).await;
+    Ok(())
 }
 
 #[cfg(test)]

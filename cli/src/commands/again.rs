@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use azulejo_imaging::{FileKind, Recipe};
 use azulejo_protocol::JobId;
 
-use crate::client::Client;
+use crate::client::{Client, Order};
 use crate::commands::job::{Ended, see_through};
+use crate::commands::once::OnceArgument;
 use crate::commands::place::Place;
 use crate::commands::report::{Outcome, Report};
 use crate::commands::{ServerArgument, WrongArgument, recipe};
@@ -39,6 +40,9 @@ pub struct Arguments {
     fresh: bool,
 
     #[command(flatten)]
+    once: OnceArgument,
+
+    #[command(flatten)]
     place: Place,
 
     #[command(flatten)]
@@ -66,8 +70,14 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     let ended = match planned {
         Ok(target) => {
-            let (recipe, encoding) = (arguments.recipe.to_string(), place.encoding()?);
-            let start = client.again(arguments.job, &recipe, encoding, arguments.fresh);
+            let once = arguments.once.request();
+            let order = Order {
+                recipe: &arguments.recipe.to_string(),
+                encoding: place.encoding()?,
+                fresh: arguments.fresh,
+                once: Some(&once),
+            };
+            let start = client.again(arguments.job, order);
             see_through(&client, &mut signals, start, || true, (&mut targets, &target)).await
         }
         Err(outcome) => Ended { job: None, outcome },

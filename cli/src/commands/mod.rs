@@ -9,6 +9,7 @@ pub mod job;
 pub mod jobs;
 pub mod keys;
 pub mod man;
+pub mod once;
 pub mod place;
 pub mod recipes;
 pub mod report;

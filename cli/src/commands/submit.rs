@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use azulejo_imaging::{FileKind, Recipe};
 
-use crate::client::{Client, Unreachable, received_name};
+use crate::client::{Client, Order, Unreachable, received_name};
 use crate::commands::job::{Ended, see_through};
+use crate::commands::once::OnceArgument;
 use crate::commands::place::Place;
 use crate::commands::report::{Outcome, Report, as_text};
 use crate::commands::{ServerArgument, WrongArgument, recipe};
@@ -52,6 +53,9 @@ pub struct Arguments {
     fresh: bool,
 
     #[command(flatten)]
+    once: OnceArgument,
+
+    #[command(flatten)]
     place: Place,
 
     #[command(flatten)]
@@ -72,6 +76,9 @@ impl Arguments {
         }
         if self.name.is_some() && from_input == 0 {
             return wrong("--name is that of the image from standard input: give '-' as an IMAGE".into());
+        }
+        if self.once.is_given() && several {
+            return wrong("--idempotency-key takes one image: each job needs a key of its own".into());
         }
         if let Some(output) = &self.place.output {
             if self.place.is_output() && several {
@@ -182,21 +189,24 @@ async fn submit(
     targets: &mut Targets,
     arguments: &Arguments,
 ) -> Ended {
-    let recipe = arguments.recipe.to_string();
-    let encoding = arguments.place.encoding().unwrap_or_default();
+    let once = arguments.once.request();
+    let order = Order {
+        recipe: &arguments.recipe.to_string(),
+        encoding: arguments.place.encoding().unwrap_or_default(),
+        fresh: arguments.fresh,
+        once: Some(&once),
+    };
     let bar = output::byte_bar("upload", 0);
     let (name, file) = (prepared.input.name(), prepared.input.path());
     let start = async {
-        let accepted = client
-            .process_as(name, file, (&recipe, encoding, arguments.fresh), &bar)
-            .await;
+        let accepted = client.process_as(name, file, order, &bar).await;
         match accepted {
             Ok(_) => bar.finish(),
             Err(_) => bar.abandon(),
         }
         accepted
     };
-    let is_sent = || bar.length().is_some_and(|length| bar.position() >= length);
+    let is_sent = || once.was_sent() || bar.length().is_some_and(|length| bar.position() >= length);
     let ended = see_through(client, signals, start, is_sent, (targets, &prepared.target)).await;
     if !bar.is_finished() {
         bar.abandon();
