@@ -1,12 +1,14 @@
-//! Images that any run makes alike: a smooth sky, hard edges, fine grain. Files are written and read by the `image`
-//! crate, so that what is judged here was not made by the code under test.
+//! Images that any run makes alike: a smooth sky, hard edges, fine grain. Files are written and read by the crates `png`,
+//! `jpeg-encoder` and `zune-jpeg`, so that what is judged here was not made by the code under test.
 
 use std::io::Cursor;
 
-use anyhow::{Result, ensure};
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder as _, RgbImage};
+use anyhow::{Context as _, Result, bail, ensure};
+use png::{BitDepth, ColorType};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// Pixels that a test compares: size, channels, bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,18 +113,11 @@ pub fn with_alpha(pixels: &Pixels) -> Pixels {
 /// When the encoder fails.
 pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
     let color = if pixels.channels == 4 {
-        ExtendedColorType::Rgba8
+        ColorType::Rgba
     } else {
-        ExtendedColorType::Rgb8
+        ColorType::Rgb
     };
-    let mut file = Vec::new();
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
-        &pixels.bytes,
-        pixels.width as u32,
-        pixels.height as u32,
-        color,
-    )?;
-    Ok(file)
+    encode_png(pixels, color, BitDepth::Eight, &pixels.bytes)
 }
 
 /// `pixels` (RGB) as a PNG file of 16 bits: the high bytes are those of `pixels`.
@@ -130,15 +125,24 @@ pub fn png(pixels: &Pixels) -> Result<Vec<u8>> {
 /// # Errors
 /// When the encoder fails.
 pub fn png16(pixels: &Pixels) -> Result<Vec<u8>> {
-    let samples = pixels.bytes.iter().map(|byte| u16::from(*byte) << 8 | 0x5A);
-    let samples: Vec<u8> = samples.flat_map(u16::to_ne_bytes).collect();
+    let samples: Vec<u8> = pixels.bytes.iter().flat_map(|byte| [*byte, 0x5A]).collect();
+    encode_png(pixels, ColorType::Rgb, BitDepth::Sixteen, &samples)
+}
+
+fn encode_png(pixels: &Pixels, color: ColorType, depth: BitDepth, samples: &[u8]) -> Result<Vec<u8>> {
     let mut file = Vec::new();
-    PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Sub).write_image(
-        &samples,
-        pixels.width as u32,
-        pixels.height as u32,
-        ExtendedColorType::Rgb16,
-    )?;
+    let mut encoder = png::Encoder::new(
+        &mut file,
+        u32::try_from(pixels.width)?,
+        u32::try_from(pixels.height)?,
+    );
+    encoder.set_color(color);
+    encoder.set_depth(depth);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.set_filter(png::Filter::Sub);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(samples)?;
+    writer.finish()?;
     Ok(file)
 }
 
@@ -208,40 +212,72 @@ fn png_of_chunks(width: u32, height: u32, colour: u8, chunks: &[(&[u8; 4], &[u8]
     file
 }
 
-/// `pixels` (RGB) as a JPEG file.
+/// `pixels` (RGB) as a JPEG file, with colours as fine as brightness.
 ///
 /// # Errors
 /// When the encoder fails.
 pub fn jpeg(pixels: &Pixels) -> Result<Vec<u8>> {
     let mut file = Vec::new();
-    JpegEncoder::new_with_quality(&mut file, 90).write_image(
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, 90);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    encoder.encode(
         &pixels.bytes,
-        pixels.width as u32,
-        pixels.height as u32,
-        ExtendedColorType::Rgb8,
+        u16::try_from(pixels.width)?,
+        u16::try_from(pixels.height)?,
+        jpeg_encoder::ColorType::Rgb,
     )?;
     Ok(file)
 }
 
-/// The pixels of an image file: gray, RGB or RGBA.
+/// The pixels of a PNG or JPEG file: gray, RGB or RGBA.
 ///
 /// # Errors
 /// When it is damaged or has other channels.
 pub fn decode(file: &[u8]) -> Result<Pixels> {
-    let mut reader = image::ImageReader::new(Cursor::new(file)).with_guessed_format()?;
-    reader.no_limits();
-    let (width, height, channels, bytes) = match reader.decode()? {
-        DynamicImage::ImageLuma8(gray) => (gray.width(), gray.height(), 1, gray.into_raw()),
-        DynamicImage::ImageRgb8(rgb) => {
-            let rgb: RgbImage = rgb;
-            (rgb.width(), rgb.height(), 3, rgb.into_raw())
-        }
-        DynamicImage::ImageRgba8(rgba) => (rgba.width(), rgba.height(), 4, rgba.into_raw()),
-        other => anyhow::bail!("unexpected pixels: {:?}", other.color()),
+    if file.starts_with(b"\x89PNG") {
+        decode_png(file)
+    } else {
+        decode_jpeg(file)
+    }
+}
+
+fn decode_png(file: &[u8]) -> Result<Pixels> {
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(file), png::Limits { bytes: usize::MAX });
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info()?;
+    let mut bytes = vec![0; reader.output_buffer_size().context("more than memory holds")?];
+    let frame = reader.next_frame(&mut bytes)?;
+    reader.finish()?;
+    let channels = match (frame.color_type, frame.bit_depth) {
+        (ColorType::Grayscale, BitDepth::Eight) => 1,
+        (ColorType::Rgb, BitDepth::Eight) => 3,
+        (ColorType::Rgba, BitDepth::Eight) => 4,
+        other => bail!("unexpected pixels: {other:?}"),
     };
     Ok(Pixels {
-        width: width as usize,
-        height: height as usize,
+        width: frame.width as usize,
+        height: frame.height as usize,
+        channels,
+        bytes,
+    })
+}
+
+fn decode_jpeg(file: &[u8]) -> Result<Pixels> {
+    let options = DecoderOptions::default()
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
+    decoder.decode_headers()?;
+    let (out, channels) = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
+        _ => (ColorSpace::RGB, 3),
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(out));
+    let bytes = decoder.decode()?;
+    let (width, height) = decoder.dimensions().context("the file has no size")?;
+    Ok(Pixels {
+        width,
+        height,
         channels,
         bytes,
     })

@@ -1,16 +1,18 @@
 //! Everything that `cargo xtask test` runs, in the order in which a mistake is cheapest to find.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+mod lanes;
+mod lint;
+mod programs;
+mod times;
 
-use anyhow::{Context, Result, bail};
-use azulejo_apache_kafka::Cluster;
+use anyhow::{Result, bail};
+use azulejo_apache_kafka::Installation;
 use clap::Args;
 
-use crate::{
-    circles, debian, dependencies, dist, kafka, portability, programs, shell, site, style, wasm_target,
-};
+use crate::{debian, dependencies, dist, kafka, portability, shell, site, wasm_target};
+use lanes::Suite;
+use programs::{Counts, TestProgram};
+use times::Times;
 
 /// What to leave out.
 #[derive(Args)]
@@ -32,33 +34,36 @@ pub struct Options {
 /// The modules of `end2end/tests/each_broker` that run on three nodes of Apache Kafka. Not `admin`: with several nodes a change of
 /// topics is seen on some of them a moment later than on others, and the suite looks at once. On one node all run.
 const ON_THREE_NODES: [&str; 3] = ["pipeline::", "records::", "groups::"];
-/// How the names of tests begin that make an Apache Kafka of their own.
+/// How the names of tests begin that make an Apache Kafka of their own, and those of their programs.
 const OWN_APACHE: &str = "apache_";
 /// Those on machines made of network namespaces, with Apache Kafka on some.
 const MACHINES: &str = "machines_";
+/// The program of the tests that run on each kind of broker.
+const EACH_BROKER: &str = "each_broker";
 /// Tests that are about the embedded broker in those suites.
 const OF_EMBEDDED: [&str; 1] = ["a_full_disk_is_an_error"];
 
-/// Tests counted over all runs of cargo's test runner.
-#[derive(Default)]
-struct Counts {
-    passed: u32,
-    failed: u32,
-    /// Ignored, or left out because of `--no-browser` or a browser that this system does not have.
-    skipped: u32,
-}
+/// Pixels are tested with debug assertions, so that arithmetic that overflows is found.
+const PIXELS: [&str; 4] = ["--package", "azulejo-imaging", "--features", "files"];
+/// The rest in release, with the programs: they share every dependency.
+const REST: [&str; 6] = [
+    "--release",
+    "--workspace",
+    "--exclude",
+    "azulejo-imaging",
+    "--exclude",
+    "xtask",
+];
 
 /// Runs every check and prints the counts; fails when one did.
 #[expect(clippy::print_stdout, reason = "the counts are what this command is for")]
 pub fn run(options: &Options) -> Result<()> {
-    let start = Instant::now();
-    wasm_target::ensure()?;
-    let mut lacking = debian::ensure(!options.no_browser)?;
-    lacking.extend(dist::linters::ensure(false));
+    let mut times = Times::begin();
+    let mut lacking = times.step("tools", || tools(options))?;
     let apache = if options.no_apache {
         None
     } else {
-        match kafka::install() {
+        match times.step("Apache Kafka's jars", kafka::install) {
             Ok(installation) => Some(installation),
             Err(error) if options.require_apache => return Err(error),
             Err(error) => {
@@ -75,84 +80,51 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let (mut not_compiled, mut not_asked) = (Vec::new(), Vec::new());
     if !options.no_lint {
-        lint()?;
-        not_compiled = portability::check()?;
-        not_asked = dependencies::check()?;
+        lint::run(&mut times)?;
+        not_compiled = times.step("portability", portability::check)?;
+        not_asked = times.step("dependencies", dependencies::check)?;
     }
-    site::build()?;
-    programs::build()?;
-
+    times.step("the site", site::build)?;
+    shell::say("building the programs and their tests (the first time takes some minutes)");
+    let rest = times.step("programs and tests, built", || {
+        programs::build(&[&["build"], &REST[..], &["--bins", "--tests"]].concat())
+    })?;
+    let pixels = times.step("tests of pixels, built", || {
+        programs::build(&[&["test", "--no-run"], &PIXELS[..]].concat())
+    })?;
+    let automation = times.step("tests of the automation, built", || {
+        programs::build(&["test", "--no-run", "--package", "xtask"])
+    })?;
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    let mut suite = |name: &str, arguments: &[&str], kafka: Option<&Cluster>| -> Result<()> {
+    for (name, selection) in [
+        ("tests in the documentation of pixels", &PIXELS[..]),
+        ("tests in the documentation of the rest", &REST),
+    ] {
         shell::say(name);
-        if !test(arguments, kafka, &mut counts)? {
+        let ran = times.step(name, || programs::doc_tests(selection))?;
+        print!("{}", ran.said);
+        counts.add(ran.counts);
+        if !ran.is_ok {
             failures.push(name.to_owned());
         }
-        Ok(())
-    };
-    // With debug assertions, so that arithmetic that overflows is found.
-    suite(
-        "pixels: unit, property and doc tests",
-        &[
-            "--package",
-            "azulejo-imaging",
-            "--features",
-            "files",
-            "--no-fail-fast",
-        ],
-        None,
-    )?;
-    // The rest in release, for it shares every dependency with the programs that were just built.
-    let rest = [
-        "--release",
-        // As everywhere here: what was not run is not counted, and the counts would look better than they are.
-        "--no-fail-fast",
-        "--workspace",
-        "--exclude",
-        "azulejo-imaging",
-        "--exclude",
-        "azulejo-end2end",
-        "--exclude",
-        "xtask",
-    ];
-    suite("programs: unit, property and doc tests", &rest, None)?;
-    // One at a time: each starts whole installations, and there may be only two cores.
-    let mut end2end = vec![
-        "--release",
-        "--package",
-        "azulejo-end2end",
-        "--no-fail-fast",
-        "--",
-        "--test-threads=1",
-    ];
-    if options.no_browser {
-        end2end.extend(["--skip", "browser_"]);
-    }
-    for tests in &lacking {
-        end2end.extend(["--skip", tests]);
-    }
-    suite("the whole: real processes and real browsers", &end2end, None)?;
-    for (nodes, name, modules) in [
-        (1, "Apache Kafka, one node", &[][..]),
-        (3, "Apache Kafka, three nodes", &ON_THREE_NODES[..]),
-    ] {
-        let Some(installation) = &apache else { continue };
-        let cluster = kafka::for_tests(installation, nodes)?;
-        let mut arguments = vec!["--release", "--package", "azulejo-end2end", "--no-fail-fast"];
-        arguments.extend(["--test", "each_broker", "--", "--test-threads=1"]);
-        arguments.extend(modules);
-        for test in OF_EMBEDDED {
-            arguments.extend(["--skip", test]);
-        }
-        suite(name, &arguments, Some(&cluster))?;
     }
 
-    shell::say(&format!(
-        "took {} min {} s",
-        start.elapsed().as_secs() / 60,
-        start.elapsed().as_secs() % 60
-    ));
+    let mut whole = vec!["--test-threads=1"];
+    let left_out = options.no_browser.then_some("browser_");
+    for tests in lacking.iter().copied().chain(left_out) {
+        whole.extend(["--skip", tests]);
+    }
+    for outcome in lanes::run(&lanes(automation, pixels, rest, &whole, apache.as_ref()))? {
+        counts.add(outcome.counts);
+        failures.extend(outcome.failures);
+        for (suite, time) in outcome.suites {
+            times.add_step(suite, time);
+        }
+        times.add_programs(outcome.programs);
+    }
+
+    println!("{}", times.table());
     println!(
         "{} passed, {} failed, {} skipped",
         counts.passed, counts.failed, counts.skipped
@@ -187,84 +159,68 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn lint() -> Result<()> {
-    shell::say("format");
-    shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
-    // A workspace of its own, which the line above does not reach.
-    shell::run(shell::cargo().args(["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"]))?;
-    shell::say("circles");
-    circles::run()?;
-    shell::say("style");
-    style::check()?;
-    shell::say("lints");
-    let deny = ["--", "--deny", "warnings"];
-    // In the profiles that are built afterwards: macros and the C libraries (OpenSSL alone takes minutes) are compiled once.
-    shell::run(
-        shell::cargo()
-            .args(["clippy", "--locked", "--release", "--workspace", "--all-targets"])
-            .args(deny),
-    )?;
-    shell::run(
-        shell::cargo()
-            .args([
-                "clippy",
-                "--locked",
-                "--profile",
-                "wasm-release",
-                "--package",
-                "azulejo-app",
-                "--features",
-                "hydrate",
-            ])
-            .args(["--target", "wasm32-unknown-unknown"])
-            .args(deny),
-    )?;
-    shell::run(
-        shell::cargo()
-            .args(["clippy", "--locked", "--profile", "wasm-release"])
-            .args(["--package", "azulejo-preview"])
-            .args(["--target", "wasm32-unknown-unknown"])
-            .args(deny),
-    )
+/// Fetches what tests need that is not here. Gives how the names of tests begin for which it cannot be had.
+fn tools(options: &Options) -> Result<Vec<&'static str>> {
+    wasm_target::ensure()?;
+    let mut lacking = debian::ensure(!options.no_browser)?;
+    lacking.extend(dist::linters::ensure(false));
+    Ok(lacking)
 }
 
-/// Runs `cargo test`, on `kafka` where it is given, with its output shown and its closing lines counted; `false` when a test failed.
-#[expect(clippy::print_stdout, reason = "the runner's own output passes through")]
-fn test(arguments: &[&str], kafka: Option<&Cluster>, counts: &mut Counts) -> Result<bool> {
-    let mut command: Command = shell::cargo();
-    command.args(["test", "--locked"]).args(arguments);
-    if let Some(kafka) = kafka {
-        command.env(kafka::FOR_TESTS, kafka.folder());
-    }
-    let shown = shell::show(&command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{shown}`"))?;
-    let output = child.stdout.take().context("stdout is piped")?;
-    let mut ran = false;
-    for line in BufReader::new(output).lines() {
-        let line = line?;
-        println!("{line}");
-        if let Some(rest) = line.strip_prefix("test result: ") {
-            ran = true;
-            let number = |word: &str| -> u32 {
-                let before = rest.split(word).next().unwrap_or_default();
-                before
-                    .split_whitespace()
-                    .last()
-                    .and_then(|text| text.parse().ok())
-                    .unwrap_or(0)
-            };
-            counts.passed += number(" passed");
-            counts.failed += number(" failed");
-            counts.skipped += number(" ignored") + number(" filtered out");
+/// Two lanes: what needs the processors, and what waits for Apache Kafka and for lines that are cut.
+fn lanes(
+    automation: Vec<TestProgram>,
+    pixels: Vec<TestProgram>,
+    rest: Vec<TestProgram>,
+    whole: &[&'static str],
+    apache: Option<&Installation>,
+) -> Vec<Vec<Suite>> {
+    let (end2end, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|program| program.package == "end2end");
+    let (waiting, end2end): (Vec<_>, Vec<_>) = end2end
+        .into_iter()
+        .partition(|program| program.name.starts_with(OWN_APACHE) || program.name == "machines");
+    let each_broker: Vec<_> = end2end
+        .iter()
+        .filter(|program| program.name == EACH_BROKER)
+        .cloned()
+        .collect();
+    // Each starts whole installations, so one test at a time in a lane.
+    let suite = |name, programs| Suite {
+        name,
+        programs,
+        arguments: whole.to_vec(),
+        apache: None,
+    };
+    let mut on_apache = vec![suite("Apache Kafka of their own, machines", waiting)];
+    for (nodes, name, modules) in [
+        (1, "Apache Kafka, one node", &[][..]),
+        (3, "Apache Kafka, three nodes", &ON_THREE_NODES[..]),
+    ] {
+        let Some(installation) = apache else { continue };
+        let mut arguments = vec!["--test-threads=1"];
+        arguments.extend(modules);
+        for test in OF_EMBEDDED {
+            arguments.extend(["--skip", test]);
         }
+        on_apache.push(Suite {
+            name,
+            programs: each_broker.clone(),
+            arguments,
+            apache: Some((nodes, installation.clone())),
+        });
     }
-    let status = child.wait()?;
-    if !ran {
-        bail!("`{shown}` ran no test ({status})");
-    }
-    Ok(status.success())
+    let plain = |name, programs| Suite {
+        name,
+        programs,
+        arguments: Vec::new(),
+        apache: None,
+    };
+    let busy = vec![
+        plain("automation", automation),
+        plain("pixels", pixels),
+        plain("programs: unit, property and integration tests", rest),
+        suite("the whole: real processes and real browsers", end2end),
+    ];
+    vec![busy, on_apache]
 }

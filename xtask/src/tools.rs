@@ -37,8 +37,16 @@ pub fn ensure_geckodriver() -> Result<()> {
     }
     shell::say("building geckodriver for the tests in Firefox (once, a minute or two)");
     let mut install = shell::cargo();
+    // Unoptimised: it hands on what is said, and is built in half the time.
     install
-        .args(["install", "geckodriver", "--version", GECKODRIVER, "--locked"])
+        .args([
+            "install",
+            "geckodriver",
+            "--version",
+            GECKODRIVER,
+            "--locked",
+            "--debug",
+        ])
         .arg("--root")
         .arg(folder());
     if let Err(error) = shell::run(&mut install) {

@@ -1,0 +1,107 @@
+//! Suites of tests in lanes: those of a lane one after the other, lanes beside each other.
+//!
+//! Tests on Apache Kafka and on cut lines wait most of their time, for sessions that end and nodes that start; the other lane has the
+//! processors meanwhile. A program's output is shown when it has ended, so that lanes do not mix.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use azulejo_apache_kafka::Installation;
+
+use super::programs::{Counts, TestProgram};
+use crate::{kafka, shell};
+
+/// Programs that are run alike.
+pub struct Suite {
+    pub name: &'static str,
+    pub programs: Vec<TestProgram>,
+    /// What each of them is told.
+    pub arguments: Vec<&'static str>,
+    /// Nodes of an Apache Kafka to make for them, and with what.
+    pub apache: Option<(usize, Installation)>,
+}
+
+/// What a lane did.
+#[derive(Default)]
+pub struct Outcome {
+    pub counts: Counts,
+    /// What failed, by name.
+    pub failures: Vec<String>,
+    /// How long each suite took.
+    pub suites: Vec<(String, Duration)>,
+    /// How long each program took.
+    pub programs: Vec<(String, Duration)>,
+}
+
+/// Runs the lanes beside each other; each goes on after a failure.
+///
+/// # Errors
+/// When a program cannot be started at all, or an Apache Kafka.
+pub fn run(lanes: &[Vec<Suite>]) -> Result<Vec<Outcome>> {
+    let logs = shell::target_dir().join("tests");
+    std::fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = lanes
+            .iter()
+            .map(|suites| scope.spawn(|| run_lane(suites, &logs)))
+            .collect();
+        running
+            .into_iter()
+            .map(|lane| match lane.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "what the tests say passes through")]
+fn run_lane(suites: &[Suite], logs: &Path) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for suite in suites {
+        let begun = Instant::now();
+        shell::say(suite.name);
+        let cluster = match &suite.apache {
+            Some((nodes, installation)) => Some(kafka::for_tests(installation, *nodes)?),
+            None => None,
+        };
+        let variables: Vec<(&str, &Path)> = cluster
+            .iter()
+            .map(|cluster| (kafka::FOR_TESTS, cluster.folder()))
+            .collect();
+        for program in &suite.programs {
+            let title = program.title();
+            shell::say(&format!("runs {title}"));
+            let ran = program.run(&suite.arguments, &variables, &log(logs, suite.name, &title))?;
+            println!("\n{title}, {:.0} s\n{}", ran.time.as_secs_f64(), ran.said);
+            outcome.counts.add(ran.counts);
+            if !ran.is_ok {
+                outcome.failures.push(format!("{}: {title}", suite.name));
+            }
+            outcome.programs.push((title, ran.time));
+        }
+        outcome.suites.push((suite.name.to_owned(), begun.elapsed()));
+    }
+    Ok(outcome)
+}
+
+/// Where a program's output goes: a name without what a file's name may not have.
+fn log(logs: &Path, suite: &str, title: &str) -> PathBuf {
+    let name = format!("{suite} {title}");
+    let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    logs.join(format!("{name}.log"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_log_is_one_of_a_file() {
+        assert_eq!(
+            log(Path::new("/t"), "Apache Kafka, one node", "end2end each_broker"),
+            Path::new("/t/Apache-Kafka--one-node-end2end-each-broker.log")
+        );
+    }
+}
