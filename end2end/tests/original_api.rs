@@ -1,12 +1,13 @@
 //! The original Python system's API: every request that its documentation names gives the answer that it names, with the same fields
-//! first. `docs/coming-from-the-python-system.md` promises it. Everything is asked twice: as the original's clients do, who know no
-//! keys, and with a key, which a server that asks nobody for one passes over.
+//! first. `docs/coming-from-the-python-system.md` promises it. Everything is asked three times: as the original's clients do, who know no
+//! keys; with a key that the server does not know, where it asks nobody for one and passes over it; and with a key of its own where
+//! it does ask. There, what comes without one is refused with 401.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use azulejo_end2end::images;
-use azulejo_end2end::{Cluster, ClusterOptions};
+use azulejo_end2end::process::{command, must_succeed};
+use azulejo_end2end::{Client, Cluster, ClusterOptions, images};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
@@ -44,14 +45,14 @@ const WORKER_STATUS: [&str; 8] = [
 /// A client of the original: it knows nothing but these requests, and perhaps a key.
 struct Original {
     url: String,
-    key: Option<&'static str>,
+    key: Option<String>,
     http: reqwest::Client,
 }
 
 impl Original {
     async fn ask(&self, method: Method, path: &str, form: Option<Form>) -> Result<Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
-        if let Some(key) = self.key {
+        if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
         if let Some(form) = form {
@@ -143,12 +144,12 @@ async fn read_until(socket: &mut TcpStream, end: &str) -> Result<String> {
     Ok(heard)
 }
 
-async fn everything(cluster: &Cluster, key: Option<&'static str>) -> Result<()> {
+async fn everything(cluster: &Cluster, key: Option<&str>) -> Result<()> {
     let url = cluster.url();
     let address = url.trim_start_matches("http://").to_owned();
     let original = Original {
         url,
-        key,
+        key: key.map(str::to_owned),
         http: reqwest::Client::new(),
     };
     let mut socket = opened(&address, key).await?;
@@ -239,7 +240,7 @@ async fn everything(cluster: &Cluster, key: Option<&'static str>) -> Result<()> 
         .context("a worker's ready line has its address")?;
     let worker = Original {
         url: worker.trim_end_matches('/').to_owned(),
-        key,
+        key: key.map(str::to_owned),
         http: reqwest::Client::new(),
     };
     begins_with(&worker.get("/status").await?, &WORKER_STATUS)?;
@@ -289,4 +290,60 @@ async fn every_request_of_the_original_is_answered_as_it_was() -> Result<()> {
     .await?;
     everything(&cluster, None).await?;
     everything(&cluster, Some("azk_of_another_server")).await
+}
+
+/// An answer to whoever shows no key: what it is about does not matter.
+async fn asks_for_a_key(cluster: &Cluster) -> Result<()> {
+    let url = cluster.url();
+    let address = url.trim_start_matches("http://").to_owned();
+    let nobody = Original {
+        url,
+        key: None,
+        http: reqwest::Client::new(),
+    };
+    let file = images::png(&images::photo(1030, 1024, 5))?;
+    let answer = nobody.process(&file, "grayscale").await?;
+    ensure!(answer.headers().contains_key("www-authenticate"));
+    refused(answer, 401).await?;
+    let id = "00000000-0000-0000-0000-000000000000";
+    for path in [
+        "/jobs".to_owned(),
+        format!("/job/{id}"),
+        format!("/job/{id}/progress"),
+        format!("/download/{id}"),
+        "/workers".to_owned(),
+        "/health".to_owned(),
+    ] {
+        let answer = nobody.ask(Method::GET, &path, None).await?;
+        refused(answer, 401).await.context(path)?;
+    }
+    let said = read_until(&mut opened(&address, None).await?, "\r\n").await?;
+    ensure!(said.starts_with("HTTP/1.1 401 "), "/ws: {said}");
+    // How to ask is told to everybody.
+    for page in ["/docs", "/redoc", "/openapi.json"] {
+        nobody.get(page).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_keys_are_asked_for_a_key_gets_the_same_answers() -> Result<()> {
+    let mut cluster = Cluster::prepare(ClusterOptions {
+        workers: 1,
+        server_arguments: vec!["--auth".to_owned()],
+        ..ClusterOptions::default()
+    })?;
+    std::fs::create_dir(cluster.path("server"))?;
+    let shown = must_succeed(
+        command("azulejo")?
+            .args(["keys", "add", "--role", "submit", "--name", "original"])
+            .args(["--data-dir", &cluster.path("server")]),
+    )?;
+    let key = shown.trim_end();
+    cluster.start_broker()?;
+    cluster.start_server()?;
+    cluster.start_worker()?;
+    Client::with_key(&cluster.url(), key)?.wait_until_ready(1).await?;
+    asks_for_a_key(&cluster).await?;
+    everything(&cluster, Some(key)).await
 }

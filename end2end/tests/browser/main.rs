@@ -6,6 +6,7 @@ mod common;
 mod random;
 
 mod axe;
+mod base;
 mod decoders;
 mod early;
 mod engines;

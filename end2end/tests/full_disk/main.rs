@@ -2,112 +2,22 @@
 //!
 //! The server's data folder is a small file system of its own. At the moment that a test is about the server is stopped by a
 //! signal, the file system is filled to its last byte, and the server goes on; so the moment is met, or the test tries again.
+//!
+//! - [`disk`]: the file system, and the server held still. [`others`]: what must stay as it is, and go on.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
+mod disk;
+mod others;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use azulejo_end2end::client::{Answer, Client};
-use azulejo_end2end::process::must_succeed;
-use azulejo_end2end::{Cluster, ClusterOptions, Program, images, skipped};
-use serde_json::Value;
+use azulejo_end2end::{Cluster, ClusterOptions, Program, images};
+use disk::{Disk, Stopped, blocks};
+use others::{Others, SOON, delete};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const SOON: Duration = Duration::from_secs(60);
 /// Times that a moment is tried to be met.
 const TRIES: usize = 12;
 /// Bytes that an encoder may have in hand, and need no room for.
 const MARGIN: u64 = 64 << 10;
-/// Bytes of the file system: the largest job here needs a third of it at once.
-const SIZE: &str = "320m";
-
-/// A file system that is there for as long as this lives.
-struct Disk(PathBuf);
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily, since the server has files open in it.
-        drop(Command::new("umount").arg("-l").arg(&self.0).status());
-    }
-}
-
-impl Disk {
-    /// The data folder of the cluster's server; `None` where nothing can be mounted.
-    fn of(cluster: &Cluster) -> Result<Option<Self>> {
-        let folder = PathBuf::from(cluster.path("server"));
-        std::fs::create_dir(&folder)?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={SIZE}"), "tmpfs"])
-            .arg(&folder)
-            .output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Ok(Some(Self(folder)));
-        }
-        skipped("a disk that runs full at each stage of a job: a small file system cannot be mounted here");
-        Ok(None)
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    /// Takes every byte that is left, but for `spare`.
-    fn fill(&self, spare: u64) -> Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.filler())?;
-        if spare > 0 {
-            let bytes = self.free()?.saturating_sub(spare);
-            return Ok(file.write_all(&vec![0x5a; usize::try_from(bytes)?])?);
-        }
-        // Whole blocks first, then what is left of the last one.
-        for block in [1 << 20, 4096, 1] {
-            let bytes = vec![0x5a; block];
-            loop {
-                match file.write(&bytes) {
-                    Ok(_) => {}
-                    Err(error) if error.kind() == std::io::ErrorKind::StorageFull => break,
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn empty(&self) -> Result<()> {
-        Ok(std::fs::remove_file(self.filler())?)
-    }
-
-    fn free(&self) -> Result<u64> {
-        let text = must_succeed(
-            Command::new("df")
-                .args(["--block-size=1", "--output=avail"])
-                .arg(&self.0),
-        )?;
-        let last = text.lines().last().context("df says nothing")?;
-        Ok(last.trim().parse()?)
-    }
-
-    /// Bytes of the result of a job so far, finished or not.
-    fn encoded(&self, id: &str) -> u64 {
-        let entries = std::fs::read_dir(self.of_job(id, "")).into_iter().flatten();
-        let results = entries
-            .flatten()
-            .filter(|entry| entry.file_name() != "result.raw")
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("result."));
-        results
-            .filter_map(|entry| entry.metadata().ok())
-            .map(|file| file.len())
-            .sum()
-    }
-
-    fn of_job(&self, id: &str, file: &str) -> PathBuf {
-        self.0.join("jobs").join(id).join(file)
-    }
-}
 
 async fn installation(arguments: &[&str]) -> Result<Option<(Cluster, Disk)>> {
     let mut cluster = Cluster::prepare(ClusterOptions {
@@ -122,27 +32,6 @@ async fn installation(arguments: &[&str]) -> Result<Option<(Cluster, Disk)>> {
     cluster.start_server()?;
     cluster.client().wait_until_ready(0).await?;
     Ok(Some((cluster, disk)))
-}
-
-async fn delete(cluster: &Cluster, id: &str) -> Result<Answer> {
-    let response = reqwest::Client::new()
-        .delete(format!("{}/job/{id}", cluster.url()))
-        .send()
-        .await?;
-    let status = response.status().as_u16();
-    let text = response.text().await?;
-    Ok(Answer {
-        status,
-        json: serde_json::from_str(&text).unwrap_or(Value::Null),
-    })
-}
-
-fn must_be_full(answer: &Answer) -> Result<()> {
-    ensure!(
-        answer.status == 507 && answer.json["code"] == "disk_full",
-        "{answer:?}"
-    );
-    Ok(())
 }
 
 /// Waits for the end of a job that met a full disk, and for the sentence that says so.
@@ -160,88 +49,6 @@ async fn must_fail_of_it(cluster: &Cluster, id: &str, when: &str) -> Result<()> 
     // The picture of what was done is there all the same.
     ensure!(client.get(&format!("/job/{id}/mosaic.png")).await?.status == 200);
     Ok(())
-}
-
-/// The server as it is at this moment, until it goes on.
-struct Stopped<'a>(&'a Cluster);
-
-impl<'a> Stopped<'a> {
-    fn stop(cluster: &'a Cluster) -> Result<Self> {
-        cluster
-            .server
-            .as_ref()
-            .context("there is a server")?
-            .signal("STOP")?;
-        Ok(Self(cluster))
-    }
-}
-
-impl Drop for Stopped<'_> {
-    fn drop(&mut self) {
-        if let Some(server) = &self.0.server {
-            drop(server.signal("CONT"));
-        }
-    }
-}
-
-/// What the disk holds apart from the job that a test is about.
-struct Others {
-    /// A job whose result must not change, and that result.
-    kept: (String, Vec<u8>),
-    small: Vec<u8>,
-    wanted: images::Pixels,
-}
-
-impl Others {
-    async fn begin(cluster: &Cluster) -> Result<Self> {
-        let small = images::png(&images::photo(1024, 1024, 3))?;
-        let id = cluster
-            .client()
-            .submit("kept.png", small.clone(), "invert")
-            .await?;
-        let result = cluster.client().result(&id).await?;
-        let wanted = cluster.apply("sharpen", &small, "png")?;
-        Ok(Self {
-            kept: (id, result),
-            small,
-            wanted,
-        })
-    }
-
-    /// A job that can be deleted to make room: about as much as a small one needs, and its reserve.
-    async fn victim(&self, cluster: &Cluster) -> Result<String> {
-        let file = images::png(&images::photo(3000, 3000, 5))?;
-        let id = cluster.client().submit("victim.png", file, "invert").await?;
-        cluster.client().result(&id).await?;
-        Ok(id)
-    }
-
-    /// On a disk that is full to the last byte room is made by deleting a job; then another one runs, without a restart.
-    async fn must_go_on(&self, cluster: &Cluster, disk: &Disk, victim: &str) -> Result<()> {
-        disk.fill(0)?;
-        ensure!(disk.free()? == 0, "{} bytes are free", disk.free()?);
-        let client = cluster.client();
-        must_be_full(&client.process("small.png", self.small.clone(), "sharpen").await?)?;
-        let deleted = delete(cluster, victim).await?;
-        ensure!(deleted.status == 204, "{deleted:?}");
-        ensure!(client.get(&format!("/job/{victim}")).await?.status == 404);
-        ensure!(!disk.of_job(victim, "").exists(), "its files are there");
-        let id = client.submit("small.png", self.small.clone(), "sharpen").await?;
-        let result = images::decode(&client.result(&id).await?)?;
-        result.must_equal(&self.wanted, "the job after a full disk")?;
-        ensure!(delete(cluster, &id).await?.status == 204);
-        self.must_be_whole(&client).await?;
-        disk.empty()
-    }
-
-    async fn must_be_whole(&self, client: &Client) -> Result<()> {
-        let (id, result) = &self.kept;
-        ensure!(
-            client.download(id).await? == *result,
-            "the result of another job has changed"
-        );
-        Ok(())
-    }
 }
 
 /// A job of several seconds whose file is large enough for every moment to be met.
@@ -276,11 +83,6 @@ async fn meet(
         ensure!(delete(cluster, &id).await?.status == 204);
     }
     bail!("the moment was not met in {TRIES} jobs")
-}
-
-fn blocks(path: &std::path::Path) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(path).map_or(0, |file| file.blocks() * 512)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -378,18 +180,6 @@ async fn a_disk_that_runs_full_at_each_stage_fails_that_job_and_no_other() -> Re
     client.wait_until_ready(1).await?;
     let result = client.run("small.png", others.small.clone(), "sharpen").await?;
     images::decode(&result)?.must_equal(&others.wanted, "the job after all")
-}
-
-impl Others {
-    /// A job that has ended without a worker: cancelled.
-    async fn victim_without_workers(&self, cluster: &Cluster, disk: &Disk) -> Result<String> {
-        let client = cluster.client();
-        let id = client.submit("victim.png", self.small.clone(), "sepia").await?;
-        let cancelled = client.post(&format!("/job/{id}/cancel")).await?;
-        ensure!(cancelled.status == 200, "{cancelled:?}");
-        ensure!(disk.of_job(&id, "original").is_file());
-        Ok(id)
-    }
 }
 
 /// Half a file comes, the disk is full, and the rest comes.
