@@ -9,9 +9,9 @@ let newest = 0;
 let loaded = 0;
 
 async function load() {
-  const module = await import(`/pkg/preview.js${loaded ? `?${loaded}` : ""}`);
+  const module = await import(`./pkg/preview.js${loaded ? `?${loaded}` : ""}`);
   loaded += 1;
-  await module.default({ module_or_path: "/pkg/preview_bg.wasm" });
+  await module.default({ module_or_path: new URL("pkg/preview_bg.wasm", self.location.href) });
   return module;
 }
 

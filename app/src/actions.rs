@@ -3,6 +3,7 @@
 //!
 //! [`Backend`]: crate::backend::Backend
 
+use azulejo_protocol::dead::{DeadTileQuery, Replayed};
 use azulejo_protocol::{Costs, Health, Job, JobId, JobStatus, TileInfo, WorkerInfo};
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
@@ -118,6 +119,21 @@ pub async fn retry_job(id: JobId) -> Result<Job, Failure> {
 #[server(prefix = "/api", endpoint = "replay_tiles")]
 pub async fn replay_tiles(id: JobId, tile: Option<u32>) -> Result<Job, Failure> {
     answer(backend()?.replay(id, tile).await)
+}
+
+/// Gives the dead tiles of all failed and cancelled jobs that `status` and `search` mean, and that the caller may change, their
+/// attempts anew.
+#[server(prefix = "/api", endpoint = "replay_all_tiles")]
+pub async fn replay_all_tiles(
+    status: Option<JobStatus>,
+    search: Option<String>,
+) -> Result<Replayed, Failure> {
+    let query = DeadTileQuery {
+        status,
+        search: search.filter(|text| !text.is_empty()),
+        ..DeadTileQuery::default()
+    };
+    answer(backend()?.replay_all(query).await)
 }
 
 /// Forgets an ended job and deletes its files; a form is led to the list of jobs, a page goes there by itself.

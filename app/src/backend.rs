@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use azulejo_protocol::dead::{DeadTileQuery, Replayed};
 use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, JobQuery, TileInfo, WorkerInfo};
 use uuid::Uuid;
 
@@ -27,6 +28,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn retry(&self, id: JobId) -> Result<Job, ApiError>;
     /// Gives the dead tile `tile` of a job, or all its dead tiles, their attempts anew, and lets the job go on.
     async fn replay(&self, id: JobId, tile: Option<u32>) -> Result<Job, ApiError>;
+    /// Replays the dead tiles of all jobs that `query` means and the caller may change, of so many jobs at a time as the answer says.
+    async fn replay_all(&self, query: DeadTileQuery) -> Result<Replayed, ApiError>;
     /// Forgets an ended job and deletes its files.
     async fn delete(&self, id: JobId) -> Result<(), ApiError>;
     /// Workers known, live ones first.

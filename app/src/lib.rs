@@ -7,6 +7,7 @@
 //! - `live`: the stream of events that keeps an open page up to date. In the browser (feature `hydrate`): `upload`
 //!   sends a file, `sending` leads from the choice of files to their jobs, `previewing` speaks with the Web Worker that decodes and
 //!   renders the preview, `preview_canvas` draws it.
+//! - `base`: the path below which all this lies.
 //! - Pure, with tests beside: `mosaic` (geometry), `pattern` (a worker's tile), `words` (numbers and times),
 //!   `recipe_draft`, `recipe_history`, `presets`, `operation_search`, `studio_address`, `estimate`, `signed_in`, `header` (the
 //!   first bytes of a file), `claim` (what is said of the preview), `job_list`.
@@ -17,6 +18,7 @@
 mod actions;
 #[cfg(feature = "ssr")]
 pub mod backend;
+pub mod base;
 #[cfg(feature = "hydrate")]
 mod browser;
 #[cfg_attr(
@@ -73,5 +75,10 @@ pub use root::App;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    // Calls of server functions go below the base path, too.
+    if !base::BasePath::current().is_root() {
+        let base: &'static str = Box::leak(base::at("").into_boxed_str());
+        let _ = leptos::server_fn::client::try_set_server_url(base);
+    }
     leptos::mount::hydrate_body(App);
 }

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::{Blob, ImageData, MessageEvent, Worker, WorkerOptions, WorkerType};
 
+use crate::base::at;
 use crate::claim::Rendered;
 use crate::picked::{Decoded, Picked, Sight};
 use crate::preview_canvas::{GAP, paint};
@@ -180,7 +181,7 @@ impl Engine {
     fn start(self) -> bool {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let Ok(worker) = Worker::new_with_options("/preview-worker.js", &options) else {
+        let Ok(worker) = Worker::new_with_options(&at("/preview-worker.js"), &options) else {
             return false;
         };
         let receive =

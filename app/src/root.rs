@@ -7,6 +7,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::actions::{get_health, list_workers};
+use crate::base::BasePath;
 use crate::clock::Clock;
 use crate::components::Header;
 use crate::failure::Failure;
@@ -36,7 +37,7 @@ pub fn App() -> impl IntoView {
     StudioState::provide();
     view! {
         <Title text="Azulejo" />
-        <Router>
+        <Router base=BasePath::current().to_string()>
             <Header />
             <Routes fallback=NotFound>
                 <Route path=path!("/") view=StudioPage ssr=SsrMode::Async />

@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{File, HtmlInputElement};
 
 use crate::actions::{process, run_again};
+use crate::base::at;
 use crate::browser;
 use crate::components::{Line, Phase, Preview, Sending, UploadControls};
 use crate::failure::Failure;
@@ -277,7 +278,7 @@ fn keep_in_address(state: StudioState) {
         let (recipe, file) = (text.get(), file.get());
         let stored = picked.with(|picked| picked.as_ref().and_then(|picked| picked.stored));
         let is_here = state.files.with_value(|files| !files.is_empty());
-        let address = studio_address(&recipe, file, stored.filter(|_| !is_here));
+        let address = at(&studio_address(&recipe, file, stored.filter(|_| !is_here)));
         stop();
         // As long as nothing was changed the address is as it was asked for.
         if before.is_none() {

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Response};
 
+use crate::base::at;
 use crate::picked::Sight;
 use crate::studio_state::StudioState;
 
@@ -43,7 +44,7 @@ pub fn open(state: StudioState, job: JobId) {
 }
 
 async fn load(job: JobId) -> Option<Blob> {
-    let asked = window().fetch_with_str(&format!("/job/{job}/original"));
+    let asked = window().fetch_with_str(&at(&format!("/job/{job}/original")));
     let response = JsFuture::from(asked).await.ok()?.dyn_into::<Response>().ok()?;
     if !response.ok() {
         return None;

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::BasePath;
+
 /// A choice of theme.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,7 +48,9 @@ impl Theme {
 
     /// The cookie that keeps it for a year.
     pub fn cookie(self) -> String {
-        format!("theme={}; Path=/; Max-Age=31536000; SameSite=Lax", self.name())
+        let base = BasePath::current();
+        let (name, path) = (self.name(), base.of_cookie());
+        format!("theme={name}; Path={path}; Max-Age=31536000; SameSite=Lax")
     }
 
     /// The choice in a `Cookie` header.

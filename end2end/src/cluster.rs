@@ -60,6 +60,8 @@ pub struct Cluster {
     /// Before the names of topics and groups: several installations share an Apache Kafka.
     prefix: String,
     listen: String,
+    /// Below which path of that address.
+    base: String,
     options: ClusterOptions,
     folder: TempDir,
 }
@@ -95,6 +97,7 @@ impl Cluster {
             kafka: options.kafka.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned()),
             prefix: if is_shared { fresh_prefix() } else { String::new() },
             listen: "127.0.0.1:0".to_owned(),
+            base: String::new(),
             options,
             folder,
         })
@@ -154,7 +157,9 @@ impl Cluster {
         let environment = pairs(&self.options.server_environment);
         let program = self.program("azulejo-server");
         let server = Program::start_with(&program, &arguments, &environment, &self.log_dir())?;
-        self.listen = server.ready().trim_start_matches("http://").to_owned();
+        let place = server.ready().trim_start_matches("http://");
+        let end = place.find('/').unwrap_or(place.len());
+        (self.listen, self.base) = (place[..end].to_owned(), place[end..].to_owned());
         self.server = Some(server);
         Ok(())
     }
@@ -220,7 +225,7 @@ impl Cluster {
 
     /// The server's address as a URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.listen)
+        format!("http://{}{}", self.listen, self.base)
     }
 
     /// What `azulejo apply` makes of `file`, on this machine alone. The input stays at `in.EXTENSION`.

@@ -171,6 +171,9 @@ pub struct Job {
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<time::OffsetDateTime>))]
     pub expires_at: Option<Timestamp>,
+    /// Whether the uploaded file was deleted because of its age: then the job cannot be started again, nor another on its image.
+    #[serde(default)]
+    pub original_gone: bool,
     /// Size of the upright input.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Size))]
     pub input_size: Size,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use azulejo_app::base::BasePath;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// A server that listens. [`Server::run`] answers.
 pub struct Server {
     address: SocketAddr,
+    base: BasePath,
     engine: Engine,
     listener: TcpListener,
     listening: Listening,
@@ -80,7 +82,7 @@ impl Server {
         let http = HttpConfig {
             address,
             access: access.clone(),
-            proxy: config.proxy,
+            proxy: config.proxy.clone(),
             site_root: config.site_root,
             rates: config.rates,
             headers: HeaderLimits {
@@ -101,6 +103,7 @@ impl Server {
         }
         Ok(Self {
             address,
+            base: config.proxy.base,
             engine,
             listener,
             listening: config.listening,
@@ -115,10 +118,10 @@ impl Server {
         self.address
     }
 
-    /// Where it listens, as browsers and scripts spell it.
+    /// Where it is, as browsers and scripts spell it.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+        format!("{scheme}://{}{}", self.address, self.base)
     }
 
     /// The engine behind it.
@@ -166,6 +169,7 @@ async fn save_uses(access: Access, shutdown: CancellationToken) {
         access.save();
     }
     access.save();
+    access.flush().await;
 }
 
 /// Takes up certificates that change. One that cannot be used is a problem that `/health` and the pages tell.

@@ -138,6 +138,8 @@ async fn an_original_can_go_before_its_job() {
     let failed = one(&rig, &engine, JobStatus::Failed).await.job_id;
     assert_eq!(engine.expire(days(1)).await.unwrap(), Expired::default());
     assert!(engine.original_file(completed).await.is_ok());
+    assert!(!engine.job(completed).await.unwrap().original_gone);
+    let mut news = engine.subscribe();
     let expired = engine.expire(days(3)).await.unwrap();
     assert_eq!(
         expired,
@@ -146,6 +148,18 @@ async fn an_original_can_go_before_its_job() {
             originals: 2
         }
     );
+    // It is told, and whoever looks at the jobs hears of it.
+    assert!(engine.job(completed).await.unwrap().original_gone);
+    let listed = engine.jobs(JobQuery::default()).await.unwrap();
+    assert!(listed.iter().all(|job| job.original_gone));
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Change::Job(id) = news.recv().await.unwrap() {
+            told.push(id);
+        }
+    }
+    told.sort();
+    assert_eq!(told, [completed, failed]);
     let error = engine.original_file(completed).await.unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (410, "original_gone"));
     assert_eq!(engine.retry(failed).await.unwrap_err().status, 410);

@@ -226,16 +226,124 @@ async fn a_page_without_javascript_and_its_function_replay_too() {
     assert!(page.contains(&format!("/job/{id}/tile/7/report")), "{page}");
     drop(worker);
     let _worker = server.worker();
-    let request = server.client.post(format!("{}/api/replay_tiles", server.url));
-    let sent = request
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("accept", "text/html,*/*;q=0.8")
-        .header("referer", format!("{}/job/{id}", server.url))
-        .body(format!("id={id}"));
-    let sent_on = sent.send().await.unwrap();
-    assert_eq!(sent_on.status(), 302);
+    let sent_on = post_form(&server, "replay_tiles", &format!("/job/{id}"), format!("id={id}")).await;
+    assert_eq!(sent_on, 302);
     assert_eq!(server.finished(&id).await.status, JobStatus::Completed);
     let page = server.page(&format!("/job/{id}")).await.text().await.unwrap();
     assert!(!page.contains("Replay this tile"));
+    server.stop().await;
+}
+
+/// As a browser posts a form without JavaScript.
+async fn post_form(server: &Running, function: &str, page: &str, body: String) -> u16 {
+    let request = server.client.post(format!("{}/api/{function}", server.url));
+    let request = request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "text/html,*/*;q=0.8")
+        .header("referer", format!("{}{page}", server.url))
+        .body(body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_jobs_replays_all_that_match() {
+    let server = start(&["--tile-size", "256"]).await;
+    let worker = server.faulty_worker(|task| (task.tile == 7).then(|| "poison".to_owned()));
+    server.until_ready().await;
+    let mut ids = Vec::new();
+    for name in ["a.png", "coast.png", "coast-2.png"] {
+        let id = submit(&server, &png(1024, 1024), name, "invert").await;
+        assert_eq!(server.finished(&id).await.status, JobStatus::Failed);
+        ids.push(id);
+    }
+    let offer = "Replay all dead tiles that match";
+    let page = server.page("/jobs?search=coast&status=failed").await;
+    let page = page.text().await.unwrap();
+    let (_, form) = page.split_once("replay_all_tiles").unwrap();
+    let form = form.split_once("</form>").unwrap().0;
+    assert!(form.contains(offer), "{form}");
+    for field in [
+        "name=\"search\" value=\"coast\"",
+        "name=\"status\" value=\"failed\"",
+    ] {
+        assert!(form.contains(field), "{field}: {form}");
+    }
+    for empty in ["/jobs?status=completed", "/jobs?search=nothing"] {
+        let page = server.page(empty).await.text().await.unwrap();
+        assert!(!page.contains(offer), "{empty}: {page}");
+    }
+    drop(worker);
+    let _worker = server.worker();
+    let body = "search=coast&status=failed".to_owned();
+    let status = post_form(
+        &server,
+        "replay_all_tiles",
+        "/jobs?search=coast&status=failed",
+        body,
+    )
+    .await;
+    assert_eq!(status, 302);
+    for id in &ids[1..] {
+        assert_eq!(server.finished(id).await.status, JobStatus::Completed);
+    }
+    assert_eq!(
+        server.finished(&ids[0]).await.status,
+        JobStatus::Failed,
+        "it did not match"
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_the_original_is_not_offered_when_it_has_expired() {
+    let server = start(&["--tile-size", "256"]).await;
+    let _worker =
+        server.faulty_worker(|task| (task.tile == 7 && task.recipe == "invert").then(|| "poison".to_owned()));
+    server.until_ready().await;
+    let failed = submit(&server, &png(1024, 1024), "a.png", "invert").await;
+    assert_eq!(server.finished(&failed).await.status, JobStatus::Failed);
+    let completed = submit(&server, &png(1024, 1024), "a.png", "sharpen").await;
+    assert_eq!(server.finished(&completed).await.status, JobStatus::Completed);
+    let job_page = async |id: &str| server.page(&format!("/job/{id}")).await.text().await.unwrap();
+    let of_failed = [
+        "Change the recipe",
+        ">Retry<",
+        "Replay this tile",
+        "/tile/7/report",
+    ];
+    let of_completed = ["Change the recipe", "Compare"];
+    let offered = async |is_offered: bool| {
+        let pages = [
+            (job_page(&failed).await, &of_failed[..]),
+            (job_page(&completed).await, &of_completed),
+        ];
+        for (page, offers) in pages {
+            for offer in offers {
+                assert_eq!(page.contains(offer), is_offered, "{offer}: {page}");
+            }
+            assert_eq!(page.contains("original deleted"), !is_offered);
+            assert!(page.contains("Use this recipe") && page.contains("Delete"));
+        }
+        let jobs = server.page("/jobs").await.text().await.unwrap();
+        assert_eq!(jobs.contains("Replay all dead tiles"), is_offered);
+        let studio = server
+            .page(&format!("/?job={completed}"))
+            .await
+            .text()
+            .await
+            .unwrap();
+        assert_eq!(studio.contains("deleted because of its age"), !is_offered);
+    };
+    offered(true).await;
+    // As days later: nobody waits for them.
+    let database = server.folder.path().join("server/azulejo.sqlite");
+    let database = rusqlite::Connection::open(database).unwrap();
+    assert_eq!(
+        database.execute("UPDATE jobs SET original_gone = 1", []).unwrap(),
+        2
+    );
+    let told: Job = server.get(&format!("/job/{failed}")).await.json().await.unwrap();
+    assert!(told.original_gone);
+    offered(false).await;
     server.stop().await;
 }

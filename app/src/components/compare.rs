@@ -5,6 +5,7 @@ use azulejo_protocol::Job;
 use leptos::prelude::*;
 
 use super::mosaic::picture;
+use crate::base::at;
 use crate::mosaic::Grid;
 use crate::words;
 
@@ -26,7 +27,7 @@ fn result_of(job: &Job) -> Shown {
     let size = job.output_size;
     if words::browsers_show(&job.result_filename) && size.pixels() <= MOST_PIXELS {
         return Shown {
-            address: format!("/job/{}/result", job.job_id),
+            address: at(&format!("/job/{}/result", job.job_id)),
             width: size.width,
             height: size.height,
         };
@@ -45,7 +46,7 @@ pub fn Compare(
     /// The job.
     job: Job,
 ) -> impl IntoView {
-    let original = format!("/job/{}/original", job.job_id);
+    let original = at(&format!("/job/{}/original", job.job_id));
     let result = result_of(&job);
     if job.input_size == job.output_size {
         let (width, height) = (job.output_size.width, job.output_size.height);

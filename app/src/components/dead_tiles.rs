@@ -1,11 +1,12 @@
 //! Tiles that were given up, and why; what a worker got of each, and all their attempts anew.
 
 use azulejo_protocol::{Job, TileState};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::FailureNotice;
+use super::call_form::CallForm;
 use crate::actions::{ReplayTiles, get_tile};
+use crate::base::at;
 use crate::mosaic::states;
 use crate::words;
 
@@ -54,7 +55,9 @@ pub fn DeadTiles(
             changed.run(job);
         }
     });
-    let has_ended = Memo::new(move |_| job.with(|job| job.status.is_final()));
+    // Without its picture neither a tile nor the job can be had again.
+    let has_original = Memo::new(move |_| job.with(|job| !job.original_gone));
+    let can_replay = Memo::new(move |_| has_original.get() && job.with(|job| job.status.is_final()));
     let failure = move || replay.value().get().and_then(Result::err);
     view! {
         <Transition>
@@ -87,16 +90,24 @@ pub fn DeadTiles(
                                                         words::plural(u64::from(info.attempt), "attempt"),
                                                     )}
                                                 </small>
-                                                <small>
-                                                    <a
-                                                        href=format!("/job/{id}/tile/{}/report", info.tile)
-                                                        rel="external"
-                                                        download=""
-                                                        title="What the worker got, as a file for azulejo apply --tile-report"
-                                                    >
-                                                        "Save what the worker got"
-                                                    </a>
-                                                </small>
+                                                {move || {
+                                                    has_original
+                                                        .get()
+                                                        .then(|| {
+                                                            view! {
+                                                                <small>
+                                                                    <a
+                                                                        href=at(&format!("/job/{id}/tile/{}/report", info.tile))
+                                                                        rel="external"
+                                                                        download=""
+                                                                        title="What the worker got, as a file for azulejo apply --tile-report"
+                                                                    >
+                                                                        "Save what the worker got"
+                                                                    </a>
+                                                                </small>
+                                                            }
+                                                        })
+                                                }}
                                             </div>
                                         }
                                     })
@@ -108,11 +119,11 @@ pub fn DeadTiles(
                                         }
                                     })}
                                 {move || {
-                                    has_ended
+                                    can_replay
                                         .get()
                                         .then(|| {
                                             view! {
-                                                <ActionForm action=replay>
+                                                <CallForm action=replay>
                                                     <input type="hidden" name="id" value=id.to_string() />
                                                     <button
                                                         title="Only these get all their attempts anew; what is done stays done"
@@ -120,7 +131,7 @@ pub fn DeadTiles(
                                                     >
                                                         {if title == "Dead tile" { "Replay this tile" } else { "Replay these tiles" }}
                                                     </button>
-                                                </ActionForm>
+                                                </CallForm>
                                             }
                                         })
                                 }}

@@ -2,12 +2,12 @@
 
 use azulejo_protocol::Health;
 use leptos::prelude::*;
-use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
 use super::Logo;
 use super::sign_out::SignOut;
 use super::theme_switch::ThemeSwitch;
+use crate::base::{BasePath, at};
 use crate::live::{Link, Live};
 use crate::root::Shared;
 use crate::words;
@@ -40,9 +40,12 @@ fn state(health: Option<&Health>, link: Link) -> (&'static str, Vec<String>) {
 #[component]
 pub fn Header() -> impl IntoView {
     let path = use_location().pathname;
+    let base = BasePath::current();
     let current = move |places: &'static [&'static str]| {
+        let base = base.clone();
         move || {
             let path = path.get();
+            let path = base.strip(&path).filter(|path| !path.is_empty()).unwrap_or("/");
             let here = places.iter().any(|place| {
                 path == *place
                     || (*place != "/" && path.strip_prefix(place).is_some_and(|rest| rest.starts_with('/')))
@@ -55,14 +58,14 @@ pub fn Header() -> impl IntoView {
             <a class="skip" href="#main">
                 "Skip to the content"
             </a>
-            <A href="/" attr:class="brand" attr:aria-label="Azulejo, to the Studio">
+            <a href=at("/") class="brand" aria-label="Azulejo, to the Studio">
                 <Logo />
                 <b>"Azulejo"</b>
-            </A>
+            </a>
             <nav aria-label="Main">
-                <a href="/" aria-current=current(&["/"])>"Studio"</a>
-                <a href="/jobs" aria-current=current(&["/jobs", "/job"])>"Jobs"</a>
-                <a href="/workers" aria-current=current(&["/workers"])>"Workers"</a>
+                <a href=at("/") aria-current=current(&["/"])>"Studio"</a>
+                <a href=at("/jobs") aria-current=current(&["/jobs", "/job"])>"Jobs"</a>
+                <a href=at("/workers") aria-current=current(&["/workers"])>"Workers"</a>
             </nav>
             <HealthLine />
             <div class="theme filter">

@@ -2,13 +2,14 @@
 //! JavaScript; with it they are calls of the same server functions.
 
 use azulejo_protocol::{Job, JobStatus, StageName};
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use super::FailureNotice;
+use super::call_form::CallForm;
 use crate::actions::{CancelJob, DeleteJob, RetryJob};
+use crate::base::at;
 use crate::words;
 
 /// Goes to a place instead of the one that is shown: Back does not lead to a job that is gone.
@@ -34,6 +35,8 @@ pub fn JobActions(
 ) -> impl IntoView {
     let id = job.with_untracked(|job| job.job_id);
     let status = Memo::new(move |_| job.with(|job| job.status));
+    // Without it there is nothing to compare the result with, and nothing to start again on.
+    let has_original = Memo::new(move |_| job.with(|job| !job.original_gone));
     let cancel = ServerAction::<CancelJob>::new();
     let retry = ServerAction::<RetryJob>::new();
     let delete = ServerAction::<DeleteJob>::new();
@@ -75,11 +78,11 @@ pub fn JobActions(
         let id_field = move || view! { <input type="hidden" name="id" value=id.to_string() /> };
         match status.get() {
             JobStatus::Processing => view! {
-                <ActionForm action=cancel>
+                <CallForm action=cancel>
                     {id_field()} <button class="warn" disabled=move || cancel.pending().get()>
                         "Cancel"
                     </button>
-                </ActionForm>
+                </CallForm>
             }
             .into_any(),
             status => view! {
@@ -91,16 +94,16 @@ pub fn JobActions(
                                 (words::browsers_show(&job.original_filename), words::browsers_show(&job.result_filename))
                             });
                         view! {
-                            {comparable
+                            {(comparable && has_original.get())
                                 .then(|| {
                                     view! {
                                         <a
                                             class="button"
                                             href=move || {
                                                 if comparing.get() {
-                                                    format!("/job/{id}")
+                                                    at(&format!("/job/{id}"))
                                                 } else {
-                                                    format!("/job/{id}?view=compare")
+                                                    at(&format!("/job/{id}?view=compare"))
                                                 }
                                             }
                                         >
@@ -111,28 +114,28 @@ pub fn JobActions(
                             {openable
                                 .then(|| {
                                     view! {
-                                        <a class="button" href=format!("/job/{id}/result") rel="external" target="_blank">
+                                        <a class="button" href=at(&format!("/job/{id}/result")) rel="external" target="_blank">
                                             "Open"
                                         </a>
                                     }
                                 })}
-                            <a class="button go" href=format!("/download/{id}") rel="external" download="">
+                            <a class="button go" href=at(&format!("/download/{id}")) rel="external" download="">
                                 {size.map_or_else(|| "Download".to_owned(), |size| format!("Download {size}"))}
                             </a>
                         }
                     })}
-                {(status != JobStatus::Completed)
+                {(status != JobStatus::Completed && has_original.get())
                     .then(|| {
                         view! {
-                            <ActionForm action=retry>
+                            <CallForm action=retry>
                                 {id_field()}
                                 <button class:go=move || !is_undecoded.get() disabled=move || retry.pending().get()>
                                     "Retry"
                                 </button>
-                            </ActionForm>
+                            </CallForm>
                         }
                     })}
-                <ActionForm action=delete>
+                <CallForm action=delete>
                     {id_field()}
                     <button
                         class="warn"
@@ -142,7 +145,7 @@ pub fn JobActions(
                     >
                         {move || if sure.get() { "Delete for good" } else { "Delete" }}
                     </button>
-                </ActionForm>
+                </CallForm>
             }
             .into_any(),
         }

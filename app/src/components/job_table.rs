@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::mosaic::picture;
+use crate::base::at;
 use crate::clock::Ago;
 use crate::mosaic::{Counts, Grid, states};
 use crate::recipe_words;
@@ -140,7 +141,7 @@ fn JobRow(first: Job, jobs: Signal<Vec<Job>>) -> impl IntoView {
                 <Thumbnail job />
             </td>
             <th scope="row">
-                <a href=format!("/job/{id}")>{name}</a>
+                <a href=at(&format!("/job/{id}"))>{name}</a>
                 <small>{size}</small>
             </th>
             <td class="recipe" title=text>

@@ -1,6 +1,7 @@
 //! What the pages are made of.
 
 mod azulejo;
+mod call_form;
 mod compare;
 mod dead_tiles;
 mod drop_zone;
@@ -20,6 +21,7 @@ mod preview;
 mod recipe_builder;
 mod recipe_title;
 mod recipe_tools;
+mod replay_all;
 mod sign_out;
 mod sparkline;
 mod stages;
@@ -47,6 +49,7 @@ pub use notice::{FailureNotice, InstallationNotice};
 pub use preview::Preview;
 pub use recipe_builder::RecipeBuilder;
 pub use recipe_title::RecipeTitle;
+pub use replay_all::ReplayAll;
 pub use sparkline::Sparkline;
 pub use stages::Stages;
 pub use submit_panel::{Phase, SubmitPanel};

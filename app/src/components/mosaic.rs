@@ -8,6 +8,7 @@ use azulejo_protocol::{Job, JobId, TileState};
 use leptos::prelude::*;
 
 use super::tile_caption::TileCaption;
+use crate::base::at;
 use crate::mosaic::{Grid, Move, states};
 
 /// One consistent view of a job: the states and the picture that belong together.
@@ -32,8 +33,8 @@ impl Frame {
 /// The address of the picture of job `id`; none as long as nothing is done.
 pub fn picture(id: JobId, version: u64, fit: Option<u32>) -> Option<String> {
     (version > 0).then(|| match fit {
-        Some(fit) => format!("/job/{id}/mosaic.png?v={version}&fit={fit}"),
-        None => format!("/job/{id}/mosaic.png?v={version}"),
+        Some(fit) => at(&format!("/job/{id}/mosaic.png?v={version}&fit={fit}")),
+        None => at(&format!("/job/{id}/mosaic.png?v={version}")),
     })
 }
 

@@ -3,6 +3,8 @@
 use azulejo_imaging::Encoding;
 use leptos::prelude::*;
 
+#[cfg(feature = "hydrate")]
+use crate::base::at;
 use crate::recipe_history::History;
 
 /// The tools below the recipe's text.
@@ -65,7 +67,7 @@ pub fn RecipeTools(
 /// Copies the Studio's address with the recipe, and tells what came of it.
 #[cfg(feature = "hydrate")]
 fn copy_link(recipe: String, file: Option<Encoding>, told: RwSignal<Option<String>>) {
-    let address = crate::studio_address::studio_address(&recipe, file, None);
+    let address = at(&crate::studio_address::studio_address(&recipe, file, None));
     let origin = window().location().origin().unwrap_or_default();
     let link = format!("{origin}{address}");
     leptos::task::spawn_local(async move {

@@ -4,6 +4,8 @@ use azulejo_protocol::{Job, JobStatus};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+#[cfg(feature = "hydrate")]
+use crate::base::at;
 use crate::recipe_words;
 
 /// The title: `61 % blur σ 6 · Azulejo`.
@@ -72,6 +74,6 @@ pub fn TabProgress(
 fn set_icon(address: Option<&str>) {
     if let Ok(Some(link)) = document().query_selector("link[rel=icon]") {
         // Setting an attribute of a fixed name does not fail.
-        let _ = link.set_attribute("href", address.unwrap_or("/favicon.svg"));
+        let _ = link.set_attribute("href", address.unwrap_or(&at("/favicon.svg")));
     }
 }

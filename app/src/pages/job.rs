@@ -7,6 +7,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use super::NotFound;
 use crate::actions::get_job;
+use crate::base::at;
 use crate::clock::Ago;
 use crate::components::{
     Compare, DeadTiles, FailureNotice, InstallationNotice, JobActions, Meter, MosaicFigure, RecipeTitle,
@@ -73,7 +74,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let id = first.job_id;
     live.watch(id);
     let recipe = first.transformation.clone();
-    let address = |job| studio_address(&recipe, None, job);
+    let address = |job| at(&studio_address(&recipe, None, job));
     let (change, reuse) = (address(Some(id)), address(None));
     let facts = [
         first.original_filename.clone(),
@@ -99,6 +100,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let error =
         Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));
     let expires = Memo::new(move |_| job.with(|job| job.expires_at));
+    let original_gone = Memo::new(move |_| job.with(|job| job.original_gone));
     // The grid is fixed by the recipe and the input; a retry keeps it.
     view! {
         <TabProgress job />
@@ -114,7 +116,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                             <i>"·"</i>
                             <span class="part">
                                 "result of job "
-                                <a class="mono" href=format!("/job/{earlier}") title="The same image, recipe and format">
+                                <a class="mono" href=at(&format!("/job/{earlier}")) title="The same image, recipe and format">
                                     {earlier.short()}
                                 </a>
                             </span>
@@ -135,15 +137,34 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                             }
                         })
                 }}
+                {move || {
+                    original_gone
+                        .get()
+                        .then(|| {
+                            view! {
+                                <i>"·"</i>
+                                <span class="part" title="The uploaded picture was deleted because of its age: nothing can be run on it again">
+                                    "original deleted"
+                                </span>
+                            }
+                        })
+                }}
             </p>
             <div class="head">
                 <h1>
                     <RecipeTitle recipe />
                 </h1>
                 <div class="acts">
-                    <a class="button" href=change title="In the Studio, with this picture: no upload">
-                        "Change the recipe"
-                    </a>
+                    {move || {
+                        (!original_gone.get())
+                            .then(|| {
+                                view! {
+                                    <a class="button" href=change.clone() title="In the Studio, with this picture: no upload">
+                                        "Change the recipe"
+                                    </a>
+                                }
+                            })
+                    }}
                     <a class="button" href=reuse title="In the Studio, for another picture">
                         "Use this recipe"
                     </a>

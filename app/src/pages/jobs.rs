@@ -6,7 +6,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
 use crate::actions::list_jobs;
-use crate::components::{FailureNotice, InstallationNotice, JobTable, Kept};
+use crate::base::at;
+use crate::components::{FailureNotice, InstallationNotice, JobTable, Kept, ReplayAll};
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 
@@ -89,7 +90,7 @@ fn FilterForm(filter: Memo<Filter>) -> impl IntoView {
         navigate(&asked.address(0), Default::default());
     };
     view! {
-        <form class="filter" method="get" action="/jobs" role="search" on:submit=submit>
+        <form class="filter" method="get" action=at("/jobs") role="search" on:submit=submit>
             <input
                 node_ref=field
                 type="search"
@@ -126,21 +127,22 @@ fn Rows(first: Vec<Job>, filter: Filter) -> impl IntoView {
     // Of its own, so that the table stays when its rows change.
     let is_empty = Memo::new(move |_| jobs.with(Vec::is_empty));
     let filtered = filter.status.is_some() || filter.search.is_some();
-    let link = move |offset: u32| filter.address(offset);
+    let asked = filter.clone();
+    let link = move |offset: u32| at(&filter.address(offset));
     view! {
         {move || {
             if is_empty.get() {
                 if filtered || offset > 0 {
                     view! {
                         <p class="empty">
-                            "No job is like that. " <a href="/jobs">"Show all jobs"</a>
+                            "No job is like that. " <a href=at("/jobs")>"Show all jobs"</a>
                         </p>
                     }
                         .into_any()
                 } else {
                     view! {
                         <p class="empty">
-                            "No jobs yet. Drop a picture on the " <a href="/">"Studio"</a> " to begin."
+                            "No jobs yet. Drop a picture on the " <a href=at("/")>"Studio"</a> " to begin."
                         </p>
                     }
                         .into_any()
@@ -149,6 +151,7 @@ fn Rows(first: Vec<Job>, filter: Filter) -> impl IntoView {
                 view! { <JobTable jobs /> }.into_any()
             }
         }}
+        <ReplayAll jobs filter=asked />
         {(offset > 0 || full)
             .then(|| {
                 view! {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::base::at;
 use crate::failure::set_status;
 
 /// Says so, and where to go.
@@ -19,11 +20,11 @@ pub fn NotFound() -> impl IntoView {
             <h1>"This tile is missing"</h1>
             <p>"There is nothing at this address. It may have been deleted, or the address may have a slip in it."</p>
             <p>
-                <a class="button go" href="/">
+                <a class="button go" href=at("/")>
                     "To the Studio"
                 </a>
                 " "
-                <a class="button" href="/jobs">
+                <a class="button" href=at("/jobs")>
                     "All jobs"
                 </a>
             </p>

@@ -3,12 +3,13 @@
 //! of a job, which the server keeps: then the form posts to `/job/ID/again`.
 
 use azulejo_imaging::Recipe;
-use azulejo_protocol::{Costs, Health, Job, JobId, WorkerInfo};
+use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::actions::{get_costs, get_job, list_jobs};
+use crate::base::at;
 #[cfg(not(feature = "hydrate"))]
 use crate::components::UploadControls;
 use crate::components::{
@@ -159,7 +160,7 @@ fn Studio(
 
     let action = move || {
         let stored = picked.with(|picked| picked.as_ref()?.stored);
-        stored.map_or_else(|| "/process".to_owned(), |job| format!("/job/{job}/again"))
+        at(&stored.map_or_else(|| "/process".to_owned(), |job| format!("/job/{job}/again")))
     };
     view! {
         {lost.map(|failure| view! { <FailureNotice failure /> })}
@@ -232,6 +233,10 @@ fn take_query(state: StudioState) {
 /// Shows the picture of the job that the address asks for, unless it is what is shown; gives back why it cannot be shown.
 fn take_original(state: StudioState, original: Option<Result<Job, Failure>>) -> Option<Failure> {
     let job = match original? {
+        Ok(job) if job.original_gone => {
+            let detail = "the picture of that job was deleted because of its age: choose the file again";
+            return Some(Failure(ApiError::new(410, "original_gone", detail)));
+        }
         Ok(job) => job,
         Err(failure) => return Some(failure),
     };

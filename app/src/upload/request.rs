@@ -11,6 +11,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, ProgressEvent, XmlHttpRequest};
 
+use crate::base::at;
 use crate::browser::now_ms;
 use crate::failure::Failure;
 
@@ -59,7 +60,7 @@ impl Request {
     /// `None` when the browser refuses to make one.
     pub fn new(method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Self> {
         let request = XmlHttpRequest::new().ok()?;
-        request.open(method, path).ok()?;
+        request.open(method, &at(path)).ok()?;
         request.set_request_header("Tus-Resumable", "1.0.0").ok()?;
         for (name, value) in headers {
             request.set_request_header(name, value).ok()?;

@@ -11,6 +11,7 @@ pub mod audit;
 mod caller;
 mod jwks;
 pub mod keyring;
+mod log_file;
 mod refused;
 pub mod session;
 pub mod settings;
@@ -32,7 +33,7 @@ use audit::Audit;
 use caller::Proof;
 use keyring::Keyring;
 use refused::unauthorized;
-use session::Sessions;
+use session::{Reach, Sessions};
 use tokens::Tokens;
 
 /// Longest credential that is looked at, bytes: tokens of identity providers have a few kilobytes.
@@ -93,7 +94,7 @@ impl Access {
     ///
     /// # Errors
     /// 401 when it shows something that is no good.
-    pub async fn caller(&self, headers: &HeaderMap, is_https: bool) -> Result<Option<Caller>, ApiError> {
+    pub async fn caller(&self, headers: &HeaderMap, reach: &Reach) -> Result<Option<Caller>, ApiError> {
         let Some(means) = &self.0.means else {
             return Ok(Some(Caller::anyone()));
         };
@@ -101,7 +102,7 @@ impl Access {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let text = bearer(value)?;
             if text.starts_with(azulejo_access::secret::PREFIX) {
-                let key = means.keyring.check(text, now)?;
+                let key = means.keyring.check(text, now).await?;
                 return Ok(Some(self.of_key(&key, Proof::Key(key.id.as_str().into()))));
             }
             let Some(tokens) = &means.tokens else {
@@ -109,10 +110,10 @@ impl Access {
             };
             return Ok(Some(tokens.check(text, self.0.visibility).await?));
         }
-        let Some(id) = means.sessions.key_of(headers, is_https, now) else {
+        let Some(id) = means.sessions.key_of(headers, reach, now) else {
             return Ok(None);
         };
-        match means.keyring.by_id(&id, now) {
+        match means.keyring.by_id(&id, now).await {
             Ok(key) => Ok(Some(self.of_key(&key, Proof::Session(id.into())))),
             // The sign-in page follows, which says more than an error could.
             Err(_) => Ok(None),
@@ -124,12 +125,12 @@ impl Access {
     }
 
     /// Whether what `caller` showed is still good: for streams that go on for hours.
-    pub fn is_still(&self, caller: &Caller) -> bool {
+    pub async fn is_still(&self, caller: &Caller) -> bool {
         let Some(means) = &self.0.means else { return true };
         let now = Timestamp::now_utc();
         match caller.proof() {
             Proof::None => false,
-            Proof::Key(id) | Proof::Session(id) => means.keyring.by_id(id, now).is_ok(),
+            Proof::Key(id) | Proof::Session(id) => means.keyring.by_id(id, now).await.is_ok(),
             Proof::Token { expires } => *expires > now.unix_timestamp(),
         }
     }
@@ -138,16 +139,23 @@ impl Access {
     ///
     /// # Errors
     /// 401 when it is no key of use; 404 where authentication is off.
-    pub fn sign_in(&self, text: &str, is_secure: bool) -> Result<(Caller, String), ApiError> {
+    pub async fn sign_in(&self, text: &str, reach: &Reach) -> Result<(Caller, String), ApiError> {
         let Some(means) = &self.0.means else {
             let detail = "this server asks nobody for a key: just use it";
             return Err(ApiError::not_found("not_found", detail));
         };
         let now = Timestamp::now_utc();
-        let key = means.keyring.check(text, now)?;
-        let cookie = means.sessions.cookie(&key.id, is_secure, now);
+        let key = means.keyring.check(text, now).await?;
+        let cookie = means.sessions.cookie(&key.id, reach, now);
         let caller = self.of_key(&key, Proof::Session(key.id.as_str().into()));
         Ok((caller, cookie))
+    }
+
+    /// Waits until the log of who did what is written.
+    pub async fn flush(&self) {
+        if let Some(means) = &self.0.means {
+            means.audit.flush().await;
+        }
     }
 
     /// Writes down what is only kept in memory: when keys were used last.

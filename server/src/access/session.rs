@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::http::{HeaderMap, header};
+use azulejo_app::base::BasePath;
 use azulejo_protocol::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,11 +19,27 @@ use sha2::Sha256;
 
 /// Name of the cookie.
 const NAME: &str = "azulejo_session";
-/// Name of the cookie over https: browsers then take it from this host over https alone.
-const SECURE_NAME: &str = "__Host-azulejo_session";
+/// In front of it over https: browsers then take it from this host over https alone, and only with the path `/`.
+const OF_HOST: &str = "__Host-";
 /// A block of SHA-256, which is the length of key that HMAC takes as it is.
 const SECRET_BYTES: usize = 64;
 const FILE: &str = "session.key";
+
+/// How a client reaches the server, which decides what its cookie is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Over https, with the server or with a proxy that is trusted.
+    pub is_https: bool,
+    /// Below this path: two servers on one host do not take each other's cookie for theirs.
+    pub base: BasePath,
+}
+
+impl Reach {
+    fn cookie_name(&self) -> String {
+        let of_host = if self.is_https { OF_HOST } else { "" };
+        format!("{of_host}{NAME}{}", self.base.as_str().replace('/', "."))
+    }
+}
 
 /// Makes and reads the cookies.
 pub struct Sessions {
@@ -49,19 +66,20 @@ impl Sessions {
     }
 
     /// The cookie, as the value of `Set-Cookie`, that stands for the key `id` from `now` on.
-    pub fn cookie(&self, id: &str, is_secure: bool, now: Timestamp) -> String {
+    pub fn cookie(&self, id: &str, reach: &Reach, now: Timestamp) -> String {
         let seconds = i64::try_from(self.length.as_secs()).unwrap_or(i64::MAX);
         let expires = now.unix_timestamp().saturating_add(seconds);
         let value = format!(
             "{id}.{expires}.{}",
             URL_SAFE_NO_PAD.encode(self.mac(id, expires).finalize().into_bytes())
         );
-        set_cookie(&value, seconds, is_secure)
+        set_cookie(&value, seconds, reach)
     }
 
     /// The key that the cookie of a request stands for, if there is one that was not changed and whose time is not over. Over HTTPS
     /// only the cookie counts that no other host and no plain http can have set.
-    pub fn key_of(&self, headers: &HeaderMap, is_https: bool, now: Timestamp) -> Option<String> {
+    pub fn key_of(&self, headers: &HeaderMap, reach: &Reach, now: Timestamp) -> Option<String> {
+        let wanted = reach.cookie_name();
         let cookies = headers
             .get_all(header::COOKIE)
             .iter()
@@ -69,7 +87,7 @@ impl Sessions {
         cookies
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == name_of(is_https))
+            .filter(|(name, _)| *name == wanted)
             .find_map(|(_, value)| self.read(value, now))
     }
 
@@ -90,19 +108,15 @@ impl Sessions {
 }
 
 /// The value of `Set-Cookie` that ends a sign-in.
-pub fn ended(is_secure: bool) -> String {
-    set_cookie("", 0, is_secure)
+pub fn ended(reach: &Reach) -> String {
+    set_cookie("", 0, reach)
 }
 
-fn name_of(is_secure: bool) -> &'static str {
-    if is_secure { SECURE_NAME } else { NAME }
-}
-
-fn set_cookie(value: &str, seconds: i64, is_secure: bool) -> String {
+fn set_cookie(value: &str, seconds: i64, reach: &Reach) -> String {
     // Lax: a link from elsewhere leads to the signed-in page, and other sites' forms come without it.
     let common = format!("Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}");
-    let secure = if is_secure { "; Secure" } else { "" };
-    format!("{}={value}; {common}{secure}", name_of(is_secure))
+    let secure = if reach.is_https { "; Secure" } else { "" };
+    format!("{}={value}; {common}{secure}", reach.cookie_name())
 }
 
 fn secret(path: &Path) -> anyhow::Result<[u8; SECRET_BYTES]> {
@@ -151,25 +165,36 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let now = Timestamp::now_utc();
         let sessions = Sessions::open(folder.path(), HOUR).unwrap();
-        for is_secure in [false, true] {
-            let set = sessions.cookie("0123456789ab", is_secure, now);
+        for (is_https, base) in [(false, ""), (true, ""), (false, "/tiles"), (true, "/a/b")] {
+            let of = |is_https, base: &str| Reach {
+                is_https,
+                base: base.parse().unwrap(),
+            };
+            let reach = of(is_https, base);
+            let set = sessions.cookie("0123456789ab", &reach, now);
+            assert!(set.contains("; Path=/;"), "{set}");
             assert!(set.contains("HttpOnly; SameSite=Lax"), "{set}");
             assert_eq!(
                 (set.starts_with("__Host-"), set.ends_with("Secure")),
-                (is_secure, is_secure)
+                (is_https, is_https)
             );
             let headers = request(&format!("theme=dark; {}", sent_back(&set)));
             // Also after a restart.
             let sessions = Sessions::open(folder.path(), HOUR).unwrap();
             assert_eq!(
-                sessions.key_of(&headers, is_secure, now).as_deref(),
+                sessions.key_of(&headers, &reach, now).as_deref(),
                 Some("0123456789ab")
             );
-            assert_eq!(sessions.key_of(&headers, is_secure, now + HOUR), None);
+            assert_eq!(sessions.key_of(&headers, &reach, now + HOUR), None);
             assert_eq!(
-                sessions.key_of(&headers, !is_secure, now),
+                sessions.key_of(&headers, &of(!is_https, base), now),
                 None,
                 "of the other scheme"
+            );
+            assert_eq!(
+                sessions.key_of(&headers, &of(is_https, "/other"), now),
+                None,
+                "of another server on the host"
             );
         }
     }
@@ -179,7 +204,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let now = Timestamp::now_utc();
         let sessions = Sessions::open(folder.path(), HOUR).unwrap();
-        let good = sent_back(&sessions.cookie("0123456789ab", false, now));
+        let good = sent_back(&sessions.cookie("0123456789ab", &Reach::default(), now));
         let (name, value) = good.split_once('=').unwrap();
         let parts: Vec<_> = value.split('.').collect();
         let later = parts[1].parse::<i64>().unwrap() + 1;
@@ -192,7 +217,7 @@ mod tests {
             String::new(),
         ] {
             assert_eq!(
-                sessions.key_of(&request(&format!("{name}={bad}")), false, now),
+                sessions.key_of(&request(&format!("{name}={bad}")), &Reach::default(), now),
                 None,
                 "{bad}"
             );
@@ -200,7 +225,7 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         let other = Sessions::open(elsewhere.path(), HOUR).unwrap();
         assert_eq!(
-            other.key_of(&request(&good), false, now),
+            other.key_of(&request(&good), &Reach::default(), now),
             None,
             "another server's secret"
         );

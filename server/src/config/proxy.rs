@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use azulejo_app::base::BasePath;
 use ipnet::IpNet;
 
 use crate::http::address::PublicName;
@@ -23,7 +24,7 @@ pub struct ProxyArguments {
     )]
     pub public_hosts: Vec<String>,
 
-    /// Believes what this proxy says of its clients (Forwarded, or X-Forwarded-For, -Proto and -Host): an IP address or a network
+    /// Believes what this proxy says of its clients (Forwarded, or X-Forwarded-For, -Proto, -Host and -Prefix): an IP address or a network
     /// such as 10.0.0.0/8; may be given several times, or separated by commas. The default is to believe nobody.
     #[arg(
         long = "trusted-proxy",
@@ -32,6 +33,17 @@ pub struct ProxyArguments {
         value_delimiter = ','
     )]
     pub trusted_proxies: Vec<String>,
+
+    /// Lies below this path of its host, where a proxy passes it on as it is: /tiles for https://example.org/tiles/. A proxy that
+    /// takes it away says so in X-Forwarded-Prefix, and then nothing is set here. The default is the root.
+    #[arg(
+        long = "base-path",
+        env = "AZULEJO_BASE_PATH",
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub base_path: String,
 }
 
 /// The checked settings.
@@ -41,6 +53,8 @@ pub struct ProxySettings {
     pub names: Vec<PublicName>,
     /// Peers whose word about their clients is taken.
     pub trusted: Vec<Network>,
+    /// Below which path it lies.
+    pub base: BasePath,
 }
 
 /// An address or a network.
@@ -80,7 +94,7 @@ impl fmt::Display for Network {
 }
 
 impl ProxyArguments {
-    /// Checks both.
+    /// Checks them.
     ///
     /// # Errors
     /// A sentence that names the setting at fault and what it may be.
@@ -88,6 +102,10 @@ impl ProxyArguments {
         Ok(ProxySettings {
             names: read(&self.public_hosts, "--public-host (AZULEJO_PUBLIC_HOST)")?,
             trusted: read(&self.trusted_proxies, "--trusted-proxy (AZULEJO_TRUSTED_PROXIES)")?,
+            base: self.base_path.trim().parse().map_err(|reason| {
+                let given = &self.base_path;
+                anyhow::anyhow!("--base-path (AZULEJO_BASE_PATH) '{given}': {reason}")
+            })?,
         })
     }
 }

@@ -11,7 +11,7 @@ pub struct QuotaArguments {
         value_parser = or_off(ranged::<u32>("AZULEJO_QUOTA_JOBS", 1, 1_000_000)))]
     pub quota_jobs: Bound<u32>,
 
-    /// Lets each owner of jobs start jobs on so many bytes of images within 24 hours, with --auth. K, M and G stand for 1024,
+    /// Lets each owner send so many bytes of images, or run them again, within 24 hours, with --auth. K, M and G stand for 1024,
     /// 1024² and 1024³; 1M to 1048576G, or `off`, the default.
     #[arg(long, env = "AZULEJO_QUOTA_BYTES_PER_DAY", value_name = "BYTES", default_value = "off",
         value_parser = or_off(bytes("AZULEJO_QUOTA_BYTES_PER_DAY", 1 << 20, 1 << 50)))]

@@ -47,6 +47,8 @@ use tokio::sync::broadcast;
 pub use settings::{Change, EngineConfig, Mosaic, ResultFile, Upload};
 
 use api::revisions::Revisions;
+use api::sent::Promises;
+use api::turns::{Turn, Turns};
 use driver::Driver;
 use files::disk::Room;
 use kafka::Line;
@@ -73,6 +75,8 @@ pub struct Engine {
     commands: Arc<Vec<tokio::sync::Mutex<()>>>,
     tickets: Arc<AtomicU64>,
     revisions: Revisions,
+    promises: Promises,
+    turns: Turns,
     started: Instant,
     /// Held as long as the engine lives: no second server on the same folder.
     _lock: Arc<File>,
@@ -110,6 +114,11 @@ impl Engine {
     /// What does not work and does not pass by itself, for those around the engine to add to.
     pub fn problems(&self) -> &problems::Problems {
         self.driver.problems()
+    }
+
+    /// The turn of a caller, by their owner's name, for what goes through many rows of the database: to be held meanwhile.
+    pub async fn list_turn(&self, by: Option<&str>) -> Option<Turn> {
+        self.turns.of(by).await
     }
 
     /// The topic that this server's tiles are answered in.

@@ -8,7 +8,7 @@ use time::Duration;
 pub struct Quotas {
     /// Jobs under way at a time.
     pub jobs: Option<u32>,
-    /// Bytes of the images of jobs started within [`DAY`].
+    /// Bytes of uploads, and of images that jobs are started on without one, within [`DAY`].
     pub bytes_per_day: Option<u64>,
 }
 

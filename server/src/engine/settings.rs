@@ -63,6 +63,8 @@ pub struct Upload {
     pub job: Option<JobId>,
     /// Who its job belongs to.
     pub owner: Option<String>,
+    /// Whether its bytes were counted for its owner's quota as they came.
+    pub is_counted: bool,
     /// SHA-256 of its bytes, where it was taken.
     pub content: Option<[u8; 32]>,
     /// Whether it is to be rendered even where an earlier job has its result.

@@ -12,6 +12,8 @@ use azulejo_protocol::Timestamp;
 
 use super::api::events::Events;
 use super::api::revisions::Revisions;
+use super::api::sent::Promises;
+use super::api::turns::Turns;
 use super::driver::{Driver, Drivers};
 use super::files::disk::Room;
 use super::files::job::JobSpec;
@@ -154,6 +156,8 @@ impl Engine {
             commands: Arc::new((0..COMMAND_LOCKS).map(|_| tokio::sync::Mutex::new(())).collect()),
             tickets: Arc::new(AtomicU64::new(1)),
             revisions: Revisions::new(epoch),
+            promises: Promises::default(),
+            turns: Turns::default(),
             started: Instant::now(),
             _lock: Arc::new(lock),
         })

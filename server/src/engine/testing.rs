@@ -42,6 +42,7 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
         encoding: None,
         job: None,
         owner: None,
+        is_counted: false,
         content: None,
         fresh: false,
         once: None,

@@ -11,12 +11,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::accept::{vary, wants_page};
 use super::address::Scheme;
+use super::base;
 use super::error::Failure;
 use super::forwarded::Client;
 use super::incoming::Incoming;
 use super::limits::rate::Rates;
 use super::meant::meant;
-use crate::access::audit::Entry;
+use crate::access::audit::{Audit, Entry};
+use crate::access::session::Reach;
 use crate::access::{Access, Caller, Role, missing};
 
 /// What a route asks of who calls it.
@@ -80,7 +82,7 @@ impl Gate {
 /// The middleware of one route.
 pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let need = (gate.needs)(request.method(), request.uri().path());
-    let found = gate.access.caller(request.headers(), is_https(&request)).await;
+    let found = gate.access.caller(request.headers(), &reach(&request)).await;
     let caller = match (need, found) {
         // What is no method here is answered as such by the route itself.
         (None, _) => None,
@@ -92,7 +94,7 @@ pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -
         (Some(Need::Role(_)), Ok(None)) => return refuse(&gate, request, None, missing()).await,
         (Some(Need::Role(_)), Err(error)) => return refuse(&gate, request, None, error).await,
     };
-    let mut seen = (!meant(&request).is_safe()).then(|| Seen::of(&gate.access, &request, caller.clone()));
+    let seen = (!meant(&request).is_safe()).then(|| Seen::of(&gate.access, &request, caller.clone()));
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
@@ -100,18 +102,20 @@ pub async fn check(State(gate): State<Gate>, mut request: Request, next: Next) -
         request.extensions_mut().insert(seen.touched.clone());
     }
     let response = next.run(request).await;
-    if let Some(seen) = &mut seen {
+    if let Some(mut seen) = seen {
         seen.answered(&response);
+        seen.write_down().await;
     }
     response
 }
 
-/// Whether the client speaks HTTPS, with the server or with a proxy that is trusted.
-pub fn is_https(request: &Request) -> bool {
-    request
-        .extensions()
-        .get::<Client>()
-        .is_some_and(|client| client.scheme == Scheme::Https)
+/// How the client of a request reaches the server.
+pub fn reach(request: &Request) -> Reach {
+    let client = request.extensions().get::<Client>();
+    Reach {
+        is_https: client.is_some_and(|client| client.scheme == Scheme::Https),
+        base: base::current(),
+    }
 }
 
 fn admit(caller: &Caller, role: Role, request: &Request) -> Result<(), ApiError> {
@@ -140,7 +144,9 @@ async fn refuse(gate: &Gate, request: Request, caller: Option<Caller>, error: Ap
     }
     // Whoever shows nothing is no event.
     if error.code != "key_missing" {
-        Seen::of(&gate.access, &request, caller).status = Some(error.status);
+        let mut seen = Seen::of(&gate.access, &request, caller);
+        seen.status = Some(error.status);
+        seen.write_down().await;
     }
     let page = request.method() == Method::GET && wants_page(request.headers());
     let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
@@ -179,6 +185,7 @@ struct Seen {
     path: String,
     address: Option<String>,
     status: Option<u16>,
+    is_written: bool,
 }
 
 impl Seen {
@@ -192,6 +199,7 @@ impl Seen {
             path: request.uri().path().to_owned(),
             address: client.map(|client| client.address.to_string()),
             status: None,
+            is_written: false,
         }
     }
 
@@ -210,20 +218,27 @@ impl Seen {
             self.touched.note(job);
         }
     }
-}
 
-impl Drop for Seen {
-    fn drop(&mut self) {
-        // Anybody can be nobody: of them only what was refused is written down.
-        let is_refused = matches!(self.status, Some(401 | 403));
-        let Some(audit) = self
-            .access
-            .audit()
-            .filter(|_| self.caller.is_some() || is_refused)
-        else {
+    /// Writes it down before it is answered. When the client goes away meanwhile it is written down all the same.
+    async fn write_down(mut self) {
+        let Some(audit) = self.audit().cloned() else {
             return;
         };
-        audit.write(&Entry {
+        let place = audit.place().await;
+        self.is_written = true;
+        place.write(&self.entry()).await;
+    }
+
+    /// Where it is written down, if it is.
+    fn audit(&self) -> Option<&Audit> {
+        // Anybody can be nobody: of them only what was refused is written down.
+        let is_refused = matches!(self.status, Some(401 | 403));
+        let audit = self.access.audit()?;
+        (!self.is_written && (self.caller.is_some() || is_refused)).then_some(audit)
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry {
             time: Timestamp::now_utc(),
             caller: self.caller.as_ref().map(|caller| &*caller.name),
             role: self.caller.as_ref().map(|caller| caller.role.name()),
@@ -232,7 +247,15 @@ impl Drop for Seen {
             path: &self.path,
             status: self.status,
             jobs: self.touched.jobs(),
-        });
+        }
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if let Some(audit) = self.audit() {
+            audit.write_later(&self.entry());
+        }
     }
 }
 
@@ -269,7 +292,7 @@ mod tests {
         };
         let (key, _) = KeyFile::add(folder.path(), new, Timestamp::now_utc()).unwrap();
         let rates = Rates::new(RateSettings::default());
-        let gate = Gate::new(access, rates, |_, _| Some(Need::Role(Role::Submit)));
+        let gate = Gate::new(access.clone(), rates, |_, _| Some(Need::Role(Role::Submit)));
         let slow = post(std::future::pending::<StatusCode>);
         let router: Router = Router::new().route("/process", slow.layer(from_fn_with_state(gate, check)));
         let request = axum::http::Request::post("/process")
@@ -278,6 +301,7 @@ mod tests {
             .unwrap();
         let answer = tokio::time::timeout(Duration::from_millis(100), router.oneshot(request)).await;
         assert!(answer.is_err(), "it is dropped before it is answered");
+        access.flush().await;
         let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
         let entry: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(entry["caller"], "lab");

@@ -7,7 +7,6 @@ use axum::response::Response;
 use azulejo_imaging::Encoding;
 use azulejo_protocol::ApiError;
 use azulejo_protocol::record::MAX_RECIPE_BYTES;
-use percent_encoding::percent_decode;
 
 use super::accept::wants_page;
 use super::backend::{ServerBackend, Terms};
@@ -21,6 +20,7 @@ use super::jobs::job_id;
 use super::multipart::{Form, short_text};
 use super::started::{Accepted, started};
 use super::state::AppState;
+use super::url_encoded::{bad_form, fields};
 
 /// Longest form: a recipe may come with three bytes for each of its own, and names and separators stand around it.
 const MAX_FORM_BYTES: usize = 3 * (MAX_RECIPE_BYTES + Encoding::MAX_TEXT) + 4096;
@@ -45,11 +45,11 @@ impl Wish {
             _ => return Ok(()),
         };
         if value.len() > most {
-            return Err(bad(format!("the field '{name}' has more than {most} bytes")));
+            return Err(bad_form(format!("the field '{name}' has more than {most} bytes")));
         }
         match place.replace(value) {
             None => Ok(()),
-            Some(_) => Err(bad(format!(
+            Some(_) => Err(bad_form(format!(
                 "the form has the field '{name}' twice: send each field once"
             ))),
         }
@@ -96,7 +96,7 @@ async fn start(
         .keys
         .begin(&parts.headers, backend.caller().owner().unwrap_or_default())?;
     let wish = if is_url_encoded(&parts.headers) {
-        let form = async { to_bytes(body, MAX_FORM_BYTES).await.map_err(bad) };
+        let form = async { to_bytes(body, MAX_FORM_BYTES).await.map_err(bad_form) };
         parse(&app.intake.in_time(form).await?)?
     } else {
         read_form(app, &parts.headers, body).await?
@@ -141,7 +141,7 @@ async fn read_form(app: &AppState, headers: &HeaderMap, body: Body) -> Result<Wi
         let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
         wish.set(&name, text)?;
     }
-    Err(bad(format!("it has more than {MAX_FIELDS} fields")))
+    Err(bad_form(format!("it has more than {MAX_FIELDS} fields")))
 }
 
 fn is_url_encoded(headers: &HeaderMap) -> bool {
@@ -153,30 +153,14 @@ fn is_url_encoded(headers: &HeaderMap) -> bool {
         .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
-/// The fields of a form of the type `application/x-www-form-urlencoded`.
+/// What a form of the type `application/x-www-form-urlencoded` asks for.
 fn parse(form: &[u8]) -> Result<Wish, ApiError> {
     let mut wish = Wish::default();
-    for pair in form.split(|byte| *byte == b'&') {
-        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        let (name, value) = (&pair[..at], pair.get(at + 1..).unwrap_or_default());
-        wish.set(&decode(name)?, decode(value)?)?;
+    for field in fields(form) {
+        let (name, value) = field?;
+        wish.set(&name, value)?;
     }
     Ok(wish)
-}
-
-fn decode(text: &[u8]) -> Result<String, ApiError> {
-    let spaced: Vec<u8> = text
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
-    percent_decode(&spaced)
-        .decode_utf8()
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|_| bad("it is not UTF-8 text"))
-}
-
-fn bad(detail: impl std::fmt::Display) -> ApiError {
-    ApiError::new(400, "bad_form", format!("the form cannot be read: {detail}"))
 }
 
 #[cfg(test)]

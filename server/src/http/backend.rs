@@ -163,6 +163,7 @@ impl ServerBackend {
     /// Those of the engine.
     pub async fn dead_tiles(&self, mut query: DeadTileQuery) -> Result<Vec<DeadTile>, ApiError> {
         query.owner = self.caller.scope().only().map(str::to_owned);
+        let _turn = self.engine.list_turn(self.caller.owner()).await;
         self.engine.dead_tiles(query).await
     }
 
@@ -261,6 +262,7 @@ pub async fn start(
         encoding: terms.encoding,
         job: terms.job,
         owner: received.owner.clone(),
+        is_counted: received.is_counted,
         content: received.content,
         fresh: terms.fresh,
         once: terms.once,
@@ -306,6 +308,7 @@ impl Backend for ServerBackend {
         if let Some(only) = self.caller.scope().only() {
             query.owner = Some(only.to_owned());
         }
+        let _turn = self.engine.list_turn(self.caller.owner()).await;
         self.engine.jobs(query).await
     }
 
@@ -334,6 +337,10 @@ impl Backend for ServerBackend {
     async fn replay(&self, id: JobId, tile: Option<u32>) -> Result<Job, ApiError> {
         self.check_own(id).await?;
         self.engine.replay(id, tile).await
+    }
+
+    async fn replay_all(&self, query: DeadTileQuery) -> Result<Replayed, ApiError> {
+        ServerBackend::replay_all(self, query).await
     }
 
     async fn delete(&self, id: JobId) -> Result<(), ApiError> {

@@ -9,6 +9,8 @@ use axum::response::{Html, IntoResponse, Response};
 use azulejo_protocol::ApiError;
 use serde::Serialize;
 
+use super::base;
+
 /// An [`ApiError`] that axum can answer with.
 #[derive(Debug)]
 pub struct Failure(pub ApiError);
@@ -41,14 +43,18 @@ impl Failure {
     pub fn into_page(self) -> Response {
         let status = self.status();
         let reason = status.canonical_reason().unwrap_or("Error");
+        let base = base::current();
         let page = format!(
             "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>{reason} · Azulejo</title><link rel=\"stylesheet\" href=\"/pkg/azulejo.css\">\
-             <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"></head>\
+             <title>{reason} · Azulejo</title><link rel=\"stylesheet\" href=\"{style}\">\
+             <link rel=\"icon\" href=\"{icon}\" type=\"image/svg+xml\"></head>\
              <body><main class=\"empty-page\"><h1>{reason}</h1><p>{detail}.</p>\
-             <p><a href=\"/\">Back to the studio</a></p></main></body></html>\n",
+             <p><a href=\"{studio}\">Back to the studio</a></p></main></body></html>\n",
             detail = escape(&capitalise(&self.0.detail)),
+            style = base.at("/pkg/azulejo.css"),
+            icon = base.at("/favicon.svg"),
+            studio = base.at("/"),
         );
         (status, Html(page)).into_response()
     }

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
 use super::accept::{vary, wants_page};
-use super::access::{is_https, refusal};
+use super::access::{reach, refusal};
 use super::error::Failure;
 use super::headers::POLICY_OF_FILES;
 use super::pages::render_not_found;
@@ -26,7 +26,7 @@ pub async fn file_or_not_found(State(app): State<AppState>, request: Request) ->
         }
         if wants_page(request.headers()) && !is_asset(&path) {
             // The page has the state of the installation in its head.
-            let caller = match app.access.caller(request.headers(), is_https(&request)).await {
+            let caller = match app.access.caller(request.headers(), &reach(&request)).await {
                 Ok(Some(caller)) => caller,
                 Ok(None) => return refusal(missing(), true, &path),
                 Err(error) => return refusal(error, true, &path),

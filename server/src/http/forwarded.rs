@@ -49,7 +49,8 @@ impl Trusted {
         Self(networks.into())
     }
 
-    fn has(&self, address: IpAddr) -> bool {
+    /// Whether `address` is one of theirs.
+    pub fn has(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 

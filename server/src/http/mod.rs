@@ -8,7 +8,7 @@
 //! - [`pages`]: Leptos. [`files`]: the built site. [`accept`]: page or JSON.
 //! - [`routes`]: all of them, each behind the gate of [`access`]: who calls, and whether they may. [`sign_in`]: the way in for
 //!   browsers. [`guard`]: whose pages may speak to us. [`forwarded`]: who that is behind a proxy; [`address`]: how hosts are compared.
-//!   [`headers`]: what browsers may do with the answers. [`error`]: errors.
+//!   [`base`], [`below`]: below which path all this lies. [`headers`]: what browsers may do with the answers. [`error`]: errors.
 //! - [`backend`]: what the pages see of the server. [`serve`]: from a listener to a clean end.
 
 pub mod accept;
@@ -16,6 +16,8 @@ pub mod access;
 pub mod address;
 pub mod again;
 pub mod backend;
+pub mod base;
+pub mod below;
 pub mod byteranges;
 pub mod check_format;
 pub mod check_recipe;
@@ -50,6 +52,7 @@ pub mod state;
 pub mod submit;
 pub mod thumbnail;
 pub mod tus;
+mod url_encoded;
 pub mod vital;
 
 use std::any::Any;
@@ -66,6 +69,7 @@ use azulejo_app::backend::Backend;
 use azulejo_protocol::ApiError;
 use leptos::prelude::LeptosOptions;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -73,6 +77,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use tower_http::trace::TraceLayer;
 
 use self::backend::ServerBackend;
+use self::below::Bases;
 use self::error::Failure;
 use self::forwarded::Trusted;
 use self::guard::Hosts;
@@ -144,7 +149,8 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
     let unrouted = any(files::file_or_not_found)
         .layer(from_fn_with_state(app.rates.clone(), limits::rate::limit))
         .with_state(app.clone());
-    routes::router(&app)
+    let bases = Bases::new(config.proxy.base, trusted.clone());
+    let inside = routes::router(&app)
         .fallback_service(unrouted)
         .method_not_allowed_fallback(files::method_not_allowed)
         // Bodies are bounded where they are read: uploads stream, calls are small.
@@ -159,10 +165,13 @@ pub fn router(engine: Engine, intake: Intake, config: HttpConfig, shutdown: Canc
         )
         .layer(from_fn_with_state(hosts, guard::check))
         .layer(from_fn_with_state(trusted, forwarded::note))
+        .with_state(app);
+    // Around the routes, since it decides what path they see.
+    Router::new()
+        .fallback_service(from_fn_with_state(bases, below::enter).layer(inside))
         .layer(from_fn_with_state(config.headers, limits::headers::bound))
         .layer(from_fn(headers::secure))
         .layer(TraceLayer::new_for_http())
-        .with_state(app)
 }
 
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {

@@ -4,7 +4,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use azulejo_protocol::ApiError;
 use serde::Deserialize;
 
 use super::backend::ServerBackend;
@@ -74,9 +73,8 @@ pub async fn mosaic(
     }
     let png = match fit {
         Some(fit) => {
-            let (thumbnails, key) = (app.thumbnails.clone(), (id, mosaic.version, fit));
-            let scaled = tokio::task::spawn_blocking(move || thumbnails.of(key, &mosaic.png)).await;
-            scaled.unwrap_or_else(|error| Err(ApiError::new(500, "internal", error.to_string())))?
+            let key = (id, mosaic.version, fit);
+            app.thumbnails.of(key, &mosaic.png).await?
         }
         None => mosaic.png,
     };

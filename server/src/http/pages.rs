@@ -20,6 +20,7 @@ use leptos::server_fn;
 use leptos_axum::ResponseOptions;
 
 use super::accept::{vary, wants_page};
+use super::base;
 use super::error::Failure;
 use super::headers::policy_of_pages;
 use super::state::AppState;
@@ -66,12 +67,17 @@ pub async fn page_or_json(State(app): State<AppState>, request: Request, next: N
 }
 
 /// The page at the request's address.
-pub async fn render(State(app): State<AppState>, request: Request) -> Response {
+pub async fn render(State(app): State<AppState>, mut request: Request) -> Response {
     let options = app.leptos.clone();
     let caller = Caller::of(request.extensions());
     let backend: BackendRef = Arc::new(app.backend_of(request.extensions()));
     let signed_in = SignedIn(caller.name.to_string());
+    let base = base::current();
+    // The router of the pages knows the whole path.
+    let whole = base::with_path(request.uri(), &base.at(request.uri().path()));
+    *request.uri_mut() = whole;
     let context = move || {
+        provide_context(base.clone());
         provide_context(backend.clone());
         provide_context(signed_in.clone());
         let policy = use_nonce().and_then(|nonce| policy_of_pages(&nonce));
@@ -115,7 +121,11 @@ pub async fn call(State(app): State<AppState>, request: Request) -> Response {
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
     let backend: BackendRef = Arc::new(app.backend_of(&parts.extensions));
-    let context = move || provide_context(backend.clone());
+    let base = base::current();
+    let context = move || {
+        provide_context(backend.clone());
+        provide_context(base.clone());
+    };
     let request = Request::from_parts(parts, Body::from(body));
     let response = leptos_axum::handle_server_fns_with_context(context, request)
         .await

@@ -30,6 +30,7 @@ const FUNCTIONS: &[(Method, &str, Need)] = &[
     (Method::POST, "cancel_job", SUBMIT),
     (Method::POST, "retry_job", SUBMIT),
     (Method::POST, "replay_tiles", SUBMIT),
+    (Method::POST, "replay_all_tiles", SUBMIT),
     (Method::POST, "delete_job", SUBMIT),
     (Method::GET, "list_workers", READ),
     (Method::GET, "get_costs", READ),

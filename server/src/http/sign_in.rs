@@ -8,13 +8,13 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use azulejo_protocol::ApiError;
-use percent_encoding::percent_decode;
 use serde::Deserialize;
 
-use super::address::Scheme;
+use super::access::reach;
+use super::base;
 use super::error::{Failure, capitalise, escape};
-use super::forwarded::Client;
 use super::state::AppState;
+use super::url_encoded::fields;
 use crate::access::session;
 
 /// Longest form that is read, bytes.
@@ -65,18 +65,26 @@ pub async fn page(
         (status = 401, description = "The page again, which says why the key is not taken.", body = String, content_type = "text/html"),
         (status = 404, description = "The page again: nobody is asked for a key here.", body = String, content_type = "text/html"),
     ),
-    extensions(("x-codes" = json!(["call_too_large"]))),
+    extensions(("x-codes" = json!(["call_too_large", "bad_form"]))),
 )]
 pub async fn sign_in(State(app): State<AppState>, request: Request) -> Response {
-    let is_secure = is_secure(&request);
+    let reach = reach(&request);
     let Ok(body) = to_bytes(request.into_body(), MAX_FORM).await else {
         let detail =
             format!("the form has more than {MAX_FORM} bytes, or broke off: send the fields key and next");
         return Failure(ApiError::new(413, "call_too_large", detail)).into_response();
     };
-    let (key, next) = (field(&body, b"key"), field(&body, b"next"));
+    let (mut key, mut next) = (String::new(), String::new());
+    for field in fields(&body) {
+        match field {
+            Ok((name, value)) if name == "key" => key = value,
+            Ok((name, value)) if name == "next" => next = value,
+            Ok(_) => {}
+            Err(error) => return Failure(error).into_response(),
+        }
+    }
     let next = own_path(&next).to_owned();
-    match app.access.sign_in(key.trim(), is_secure) {
+    match app.access.sign_in(key.trim(), &reach).await {
         Ok((caller, cookie)) => {
             let mut response = Redirect::to(&next).into_response();
             set_cookie(&mut response, &cookie);
@@ -104,9 +112,9 @@ pub async fn sign_in(State(app): State<AppState>, request: Request) -> Response 
     responses((status = 303, description = "Signed out.", headers(("location" = String), ("set-cookie" = String)))),
 )]
 pub async fn sign_out(request: Request) -> Response {
-    let is_secure = is_secure(&request);
+    let reach = reach(&request);
     let mut response = Redirect::to("/sign-in").into_response();
-    set_cookie(&mut response, &session::ended(is_secure));
+    set_cookie(&mut response, &session::ended(&reach));
     response
 }
 
@@ -120,13 +128,6 @@ fn set_cookie(response: &mut Response, cookie: &str) {
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-fn is_secure(request: &Request) -> bool {
-    request
-        .extensions()
-        .get::<Client>()
-        .is_some_and(|client| client.scheme == Scheme::Https)
-}
-
 /// A path of this server; anything else, such as another site's address, is the first page.
 fn own_path(next: &str) -> &str {
     let is_plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
@@ -137,14 +138,6 @@ fn own_path(next: &str) -> &str {
     }
 }
 
-/// A field of a form of the type `application/x-www-form-urlencoded`.
-fn field(form: &[u8], name: &[u8]) -> String {
-    form.split(|byte| *byte == b'&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix(b"="))
-        .map(|value| percent_decode(value).decode_utf8_lossy().into_owned())
-        .unwrap_or_default()
-}
-
 fn form(next: &str, wrong: Option<&str>) -> Response {
     let wrong = wrong.map_or_else(String::new, |reason| {
         format!(
@@ -152,20 +145,24 @@ fn form(next: &str, wrong: Option<&str>) -> Response {
             escape(&capitalise(reason))
         )
     });
+    let base = base::current();
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Sign in · Azulejo</title><link rel=\"stylesheet\" href=\"/pkg/azulejo.css\">\
-         <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\"></head>\
+         <title>Sign in · Azulejo</title><link rel=\"stylesheet\" href=\"{style}\">\
+         <link rel=\"icon\" href=\"{icon}\" type=\"image/svg+xml\"></head>\
          <body><main class=\"empty-page\"><h1>Sign in</h1>{wrong}\
          <p><label for=\"key\">This server asks for the key that you were given. Who runs it makes keys by azulejo keys add.</label></p>\
-         <form class=\"filter\" method=\"post\" action=\"/sign-in\">\
+         <form class=\"filter\" method=\"post\" action=\"{action}\">\
          <input id=\"key\" name=\"key\" type=\"password\" required autocomplete=\"current-password\" \
          spellcheck=\"false\" autofocus>\
          <input type=\"hidden\" name=\"next\" value=\"{next}\">\
          <button class=\"go\" type=\"submit\">Sign in</button></form>\
          </main></body></html>\n",
         next = escape(next),
+        style = base.at("/pkg/azulejo.css"),
+        icon = base.at("/favicon.svg"),
+        action = base.at("/sign-in"),
     );
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     (no_store, Html(page)).into_response()
@@ -191,12 +188,5 @@ mod tests {
         ] {
             assert_eq!(own_path(bad), "/", "{bad}");
         }
-    }
-
-    #[test]
-    fn fields_are_decoded() {
-        assert_eq!(field(b"next=%2Fjobs&key=azk_1", b"next"), "/jobs");
-        assert_eq!(field(b"next=%2Fjobs&key=azk_1", b"key"), "azk_1");
-        assert_eq!(field(b"keys=1", b"key"), "");
     }
 }

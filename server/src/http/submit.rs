@@ -57,10 +57,9 @@ async fn process_form(
 ) -> Result<Accepted, ApiError> {
     let (parts, body) = request.into_parts();
     let body = Incoming::new(&parts.headers, body);
-    let flight = match admit_form(app, &parts.headers).and_then(|()| {
-        app.keys
-            .begin(&parts.headers, backend.caller().owner().unwrap_or_default())
-    }) {
+    let owner = backend.caller().owner();
+    let admitted = admit_form(app, &parts.headers, owner);
+    let flight = match admitted.and_then(|()| app.keys.begin(&parts.headers, owner.unwrap_or_default())) {
         Ok(flight) => flight,
         Err(error) => {
             body.drain().await;
@@ -68,10 +67,14 @@ async fn process_form(
         }
     };
     let mut form = Form::new(&parts.headers, body)?;
-    match read_form(app, &mut form).await {
-        // A body may take long to come.
-        Ok(order) if app.access.is_still(backend.caller()) => submit(app, backend, order, flight).await,
-        Ok(_) => Err(missing()),
+    match read_form(app, &mut form, owner).await {
+        Ok(order) => {
+            // A body may take long to come.
+            if !app.access.is_still(backend.caller()).await {
+                return Err(missing());
+            }
+            submit(app, backend, order, flight).await
+        }
         Err(error) => {
             drain(form.into_rest()).await;
             Err(error)
@@ -80,13 +83,13 @@ async fn process_form(
 }
 
 /// What can be said of a form before any of it is read.
-fn admit_form(app: &AppState, headers: &HeaderMap) -> Result<(), ApiError> {
+fn admit_form(app: &AppState, headers: &HeaderMap, owner: Option<&str>) -> Result<(), ApiError> {
     let most = app.intake.limits().max_bytes;
     let declared = declared_length(headers);
     if declared.is_some_and(|length| length > most.saturating_add(FORM_OVERHEAD)) {
         return Err(too_large(most));
     }
-    app.intake.admit(declared.map(|length| length.min(most)))
+    app.intake.admit(declared.map(|length| length.min(most)), owner)
 }
 
 async fn submit(
@@ -135,7 +138,7 @@ struct Order {
 }
 
 /// The fields come in any order; others are passed over.
-async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
+async fn read_form(app: &AppState, form: &mut Form, owner: Option<&str>) -> Result<Order, ApiError> {
     let (mut file, mut recipe, mut encoding, mut fresh, mut other_bytes) = (None, None, None, None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
@@ -144,7 +147,7 @@ async fn read_form(app: &AppState, form: &mut Form) -> Result<Order, ApiError> {
             "file" if file.is_none() => {
                 let name = about.filename.unwrap_or_default();
                 let bytes = field.map_err(|error| from_multer(&error));
-                file = Some(app.intake.receive(bytes, None, &name).await?);
+                file = Some(app.intake.receive(bytes, None, &name, owner).await?);
             }
             "transformation" if recipe.is_none() => {
                 let text = app.intake.in_time(short_text(field, MAX_RECIPE_BYTES)).await?;
@@ -240,7 +243,7 @@ struct UploadedImage {
     responses(
         (status = 201, description = "The file is on the server's disk, and is an image that jobs may be started on.", body = Uploaded),
     ),
-    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["bad_query", "upload_interrupted", "upload_stalled", "too_many_uploads", "+image", "+room"]))),
+    extensions(("x-role" = json!("submit")), ("x-codes" = json!(["bad_query", "upload_interrupted", "upload_stalled", "too_many_uploads", "quota_exceeded", "+image", "+room"]))),
 )]
 pub async fn upload(
     State(app): State<AppState>,
@@ -253,10 +256,8 @@ pub async fn upload(
     let (parts, body) = request.into_parts();
     let mut body = Incoming::new(&parts.headers, body);
     let name = query.filename.unwrap_or_default();
-    let stream = (&mut body).map_err(|_| interrupted());
-    match app.intake.receive(stream, declared, &name).await {
-        Ok(mut received) => {
-            received.owner = caller.owner().map(str::to_owned);
+    match take(&app, &caller, &mut body, declared, &name).await {
+        Ok(received) => {
             let size = received.info.size();
             let answer = Uploaded {
                 upload_id: received.id,
@@ -277,6 +278,30 @@ pub async fn upload(
             Err(error.into())
         }
     }
+}
+
+/// The file of an upload, whose bytes are counted.
+async fn take(
+    app: &AppState,
+    caller: &Caller,
+    body: &mut Incoming,
+    declared: Option<u64>,
+    name: &str,
+) -> Result<Received, ApiError> {
+    let owner = caller.owner();
+    app.intake.admit(declared, owner)?;
+    // Of one that does not say how long it is the first byte, at least.
+    let promise = app.engine.promise(owner, declared.unwrap_or(1)).await?;
+    let stream = body.map_err(|_| interrupted());
+    let received = app.intake.receive(stream, declared, name, owner).await?;
+    if !app.access.is_still(caller).await {
+        return Err(missing());
+    }
+    app.engine.count_sent(promise, received.bytes).await?;
+    Ok(Received {
+        is_counted: true,
+        ..received
+    })
 }
 
 pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -1,10 +1,11 @@
-//! Mosaics for lists: the picture of a job, scaled down further.
+//! Mosaics for lists: the picture of a job, scaled down further. One at a time: whoever asks meanwhile waits without a thread.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use azulejo_protocol::{ApiError, JobId};
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 /// Most bytes of pictures that are kept.
 const MOST_BYTES: usize = 16 << 20;
@@ -13,8 +14,15 @@ const MOST_BYTES: usize = 16 << 20;
 type Key = (JobId, u64, u32);
 
 /// The pictures that were scaled down last: many who watch the same list ask for the same. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Thumbnails(Arc<Mutex<Kept>>);
+#[derive(Debug, Clone)]
+pub struct Thumbnails(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Whose turn it is to scale one down.
+    turn: Semaphore,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -23,39 +31,66 @@ struct Kept {
     bytes: usize,
 }
 
+impl Default for Thumbnails {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            turn: Semaphore::new(1),
+            kept: Mutex::default(),
+        }))
+    }
+}
+
 impl Thumbnails {
-    /// `picture`, scaled down to `key`'s size: once, for all who ask for it. Blocks the thread meanwhile.
+    /// `picture`, scaled down to `key`'s size: once, for all who ask for it.
     ///
     /// # Errors
     /// 500 when it is no picture.
-    pub fn of(&self, key: Key, picture: &Bytes) -> Result<Bytes, ApiError> {
-        // Held while it is scaled down, so that whoever asks meanwhile finds it.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, small)) = kept.pictures.iter().find(|(known, _)| *known == key) {
-            return Ok(small.clone());
+    pub async fn of(&self, key: Key, picture: &Bytes) -> Result<Bytes, ApiError> {
+        if let Some(small) = self.kept().find(key) {
+            return Ok(small);
         }
-        let small = fit(picture, key.2)?;
-        kept.bytes += small.len();
-        kept.pictures.push_back((key, small.clone()));
-        while kept.bytes > MOST_BYTES
-            && let Some((_, oldest)) = kept.pictures.pop_front()
-        {
-            kept.bytes -= oldest.len();
+        let _turn = self.0.turn.acquire().await.map_err(|error| failed(&error))?;
+        // Whoever had the turn before may have made it.
+        if let Some(small) = self.kept().find(key) {
+            return Ok(small);
         }
+        let picture = picture.clone();
+        let small = tokio::task::spawn_blocking(move || fit(&picture, key.2));
+        let small = small.await.map_err(|error| failed(&error))??;
+        self.kept().add(key, small.clone());
         Ok(small)
     }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn find(&self, key: Key) -> Option<Bytes> {
+        let found = self.pictures.iter().find(|(known, _)| *known == key);
+        found.map(|(_, small)| small.clone())
+    }
+
+    fn add(&mut self, key: Key, small: Bytes) {
+        self.bytes += small.len();
+        self.pictures.push_back((key, small));
+        while self.bytes > MOST_BYTES
+            && let Some((_, oldest)) = self.pictures.pop_front()
+        {
+            self.bytes -= oldest.len();
+        }
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ApiError {
+    let detail = format!("the mosaic cannot be scaled down: {error}");
+    ApiError::new(500, "internal", detail)
 }
 
 /// The PNG `picture` (8-bit gray and alpha or RGBA), scaled down so that neither side is longer than `fit`; as it is
 /// when it is no larger than that.
 fn fit(picture: &Bytes, fit: u32) -> Result<Bytes, ApiError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        ApiError::new(
-            500,
-            "internal",
-            format!("the mosaic cannot be scaled down: {error}"),
-        )
-    };
     let mut reader = png::Decoder::new(std::io::Cursor::new(&picture[..]))
         .read_info()
         .map_err(|error| failed(&error))?;
@@ -140,24 +175,59 @@ mod tests {
         assert_eq!(pixels[..4], [10, 20, 30, 255]);
     }
 
-    #[test]
-    fn each_is_made_once_and_they_are_bounded() {
+    #[tokio::test]
+    async fn each_is_made_once_and_they_are_bounded() {
         let thumbnails = Thumbnails::default();
         let key = |version| (JobId(uuid::Uuid::nil()), version, 96);
         let large = picture(300, 100, [10, 20, 30, 255]);
-        let first = thumbnails.of(key(1), &large).unwrap();
-        assert_eq!(thumbnails.of(key(1), &large).unwrap().as_ptr(), first.as_ptr());
-        assert_ne!(thumbnails.of(key(2), &large).unwrap().as_ptr(), first.as_ptr());
+        let first = thumbnails.of(key(1), &large).await.unwrap();
+        assert_eq!(
+            thumbnails.of(key(1), &large).await.unwrap().as_ptr(),
+            first.as_ptr()
+        );
+        assert_ne!(
+            thumbnails.of(key(2), &large).await.unwrap().as_ptr(),
+            first.as_ptr()
+        );
         let noise = Bytes::from(vec![0; MOST_BYTES / 3]);
         for version in 3..9 {
-            let mut kept = thumbnails.0.lock().unwrap();
-            kept.bytes += noise.len();
-            kept.pictures.push_back((key(version), noise.clone()));
-            drop(kept);
-            thumbnails.of(key(100 + version), &large).unwrap();
-            assert!(thumbnails.0.lock().unwrap().bytes <= MOST_BYTES);
+            thumbnails.kept().add(key(version), noise.clone());
+            thumbnails.of(key(100 + version), &large).await.unwrap();
+            assert!(thumbnails.kept().bytes <= MOST_BYTES);
         }
-        assert_ne!(thumbnails.of(key(1), &large).unwrap().as_ptr(), first.as_ptr());
+        assert_ne!(
+            thumbnails.of(key(1), &large).await.unwrap().as_ptr(),
+            first.as_ptr()
+        );
+    }
+
+    #[test]
+    fn those_who_wait_for_a_picture_hold_no_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(2)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let thumbnails = Thumbnails::default();
+            let large = picture(300, 100, [10, 20, 30, 255]);
+            let key = |version| (JobId(uuid::Uuid::nil()), version, 96);
+            // As one that takes long to scale down.
+            let turn = thumbnails.0.turn.acquire().await.unwrap();
+            let mut asked = tokio::task::JoinSet::new();
+            for version in 0..50 {
+                let (thumbnails, large) = (thumbnails.clone(), large.clone());
+                asked.spawn(async move { thumbnails.of(key(version % 5), &large).await });
+            }
+            tokio::task::yield_now().await;
+            let other = tokio::task::spawn_blocking(|| "served");
+            assert_eq!(other.await.unwrap(), "served");
+            assert!(asked.try_join_next().is_none(), "all of them wait");
+            drop(turn);
+            while let Some(answer) = asked.join_next().await {
+                assert_eq!(size(&answer.unwrap().unwrap()), (75, 25));
+            }
+            assert_eq!(thumbnails.kept().pictures.len(), 5);
+        });
     }
 
     #[test]

@@ -8,11 +8,12 @@
 //! - [`resumable`]: uploads that may come in pieces.
 //! - [`receive`]: from the network to the disk, with limits. [`borrow`]: a file that is on the disk already.
 //! - [`inspect`]: header, limits, completeness. [`whole`]: whether a PNG, JPEG or WebP file is all there.
-//! - [`waiting`]: uploads that wait for their job.
+//! - [`waiting`]: uploads that wait for their job. [`places`]: how many may be under way.
 
 mod borrow;
 mod inspect;
 mod part_file;
+mod places;
 mod receive;
 mod received;
 pub mod resumable;
@@ -27,10 +28,10 @@ use std::time::Duration;
 use anyhow::Context;
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use part_file::PartFile;
+use places::Places;
 pub use received::Received;
 use resumable::Resumable;
 pub use resumable::ResumableLimits;
@@ -75,7 +76,7 @@ pub struct Intake {
     config: Arc<IntakeConfig>,
     waiting: Arc<Waiting>,
     resumable: Arc<Resumable>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Intake {
@@ -95,7 +96,7 @@ impl Intake {
             waiting: Arc::new(Waiting::new(config.waiting)),
             resumable: Arc::new(resumable),
             config: Arc::new(config),
-            places: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            places: Places::new(MAX_CONCURRENT),
         })
     }
 

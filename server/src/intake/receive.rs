@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
 use super::received::Received;
-use super::trouble::{no_place, off_the_runtime, on_disk, too_large};
+use super::trouble::{off_the_runtime, on_disk, too_large};
 use super::{Intake, PartFile, inspect};
 use crate::engine::files::disk;
 
@@ -20,38 +20,40 @@ pub(super) const BUFFER_BYTES: usize = 512 * 1024;
 pub(super) const LOOK_EVERY: u64 = 64 << 20;
 
 impl Intake {
-    /// Whether a file with `declared` bytes would be taken in at this moment, to be asked before any of it is read.
+    /// Whether a file of `owner` with `declared` bytes would be taken in at this moment, to be asked before any of it is read.
     ///
     /// # Errors
     /// 413 when it would be too large, 429 when too many uploads are under way, 507 when the disk has no room.
-    pub fn admit(&self, declared: Option<u64>) -> Result<(), ApiError> {
+    pub fn admit(&self, declared: Option<u64>, owner: Option<&str>) -> Result<(), ApiError> {
         let most = self.config.limits.max_bytes;
         if declared.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
-        if self.places.available_permits() == 0 {
-            return Err(no_place());
-        }
+        self.places.look(owner)?;
         // Looked at before and on the way: the disk is also the database's and the running jobs', which must not be
         // the ones to find it full.
         self.check_room(declared.unwrap_or(0))
     }
 
-    /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did.
+    /// Streams `body` to disk and inspects it. `declared` is the length that the client announced, if it did; `owner` is whose it is.
     ///
     /// # Errors
     /// 413, 415 or 422 for the file, 408 for a client that stalls, 400 for one that goes away, 429 when too many uploads
     /// are under way, 507 when the disk is full. Nothing is left on disk then.
-    pub async fn receive<S>(&self, body: S, declared: Option<u64>, name: &str) -> Result<Received, ApiError>
+    pub async fn receive<S>(
+        &self,
+        body: S,
+        declared: Option<u64>,
+        name: &str,
+        owner: Option<&str>,
+    ) -> Result<Received, ApiError>
     where
         S: Stream<Item = Result<Bytes, ApiError>>,
     {
         let mut body = std::pin::pin!(body);
         let most = self.config.limits.max_bytes;
-        self.admit(declared)?;
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(no_place());
-        };
+        self.admit(declared, owner)?;
+        let _place = self.places.take(owner)?;
         let mut look_at = LOOK_EVERY;
         let id = Uuid::new_v4();
         let started_at = Some(Timestamp::now_utc());
@@ -85,6 +87,7 @@ impl Intake {
         }
         let received = self.pass(id, file, name, started_at).await?;
         Ok(Received {
+            owner: owner.map(str::to_owned),
             content: Some(content.finalize().into()),
             ..received
         })
@@ -117,6 +120,7 @@ impl Intake {
             filename: filename::sanitise(name),
             bytes,
             info,
+            is_counted: false,
             content: None,
             started_at,
         })

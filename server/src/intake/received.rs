@@ -21,6 +21,8 @@ pub struct Received {
     pub bytes: u64,
     /// What its header says.
     pub info: ImageInfo,
+    /// Whether its bytes were counted for its owner's quota as they came.
+    pub is_counted: bool,
     /// SHA-256 of its bytes, where it was taken on the way.
     pub content: Option<[u8; 32]>,
     /// When its first byte came; `None` for a file that was here before.

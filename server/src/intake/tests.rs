@@ -53,7 +53,7 @@ async fn send(intake: &Intake, file: &[u8], name: &str) -> Result<Received, ApiE
         .chunks(1000)
         .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
         .collect();
-    intake.receive(stream::iter(chunks), None, name).await
+    intake.receive(stream::iter(chunks), None, name, None).await
 }
 
 fn files(folder: &TempDir) -> usize {
@@ -117,7 +117,7 @@ async fn bad_files_are_refused_with_a_reason_and_leave_nothing() {
 async fn an_announced_length_over_the_limit_is_refused_before_a_byte_is_read() {
     let (intake, folder) = intake_with(|_| {});
     let never = stream::pending::<Result<Bytes, ApiError>>();
-    let error = intake.receive(never, Some(100_001), "x").await.unwrap_err();
+    let error = intake.receive(never, Some(100_001), "x", None).await.unwrap_err();
     assert_eq!(error.status, 413);
     assert_eq!(files(&folder), 0);
 }
@@ -129,7 +129,7 @@ async fn a_client_that_stalls_is_given_up() {
         stream::iter([Ok(Bytes::from_static(b"\x89PNG"))]),
         stream::pending(),
     );
-    let error = intake.receive(stalls, None, "x").await.unwrap_err();
+    let error = intake.receive(stalls, None, "x", None).await.unwrap_err();
     assert_eq!((error.status, error.code.as_str()), (408, "upload_stalled"));
     assert_eq!(files(&folder), 0);
 }
@@ -140,7 +140,7 @@ async fn a_client_that_goes_away_leaves_nothing() {
     let chunk = Ok(Bytes::from_static(b"\x89PNG"));
     let waits = futures::StreamExt::chain(stream::iter([chunk]), stream::pending());
     // The server drops what a client that went away had asked for.
-    let dropped = tokio::time::timeout(Duration::from_millis(200), intake.receive(waits, None, "x")).await;
+    let dropped = tokio::time::timeout(Duration::from_millis(200), intake.receive(waits, None, "x", None)).await;
     assert!(dropped.is_err());
     assert_eq!(files(&folder), 0);
 
@@ -148,7 +148,7 @@ async fn a_client_that_goes_away_leaves_nothing() {
         Ok(Bytes::from_static(b"\x89PNG")),
         Err(ApiError::new(400, "upload_interrupted", "broke")),
     ];
-    let error = intake.receive(stream::iter(broken), None, "x").await.unwrap_err();
+    let error = intake.receive(stream::iter(broken), None, "x", None).await.unwrap_err();
     assert_eq!(error.code, "upload_interrupted");
     assert_eq!(files(&folder), 0);
 }
@@ -302,7 +302,7 @@ async fn a_borrowed_file_has_a_name_of_its_own_that_a_crash_costs_and_the_origin
 async fn an_upload_that_the_disk_has_no_room_for_is_refused_before_it_comes() {
     let (intake, folder) = intake_with(|config| config.limits.max_bytes = u64::MAX);
     let body = stream::pending::<Result<Bytes, ApiError>>();
-    let error = intake.receive(body, Some(1 << 60), "x.png").await.unwrap_err();
+    let error = intake.receive(body, Some(1 << 60), "x.png", None).await.unwrap_err();
     assert_eq!((error.status, &*error.code), (507, "disk_full"));
     assert!(error.detail.contains("the upload needs"), "{}", error.detail);
     assert_eq!(files(&folder), 0);

@@ -63,6 +63,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("submit", "POST", "/api/cancel_job"),
     ("submit", "POST", "/api/retry_job"),
     ("submit", "POST", "/api/replay_tiles"),
+    ("submit", "POST", "/api/replay_all_tiles"),
     ("submit", "POST", "/api/delete_job"),
     ("read", "GET", "/api/list_workers"),
     ("read", "GET", "/api/get_costs"),

@@ -1,7 +1,7 @@
 //! Who may do what.
 //!
 //! - [`everywhere`]: every route and server function against every kind of caller. [`owners`]: what is whose. [`people`]: sign-in, audit
-//!   log. [`callers`]: who calls.
+//!   log. [`uploads`]: who may send how much. [`callers`]: who calls.
 
 #[path = "../http_support/mod.rs"]
 mod http_support;
@@ -10,3 +10,4 @@ mod callers;
 mod everywhere;
 mod owners;
 mod people;
+mod uploads;

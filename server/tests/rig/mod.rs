@@ -113,6 +113,7 @@ impl Rig {
             encoding: None,
             job: None,
             owner: None,
+            is_counted: false,
             content: None,
             fresh: false,
             once: None,

@@ -71,14 +71,20 @@ impl Engine {
         .await??;
         let (id, row, once) = (spec.id(), spec.row.clone(), upload.once.clone());
         let store = &self.driver.drivers().store;
-        let quotas = config.quotas;
+        let (quotas, promises, is_counted) = (config.quotas, self.promises.clone(), upload.is_counted);
         let stored = store.write_durably(move |db| {
             if let Some(owner) = &row.owner {
                 // Here, where one write follows the other, two at the same time cannot both be the last.
-                if let Some(excess) = usage::excess(db, owner, row.input_bytes, now, &quotas)? {
+                if let Some(excess) = usage::excess_of_jobs(db, owner, &quotas)? {
                     return Ok(Some(excess));
                 }
-                usage::note(db, owner, row.input_bytes, now)?;
+                if !is_counted {
+                    let bytes = row.input_bytes.saturating_add(promises.of(owner));
+                    if let Some(excess) = usage::excess_of_bytes(db, owner, bytes, now, &quotas)? {
+                        return Ok(Some(excess));
+                    }
+                    usage::note(db, owner, row.input_bytes, now)?;
+                }
             }
             jobs::insert(db, &row)?;
             if let Some(content) = &content {
@@ -302,7 +308,10 @@ impl Engine {
         let noted = self
             .write_for_room(move |db| retention::original_gone(db, id))
             .await;
-        noted.map_err(|error| unavailable(&error))
+        noted.map_err(|error| unavailable(&error))?;
+        // It cannot be run again, which its page says.
+        self.driver.drivers().events.mark(Change::Job(id));
+        Ok(())
     }
 
     /// Writes what follows from making room. Where even that met a full disk the database has some now: its ballast is gone.

@@ -24,7 +24,7 @@ impl Engine {
     /// 503 when the database does not answer.
     pub async fn dead_tiles(&self, query: DeadTileQuery) -> Result<Vec<DeadTile>, ApiError> {
         let store = &self.driver.drivers().store;
-        let found = store.read(move |db| dead::list(db, &query)).await;
+        let found = store.scan(move |db| dead::list(db, &query)).await;
         found.map_err(|error| unavailable(&error))
     }
 
@@ -69,7 +69,7 @@ impl Engine {
     /// 503 when the database does not answer. What does not go on is part of the answer.
     pub async fn replay_all(&self, query: DeadTileQuery) -> Result<Replayed, ApiError> {
         let store = &self.driver.drivers().store;
-        let found = store.read(move |db| dead::jobs(db, &query, MAX_JOBS + 1)).await;
+        let found = store.scan(move |db| dead::jobs(db, &query, MAX_JOBS + 1)).await;
         let mut found = found.map_err(|error| unavailable(&error))?;
         let mut replayed = Replayed {
             more: found.len() > MAX_JOBS as usize,

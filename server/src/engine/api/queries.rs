@@ -25,7 +25,7 @@ impl Engine {
         let live: HashSet<JobId> = self.driver.core().jobs().map(|(id, _)| *id).collect();
         let found = self
             .store()
-            .read(move |db| {
+            .scan(move |db| {
                 let revision = revisions.draw();
                 let rows = jobs::list(db, &query)?;
                 rows.into_iter()
@@ -91,7 +91,7 @@ impl Engine {
             Some(job) => job,
             None => self
                 .store()
-                .read(move |db| {
+                .scan(move |db| {
                     let revision = revisions.draw();
                     let row = jobs::get(db, id)?;
                     row.map(|row| views::stored(db, &row, Detail::Whole, revision))
@@ -263,7 +263,7 @@ impl Engine {
             .map_err(|reason| ApiError::conflict("job_not_usable", reason))?;
         let rows = self
             .store()
-            .read(move |db| tiles::of_job(db, id))
+            .scan(move |db| tiles::of_job(db, id))
             .await
             .map_err(|error| unavailable(&error))?;
         let png = blocking(move || match check::mosaic_of(&spec, &rows) {

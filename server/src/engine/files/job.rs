@@ -95,6 +95,7 @@ impl JobSpec {
             tile_size,
             total_tiles: grid.len(),
             input_bytes: upload.bytes,
+            original_gone: false,
             output_bytes: None,
             error: None,
             decoded: false,

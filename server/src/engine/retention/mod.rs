@@ -123,7 +123,7 @@ impl Engine {
         let Some(most) = settings.jobs else { return Ok(()) };
         let store = &self.driver.drivers().store;
         let count = store
-            .read(retention::count)
+            .scan(retention::count)
             .await
             .map_err(|error| unavailable(&error))?;
         let mut excess = count.saturating_sub(most);
@@ -248,7 +248,7 @@ impl Part {
         let (which, until, behind) = (self.which, self.until, self.behind);
         let store = &engine.driver.drivers().store;
         let part = store
-            .read(move |db| retention::ended(db, which, until, behind, PART))
+            .scan(move |db| retention::ended(db, which, until, behind, PART))
             .await
             .map_err(|error| unavailable(&error))?;
         self.behind = part.last().copied();

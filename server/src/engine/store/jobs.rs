@@ -71,6 +71,8 @@ pub struct JobRow {
     pub total_tiles: u32,
     /// Length of the uploaded file.
     pub input_bytes: u64,
+    /// Whether the uploaded file was deleted because of its age.
+    pub original_gone: bool,
     /// Length of the result file.
     pub output_bytes: Option<u64>,
     /// The name that a download gets.
@@ -139,6 +141,7 @@ impl JobRow {
             tile_size: row.get("tile_size")?,
             total_tiles: row.get("total_tiles")?,
             input_bytes: row.get("input_bytes")?,
+            original_gone: row.get("original_gone")?,
             output_bytes: row.get("output_bytes")?,
             result_filename: row.get("result_filename")?,
             error: row.get("error")?,

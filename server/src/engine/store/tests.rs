@@ -313,7 +313,7 @@ fn whoever_asked_is_answered_when_the_disk_is_full_and_finds_the_ballast_given_u
     ask("large", 1 << 20);
     ask("last", 10);
     drop(lock(&channel).take());
-    serve(connection, &requests, Some(&ballast));
+    serve(connection, &Queue::Own(requests), Some(&ballast));
     drop(answers);
     let mut told: Vec<_> = heard.iter().collect();
     told.sort_by_key(|(name, _)| *name);
@@ -339,4 +339,46 @@ fn whoever_asked_is_answered_when_the_disk_is_full_and_finds_the_ballast_given_u
             .unwrap();
         assert_eq!(stored == 1, result.is_ok(), "{name}");
     }
+}
+
+#[test]
+fn slow_lists_hold_up_no_look_at_a_job_and_are_made_side_by_side() {
+    let (_folder, store) = open();
+    let row = insert(&store);
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (began, begun) = std::sync::mpsc::channel();
+    let wait = Arc::new(Mutex::new(wait));
+    let mut slow = Vec::new();
+    // All but one of the threads for lists are kept busy by one that never ends by itself.
+    for _ in 1..SCANNERS {
+        let (store, wait, began) = (store.clone(), Arc::clone(&wait), began.clone());
+        slow.push(runtime.spawn(async move {
+            let work = move |db: &Connection| {
+                let count: u32 = db.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))?;
+                began.send(()).unwrap();
+                let _ = wait.lock().unwrap().recv();
+                Ok(count)
+            };
+            store.scan(work).await.unwrap()
+        }));
+    }
+    for _ in 1..SCANNERS {
+        begun.recv().unwrap();
+    }
+    let id = row.id;
+    assert_eq!(
+        store.read_blocking(move |db| jobs::owner(db, id)).unwrap(),
+        Some(None)
+    );
+    let list = store.scan(|db| jobs::list(db, &JobQuery::default()));
+    assert_eq!(runtime.block_on(list).unwrap(), [row]);
+    assert!(slow.iter().all(|list| !list.is_finished()));
+    drop(go_on);
+    for list in slow {
+        assert_eq!(runtime.block_on(list).unwrap(), 1);
+    }
+    store.close();
+    let closed = runtime.block_on(store.scan(jobs::ids));
+    assert!(matches!(closed, Err(StoreError::Closed)));
 }

@@ -9,17 +9,14 @@ use crate::engine::quotas::{DAY, Excess, Quotas};
 /// Seconds of a step.
 const HOUR: i64 = 3600;
 
-/// What of `quotas` one more job of `owner`, on an image of `bytes`, would exceed at `now`.
-pub fn excess(
+/// What of `quotas` `bytes` more of `owner` would exceed at `now`.
+pub fn excess_of_bytes(
     connection: &Connection,
     owner: &str,
     bytes: u64,
     now: Timestamp,
     quotas: &Quotas,
 ) -> rusqlite::Result<Option<Excess>> {
-    if let Some(excess) = excess_of_jobs(connection, owner, quotas)? {
-        return Ok(Some(excess));
-    }
     if let Some(most) = quotas.bytes_per_day {
         let since = hour(now - DAY);
         let (sent, first): (u64, Option<i64>) = connection
@@ -52,7 +49,7 @@ pub fn excess_of_jobs(
     Ok((running >= most).then_some(Excess::Jobs { running, most }))
 }
 
-/// Counts a job of `owner` on an image of `bytes`, and forgets what counts no more.
+/// Counts `bytes` of `owner`, and forgets what counts no more.
 pub fn note(connection: &Connection, owner: &str, bytes: u64, now: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM usage WHERE hour <= ?1")?
@@ -84,7 +81,7 @@ mod tests {
             jobs: None,
             bytes_per_day: Some(1000),
         };
-        let over = |owner, bytes, now| excess(&db, owner, bytes, now, &quotas).unwrap();
+        let over = |owner, bytes, now| excess_of_bytes(&db, owner, bytes, now, &quotas).unwrap();
         assert_eq!(over("ann", 1000, now), None);
         assert!(
             over("ann", 1001, now).is_some(),

@@ -21,6 +21,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::origin::Origin;
 use crate::access::Caller;
 use crate::config::rates::{Rate, RateSettings};
+use crate::http::base::PROBES;
 use crate::http::error::Failure;
 use crate::http::forwarded::Client;
 use crate::http::incoming::drain;
@@ -36,8 +37,6 @@ const MOST_CALLERS: usize = 20_000;
 /// Forgetting looks at all of them, so it is not done more often than this.
 const FORGET_EVERY: Duration = Duration::from_secs(1);
 
-/// Those who are asked by load balancers and supervisors.
-const ALWAYS_ANSWERED: [&str; 2] = ["/live", "/ready"];
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,7 +86,7 @@ pub async fn limit(State(rates): State<Rates>, request: Request, next: Next) -> 
     let Some(both) = rates.0 else {
         return next.run(request).await;
     };
-    if ALWAYS_ANSWERED.contains(&request.uri().path()) {
+    if PROBES.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let who = who(&request);
@@ -139,6 +138,7 @@ fn is_submission(method: &Method, path: &str) -> bool {
                     | "/api/run_again"
                     | "/api/retry_job"
                     | "/api/replay_tiles"
+                    | "/api/replay_all_tiles"
             ) || path.starts_with("/job/") && !path.ends_with("/cancel")
         }
         _ => false,

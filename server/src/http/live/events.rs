@@ -175,7 +175,7 @@ impl Stream {
     }
 
     async fn put(&self, text: Bytes) -> Result<(), Gone> {
-        if !self.app.access.is_still(self.backend.caller()) {
+        if !self.app.access.is_still(self.backend.caller()).await {
             return Err(Gone);
         }
         // One that takes nothing is as good as gone, and must not hold its place.

@@ -254,6 +254,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use async_trait::async_trait;
+    use azulejo_protocol::dead::{DeadTileQuery, Replayed};
     use azulejo_protocol::{ApiError, Costs, Health, Job, JobQuery, TileInfo};
     use tokio::sync::broadcast;
     use uuid::Uuid;
@@ -295,6 +296,9 @@ mod tests {
             self.asked()
         }
         async fn replay(&self, _: JobId, _: Option<u32>) -> Result<Job, ApiError> {
+            self.asked()
+        }
+        async fn replay_all(&self, _: DeadTileQuery) -> Result<Replayed, ApiError> {
             self.asked()
         }
         async fn delete(&self, _: JobId) -> Result<(), ApiError> {

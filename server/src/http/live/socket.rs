@@ -166,7 +166,7 @@ impl Client {
     }
 
     async fn put(&mut self, message: Message) -> Result<(), axum::Error> {
-        if !self.app.access.is_still(self.backend.caller()) {
+        if !self.app.access.is_still(self.backend.caller()).await {
             return Err(axum::Error::new(Revoked));
         }
         timeout(PATIENCE, self.socket.send(message))

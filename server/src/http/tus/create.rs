@@ -37,6 +37,8 @@ pub async fn create(app: &AppState, caller: &Caller, request: Request) -> Result
         .ok_or_else(|| bad_header(&UPLOAD_LENGTH, "must say how many bytes the file has"))?;
     let has_bytes = headers.contains_key(CONTENT_TYPE);
     let metadata = Metadata::read(headers)?;
+    // Whether all of it may come; what does is counted piece by piece.
+    drop(app.engine.promise(caller.owner(), length).await?);
     let held = app
         .intake
         .create(Announced {
@@ -50,7 +52,7 @@ pub async fn create(app: &AppState, caller: &Caller, request: Request) -> Result
     let location = format!("/files/{}", held.id());
     let mut response = if has_bytes {
         let id = held.id();
-        match piece::take(app, held, 0, request).await {
+        match piece::take(app, caller, held, 0, request).await {
             Ok(mut created) => {
                 *created.status_mut() = StatusCode::CREATED;
                 created

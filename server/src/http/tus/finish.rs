@@ -55,6 +55,9 @@ pub async fn take_up(app: AppState) {
         }
         let finished = async {
             let mut held = app.intake.hold(upload.id).await?;
+            if held.is_withheld() {
+                return Ok(None);
+            }
             finish(&app, &mut held).await
         };
         match finished.await {

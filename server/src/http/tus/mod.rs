@@ -76,7 +76,7 @@ pub async fn upload(
         backend.check_upload(id)?;
         match method {
             Method::HEAD => look::head(&app, id).await,
-            Method::PATCH => piece::patch(&app, id, request).await,
+            Method::PATCH => piece::patch(&app, backend.caller(), id, request).await,
             _ => {
                 app.intake.give_up(id).await?;
                 Ok(StatusCode::NO_CONTENT.into_response())

@@ -1,5 +1,7 @@
 //! `PATCH /files/{id}`: the next bytes of an upload.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use super::finish;
 use super::headers::{UPLOAD_CHECKSUM, UPLOAD_OFFSET, bad_header, count, expires};
+use crate::access::{Caller, missing};
 use crate::http::in_full::in_full;
 use crate::http::incoming::Incoming;
 use crate::http::state::AppState;
@@ -35,17 +38,23 @@ use crate::intake::resumable::{Checksum, Held};
     ),
     extensions(("x-role" = json!("submit")), ("x-codes" = json!(["upload_not_found", "too_many_uploads", "+piece", "+image", "+plan", "+room"]))),
 )]
-pub async fn patch(app: &AppState, id: Uuid, request: Request) -> Result<Response, ApiError> {
+pub async fn patch(
+    app: &AppState,
+    caller: &Caller,
+    id: Uuid,
+    request: Request,
+) -> Result<Response, ApiError> {
     let offset = count(request.headers(), &UPLOAD_OFFSET)?
         .ok_or_else(|| bad_header(&UPLOAD_OFFSET, "must say where the bytes begin"))?;
     let held = app.intake.hold(id).await?;
-    take(app, held, offset, request).await
+    take(app, caller, held, offset, request).await
 }
 
 /// Adds the body to the upload, and finishes it when that was all. Runs to its end even when the client is gone, so that nothing
-/// that came is lost.
+/// that came is lost. Its bytes count for the owner's quota.
 pub async fn take(
     app: &AppState,
+    caller: &Caller,
     mut held: Held,
     offset: u64,
     request: Request,
@@ -54,11 +63,10 @@ pub async fn take(
     check_type(&parts.headers)?;
     let checksum = checksum(&parts.headers)?;
     let declared = declared_length(&parts.headers);
-    let app = app.clone();
+    let (app, caller) = (app.clone(), caller.clone());
     in_full(async move {
         let mut body = Incoming::new(&parts.headers, body);
-        let stream = (&mut body).map_err(|_| interrupted());
-        if let Err(error) = held.append(offset, declared, stream, checksum).await {
+        if let Err(error) = add(&app, &mut held, (offset, declared, checksum), &mut body).await {
             // Whoever made way for another request, or fell silent, is not listened to.
             if !matches!(error.status, 408 | 423) {
                 drop(held);
@@ -67,6 +75,11 @@ pub async fn take(
             return Err(error);
         }
         let job = if held.is_complete() {
+            // Bytes may take long to come.
+            if !app.access.is_still(&caller).await {
+                held.withhold().await?;
+                return Err(missing());
+            }
             finish::finish(&app, &mut held).await?
         } else {
             None
@@ -81,6 +94,33 @@ pub async fn take(
         Ok(response)
     })
     .await
+}
+
+/// Adds the bytes of a piece, and counts them, whatever ended it.
+async fn add(
+    app: &AppState,
+    held: &mut Held,
+    (offset, declared, checksum): (u64, Option<u64>, Option<Checksum>),
+    body: &mut Incoming,
+) -> Result<(), ApiError> {
+    let rest = held.length() - held.offset();
+    let owner = held.owner().map(str::to_owned);
+    let promise = app
+        .engine
+        .promise(owner.as_deref(), declared.unwrap_or(rest).min(rest))
+        .await?;
+    let came = AtomicU64::new(0);
+    let stream = body.map_err(|_| interrupted()).inspect_ok(|chunk| {
+        came.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    });
+    let appended = held.append(offset, declared, stream, checksum).await;
+    // What came beyond the end of the file was not kept.
+    let came = came.into_inner().min(rest);
+    if let Err(error) = app.engine.count_sent(promise, came).await {
+        // They are here, and the upload can go on: the next piece is looked at again.
+        tracing::warn!(upload = %held.id(), bytes = came, error = error.detail, "bytes of an upload are not counted");
+    }
+    appended
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {

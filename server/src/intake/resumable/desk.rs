@@ -76,6 +76,7 @@ impl Intake {
             format: announced.format,
             created_at: now / 1000,
             unverified_from: None,
+            is_withheld: false,
             job: None,
         };
         let upload = Upload::new(&self.config.folder, id, record.clone(), 0, now);

@@ -17,7 +17,7 @@ use super::early;
 use super::upload::{Turn, Upload, not_found};
 use crate::engine::files::disk;
 use crate::intake::receive::{BUFFER_BYTES, LOOK_EVERY};
-use crate::intake::trouble::{no_place, off_the_runtime, on_disk};
+use crate::intake::trouble::{off_the_runtime, on_disk};
 use crate::intake::{Intake, PartFile, Received, inspect};
 
 /// What a finished upload is to become by itself.
@@ -119,10 +119,7 @@ impl Held {
         if most == 0 {
             return Ok(());
         }
-        let places = self.intake.places.clone();
-        let Ok(_place) = places.try_acquire() else {
-            return Err(no_place());
-        };
+        let _place = self.intake.places.take(self.owner())?;
         let is_checked = checksum.is_some();
         if is_checked {
             self.turn.record.unverified_from = Some(at);
@@ -242,6 +239,21 @@ impl Held {
         }
     }
 
+    /// Remembers that whoever sent the last byte might not start its job any more: it is not started by itself, also not by the next
+    /// process. Whoever may goes on with it.
+    ///
+    /// # Errors
+    /// It cannot be stored.
+    pub async fn withhold(&mut self) -> Result<(), ApiError> {
+        self.turn.record.is_withheld = true;
+        self.write_record().await
+    }
+
+    /// Whether its job is not started by itself.
+    pub fn is_withheld(&self) -> bool {
+        self.turn.record.is_withheld
+    }
+
     /// The id of the job that will be started on it, which is stored first.
     ///
     /// # Errors
@@ -252,6 +264,7 @@ impl Held {
         }
         let job = JobId(Uuid::now_v7());
         self.turn.record.job = Some(job);
+        self.turn.record.is_withheld = false;
         self.write_record().await?;
         Ok(job)
     }
@@ -269,6 +282,7 @@ impl Held {
             owner: self.turn.record.owner.clone(),
             bytes: self.upload.length,
             info,
+            is_counted: true,
             content: None,
             started_at: Timestamp::from_unix_timestamp(self.turn.record.created_at).ok(),
         })

@@ -39,6 +39,9 @@ pub struct Record {
     /// Bytes from here on came in a piece whose checksum was not compared yet.
     #[serde(default)]
     pub unverified_from: Option<u64>,
+    /// Whether whoever sent the last byte might not start the job any more.
+    #[serde(default)]
+    pub is_withheld: bool,
     /// The job, from just before it is started: the id is chosen first, so that a server that dies in between knows afterwards
     /// whether there is one.
     #[serde(default)]
@@ -105,6 +108,7 @@ mod tests {
             format: Some("png".into()),
             created_at: 1_800_000_000,
             unverified_from: Some(3),
+            is_withheld: true,
             job: None,
         }
     }

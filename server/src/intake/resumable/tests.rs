@@ -323,7 +323,7 @@ async fn an_upload_that_the_disk_has_no_room_for_beside_the_others_is_refused() 
     assert_eq!(error.code, "disk_full");
     // What comes in one piece respects what was promised, too.
     let whole = intake
-        .receive(stream::pending(), Some(free / 5 * 3), "x.png")
+        .receive(stream::pending(), Some(free / 5 * 3), "x.png", None)
         .await;
     assert_eq!(whole.unwrap_err().code, "disk_full");
 }
