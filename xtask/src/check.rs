@@ -115,7 +115,8 @@ pub fn run(options: &Options) -> Result<()> {
     for tests in lacking.iter().copied().chain(left_out) {
         whole.extend(["--skip", tests]);
     }
-    for outcome in lanes::run(&lanes(automation, pixels, rest, &whole, apache.as_ref()))? {
+    let lanes = lanes(automation, pixels, rest, &whole, apache.as_ref());
+    for outcome in lanes::run(&lanes, &shell::target_dir().join("tests"))? {
         counts.add(outcome.counts);
         failures.extend(outcome.failures);
         for (suite, time) in outcome.suites {

@@ -34,17 +34,16 @@ pub struct Outcome {
     pub programs: Vec<(String, Duration)>,
 }
 
-/// Runs the lanes beside each other; each goes on after a failure.
+/// Runs the lanes beside each other; each goes on after a failure. What programs say is kept in the folder `logs`, too.
 ///
 /// # Errors
 /// When a program cannot be started at all, or an Apache Kafka.
-pub fn run(lanes: &[Vec<Suite>]) -> Result<Vec<Outcome>> {
-    let logs = shell::target_dir().join("tests");
-    std::fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+pub fn run(lanes: &[Vec<Suite>], logs: &Path) -> Result<Vec<Outcome>> {
+    std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
     std::thread::scope(|scope| {
         let running: Vec<_> = lanes
             .iter()
-            .map(|suites| scope.spawn(|| run_lane(suites, &logs)))
+            .map(|suites| scope.spawn(|| run_lane(suites, logs)))
             .collect();
         running
             .into_iter()
@@ -96,6 +95,49 @@ fn log(logs: &Path, suite: &str, title: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn suite(name: &'static str, programs: &[&str], arguments: &[&'static str]) -> Suite {
+        Suite {
+            name,
+            programs: programs.iter().copied().map(TestProgram::at).collect(),
+            arguments: arguments.to_vec(),
+            apache: None,
+        }
+    }
+
+    #[test]
+    fn lanes_go_on_after_a_failure_and_run_beside_each_other() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        // Each of the two waits until the other is there.
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name).display().to_string());
+        let meet = |mine: &str, its: &str| -> &'static str {
+            let waits = format!("while ! test -e {its}; do sleep 0.01; done");
+            format!("touch {mine}; {waits}; echo 'test result: ok. 2 passed; 0 failed; 1 ignored'").leak()
+        };
+        let result = "test result: ok. 3 passed; 0 failed";
+        let lanes = [
+            vec![
+                suite("fails", &["false"], &[]),
+                suite("meets", &["sh"], &["-c", meet(&one, &other)]),
+            ],
+            vec![suite("meets, too", &["sh"], &["-c", meet(&other, &one)])],
+            vec![suite("says", &["echo", "echo"], &[result])],
+        ];
+        let outcomes = run(&lanes, folder.path())?;
+        let [first, second, third] = outcomes.as_slice() else {
+            anyhow::bail!("{} lanes", outcomes.len())
+        };
+        assert_eq!(first.failures, ["fails: any false"]);
+        let names = |list: &[(String, Duration)]| -> Vec<String> {
+            list.iter().map(|(name, _)| name.clone()).collect()
+        };
+        assert_eq!(names(&first.suites), ["fails", "meets"]);
+        assert_eq!(names(&third.programs), ["any echo", "any echo"]);
+        assert!(second.failures.is_empty() && third.failures.is_empty());
+        let passed = [first, second, third].map(|outcome| (outcome.counts.passed, outcome.counts.skipped));
+        assert_eq!(passed, [(2, 1), (2, 1), (6, 0)]);
+        Ok(())
+    }
 
     #[test]
     fn the_name_of_a_log_is_one_of_a_file() {

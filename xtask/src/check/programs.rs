@@ -157,6 +157,17 @@ fn from_message(line: &str) -> Result<Option<TestProgram>> {
 }
 
 impl TestProgram {
+    /// A program at `path`, as if it were one of tests.
+    #[cfg(test)]
+    pub fn at(path: &str) -> Self {
+        Self {
+            package: "any".to_owned(),
+            name: path.to_owned(),
+            folder: "/".into(),
+            path: path.into(),
+        }
+    }
+
     /// As it is called in tables.
     pub fn title(&self) -> String {
         format!("{} {}", self.package, self.name)
@@ -251,20 +262,14 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_without_a_result_has_failed() -> Result<()> {
-        let program = |path: &str| TestProgram {
-            package: "any".to_owned(),
-            name: "any".to_owned(),
-            folder: "/".into(),
-            path: path.into(),
-        };
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
-        assert!(!program("true").run(&[], &[], &log)?.is_ok);
-        let ran = program("echo").run(&["test result: ok. 1 passed; 0 failed"], &[], &log)?;
+        assert!(!TestProgram::at("true").run(&[], &[], &log)?.is_ok);
+        let ran = TestProgram::at("echo").run(&["test result: ok. 1 passed; 0 failed"], &[], &log)?;
         assert!(ran.is_ok);
         assert_eq!(ran.counts.passed, 1);
         let script = "echo 'test result: ok. 1 passed'; echo late >&2; exit 3";
-        let ran = program("sh").run(&["-c", script], &[], &log)?;
+        let ran = TestProgram::at("sh").run(&["-c", script], &[], &log)?;
         assert!(!ran.is_ok);
         assert!(ran.said.contains("late"), "{}", ran.said);
         Ok(())
