@@ -3,17 +3,17 @@
 //! The file is written whole and renamed, under a lock, so that a reader sees all of one version and two commands lose nothing of
 //! each other's. Only its owner can read it. What is read is checked: a file that somebody else may have changed is refused.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::key::{Key, KeyState};
 use crate::secret::{self, Presented};
-use crate::{Role, name};
+use crate::stamp::Stamp;
+use crate::{Role, name, private};
 
 /// Most keys of an installation, revoked ones counted.
 pub const MAX_KEYS: usize = 10_000;
@@ -64,11 +64,8 @@ pub struct NewKey {
 pub struct KeyFile {
     folder: PathBuf,
     keys: Vec<Key>,
-    stamp: Option<Stamp>,
+    stamp: Stamp,
 }
-
-/// By what a changed file is known: every change renames a new file to its place.
-type Stamp = (SystemTime, u64);
 
 #[derive(Serialize, Deserialize)]
 struct Content {
@@ -95,9 +92,9 @@ impl KeyFile {
         let read = (&file).take(MAX_BYTES + 1).read_to_end(&mut text);
         let stamp = read
             .and_then(|_| file.metadata())
-            .and_then(|data| Ok((data.modified()?, data.len())));
+            .and_then(|data| Stamp::read(&data));
         keys.stamp = match stamp {
-            Ok(stamp) => Some(stamp),
+            Ok(stamp) => stamp,
             Err(error) => return Err(KeyError::Io { path, error }),
         };
         let damaged = |reason: String| KeyError::Damaged {
@@ -113,19 +110,19 @@ impl KeyFile {
         Ok(keys)
     }
 
-    /// Whether the file has changed since it was read.
-    pub fn is_stale(&self) -> bool {
-        self.stamp_now() != self.stamp
+    /// By what the file was known when it was read.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
-    /// Takes the file as it is now for the one that was read: until it changes again nothing is stale.
-    pub fn look_away(&mut self) {
-        self.stamp = self.stamp_now();
+    /// By what the file in `folder` is known now: another stamp is that of other keys. Blocks for as long as the file system does.
+    pub fn stamp_in(folder: &Path) -> Stamp {
+        Stamp::of(&folder.join(FILE))
     }
 
-    fn stamp_now(&self) -> Option<Stamp> {
-        let data = std::fs::metadata(self.folder.join(FILE));
-        data.and_then(|data| Ok((data.modified()?, data.len()))).ok()
+    /// Takes the file with this stamp for the one that was read: until it changes again nothing is stale.
+    pub fn look_away(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
     }
 
     /// All keys, in the order in which they were made.
@@ -228,66 +225,16 @@ impl KeyFile {
         };
         std::fs::create_dir_all(folder).map_err(io(folder))?;
         let path = folder.join(LOCK);
-        let lock = private().truncate(false).open(&path).map_err(io(&path))?;
-        give_to_owner(&lock, folder).map_err(io(&path))?;
-        lock.lock().map_err(io(&path))?;
+        let _lock = private::lock(&path, folder).map_err(io(&path))?;
         let mut keys = Self::read(folder)?.keys;
         let result = work(&mut keys)?;
         let (draft, path) = (folder.join("keys.json.new"), folder.join(FILE));
         let text = serde_json::to_vec_pretty(&Content { keys })
             .map_err(|error| KeyError::Refused(error.to_string()))?;
-        let write = || -> io::Result<()> {
-            let mut file = private().truncate(true).open(&draft)?;
-            give_to_owner(&file, folder)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&draft, &path)?;
-            // A key that was revoked stays so when the power goes now.
-            sync_folder(folder)
-        };
-        write().map_err(io(&path))?;
+        // A key that was revoked stays so when the power goes now.
+        private::write(&path, &draft, folder, &text).map_err(io(&path))?;
         Ok(result)
     }
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Elsewhere folders cannot be opened as files, and renaming is durable by itself or not at all.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// How a file is made that only its owner can read.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
-}
-
-/// Gives `file` to whom the folder belongs: a key that root makes is read by the server, which is another user.
-#[cfg(unix)]
-fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, fchown};
-    let place = std::fs::metadata(folder)?;
-    if place.uid() == file.metadata()?.uid() {
-        return Ok(());
-    }
-    fchown(file, Some(place.uid()), Some(place.gid()))
-}
-
-/// Files have no such owner there.
-#[cfg(not(unix))]
-fn give_to_owner(_file: &File, _folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 fn check(keys: &[Key]) -> Result<(), String> {
@@ -330,9 +277,9 @@ mod tests {
         assert_eq!((made.owner(), made.state(NOW)), ("lab", KeyState::Valid));
         let kept = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
         assert!(!kept.contains(&text[text.len() - 43..]), "{kept}");
-        assert!(!keys.is_stale());
+        assert_eq!(keys.stamp(), KeyFile::stamp_in(folder.path()));
         KeyFile::revoke(folder.path(), "lab", NOW).unwrap();
-        assert!(keys.is_stale());
+        assert_ne!(keys.stamp(), KeyFile::stamp_in(folder.path()));
         let keys = KeyFile::read(folder.path()).unwrap();
         assert_eq!(keys.find(&presented).unwrap().state(NOW), KeyState::Revoked);
         assert!(

@@ -11,11 +11,14 @@
 mod key;
 mod key_file;
 pub mod name;
+mod private;
 mod role;
 pub mod secret;
+mod stamp;
 mod uses;
 
 pub use key::{Key, KeyState};
 pub use key_file::{KeyError, KeyFile, MAX_KEYS, NewKey};
 pub use role::Role;
+pub use stamp::Stamp;
 pub use uses::Uses;
