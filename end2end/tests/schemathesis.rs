@@ -2,6 +2,8 @@
 //! chains in which one uses what another has made. Nothing may be answered that the description does not allow, and nothing by a
 //! fault of the server.
 
+#![expect(clippy::print_stdout, reason = "how much was asked is what one wants to know")]
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -67,13 +69,17 @@ async fn judged(arguments: &[&str], patience: Duration) -> Result<()> {
     let output = tokio::time::timeout(patience, command.output())
         .await
         .context("schemathesis does not end")??;
+    let said = String::from_utf8_lossy(&output.stdout);
     ensure!(
         output.status.success(),
-        "{}\n{}\n{}",
+        "{}\n{said}\n{}",
         output.status,
-        String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+    let (_, summary) = said
+        .split_once(" SUMMARY ")
+        .with_context(|| format!("no summary: {said}"))?;
+    println!("{summary}");
     ensure!(
         cluster.client().get("/live").await?.status == 200,
         "the server is gone"
