@@ -5,11 +5,16 @@ use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{PixelFormat, Region};
 
-/// Applies `function`, from intensity (0 to 1) to intensity, to every colour sample.
-fn map<S: Sample>(input: Patch<'_, S>, output: Region, function: impl Fn(f64) -> f64) -> Patch<'static, S> {
+/// Applies `function` to every colour sample. It gets the sample and full intensity, both in the sample's own unit, so that what
+/// is a whole number and a half stays one and is rounded as it should be.
+fn map<S: Sample>(
+    input: Patch<'_, S>,
+    output: Region,
+    function: impl Fn(f64, f64) -> f64,
+) -> Patch<'static, S> {
     let max = f64::from(S::MAX);
     let table: Vec<S> = (0..=S::MAX)
-        .map(|value| S::round_f64(function(f64::from(value) / max) * max))
+        .map(|value| S::round_f64(function(f64::from(value), max)))
         .collect();
     let look_up = |sample: &mut S| {
         let index: u32 = (*sample).into();
@@ -47,7 +52,7 @@ impl Operation for Invert {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value| 1.0 - value)
+        map(input, output, |value, max| max - value)
     }
 }
 
@@ -74,7 +79,7 @@ impl Operation for Brightness {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value| value * self.factor)
+        map(input, output, |value, _| value * self.factor)
     }
 }
 
@@ -101,7 +106,7 @@ impl Operation for Contrast {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value| (value - 0.5) * self.factor + 0.5)
+        map(input, output, |value, max| (value - max / 2.0) * self.factor + max / 2.0)
     }
 }
 
@@ -153,7 +158,7 @@ impl Operation for Gamma {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value| libm::pow(value, 1.0 / self.gamma))
+        map(input, output, |value, max| max * libm::pow(value / max, 1.0 / self.gamma))
     }
 }
 
@@ -198,6 +203,6 @@ impl Operation for Threshold {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let gray = super::grayscale::Grayscale.apply(input, output);
-        map(gray, output, |value| if value >= self.level { 1.0 } else { 0.0 })
+        map(gray, output, |value, max| if value / max >= self.level { max } else { 0.0 })
     }
 }

@@ -1,0 +1,90 @@
+//! What is done to each pixel by itself.
+
+use crate::picture::{Picture, half_up, rounded};
+
+/// `0.299 R + 0.587 G + 0.114 B` in 15 fractional bits, as OpenCV has them.
+pub fn luma(red: i64, green: i64, blue: i64) -> i64 {
+    (9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15
+}
+
+pub fn grayscale(p: &Picture) -> Picture {
+    if p.colours() == 1 {
+        return p.clone();
+    }
+    p.make((p.width, p.height), p.channels - 2, |x, y| {
+        let pixel = p.at(x, y);
+        let mut gray = vec![luma(pixel[0], pixel[1], pixel[2])];
+        gray.extend(&pixel[3..]);
+        gray
+    })
+}
+
+pub fn invert(p: &Picture) -> Picture {
+    p.map_colours(|sample| p.max - sample)
+}
+
+/// `v · factor`.
+pub fn brightness(p: &Picture, factor: f64) -> Picture {
+    p.map_colours(|sample| p.clamp(half_up(sample as f64 * factor)))
+}
+
+/// `(v - middle) · factor + middle`.
+pub fn contrast(p: &Picture, factor: f64) -> Picture {
+    let middle = p.max as f64 / 2.0;
+    p.map_colours(|sample| p.clamp(half_up((sample as f64 - middle) * factor + middle)))
+}
+
+/// `max · (v / max)^(1/gamma)`.
+pub fn gamma(p: &Picture, gamma: f64) -> Picture {
+    let max = p.max as f64;
+    p.map_colours(|sample| p.clamp(half_up(max * (sample as f64 / max).powf(1.0 / gamma))))
+}
+
+/// `luma + (v - luma) · factor`; gray has no colour to strengthen.
+pub fn saturation(p: &Picture, factor: f64) -> Picture {
+    if p.colours() == 1 {
+        return p.clone();
+    }
+    p.map(|x, y| {
+        let mut pixel = p.at(x, y).to_vec();
+        let gray = luma(pixel[0], pixel[1], pixel[2]) as f64;
+        for sample in &mut pixel[..3] {
+            *sample = p.clamp(half_up(gray + (*sample as f64 - gray) * factor));
+        }
+        pixel
+    })
+}
+
+/// White where `luma / max >= level`.
+pub fn threshold(p: &Picture, level: f64) -> Picture {
+    grayscale(p).map_colours(|sample| {
+        if sample as f64 / p.max as f64 >= level {
+            p.max
+        } else {
+            0
+        }
+    })
+}
+
+pub fn sepia(p: &Picture) -> Picture {
+    let alpha = usize::from(p.has_alpha);
+    p.make((p.width, p.height), 3 + alpha, |x, y| {
+        let pixel = p.at(x, y);
+        let rgb = if p.colours() == 1 {
+            [pixel[0]; 3]
+        } else {
+            [pixel[0], pixel[1], pixel[2]]
+        };
+        let mix = |weights: [i64; 3]| {
+            let sum: i64 = weights
+                .iter()
+                .zip(rgb)
+                .map(|(weight, sample)| weight * sample)
+                .sum();
+            p.clamp(rounded(sum.into(), 1000))
+        };
+        let mut out = vec![mix([393, 769, 189]), mix([349, 686, 168]), mix([272, 534, 131])];
+        out.extend(&pixel[p.colours()..]);
+        out
+    })
+}
