@@ -106,7 +106,9 @@ impl Operation for Contrast {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value, max| (value - max / 2.0) * self.factor + max / 2.0)
+        map(input, output, |value, max| {
+            (value - max / 2.0) * self.factor + max / 2.0
+        })
     }
 }
 
@@ -158,7 +160,9 @@ impl Operation for Gamma {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value, max| max * libm::pow(value / max, 1.0 / self.gamma))
+        map(input, output, |value, max| {
+            max * libm::pow(value / max, 1.0 / self.gamma)
+        })
     }
 }
 
@@ -203,6 +207,10 @@ impl Operation for Threshold {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let gray = super::grayscale::Grayscale.apply(input, output);
-        map(gray, output, |value, max| if value / max >= self.level { max } else { 0.0 })
+        map(
+            gray,
+            output,
+            |value, max| if value / max >= self.level { max } else { 0.0 },
+        )
     }
 }
