@@ -43,7 +43,11 @@ async fn judged(arguments: &[&str], patience: Duration) -> Result<()> {
         channels: 3,
         bytes: (0..100 * 80 * 3).map(|at| (at * 7 % 251) as u8).collect(),
     };
-    std::fs::write(&image, images::png(&pixels)?)?;
+    let file = images::png(&pixels)?;
+    std::fs::write(&image, &file)?;
+    // What is asked of a job that there is.
+    let job = cluster.client().submit("image.png", file, "blur:sigma=2").await?;
+    cluster.client().result(&job).await?;
     let url = cluster.url();
     let folder = cluster.path("schemathesis");
     std::fs::create_dir_all(&folder)?;
@@ -63,6 +67,7 @@ async fn judged(arguments: &[&str], patience: Duration) -> Result<()> {
         .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/clients"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AZULEJO_IMAGE", &image)
+        .env("AZULEJO_JOB", &job)
         .current_dir(&folder)
         .stdin(Stdio::null())
         .kill_on_drop(true);
