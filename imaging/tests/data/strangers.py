@@ -1,0 +1,167 @@
+"""Makes strangers.json: what OpenCV, Pillow and NumPy make of the pictures that `common::noise_image` makes.
+
+    python3 -m pip install opencv-python-headless pillow numpy
+    python3 strangers.py > strangers.json
+
+A line is an operation on a picture of 403 x 307: the recipe, the pixel formats, whose function it is, and the SHA-256 of the raw
+bytes, row by row, 16 bit as little endian. Left out is what these define otherwise than Azulejo, or do not have: alpha that is not
+opaque (they work on channels apart), `saturation`, `bilateral` (OpenCV adds the differences of the channels, Azulejo takes their mean),
+`unsharp`, `resize` with a filter (Pillow rounds between rows and columns), Gaussians of 16 bit with another size of kernel.
+"""
+
+import hashlib
+import json
+
+import cv2
+import numpy as np
+from PIL import Image, ImageFilter
+
+WIDTH, HEIGHT = 403, 307
+
+
+def noise(length):
+    i = np.arange(length, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        v = i * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        v ^= v >> np.uint64(33)
+        v *= np.uint64(0xFF51AFD7ED558CCD)
+        v ^= v >> np.uint64(33)
+    return (v & np.uint64(255)).astype(np.uint8)
+
+
+FORMATS = {
+    "gray8": (1, np.uint8), "rgb8": (3, np.uint8), "rgba8": (4, np.uint8),
+    "gray16le": (1, np.uint16), "rgb16le": (3, np.uint16), "rgba16le": (4, np.uint16),
+}
+
+
+def picture(name):
+    """Noise; alpha, where there is some, is full."""
+    channels, kind = FORMATS[name]
+    flat = noise(WIDTH * HEIGHT * channels * np.dtype(kind).itemsize).view(kind)
+    p = flat.reshape(HEIGHT, WIDTH, channels).copy()
+    if channels == 4:
+        p[..., 3] = np.iinfo(kind).max
+    return p
+
+
+def framed(p, radius):
+    p = cv2.copyMakeBorder(p, radius, radius, radius, radius, cv2.BORDER_REFLECT_101)
+    return p
+
+
+def inner(p, radius):
+    return p[radius:-radius, radius:-radius]
+
+
+def square(radius):
+    return np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+
+
+def colours(f):
+    """f on the colours; alpha stays."""
+    def g(p):
+        if p.shape[2] != 4:
+            return f(p)
+        return np.dstack([f(p[..., :3]), p[..., 3]])
+    return g
+
+
+def half_up(p, kind):
+    return np.clip(np.floor(p + 0.5), 0, np.iinfo(kind).max).astype(kind)
+
+
+def table(f):
+    """A function of a sample and full intensity, as a table: cv2.LUT for 8 bit, NumPy's indexing for 16."""
+    def g(p):
+        top = np.iinfo(p.dtype).max
+        lut = half_up(f(np.arange(top + 1, dtype=np.float64), float(top)), p.dtype)
+        return cv2.LUT(p, lut) if p.dtype == np.uint8 else lut[p]
+    return colours(g)
+
+
+def median(radius):
+    side = 2 * radius + 1
+    return lambda p: inner(cv2.medianBlur(framed(p, radius), side), radius)
+
+
+def sepia(p):
+    m = np.array([[393, 769, 189], [349, 686, 168], [272, 534, 131]], np.float64)
+    return half_up(cv2.transform(p[..., :3].astype(np.float64), m) / 1000.0, p.dtype)
+
+
+def pillow(p, f):
+    return np.asarray(f(Image.fromarray(p)))
+
+
+def emboss(p):
+    k = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], np.float64)
+    return cv2.filter2D(p, -1, k, borderType=cv2.BORDER_REFLECT_101)
+
+
+def sharpen(amount):
+    k = np.full((3, 3), -amount, np.float64)
+    k[1, 1] = 1 + 8 * amount
+    return lambda p: half_up(cv2.filter2D(p.astype(np.float64), cv2.CV_64F, k, borderType=cv2.BORDER_REFLECT_101), p.dtype)
+
+
+EIGHT = ["gray8", "rgb8", "rgba8"]
+ALL = list(FORMATS)
+COLOUR = ["rgb8", "rgba8", "rgb16le", "rgba16le"]
+
+LINES = [
+    ("invert", ALL, "cv2.bitwise_not", colours(cv2.bitwise_not)),
+    ("brightness:factor=1.2", ALL, "cv2.LUT", table(lambda v, top: v * 1.2)),
+    ("brightness:factor=0.5", ALL, "cv2.LUT", table(lambda v, top: v * 0.5)),
+    ("contrast:factor=1.5", ALL, "cv2.LUT", table(lambda v, top: (v - top / 2) * 1.5 + top / 2)),
+    ("gamma:gamma=2.2", ALL, "cv2.LUT", table(lambda v, top: (v / top) ** (1 / 2.2) * top)),
+    ("threshold:level=0.5", ["gray8", "gray16le"], "cv2.threshold",
+     lambda p: cv2.threshold(p, np.iinfo(p.dtype).max // 2, np.iinfo(p.dtype).max, cv2.THRESH_BINARY)[1]),
+    ("sepia", ["rgb8", "rgb16le"], "cv2.transform", sepia),
+    ("blur:sigma=2", ["gray8", "rgba8"], "cv2.GaussianBlur",
+     lambda p: cv2.GaussianBlur(p, (0, 0), 2, borderType=cv2.BORDER_REFLECT_101)),
+    ("blur:sigma=7.3", EIGHT, "cv2.GaussianBlur",
+     lambda p: cv2.GaussianBlur(p, (0, 0), 7.3, borderType=cv2.BORDER_REFLECT_101)),
+    ("blur:sigma=2", ["gray16le", "rgb16le", "rgba16le"], "cv2.GaussianBlur of the side 17",
+     lambda p: cv2.GaussianBlur(p, (17, 17), 2, borderType=cv2.BORDER_REFLECT_101)),
+    ("box_blur:radius=1", ALL, "cv2.blur", lambda p: cv2.blur(p, (3, 3), borderType=cv2.BORDER_REFLECT_101)),
+    ("box_blur:radius=3", ALL, "cv2.blur", lambda p: cv2.blur(p, (7, 7), borderType=cv2.BORDER_REFLECT_101)),
+    ("median:radius=1", ALL, "cv2.medianBlur", median(1)),
+    ("median:radius=2", ALL, "cv2.medianBlur", median(2)),
+    ("median:radius=5", EIGHT, "cv2.medianBlur", median(5)),
+    ("erode:radius=1", ALL, "cv2.erode", lambda p: inner(cv2.erode(framed(p, 1), square(1)), 1)),
+    ("erode:radius=4", ALL, "cv2.erode", lambda p: inner(cv2.erode(framed(p, 4), square(4)), 4)),
+    ("dilate:radius=1", ALL, "cv2.dilate", lambda p: inner(cv2.dilate(framed(p, 1), square(1)), 1)),
+    ("dilate:radius=4", ALL, "cv2.dilate", lambda p: inner(cv2.dilate(framed(p, 4), square(4)), 4)),
+    ("dilate:radius=1", ["gray8"], "Pillow's ImageFilter.MaxFilter",
+     lambda p: inner(pillow(framed(p[..., 0], 1), lambda i: i.filter(ImageFilter.MaxFilter(3))), 1)),
+    ("emboss", ALL, "cv2.filter2D", colours(emboss)),
+    ("sharpen", ALL, "cv2.filter2D", sharpen(1.0)),
+    ("sharpen:amount=0.5", ALL, "cv2.filter2D", sharpen(0.5)),
+    ("rotate_90", ALL, "cv2.rotate", lambda p: cv2.rotate(p, cv2.ROTATE_90_CLOCKWISE)),
+    ("rotate_180", ALL, "cv2.rotate", lambda p: cv2.rotate(p, cv2.ROTATE_180)),
+    ("rotate_270", ALL, "cv2.rotate", lambda p: cv2.rotate(p, cv2.ROTATE_90_COUNTERCLOCKWISE)),
+    ("flip_horizontal", ALL, "cv2.flip", lambda p: cv2.flip(p, 1)),
+    ("flip_vertical", ALL, "cv2.flip", lambda p: cv2.flip(p, 0)),
+    ("crop:x=13,y=7,width=201,height=150", ALL, "NumPy", lambda p: p[7:157, 13:214]),
+    ("resize:width=211,height=97,filter=nearest", EIGHT, "Pillow's Image.resize",
+     lambda p: pillow(p.squeeze(), lambda i: i.resize((211, 97), Image.Resampling.NEAREST))),
+]
+
+
+def main():
+    lines = []
+    for recipe, formats, whose, f in LINES:
+        for name in formats:
+            result = np.ascontiguousarray(f(picture(name)))
+            assert result.dtype == FORMATS[name][1], (recipe, name)
+            lines.append({
+                "recipe": recipe, "format": name, "by": whose,
+                "sha256": hashlib.sha256(result.astype(result.dtype.newbyteorder("<")).tobytes()).hexdigest(),
+            })
+    print("[")
+    print(",\n".join(json.dumps(line) for line in lines))
+    print("]")
+
+
+main()
