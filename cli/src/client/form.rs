@@ -2,7 +2,7 @@
 
 use reqwest::multipart::Form;
 
-use super::Order;
+use super::order::Order;
 
 /// A form with what is to be done to an image. It comes before the image: a wrong recipe is refused before the file has travelled.
 pub fn order(order: &Order<'_>) -> Form {

@@ -1,12 +1,14 @@
 //! The server's REST API, as the commands need it. Files go up and come down in streams.
 //!
 //! [`server`]: its address. [`connection`]: TLS, key, redirects. [`refused`]: why a request came to nothing. [`waits`]: when it is
-//! tried again. [`once`]: what is done once, however often it is sent. [`form`]: what is sent in a form. [`tiles`]: tiles that were
+//! tried again. [`once`]: what is done once, however often it is sent. [`order`], [`form`]: what is
+//! sent in a form. [`tiles`]: tiles that were
 //! given up.
 
 mod connection;
 mod form;
 mod once;
+mod order;
 mod refused;
 mod server;
 mod tiles;
@@ -35,6 +37,7 @@ use self::form::form_name;
 pub use self::form::received_name;
 use self::once::Lost;
 pub use self::once::{IdempotencyKey, Once};
+pub use self::order::Order;
 use self::refused::Broken;
 pub use self::refused::{Refused, Unreachable, Untrusted};
 pub use self::server::Server;
@@ -58,19 +61,6 @@ pub struct Accepted {
     pub job_id: JobId,
     /// Its tiles.
     pub total_tiles: u32,
-}
-
-/// What is to be done to an image.
-#[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
-    /// The recipe.
-    pub recipe: &'a str,
-    /// The kind of file for the result; `None` leaves it to the server.
-    pub encoding: Option<Encoding>,
-    /// Whether it is rendered even where the server has the result from an earlier job.
-    pub fresh: bool,
-    /// With it the order is sent again when its answer is lost.
-    pub once: Option<&'a Once>,
 }
 
 /// A connection to one server.
