@@ -1,9 +1,8 @@
 //! The server's REST API, as the commands need it. Files go up and come down in streams.
 //!
 //! [`server`]: its address. [`connection`]: TLS, key, redirects. [`refused`]: why a request came to nothing. [`waits`]: when it is
-//! tried again. [`once`]: what is done once, however often it is sent. [`order`], [`form`]: what is
-//! sent in a form. [`tiles`]: tiles that were
-//! given up.
+//! tried again. [`once`]: what is done once, however often it is sent. [`order`], [`form`]: what is sent in a form. [`tiles`]: tiles
+//! that were given up.
 
 mod connection;
 mod form;

@@ -23,6 +23,7 @@ pub mod driver;
 pub mod files;
 pub mod kafka;
 pub mod problems;
+mod promises;
 pub mod quotas;
 pub mod retention;
 pub mod reuse;
@@ -47,11 +48,11 @@ use tokio::sync::broadcast;
 pub use settings::{Change, EngineConfig, Mosaic, ResultFile, Upload};
 
 use api::revisions::Revisions;
-use api::sent::Promises;
 use api::turns::{Turn, Turns};
 use driver::Driver;
 use files::disk::Room;
 use kafka::Line;
+use promises::Promises;
 
 /// Locks that serialise commands about the same job.
 const COMMAND_LOCKS: usize = 32;

@@ -12,7 +12,6 @@ use azulejo_protocol::Timestamp;
 
 use super::api::events::Events;
 use super::api::revisions::Revisions;
-use super::api::sent::Promises;
 use super::api::turns::Turns;
 use super::driver::{Driver, Drivers};
 use super::files::disk::Room;
@@ -23,6 +22,7 @@ use super::kafka::outbox::Outbox;
 use super::kafka::owner::Owner;
 use super::kafka::{Line, heartbeats, probe, trim};
 use super::problems::Problems;
+use super::promises::Promises;
 use super::store::jobs::JobRow;
 use super::store::{Store, installation, jobs, patterns};
 use super::tell::Tell;
