@@ -56,7 +56,7 @@ mod backend {
 use backend::{answer, backend, is_form};
 
 /// Starts a job on an upload that has arrived whole: tiles it and produces the tiles to Kafka. `format` is the kind of file that
-/// the result is to be (`png`, `jpeg`, `tiff`, `webp`); unset or empty, it is that of the picture.
+/// the result is to be (`png`, `jpeg`, `tiff` and so on); unset or empty, it is that of the picture.
 #[server(prefix = "/api", endpoint = "process")]
 pub async fn process(upload: Uuid, recipe: String, format: Option<String>) -> Result<Job, Failure> {
     answer(backend()?.process(upload, &recipe, format.as_deref()).await)

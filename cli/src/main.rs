@@ -174,7 +174,7 @@ mod tests {
                     "01a20544-b985-730f-82a6-b84d915d4169",
                     "grayscale",
                     "--format",
-                    "gif",
+                    "psd",
                 ],
                 "--format",
             ),

@@ -19,7 +19,7 @@ pub fn apply_tiles(
     tile: u32,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> anyhow::Result<Vec<String>> {
-    let mut decoder = Decoder::open(input, &options.limits)?;
+    let mut decoder = Decoder::open_page(input, &options.limits, options.page)?;
     let info = decoder.info().clone();
     let recipe = info.full_recipe(recipe);
     let size = recipe.output_size(info.stored_size)?;

@@ -82,11 +82,11 @@ async fn every_command_that_tells_tells_the_truth() -> Result<()> {
     }
     let refused = azulejo_says(
         &cluster.url(),
-        &["submit", &input, "-r", "invert", "-o", "out.gif"],
+        &["submit", &input, "-r", "invert", "-o", "out.psd"],
     )
     .await?;
     ensure!(
-        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(".gif"),
+        !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains(".psd"),
         "{refused:?}"
     );
 

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::{Depth, PixelFormat, Size};
+use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Most pixels of a WebP that is written: the whole image is held in memory.
 const MAX_WEBP_PIXELS: u64 = 1 << 27;
+/// Most bytes of the pixels of a file that is written by the crate `image`: the whole image is held in memory.
+const MAX_WHOLE_BYTES: u64 = 1 << 29;
 
 /// The file formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,61 +20,123 @@ pub enum FileKind {
     Tiff,
     /// WebP.
     WebP,
+    /// Windows bitmap.
+    Bmp,
+    /// Netpbm: PBM, PGM, PPM and PAM.
+    Pnm,
+    /// Graphics Interchange Format.
+    Gif,
+    /// Truevision TGA.
+    Tga,
+    /// Quite OK Image.
+    Qoi,
+    /// Farbfeld.
+    Farbfeld,
+    /// Windows icon. Read, not written.
+    Ico,
+    /// DirectDraw surface of packed pixels. Read, not written.
+    Dds,
+    /// Radiance HDR. Read, not written.
+    Hdr,
+    /// OpenEXR. Read, not written.
+    Exr,
 }
 
-impl FileKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Tiff, Self::WebP];
+/// Name, label, usual extension and media type of a kind, and the names and extensions that it has beside its name.
+struct Names(
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
 
-    /// `png`, `jpeg`, `tiff` or `webp`: what APIs and settings use.
-    pub const fn name(self) -> &'static str {
+impl FileKind {
+    /// All that are read.
+    pub const ALL: [Self; 14] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::Tiff,
+        Self::WebP,
+        Self::Bmp,
+        Self::Pnm,
+        Self::Gif,
+        Self::Tga,
+        Self::Qoi,
+        Self::Farbfeld,
+        Self::Ico,
+        Self::Dds,
+        Self::Hdr,
+        Self::Exr,
+    ];
+    /// Those that are written, too.
+    pub const WRITTEN: [Self; 10] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::Tiff,
+        Self::WebP,
+        Self::Bmp,
+        Self::Pnm,
+        Self::Gif,
+        Self::Tga,
+        Self::Qoi,
+        Self::Farbfeld,
+    ];
+    /// Bytes from a file's beginning that [`FileKind::from_magic`] looks at.
+    pub const MAGIC_BYTES: usize = 18;
+
+    const fn names(self) -> Names {
         match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpeg",
-            Self::Tiff => "tiff",
-            Self::WebP => "webp",
+            Self::Png => Names("png", "PNG", "png", "image/png", &[]),
+            Self::Jpeg => Names("jpeg", "JPEG", "jpg", "image/jpeg", &["jpg", "jpe", "jfif"]),
+            Self::Tiff => Names("tiff", "TIFF", "tif", "image/tiff", &["tif"]),
+            Self::WebP => Names("webp", "WebP", "webp", "image/webp", &[]),
+            Self::Bmp => Names("bmp", "BMP", "bmp", "image/bmp", &["dib"]),
+            Self::Pnm => Names(
+                "pnm",
+                "PNM",
+                "pnm",
+                "image/x-portable-anymap",
+                &["pbm", "pgm", "ppm", "pam"],
+            ),
+            Self::Gif => Names("gif", "GIF", "gif", "image/gif", &[]),
+            Self::Tga => Names("tga", "TGA", "tga", "image/x-tga", &[]),
+            Self::Qoi => Names("qoi", "QOI", "qoi", "image/x-qoi", &[]),
+            Self::Farbfeld => Names("farbfeld", "farbfeld", "ff", "image/x-farbfeld", &["ff"]),
+            Self::Ico => Names("ico", "ICO", "ico", "image/x-icon", &[]),
+            Self::Dds => Names("dds", "DDS", "dds", "image/vnd-ms.dds", &[]),
+            Self::Hdr => Names("hdr", "HDR", "hdr", "image/vnd.radiance", &[]),
+            Self::Exr => Names("exr", "OpenEXR", "exr", "image/x-exr", &[]),
         }
+    }
+
+    /// What APIs and settings use: `png`, `jpeg`, `tiff` and so on.
+    pub const fn name(self) -> &'static str {
+        self.names().0
     }
 
     /// The name for people.
     pub const fn label(self) -> &'static str {
-        match self {
-            Self::Png => "PNG",
-            Self::Jpeg => "JPEG",
-            Self::Tiff => "TIFF",
-            Self::WebP => "WebP",
-        }
+        self.names().1
     }
 
     /// The usual file name extension, without a dot.
     pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::Tiff => "tif",
-            Self::WebP => "webp",
-        }
+        self.names().2
     }
 
     /// The media type.
     pub const fn mime(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::Tiff => "image/tiff",
-            Self::WebP => "image/webp",
-        }
+        self.names().3
     }
 
     /// From a name or an extension, in any case.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name.to_ascii_lowercase().as_str() {
-            "png" => Some(Self::Png),
-            "jpeg" | "jpg" | "jpe" | "jfif" => Some(Self::Jpeg),
-            "tiff" | "tif" => Some(Self::Tiff),
-            "webp" => Some(Self::WebP),
-            _ => None,
-        }
+        let is = |other: &&str| other.eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(|kind| {
+            let Names(own, _, _, _, others) = kind.names();
+            is(&own) || others.iter().any(is)
+        })
     }
 
     /// From the extension of a path.
@@ -80,13 +144,32 @@ impl FileKind {
         Self::from_name(path.extension()?.to_str()?)
     }
 
-    /// From the first bytes of a file; twelve are enough.
+    /// Whether files of this kind are written.
+    pub fn is_written(self) -> bool {
+        Self::WRITTEN.contains(&self)
+    }
+
+    /// From the first [`FileKind::MAGIC_BYTES`] bytes of a file.
     pub fn from_magic(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::WebP),
+            // The length of the header behind the file's own: others begin with these letters.
+            [b'B', b'M', .., 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0] if bytes.len() == 18 => {
+                Some(Self::Bmp)
+            }
+            [b'P', b'1'..=b'7', next, ..] if next.is_ascii_whitespace() || *next == b'#' => Some(Self::Pnm),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
+            [b'q', b'o', b'i', b'f', ..] => Some(Self::Qoi),
+            [b'f', b'a', b'r', b'b', b'f', b'e', b'l', b'd', ..] => Some(Self::Farbfeld),
+            [0, 0, 1, 0, count, more, ..] if *count > 0 || *more > 0 => Some(Self::Ico),
+            [b'D', b'D', b'S', b' ', ..] => Some(Self::Dds),
+            [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', ..]
+            | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => Some(Self::Hdr),
+            [0x76, 0x2f, 0x31, 1, ..] => Some(Self::Exr),
+            _ if is_tga(bytes) => Some(Self::Tga),
             _ => None,
         }
     }
@@ -108,18 +191,48 @@ impl FileKind {
             Self::WebP if size.width > 16383 || size.height > 16383 => {
                 Some("holds 16383 pixels a side at most")
             }
+            Self::Bmp | Self::Gif | Self::Tga | Self::Qoi if !eight => Some("holds 8 bit only"),
+            Self::Bmp if format.channels == Channels::GrayAlpha => Some("has no alpha beside gray"),
+            Self::Gif | Self::Tga if size.width > 65535 || size.height > 65535 => {
+                Some("holds 65535 pixels a side at most")
+            }
+            Self::Bmp | Self::Gif | Self::Tga | Self::Qoi
+                if size.pixels().saturating_mul(format.bytes_per_pixel() as u64) > MAX_WHOLE_BYTES =>
+            {
+                Some("is coded in memory, 512 MiB of pixels at most")
+            }
+            Self::Ico | Self::Dds | Self::Hdr | Self::Exr => Some("is read and not written"),
             _ => None,
         }
     }
 
     /// The kind that a result of that size and format gets from an input of this kind when nobody asks for another: the
-    /// same where that can hold it, else PNG.
+    /// same where that can hold it, else PNG. A GIF becomes a PNG, since 256 colours do not hold what a recipe makes.
     pub fn usual_result(self, size: Size, format: PixelFormat) -> Self {
         match self.problem(size, format) {
-            None => self,
-            Some(_) => Self::Png,
+            None if self != Self::Gif => self,
+            _ => Self::Png,
         }
     }
+}
+
+/// Whether that is the header of a TGA, which has no signature: the fields have to go together.
+fn is_tga(bytes: &[u8]) -> bool {
+    let [_, map, kind, map_spec @ .., depth, descriptor] = bytes else {
+        return false;
+    };
+    let [_, _, length, more, entry, _, _, _, _, w0, w1, h0, h1] = map_spec else {
+        return false;
+    };
+    let has_map = *map == 1 && (*length > 0 || *more > 0) && matches!(entry, 15 | 16 | 24 | 32);
+    let has_none = *map == 0 && map_spec.iter().take(5).all(|byte| *byte == 0);
+    let sound = match kind {
+        1 | 9 => has_map && matches!(depth, 8 | 16),
+        2 | 10 => (has_map || has_none) && matches!(depth, 15 | 16 | 24 | 32),
+        3 | 11 => has_none && matches!(depth, 8 | 16),
+        _ => false,
+    };
+    sound && descriptor & 0xc0 == 0 && descriptor & 0x0f <= 8 && (*w0 > 0 || *w1 > 0) && (*h0 > 0 || *h1 > 0)
 }
 
 impl std::fmt::Display for FileKind {
@@ -133,10 +246,46 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_and_extensions_lead_to_their_kind() {
+        for kind in FileKind::ALL {
+            for name in [kind.name(), kind.extension(), &kind.label().to_uppercase()] {
+                let known = FileKind::from_name(name) == Some(kind);
+                assert!(known || (kind == FileKind::Exr && name == "OPENEXR"), "{name}");
+            }
+        }
+        assert_eq!(FileKind::from_path(Path::new("a/b.PGM")), Some(FileKind::Pnm));
+        assert_eq!(FileKind::from_name("txt"), None);
+    }
+
+    #[test]
+    fn texts_are_taken_for_no_picture() {
+        for text in [
+            &b"BM is how this begins, and so on"[..],
+            b"P4ssword",
+            b"GIF8 ",
+            b"\0\0\x02\0\x01\0 \0\0\0\0\0\0\0\0\0\0\0",
+            b"",
+            b"\0\0",
+            &[0; 18],
+        ] {
+            assert_eq!(
+                FileKind::from_magic(&text[..text.len().min(18)]),
+                None,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_result_stays_of_its_inputs_kind_where_that_holds_it() {
         let size = Size::new(2000, 1000);
         for kind in FileKind::ALL {
-            assert_eq!(kind.usual_result(size, PixelFormat::RGB8), kind);
+            let usual = if kind.is_written() && kind != FileKind::Gif {
+                kind
+            } else {
+                FileKind::Png
+            };
+            assert_eq!(kind.usual_result(size, PixelFormat::RGB8), usual, "{kind}");
         }
         for (kind, format, result) in [
             (FileKind::Jpeg, PixelFormat::RGBA8, FileKind::Png),

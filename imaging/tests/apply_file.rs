@@ -83,7 +83,7 @@ fn an_oriented_image_is_turned_upright_in_every_format() {
     let (from, to) = (folder.path().join("from"), folder.path().join("to.png"));
     let image = common::noise_image(Size::new(64, 48), PixelFormat::RGB8);
     for tag in 1..=8u8 {
-        for kind in FileKind::ALL {
+        for kind in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::WebP] {
             if kind == FileKind::Tiff {
                 let file = tiff::Tiff {
                     width: 64,
@@ -189,7 +189,7 @@ fn filling_the_temporary_file_is_told_and_can_be_stopped() {
 #[test]
 fn an_extension_of_no_format_is_refused_with_those_there_are() {
     let folder = tempfile::tempdir().unwrap();
-    let (from, to) = (folder.path().join("a.png"), folder.path().join("b.gif"));
+    let (from, to) = (folder.path().join("a.png"), folder.path().join("b.psd"));
     let image = common::noise_image(Size::new(3, 2), PixelFormat::RGB8);
     write(&from, FileKind::Png, &image, &Metadata::default());
     let recipe: Recipe = "invert".parse().unwrap();

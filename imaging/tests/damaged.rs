@@ -35,12 +35,13 @@ fn count_panics() {
 
 /// Whether a sentence is one for people: no names of types, no escapes.
 fn is_in_words(sentence: &str) -> bool {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "BigTIFF",
         "CIELab",
         "LinearRaw",
         "LogL",
         "LogLuv",
+        "OpenEXR",
         "WebP",
         "YCbCr",
         "cHRM",
@@ -93,7 +94,7 @@ fn any_byte_may_be_wrong_without_a_panic() {
         (state >> 33) as usize % below
     };
     count_panics();
-    for kind in FileKind::ALL {
+    for kind in FileKind::WRITTEN {
         let whole = file(kind, &Metadata::default());
         for round in 0..150 {
             let mut bytes = whole.clone();
@@ -126,7 +127,7 @@ fn profile_and_resolution_carry_over_and_exif_only_when_asked() {
         ..Metadata::default()
     };
     let folder = tempfile::tempdir().unwrap();
-    for kind in FileKind::ALL {
+    for kind in [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::WebP] {
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         std::fs::write(&from, file(kind, &metadata)).unwrap();
         let read = probe(&from, &Limits::default()).unwrap().metadata;

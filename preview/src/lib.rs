@@ -41,7 +41,7 @@ impl Picture {
         Ok(Self(picture::Picture::read(file)?))
     }
 
-    /// The kind of file: `png`, `jpeg`, `tiff` or `webp`.
+    /// The kind of file: `png`, `jpeg` and so on.
     pub fn kind(&self) -> String {
         self.0.info().kind.name().to_owned()
     }

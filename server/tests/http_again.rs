@@ -112,7 +112,7 @@ async fn what_cannot_be_run_again_is_refused_and_leaves_nothing() {
         ),
         (
             &first,
-            &[("transformation", "invert"), ("format", "gif")],
+            &[("transformation", "invert"), ("format", "psd")],
             422,
             "unknown_format",
         ),

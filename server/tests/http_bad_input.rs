@@ -161,7 +161,7 @@ async fn a_recipe_may_come_after_the_file_and_is_refused_all_the_same() {
         (
             Form::new()
                 .text("transformation", "grayscale")
-                .text("format", "gif")
+                .text("format", "psd")
                 .part("file", file()),
             "unknown_format",
         ),

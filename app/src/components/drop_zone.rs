@@ -12,8 +12,9 @@ use crate::picked::Picked;
 /// One motif of the wall, 80 by 80: four petals in a frame, as if drawn with a pencil on the biscuit.
 const MOTIF: &str = "M0 0h80v80h-80zM40 4Q43 37 76 40Q43 43 40 76Q37 43 4 40Q37 37 40 4zM4 4h16a16 16 0 0 1-16 16zM76 4v16a16 16 0 0 1-16-16zM4 76v-16a16 16 0 0 1 16 16zM76 76h-16a16 16 0 0 1 16-16z";
 
-/// What the server takes, by type and by ending: not every system knows the types of the last two.
-const ACCEPT: &str = "image/png,image/jpeg,image/tiff,image/webp,.png,.jpg,.jpeg,.tif,.tiff,.webp";
+/// What the server takes, by type and by ending: not every system knows the types of all.
+const ACCEPT: &str = "image/png,image/jpeg,image/tiff,image/webp,image/bmp,image/gif,image/x-icon,.png,.jpg,.jpeg,.tif,.tiff,\
+.webp,.bmp,.gif,.ico,.pbm,.pgm,.ppm,.pnm,.pam,.tga,.qoi,.ff,.dds,.hdr,.exr";
 
 /// What is said while the preview decodes a picture.
 const READING: &str = "Decoding it in this browser";
@@ -93,7 +94,7 @@ pub fn DropZone(
                     } else {
                         view! {
                             <strong>"Drop a picture here"</strong>
-                            <span id="file-hint">"or choose one: PNG, JPEG, TIFF or WebP, large is welcome"</span>
+                            <span id="file-hint">"or choose one: PNG, JPEG, TIFF, WebP and others, large is welcome"</span>
                         }
                         .into_any()
                     }

@@ -25,7 +25,7 @@ pub fn FileChoice(
                 <option value="" selected=move || kind().is_none()>
                     "as the picture"
                 </option>
-                {FileKind::ALL
+                {FileKind::WRITTEN
                     .map(|each| {
                         view! {
                             <option value=each.name() selected=move || kind() == Some(each)>

@@ -27,8 +27,8 @@ Examples:
 
 /// Apply a recipe to an image on this machine, without server or Kafka.
 ///
-/// The pixels are those that the whole system gives. PNG and TIFF are read and written in strips, so memory does not grow with
-/// the size of the image; JPEG, WebP and interlaced PNG are decoded as a whole, 134 megapixels at most. With --tile the result
+/// The pixels are those that the whole system gives. PNG, TIFF and JPEG are read and written in strips, so memory does not
+/// grow with the size of the image; other kinds and interlaced PNG are decoded as a whole, 134 megapixels at most. With --tile the result
 /// is made from tiles as workers make it, which needs the image in memory; the bytes are the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -45,7 +45,7 @@ pub struct Arguments {
     #[arg(value_name = "OUT", value_hint = clap::ValueHint::FilePath, required_unless_present = "tile_report")]
     output: Option<PathBuf>,
 
-    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what OUT says, else the kind of the image].
+    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp, bmp, pnm, gif, tga, qoi, farbfeld [default: what OUT says, else the kind of the image].
     #[arg(long, value_name = "FORMAT")]
     format: Option<Encoding>,
 
@@ -353,13 +353,13 @@ mod tests {
     #[tokio::test]
     async fn an_extension_of_no_format_is_refused_with_those_there_are() {
         let folder = tempfile::tempdir().unwrap();
-        let (input, output) = (folder.path().join("in.png"), folder.path().join("out.gif"));
+        let (input, output) = (folder.path().join("in.png"), folder.path().join("out.psd"));
         photo::write(&input, 64).unwrap();
         for tile in [None, Some(64)] {
             let error = done(arguments("grayscale", &input, &output, tile), false)
                 .await
                 .unwrap_err();
-            assert!(format!("{error:#}").contains(".gif"), "{error:#}");
+            assert!(format!("{error:#}").contains(".psd"), "{error:#}");
             assert!(format!("{error:#}").contains(".webp"), "{error:#}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -11,7 +11,7 @@ use crate::targets::{Targets, is_dash};
 /// The arguments that say it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Place {
-    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp [default: what --output says, else the kind of the image].
+    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp, bmp, pnm, gif, tga, qoi, farbfeld [default: what --output says, else the kind of the image].
     #[arg(long, value_name = "FORMAT")]
     format: Option<Encoding>,
 
@@ -110,8 +110,8 @@ mod tests {
         };
         let error = place(Some("jpeg"), Some("a.png")).check().unwrap_err();
         assert!(error.0.contains("--output"), "{error}");
-        let error = place(None, Some("a.gif")).check().unwrap_err();
-        assert!(error.0.contains(".gif"), "{error}");
+        let error = place(None, Some("a.psd")).check().unwrap_err();
+        assert!(error.0.contains(".psd"), "{error}");
         let encoding = |format, output| place(format, output).encoding().unwrap();
         let jpeg = Some(FileKind::Jpeg.into());
         assert_eq!(encoding(None, Some("a.jpg")), jpeg);

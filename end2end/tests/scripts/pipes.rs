@@ -82,8 +82,8 @@ async fn images_go_through_pipes() -> Result<()> {
         &["submit", "a.png", "-", "-r", "blur", "-o", "-"],
         &["submit", "a.png", "-r", "blur", "-o", "-", "--json"],
         &["submit", "a.png", "-r", "blur", "--name", "b"],
-        &["submit", "a.png", "-r", "blur", "-o", "a.gif"],
-        &["apply", "blur", "a.png", "b.gif"],
+        &["submit", "a.png", "-r", "blur", "-o", "a.psd"],
+        &["apply", "blur", "a.png", "b.psd"],
         &["apply", "blur", "a.png", "b.png", "--format", "jpeg"],
     ] {
         let said = says(&cluster, &folder, arguments).await?;

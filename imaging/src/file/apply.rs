@@ -19,7 +19,9 @@ use crate::{PixelFormat, Raster, Recipe, Region, Size, render};
 pub struct ApplyOptions {
     /// What the input may ask for.
     pub limits: Limits,
-    /// Format of the output; without it, that of the output's extension, else that of the input.
+    /// Which page of the input, from 1 on: see [`Decoder::open_page`].
+    pub page: Option<u32>,
+    /// Format of the output; without it, that of the output's extension, else that of the input where it is written.
     pub kind: Option<FileKind>,
     /// How to write.
     pub encode: EncodeOptions,
@@ -69,7 +71,7 @@ pub fn apply_file(
     options: &ApplyOptions,
     progress: &mut dyn FnMut(ApplyProgress) -> bool,
 ) -> Result<Applied, FileError> {
-    let decoder = Decoder::open(input, &options.limits)?;
+    let decoder = Decoder::open_page(input, &options.limits, options.page)?;
     let info = decoder.info().clone();
     let kind = match options.kind {
         Some(kind) => kind,

@@ -5,6 +5,8 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::jpeg::JpegReader;
+#[cfg(feature = "files")]
+use super::other::{OtherReader, Pictures};
 use super::png::PngReader;
 use super::source::Source;
 use super::tiff::TiffReader;
@@ -33,6 +35,8 @@ enum Reader {
     Jpeg(Box<JpegReader>),
     Tiff(Box<TiffReader>),
     WebP(Box<WebPReader>),
+    #[cfg(feature = "files")]
+    Other(Box<OtherReader>),
 }
 
 /// Bytes of a strip, about: large enough to be quick, small beside everything else.
@@ -44,9 +48,18 @@ impl Decoder {
     /// # Errors
     /// When it is no image, damaged, beyond the limits or of a kind that is not read.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, FileError> {
+        Self::open_page(path, limits, None)
+    }
+
+    /// As [`Decoder::open`], of page number `page`, from 1 on: that of a TIFF, the frame of a GIF, the picture of an ICO. Without
+    /// it, the largest page and the first frame.
+    ///
+    /// # Errors
+    /// As [`Decoder::open`], and when there is no such page.
+    pub fn open_page(path: &Path, limits: &Limits, page: Option<u32>) -> Result<Self, FileError> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        Self::read_header(Source::File(file), length, limits)
+        Self::read_header(Source::File(file), length, limits, page)
     }
 
     /// As [`Decoder::open`], of the file whose bytes these are.
@@ -55,33 +68,44 @@ impl Decoder {
     /// As [`Decoder::open`].
     pub fn of_bytes(file: Vec<u8>, limits: &Limits) -> Result<Self, FileError> {
         let length = file.len() as u64;
-        Self::read_header(Source::Memory(Cursor::new(file)), length, limits)
+        Self::read_header(Source::Memory(Cursor::new(file)), length, limits, None)
     }
 
-    fn read_header(mut file: Source, length: u64, limits: &Limits) -> Result<Self, FileError> {
+    fn read_header(
+        mut file: Source,
+        length: u64,
+        limits: &Limits,
+        page: Option<u32>,
+    ) -> Result<Self, FileError> {
         if length > limits.max_bytes {
             return Err(FileError::too_large(format!(
                 "{length} bytes; {} bytes are allowed",
                 limits.max_bytes
             )));
         }
-        let mut magic = Vec::with_capacity(16);
+        let mut magic = Vec::with_capacity(FileKind::MAGIC_BYTES);
         file.by_ref()
-            .take(16)
+            .take(FileKind::MAGIC_BYTES as u64)
             .read_to_end(&mut magic)
             .map_err(|error| FileError::reading(&error))?;
         let kind = FileKind::from_magic(&magic).ok_or_else(FileError::not_an_image)?;
         file.rewind()?;
+        if let (FileKind::Png | FileKind::Jpeg | FileKind::WebP, Some(page)) = (kind, page)
+            && page != 1
+        {
+            return Err(FileError::no_page(page, 1));
+        }
         let (info, reader) = no_panic(|| match kind {
             FileKind::Png => PngReader::open(file, length, limits)
                 .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
             FileKind::Jpeg => JpegReader::open(file, length, limits)
                 .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
-            FileKind::Tiff => TiffReader::open(file, length, limits)
+            FileKind::Tiff => TiffReader::open(file, length, limits, page)
                 .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
             FileKind::WebP => {
                 WebPReader::open(file, limits).map(|(info, reader)| (info, Reader::WebP(Box::new(reader))))
             }
+            other => open_other(other, file, limits, page),
         })?;
         Ok(Self {
             info,
@@ -108,6 +132,8 @@ impl Decoder {
             Reader::Jpeg(reader) => reader.notes(),
             Reader::Tiff(reader) => reader.notes(),
             Reader::WebP(reader) => reader.notes(),
+            #[cfg(feature = "files")]
+            Reader::Other(reader) => reader.notes(),
         }
     }
 
@@ -134,6 +160,8 @@ impl Decoder {
             Reader::Jpeg(reader) => reader.extra_bytes(),
             Reader::Tiff(reader) => reader.extra_bytes(),
             Reader::WebP(reader) => reader.extra_bytes(),
+            #[cfg(feature = "files")]
+            Reader::Other(reader) => reader.extra_bytes(),
         })
     }
 
@@ -151,6 +179,8 @@ impl Decoder {
             // These have all of it at once; a second copy of it is not made.
             Reader::Jpeg(reader) => no_panic(|| reader.decode())?,
             Reader::WebP(reader) => no_panic(|| reader.decode())?,
+            #[cfg(feature = "files")]
+            Reader::Other(reader) => no_panic(|| reader.decode())?,
             Reader::Png(_) | Reader::Tiff(_) => {
                 let mut pixels = Vec::with_capacity(length);
                 let mut strip = Vec::new();
@@ -182,6 +212,8 @@ impl Decoder {
             Reader::Jpeg(reader) => reader.read_rows(buffer),
             Reader::Tiff(reader) => reader.read_rows(buffer),
             Reader::WebP(reader) => reader.read_rows(buffer),
+            #[cfg(feature = "files")]
+            Reader::Other(reader) => reader.read_rows(buffer),
         })?;
         let span = RowSpan {
             y: self.next,
@@ -195,6 +227,42 @@ impl Decoder {
         }
         Ok(Some(span))
     }
+}
+
+/// Opens a file of a kind that the crate `image` reads.
+#[cfg(feature = "files")]
+fn open_other(
+    kind: FileKind,
+    file: Source,
+    limits: &Limits,
+    page: Option<u32>,
+) -> Result<(ImageInfo, Reader), FileError> {
+    if kind != FileKind::Ico {
+        let (info, reader) = OtherReader::open(kind, file, limits, page)?;
+        return Ok((info, Reader::Other(Box::new(reader))));
+    }
+    match OtherReader::open_icon(file, limits, page)? {
+        Pictures::Other(info, reader) => Ok((info, Reader::Other(Box::new(reader)))),
+        Pictures::Png(bytes, notes) => {
+            let length = bytes.len() as u64;
+            let (info, mut reader) = PngReader::open(Source::Memory(Cursor::new(bytes)), length, limits)?;
+            reader.add_notes(notes);
+            Ok((ImageInfo { kind, ..info }, Reader::Png(Box::new(reader))))
+        }
+    }
+}
+
+/// A file of a kind that only the server reads.
+#[cfg(not(feature = "files"))]
+fn open_other(
+    kind: FileKind,
+    _file: Source,
+    _limits: &Limits,
+    _page: Option<u32>,
+) -> Result<(ImageInfo, Reader), FileError> {
+    Err(FileError::unsupported(format!(
+        "{kind} is not decoded here; the server reads it"
+    )))
 }
 
 /// Runs a decoder. They are written not to panic; should one do so on data that nobody has tried yet, that is an image

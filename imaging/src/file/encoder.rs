@@ -5,6 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
+use super::other::{OtherWriter, PlainWriter, losses};
 use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
 use super::webp_write::WebPWriter;
@@ -58,6 +59,8 @@ enum Writer {
     Jpeg(JpegWriter),
     Tiff(TiffWriter),
     WebP(WebPWriter),
+    Plain(PlainWriter),
+    Other(OtherWriter),
 }
 
 /// The file, buffered, counting what was written.
@@ -102,7 +105,10 @@ fn exif_problem(kind: FileKind, exif: &[u8]) -> Option<String> {
             exif.len(),
             jpeg_write::MAX_EXIF
         )),
-        _ => None,
+        FileKind::Png | FileKind::Jpeg | FileKind::WebP => None,
+        other => Some(format!(
+            "{other} has no place for it; choose png, jpeg or webp to keep it"
+        )),
     }
 }
 
@@ -144,6 +150,20 @@ impl Encoder {
             FileKind::Jpeg => Writer::Jpeg(JpegWriter::new(output, options, size, format, &metadata)?),
             FileKind::Tiff => Writer::Tiff(TiffWriter::new(output, options, size, format, &metadata)?),
             FileKind::WebP => Writer::WebP(WebPWriter::new(output, size, format, &metadata)),
+            other => {
+                if metadata.icc.is_some() {
+                    left_out.push(format!(
+                        "the ICC profile is left out: it is not written to {other}; choose png, jpeg, tiff or webp to keep it"
+                    ));
+                }
+                left_out.extend(losses(other, format));
+                match other {
+                    FileKind::Pnm | FileKind::Farbfeld => {
+                        Writer::Plain(PlainWriter::new(output, other, size, format)?)
+                    }
+                    _ => Writer::Other(OtherWriter::new(output, other, size, format)),
+                }
+            }
         };
         Ok(Self {
             writer,
@@ -180,6 +200,11 @@ impl Encoder {
                 writer.write_rows(rows);
                 Ok(())
             }
+            Writer::Plain(writer) => writer.write_rows(rows),
+            Writer::Other(writer) => {
+                writer.write_rows(rows);
+                Ok(())
+            }
         }
     }
 
@@ -199,6 +224,8 @@ impl Encoder {
             Writer::Jpeg(writer) => writer.finish(),
             Writer::Tiff(writer) => writer.finish(),
             Writer::WebP(writer) => writer.finish(),
+            Writer::Plain(writer) => writer.finish(),
+            Writer::Other(writer) => writer.finish(),
         }
     }
 }

@@ -56,8 +56,22 @@ impl FileError {
     pub(crate) fn not_an_image() -> Self {
         Self {
             kind: FileErrorKind::NotAnImage,
-            message: "the file is not an image that is read here; send PNG, JPEG, TIFF or WebP".to_owned(),
+            message: "the file is not an image that is read here; send PNG, JPEG, TIFF, WebP, BMP, GIF or one of the others that \
+                      docs/formats.md lists"
+                .to_owned(),
         }
+    }
+
+    /// There are `count` pages, and `page` is none of them.
+    pub(crate) fn no_page(page: u32, count: u64) -> Self {
+        let pages = if count == 1 {
+            "1 page"
+        } else {
+            &format!("{count} pages")
+        };
+        Self::unsupported(format!(
+            "the file has {pages}; there is no page {page}, the first is page 1"
+        ))
     }
 
     pub(crate) fn damaged(reason: impl std::fmt::Display) -> Self {

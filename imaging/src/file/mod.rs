@@ -9,14 +9,14 @@
 //! With the feature `decode` alone, as in the browser's preview, there is the reading half: from bytes in memory, without
 //! threads and without a file system.
 //!
-//! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP and interlaced PNG are
-//! decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
+//! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP, interlaced PNG and the
+//! kinds in `other`, which the crate `image` reads and writes, are decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
 //! What is converted: palettes and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK and YCCK become
 //! sRGB by the profile of the file or RGB by arithmetic, CIELab becomes sRGB, YCbCr becomes RGB, white-is-zero is inverted, colour
 //! times alpha is divided again, and gray becomes RGB where WebP is written and read again. Profiles follow the pixels:
 //! `Metadata::for_file`. What is left out or changed (other pages and frames, bands that are no colours, numbers that 16 bit cannot
-//! hold as they are, damaged metadata) is said by [`Decoder::notes`] and `Encoder::left_out`; what would be wrong is refused.
+//! hold as they are, damaged metadata, colours that a GIF has no room for) is said by [`Decoder::notes`] and `Encoder::left_out`; what would be wrong is refused.
 
 #[cfg(feature = "files")]
 mod apply;
@@ -30,6 +30,8 @@ mod error;
 mod exif;
 mod jpeg;
 mod metadata;
+#[cfg(feature = "files")]
+mod other;
 mod png;
 #[cfg(feature = "files")]
 mod rows;
@@ -70,7 +72,8 @@ pub struct Limits {
     pub max_side: u32,
     /// Bytes of each piece of metadata, unpacked: ICC profile, EXIF.
     pub max_metadata_bytes: usize,
-    /// Pixels of an image that cannot be read in strips and is held in memory as a whole: WebP, interlaced PNG.
+    /// Pixels of an image that cannot be read in strips and is held in memory as a whole: WebP, interlaced PNG, and whatever is
+    /// neither PNG, JPEG nor TIFF.
     pub max_unstreamed_pixels: u64,
 }
 
@@ -126,19 +129,26 @@ impl Limits {
 const MAX_INFLATE_RATIO: u64 = 1040;
 
 impl FileKind {
-    /// The format of a file to be written at `path`: what its extension says, or `otherwise` where it has none.
+    /// The format of a file to be written at `path`: what its extension says; where it has none, `otherwise` or,
+    /// where that is only read, PNG.
     ///
     /// # Errors
     /// When the extension is that of no format that is written.
     pub fn for_output(path: &Path, otherwise: Self) -> Result<Self, FileError> {
         match path.extension() {
-            None => Ok(otherwise),
-            Some(extension) => extension.to_str().and_then(Self::from_name).ok_or_else(|| {
-                let extension = extension.to_string_lossy();
-                FileError::unsupported(format!(
-                    ".{extension} is no format that is written; name the output .png, .jpg, .tif or .webp"
-                ))
-            }),
+            None if otherwise.is_written() => Ok(otherwise),
+            None => Ok(Self::Png),
+            Some(extension) => {
+                let kind = extension.to_str().and_then(Self::from_name);
+                kind.filter(|kind| kind.is_written()).ok_or_else(|| {
+                    let extension = extension.to_string_lossy();
+                    let written = Self::WRITTEN.map(|kind| format!(".{}", kind.extension()));
+                    FileError::unsupported(format!(
+                        ".{extension} is no format that is written; name the output {}",
+                        written.join(", ")
+                    ))
+                })
+            }
         }
     }
 
@@ -189,5 +199,13 @@ impl ImageInfo {
 /// # Errors
 /// When it is no image, damaged, beyond the limits or of a kind that is not read.
 pub fn probe(path: &Path, limits: &Limits) -> Result<ImageInfo, FileError> {
-    Ok(Decoder::open(path, limits)?.info().clone())
+    probe_page(path, limits, None)
+}
+
+/// As [`probe`], of page number `page`, from 1 on: see [`Decoder::open_page`].
+///
+/// # Errors
+/// As [`probe`], and when there is no such page.
+pub fn probe_page(path: &Path, limits: &Limits, page: Option<u32>) -> Result<ImageInfo, FileError> {
+    Ok(Decoder::open_page(path, limits, page)?.info().clone())
 }

@@ -14,6 +14,12 @@ impl Whole {
         Self { pixels, given: 0 }
     }
 
+    /// All pixels.
+    #[cfg(feature = "files")]
+    pub(super) fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+
     /// Fills `buffer` with the next rows.
     pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let rows = self.pixels.get(self.given..self.given + buffer.len());

@@ -39,7 +39,8 @@ fn position(bytes: &[u8], of: &[u8]) -> usize {
 
 /// The cases.
 pub fn cases() -> Vec<(&'static str, Vec<u8>)> {
-    let [png, jpeg, tiff, webp] = FileKind::ALL.map(|kind| file(kind, &Metadata::default()));
+    let kinds = [FileKind::Png, FileKind::Jpeg, FileKind::Tiff, FileKind::WebP];
+    let [png, jpeg, tiff, webp] = kinds.map(|kind| file(kind, &Metadata::default()));
     let data = position(&png, b"IDAT");
     let scan = position(&jpeg, &[0xff, 0xda]);
     let frame = position(&jpeg, &[0xff, 0xc0]);

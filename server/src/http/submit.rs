@@ -239,7 +239,7 @@ struct UploadedImage {
     summary = "Take an image whose recipe is chosen later",
     description = "The body is the file itself. It waits for an hour for the job that is started on it from a page.",
     params(("filename" = Option<String>, Query, description = "The file's name; the result is named after it.")),
-    request_body(content = super::openapi::schemas::ImageFile, content_type = "application/octet-stream", description = "The file: PNG, JPEG, TIFF or WebP."),
+    request_body(content = super::openapi::schemas::ImageFile, content_type = "application/octet-stream", description = "The file: PNG, JPEG, TIFF, WebP or one of the other kinds that docs/formats.md lists."),
     responses(
         (status = 201, description = "The file is on the server's disk, and is an image that jobs may be started on.", body = Uploaded),
     ),

@@ -20,6 +20,8 @@ pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError
         FileKind::WebP => check_webp(path),
         // Pixels may lie anywhere in a TIFF file: decoding finds out, and the job says so.
         FileKind::Tiff => Ok(()),
+        // These are decoded as a whole: decoding finds out, too.
+        _ => Ok(()),
     }
     .map_err(from_whole)?;
     Ok(info)

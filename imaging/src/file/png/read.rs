@@ -95,6 +95,12 @@ impl PngReader {
         ))
     }
 
+    /// Adds sentences on the file that the PNG came from.
+    #[cfg(feature = "files")]
+    pub(in crate::file) fn add_notes(&mut self, notes: Vec<String>) {
+        self.notes.splice(0..0, notes);
+    }
+
     /// What is left out, in sentences.
     pub(in crate::file) fn notes(&self) -> &[String] {
         &self.notes

@@ -1,8 +1,8 @@
 //! TIFF and BigTIFF, read by a reader of this crate with borrowed packings, and written.
 //!
 //! # Tour
-//! - `ifd`: header and directories. `page`: what one of them says about its pixels, and which page is the image: the largest,
-//!   the first among equals.
+//! - `ifd`: header and directories. `page`: what one of them says about its pixels, and which page is the image: the one
+//!   that was asked for, else the largest, the first among equals.
 //! - `codec`, `fax`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
 //!   widths of samples. `color`: what the samples mean.
 //! - `read`: the reader, a row of tiles or a strip at a time, and strips that are not packed in parts. `write`: writing.

@@ -90,8 +90,13 @@ const MAX_ROW: u64 = 1 << 28;
 /// Bytes of the tables that JPEG tiles share.
 const MAX_TABLES: usize = 1 << 16;
 
-/// The directory of the largest page, the first among equals; its number from 1 on; and how many there are.
-pub(super) fn largest(file: &mut TiffFile, first: u64) -> Result<(Directory, usize, usize), FileError> {
+/// The directory of page number `page`, from 1 on, else of the largest, the first among equals; its number; and how many there
+/// are. Masks and smaller versions count, those inside of a page behind all others.
+pub(super) fn choose(
+    file: &mut TiffFile,
+    first: u64,
+    page: Option<u32>,
+) -> Result<(Directory, usize, usize), FileError> {
     let mut seen = HashSet::new();
     let mut best: Option<(bool, u64, Directory, usize)> = None;
     let (mut count, mut at, mut inner) = (0, first, Vec::new());
@@ -129,7 +134,10 @@ pub(super) fn largest(file: &mut TiffFile, first: u64) -> Result<(Directory, usi
             inner.extend(places.into_iter().rev().filter(|place| *place != 0));
         }
         // A mask is none of the images where there is one.
-        let rank = (subfile & 4 == 0, area);
+        let rank = match page {
+            Some(page) => (count == page as usize, 0),
+            None => (subfile & 4 == 0, area),
+        };
         if best
             .as_ref()
             .is_none_or(|(image, area, ..)| rank > (*image, *area))
@@ -139,7 +147,10 @@ pub(super) fn largest(file: &mut TiffFile, first: u64) -> Result<(Directory, usi
     }
     let (_, _, directory, number) =
         best.ok_or_else(|| FileError::damaged("it has no page with a width and a height"))?;
-    Ok((directory, number, count))
+    match page {
+        Some(page) if number != page as usize => Err(FileError::no_page(page, count as u64)),
+        _ => Ok((directory, number, count)),
+    }
 }
 
 impl Page {

@@ -8,7 +8,7 @@ use super::samples::{spread, undo, unpack};
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
 
-/// Reads the largest page of a TIFF from top to bottom.
+/// Reads a page of a TIFF from top to bottom.
 pub(in crate::file) struct TiffReader {
     file: TiffFile,
     page: Page,
@@ -47,17 +47,23 @@ impl TiffReader {
         source: Source,
         length: u64,
         limits: &Limits,
+        chosen: Option<u32>,
     ) -> Result<(ImageInfo, Self), FileError> {
         let (mut file, first) = TiffFile::open(source, length)?;
-        let (directory, number, count) = page::largest(&mut file, first)?;
+        let (directory, number, count) = page::choose(&mut file, first, chosen)?;
         let page = Page::of(&mut file, &directory, limits)?;
         let mut metadata = metadata(&mut file, &directory, limits);
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let places = Places::of(&mut file, &directory, &page)?;
         let mut notes = Vec::new();
         if count > 1 {
+            let why = if chosen.is_none() {
+                ", the first of the largest,"
+            } else {
+                ""
+            };
             notes.push(format!(
-                "the file has {count} pages; page {number}, the first of the largest, is read, and the others are left out"
+                "the file has {count} pages; page {number}{why} is read, and the others are left out"
             ));
         }
         notes.extend(pixels.notes.iter().cloned());

@@ -11,7 +11,7 @@ pub struct Error {
     pub code: String,
 }
 
-/// An image file: PNG, JPEG, TIFF or WebP.
+/// An image file: PNG, JPEG, TIFF, WebP or one of the other kinds that docs/formats.md lists.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 pub struct ImageFile(pub Vec<u8>);
@@ -24,14 +24,14 @@ pub struct Piece(pub Vec<u8>);
 /// What `POST /process` takes.
 #[derive(ToSchema)]
 pub struct ProcessForm {
-    /// The image: PNG, JPEG, TIFF or WebP.
+    /// The image: PNG, JPEG, TIFF, WebP, BMP, PNM, GIF, TGA, QOI, farbfeld, ICO, DDS, HDR or OpenEXR.
     #[schema(value_type = String, format = Binary)]
     pub file: Vec<u8>,
     /// A recipe: one operation or several joined by `|`, parameters after `:`. `GET /recipes` lists the operations.
     #[schema(example = "blur:sigma=2|sharpen", max_length = 4096, format = "recipe")]
     pub transformation: String,
-    /// The kind of file that the result is to be: `png`, `jpeg`, `jpeg:quality=80`, `tiff` or `webp`. Without it, that of the image,
-    /// or PNG where that cannot hold the result.
+    /// The kind of file that the result is to be: `png`, `jpeg`, `jpeg:quality=80`, `tiff`, `webp`, `bmp`, `pnm`,
+    /// `gif`, `tga`, `qoi` or `farbfeld`. Without it, that of the image, or PNG where that cannot hold the result.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,
     /// `off` has the job rendered even where an earlier one has its result.

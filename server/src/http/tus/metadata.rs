@@ -120,7 +120,7 @@ mod tests {
         let long = write(&[("filename", Some(&"x".repeat(MAX_NAME_BYTES + 1)))]);
         let endless = format!("x {}", "a".repeat(MAX_BYTES));
         let recipe = write(&[("transformation", Some("no_such"))]);
-        let format = write(&[("format", Some("gif"))]);
+        let format = write(&[("format", Some("psd"))]);
         for (text, status) in [
             ("filename !", 400),
             ("filename /w==", 400),

@@ -1,0 +1,548 @@
+//! The kinds of files that the crate `image` reads and writes: files that other programs made (Pillow, OpenCV, the OpenEXR
+//! library, and by hand), pixels that come back, and headers that ask for too much.
+#![cfg(feature = "files")]
+
+mod common;
+
+use std::path::Path;
+
+use azulejo_imaging::file::{Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
+use azulejo_imaging::{Channels, Depth, PixelFormat, Raster, Size};
+
+const SIZE: Size = Size::new(13, 7);
+
+/// The sample `channel` of the pixel at x and y in the files.
+fn sample(x: u32, y: u32, channel: u32) -> u8 {
+    (x * 17 + y * 29 + channel * 71) as u8
+}
+
+/// What a file has to give: samples of the channels listed, each through `change`.
+fn expected(size: Size, channels: &[u32], change: impl Fn(u8) -> u8) -> Vec<u8> {
+    let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+    pixels
+        .flat_map(|(x, y)| channels.iter().map(move |channel| sample(x, y, *channel)))
+        .map(change)
+        .collect()
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/other");
+    std::fs::read(Path::new(folder).join(name)).unwrap()
+}
+
+/// What is read of a file, and what is said of it.
+fn read(name: &str) -> (FileKind, Raster, Vec<String>) {
+    let decoder = Decoder::of_bytes(bytes(name), &Limits::default()).unwrap();
+    let (kind, notes) = (decoder.info().kind, decoder.notes().to_vec());
+    (kind, decoder.read_all().unwrap(), notes)
+}
+
+#[test]
+fn files_of_other_programs_have_their_pixels() {
+    let same = |value: u8| value;
+    let bit = |value: u8| if value > 127 { 255 } else { 0 };
+    let rgba = &[0, 1, 2, 3][..];
+    let rgb = &rgba[..3];
+    let cases: [(&str, FileKind, PixelFormat, Vec<u8>); 20] = [
+        (
+            "rgb.bmp",
+            FileKind::Bmp,
+            PixelFormat::RGB8,
+            expected(SIZE, rgb, same),
+        ),
+        (
+            "rgba.bmp",
+            FileKind::Bmp,
+            PixelFormat::RGBA8,
+            expected(SIZE, rgba, same),
+        ),
+        (
+            "gray.bmp",
+            FileKind::Bmp,
+            PixelFormat::RGB8,
+            expected(SIZE, &[0, 0, 0], same),
+        ),
+        (
+            "rle.bmp",
+            FileKind::Bmp,
+            PixelFormat::RGB8,
+            expected(SIZE, &[0, 0, 0], same),
+        ),
+        (
+            "bits.bmp",
+            FileKind::Bmp,
+            PixelFormat::RGB8,
+            expected(SIZE, &[0, 0, 0], bit),
+        ),
+        (
+            "rgb.ppm",
+            FileKind::Pnm,
+            PixelFormat::RGB8,
+            expected(SIZE, rgb, same),
+        ),
+        (
+            "rgb.txt.ppm",
+            FileKind::Pnm,
+            PixelFormat::RGB8,
+            expected(SIZE, rgb, same),
+        ),
+        (
+            "gray.pgm",
+            FileKind::Pnm,
+            PixelFormat::GRAY8,
+            expected(SIZE, &[0], same),
+        ),
+        // 15 is the most that a sample has.
+        (
+            "gray15.pgm",
+            FileKind::Pnm,
+            PixelFormat::GRAY8,
+            expected(SIZE, &[0], |value| value / 16 * 17),
+        ),
+        (
+            "bits.pbm",
+            FileKind::Pnm,
+            PixelFormat::GRAY8,
+            expected(SIZE, &[0], bit),
+        ),
+        (
+            "rgba.pam",
+            FileKind::Pnm,
+            PixelFormat::RGBA8,
+            expected(SIZE, rgba, same),
+        ),
+        (
+            "gray.gif",
+            FileKind::Gif,
+            PixelFormat::RGBA8,
+            opaque(expected(SIZE, &[0, 0, 0], same)),
+        ),
+        (
+            "rgb.tga",
+            FileKind::Tga,
+            PixelFormat::RGB8,
+            expected(SIZE, rgb, same),
+        ),
+        (
+            "rgba.tga",
+            FileKind::Tga,
+            PixelFormat::RGBA8,
+            expected(SIZE, rgba, same),
+        ),
+        (
+            "gray.tga",
+            FileKind::Tga,
+            PixelFormat::GRAY8,
+            expected(SIZE, &[0], same),
+        ),
+        (
+            "graya.tga",
+            FileKind::Tga,
+            PixelFormat::GRAYA8,
+            expected(SIZE, &[0, 3], same),
+        ),
+        (
+            "palette.tga",
+            FileKind::Tga,
+            PixelFormat::RGB8,
+            expected(SIZE, &[0, 0, 0], same),
+        ),
+        (
+            "rgb.qoi",
+            FileKind::Qoi,
+            PixelFormat::RGB8,
+            expected(SIZE, rgb, same),
+        ),
+        (
+            "rgba.qoi",
+            FileKind::Qoi,
+            PixelFormat::RGBA8,
+            expected(SIZE, rgba, same),
+        ),
+        (
+            "rgba.ff",
+            FileKind::Farbfeld,
+            PixelFormat::RGBA16,
+            twice(&expected(SIZE, rgba, same)),
+        ),
+    ];
+    for (name, kind, format, pixels) in cases {
+        let (read_kind, image, notes) = read(name);
+        assert_eq!(
+            (read_kind, image.format(), image.size()),
+            (kind, format, SIZE),
+            "{name}"
+        );
+        assert!(image.bytes() == pixels, "{name}");
+        assert!(notes.is_empty(), "{name}: {notes:?}");
+    }
+    let (_, image, _) = read("gray16.pgm");
+    assert_eq!(image.format(), PixelFormat::GRAY16);
+    assert!(image.bytes() == twice(&expected(SIZE, &[0], same)));
+    // 5, 6 and 5 bits of red, green and blue: within what their width leaves.
+    let (_, image, _) = read("565.bmp");
+    let near = |(a, b): (&u8, u8)| a.abs_diff(b) <= 7;
+    assert!(image.bytes().iter().zip(expected(SIZE, rgb, same)).all(near));
+}
+
+/// Three samples a pixel and an alpha of 255.
+fn opaque(colors: Vec<u8>) -> Vec<u8> {
+    colors
+        .chunks_exact(3)
+        .flat_map(|color| [color[0], color[1], color[2], 255])
+        .collect()
+}
+
+/// Each byte as a sample of 16 bit.
+fn twice(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| [*byte, *byte]).collect()
+}
+
+#[test]
+fn packed_surfaces_have_their_colours() {
+    for name in ["dxt1.dds", "dxt3.dds", "dxt5.dds"] {
+        let (kind, image, _) = read(name);
+        assert_eq!((kind, image.size()), (FileKind::Dds, Size::new(8, 8)), "{name}");
+        let pixel = image.format().bytes_per_pixel();
+        let rows = |color: [u8; 4]| color[..pixel].repeat(8 * 4);
+        assert!(
+            image.bytes() == [rows([255, 0, 0, 255]), rows([0, 0, 255, 255])].concat(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn light_from_0_to_1_becomes_16_bit_and_what_is_brighter_is_refused() {
+    let value = |part: f32| ((part * 65535.0 + 0.5) as u16).to_le_bytes();
+    let row = |color: [f32; 3], alpha: Option<f32>| -> Vec<u8> {
+        let pixel: Vec<u8> = color.into_iter().chain(alpha).flat_map(value).collect();
+        pixel.repeat(5)
+    };
+    for (name, kind, alpha) in [
+        ("unit.hdr", FileKind::Hdr, None),
+        ("unit.exr", FileKind::Exr, None),
+        ("piz.exr", FileKind::Exr, None),
+        // Its colours are stored times alpha.
+        ("alpha.exr", FileKind::Exr, Some(0.5)),
+    ] {
+        let (read_kind, image, notes) = read(name);
+        assert_eq!((read_kind, image.size()), (kind, Size::new(5, 4)), "{name}");
+        let lower = row([0.25, 0.5, 0.125], alpha).repeat(2);
+        let rows = [row([0.0; 3], alpha), row([0.5; 3], alpha), lower].concat();
+        assert!(image.bytes() == rows, "{name}");
+        assert!(notes[0].contains("floating-point"), "{name}: {notes:?}");
+        let decoder = Decoder::of_bytes(bytes(name), &Limits::default()).unwrap();
+        assert_eq!(decoder.info().metadata.png_color.gamma, Some(100_000), "{name}");
+    }
+    for name in ["bright.hdr", "bright.exr"] {
+        let error = Decoder::of_bytes(bytes(name), &Limits::default()).err().unwrap();
+        assert_eq!(error.kind(), FileErrorKind::Unsupported, "{name}");
+        assert!(error.to_string().contains("outside 0 to 1"), "{error}");
+    }
+}
+
+#[test]
+fn a_page_is_chosen_and_the_others_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes(name)).unwrap();
+        path
+    };
+    let open = |name: &str, page| Decoder::open_page(&path(name), &Limits::default(), page);
+    let same = opaque(expected(SIZE, &[0, 0, 0], |value| value));
+    let rows = |pixels: &[u8], turned: bool| -> Vec<u8> {
+        let mut rows: Vec<&[u8]> = pixels.chunks_exact(SIZE.width as usize * 4).collect();
+        if turned {
+            rows.reverse();
+        }
+        rows.concat()
+    };
+    for (page, turned) in [(None, false), (Some(1), false), (Some(2), true)] {
+        let decoder = open("three.gif", page).unwrap();
+        let note = format!("3 frames; frame {} is read", page.unwrap_or(1));
+        assert!(decoder.notes()[0].contains(&note), "{:?}", decoder.notes());
+        assert!(
+            decoder.read_all().unwrap().bytes() == rows(&same, turned),
+            "{page:?}"
+        );
+    }
+    for name in ["png.ico", "bmp.ico"] {
+        for (page, side) in [(None, 12), (Some(1), 5), (Some(2), 12), (Some(3), 8)] {
+            let decoder = open(name, page).unwrap();
+            assert_eq!(decoder.info().kind, FileKind::Ico);
+            let note = format!("3 pages; page {} is read", page.unwrap_or(2));
+            assert!(decoder.notes()[0].contains(&note), "{:?}", decoder.notes());
+            let size = Size::new(side, side);
+            let pixels = expected(size, &[0, 1, 2, 3], |value| value);
+            assert!(decoder.read_all().unwrap().bytes() == pixels, "{name} {page:?}");
+        }
+    }
+    for (name, page) in [
+        ("three.gif", 4),
+        ("three.gif", 0),
+        ("bmp.ico", 4),
+        ("png.ico", 0),
+        ("rgb.bmp", 2),
+    ] {
+        let error = open(name, Some(page)).err().unwrap();
+        assert!(
+            error.to_string().contains(&format!("there is no page {page}")),
+            "{error}"
+        );
+    }
+    open("rgb.bmp", Some(1)).unwrap();
+}
+
+/// A file of `kind` with `image`, and what was said to be left out.
+fn written(kind: FileKind, image: &Raster, metadata: &Metadata) -> (Vec<u8>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let options = EncodeOptions {
+        keep_exif: true,
+        ..EncodeOptions::default()
+    };
+    let mut encoder = Encoder::create(&path, kind, &options, image.size(), image.format(), metadata).unwrap();
+    let left_out = encoder.left_out().to_vec();
+    for row in image.bytes().chunks(image.stride() * 3) {
+        encoder.write_rows(row).unwrap();
+    }
+    encoder.finish().unwrap();
+    (std::fs::read(path).unwrap(), left_out)
+}
+
+const HERE: [FileKind; 5] = [
+    FileKind::Bmp,
+    FileKind::Pnm,
+    FileKind::Tga,
+    FileKind::Qoi,
+    FileKind::Farbfeld,
+];
+
+#[test]
+fn what_is_written_has_the_same_pixels_when_it_is_read() {
+    for kind in HERE {
+        for format in PixelFormat::ALL {
+            let image = common::noise_image(SIZE, format);
+            if kind.problem(SIZE, format).is_some() {
+                continue;
+            }
+            let (file, _) = written(kind, &image, &Metadata::default());
+            let decoder = Decoder::of_bytes(file, &Limits::default()).unwrap();
+            assert_eq!(decoder.info().kind, kind);
+            let back = decoder.read_all().unwrap();
+            assert_eq!(colors(&back), colors(&image), "{kind} {format}");
+        }
+    }
+}
+
+/// Red, green, blue and alpha of each pixel in 16 bit.
+fn colors(image: &Raster) -> Vec<[u16; 4]> {
+    let format = image.format();
+    let wide = |bytes: &[u8]| match format.depth {
+        Depth::Eight => u16::from(bytes[0]) * 257,
+        Depth::Sixteen => u16::from_le_bytes([bytes[0], bytes[1]]),
+    };
+    let pixels = image.bytes().chunks_exact(format.bytes_per_pixel());
+    pixels
+        .map(|pixel| {
+            let samples: Vec<u16> = pixel.chunks_exact(format.depth.bytes()).map(wide).collect();
+            match format.channels {
+                Channels::Gray => [samples[0], samples[0], samples[0], 65535],
+                Channels::GrayAlpha => [samples[0], samples[0], samples[0], samples[1]],
+                Channels::Rgb => [samples[0], samples[1], samples[2], 65535],
+                Channels::Rgba => [samples[0], samples[1], samples[2], samples[3]],
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_gif_keeps_256_colours_and_says_what_it_does_not_keep() {
+    let few = Raster::from_bytes(SIZE, PixelFormat::GRAY8, expected(SIZE, &[0], |value| value)).unwrap();
+    let (file, left_out) = written(FileKind::Gif, &few, &Metadata::default());
+    let back = Decoder::of_bytes(file, &Limits::default())
+        .unwrap()
+        .read_all()
+        .unwrap();
+    assert_eq!(colors(&back), colors(&few));
+    assert!(left_out[0].contains("256 colours"), "{left_out:?}");
+    let many = common::noise_image(Size::new(60, 40), PixelFormat::RGBA8);
+    let (file, left_out) = written(FileKind::Gif, &many, &Metadata::default());
+    assert!(left_out[1].contains("transparency"), "{left_out:?}");
+    let back = Decoder::of_bytes(file, &Limits::default())
+        .unwrap()
+        .read_all()
+        .unwrap();
+    let mut palette: Vec<&[u8]> = back.bytes().chunks_exact(4).collect();
+    palette.sort_unstable();
+    palette.dedup();
+    assert!(palette.len() <= 256, "{}", palette.len());
+}
+
+#[test]
+fn metadata_that_has_no_place_is_told_of() {
+    let image = common::noise_image(SIZE, PixelFormat::RGB8);
+    let metadata = Metadata {
+        icc: Some(moxcms::ColorProfile::new_srgb().encode().unwrap()),
+        exif: Some(b"MM\0\x2a\0\0\0\x08\0\0\0\0\0\0".to_vec()),
+        ..Metadata::default()
+    };
+    for kind in HERE.into_iter().chain([FileKind::Gif]) {
+        let (_, left_out) = written(kind, &image, &metadata);
+        let all = left_out.join("; ");
+        assert!(
+            all.contains("ICC profile is left out") && all.contains("EXIF is left out"),
+            "{kind}: {all}"
+        );
+    }
+    for kind in FileKind::ALL.into_iter().filter(|kind| !kind.is_written()) {
+        let error = kind.check(SIZE, PixelFormat::RGB8).unwrap_err();
+        assert!(error.to_string().contains("read and not written"), "{error}");
+    }
+}
+
+/// A header of OpenEXR with a window to `last` and tiles of `tile`.
+fn exr(last: [i32; 2], tile: [u32; 2]) -> Vec<u8> {
+    let mut file = vec![0x76, 0x2f, 0x31, 1, 2, 2, 0, 0];
+    let mut attribute = |name: &str, kind: &str, value: &[u8]| {
+        file.extend([name.as_bytes(), &[0], kind.as_bytes(), &[0]].concat());
+        file.extend((value.len() as u32).to_le_bytes());
+        file.extend(value);
+    };
+    let mut channels = Vec::new();
+    for name in ["B", "G", "R"] {
+        channels.extend(
+            [
+                name.as_bytes(),
+                &[0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0],
+            ]
+            .concat(),
+        );
+    }
+    channels.push(0);
+    let window: Vec<u8> = [0, 0, last[0], last[1]]
+        .into_iter()
+        .flat_map(i32::to_le_bytes)
+        .collect();
+    attribute("channels", "chlist", &channels);
+    attribute("compression", "compression", &[3]);
+    attribute("dataWindow", "box2i", &window);
+    attribute(
+        "displayWindow",
+        "box2i",
+        &[0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 7, 0, 0, 0],
+    );
+    attribute("lineOrder", "lineOrder", &[0]);
+    attribute("pixelAspectRatio", "float", &1f32.to_le_bytes());
+    attribute("screenWindowCenter", "v2f", &[0; 8]);
+    attribute("screenWindowWidth", "float", &1f32.to_le_bytes());
+    let tiles: Vec<u8> = tile.into_iter().flat_map(u32::to_le_bytes).chain([0]).collect();
+    attribute("tiles", "tiledesc", &tiles);
+    file.push(0);
+    file.extend([0; 64]);
+    file
+}
+
+#[test]
+fn headers_that_ask_for_too_much_are_refused_before_it_is_allocated() {
+    let wide = 60_000u32;
+    let two = (wide as u16).to_le_bytes();
+    let (le, be) = (wide.to_le_bytes(), wide.to_be_bytes());
+    // The format itself ends at 400 megapixels.
+    let qoi = 19_000u32.to_be_bytes();
+    let text = |head: &str| [head.as_bytes(), &vec![b'x'; 1 << 17]].concat();
+    let too_large = [
+        ("bmp", patched(&bytes("rgb.bmp"), 18, &[le, le].concat())),
+        ("gif", patched(&bytes("gray.gif"), 6, &[two, two].concat())),
+        ("tga", patched(&bytes("rgb.tga"), 12, &[two, two].concat())),
+        ("qoi", patched(&bytes("rgb.qoi"), 4, &[qoi, qoi].concat())),
+        ("farbfeld", patched(&bytes("rgba.ff"), 8, &[be, be].concat())),
+        ("dds", patched(&bytes("dxt1.dds"), 12, &[le, le].concat())),
+        ("pgm", format!("P5\n{wide} {wide}\n255\n").into_bytes()),
+        (
+            "hdr",
+            format!("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y {wide} +X {wide}\n").into_bytes(),
+        ),
+        ("exr of a large window", exr([59_999, 59_999], [16, 16])),
+        ("exr of large tiles", exr([7, 7], [1 << 17, 1 << 17])),
+        // 81 megapixels of light and the copy of them.
+        (
+            "hdr in memory",
+            b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 9000 +X 9000\n".to_vec(),
+        ),
+    ];
+    for (name, file) in too_large {
+        let error = Decoder::of_bytes(file, &Limits::default()).err();
+        let error = error.unwrap_or_else(|| panic!("{name} is taken"));
+        assert_eq!(error.kind(), FileErrorKind::TooLarge, "{name}: {error}");
+    }
+    let endless = [
+        ("pam", text("P7\n# ")),
+        ("hdr", text("#?RADIANCE\n")),
+        (
+            "hdr without a size",
+            text("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y "),
+        ),
+    ];
+    for (name, file) in endless {
+        let error = Decoder::of_bytes(file, &Limits::default()).err().unwrap();
+        assert_eq!(error.kind(), FileErrorKind::Damaged, "{name}: {error}");
+        assert!(error.to_string().contains("no end"), "{name}: {error}");
+    }
+}
+
+fn patched(file: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    file[at..at + with.len()].copy_from_slice(with);
+    file
+}
+
+/// Every file of the folder, cut anywhere, and with bytes that are not its own: pixels or an error in words.
+#[test]
+fn damage_is_an_error_and_no_panic() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/other");
+    let limits = Limits {
+        max_pixels: 1 << 20,
+        max_unstreamed_pixels: 1 << 20,
+        ..Limits::default()
+    };
+    let (mut files, mut refused) = (0, 0);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let sound = std::fs::read(&path).unwrap();
+        files += 1;
+        let cut = (1..sound.len())
+            .step_by(1 + sound.len() / 64)
+            .map(|end| sound[..end].to_vec());
+        let changed = (0..200u64).map(|seed| {
+            let mut file = sound.clone();
+            for turn in 0..=seed % 4 {
+                let random = common::noise_at(seed * 4 + turn);
+                // Mostly in the header.
+                let place = if turn % 2 == 0 {
+                    file.len()
+                } else {
+                    file.len().min(64)
+                };
+                file[random as usize % place] = (random >> 32) as u8;
+            }
+            file
+        });
+        for file in cut.chain(changed) {
+            let read = Decoder::of_bytes(file, &limits).and_then(Decoder::read_all);
+            if let Err(error) = read {
+                let sentence = error.to_string();
+                assert!(!sentence.contains("gave up"), "{}: {sentence}", path.display());
+                assert!(
+                    !sentence.contains(['{', '[', '"']),
+                    "{}: {sentence}",
+                    path.display()
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(files >= 30 && refused > 1000, "{files} {refused}");
+}
