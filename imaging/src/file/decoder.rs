@@ -242,7 +242,10 @@ fn open_other(
         return Ok((info, Reader::Other(Box::new(reader))));
     }
     match OtherReader::open_icon(file, limits, page)? {
-        Pictures::Other(info, reader) => Ok((info, Reader::Other(Box::new(reader)))),
+        Pictures::Other(opened) => {
+            let (info, reader) = *opened;
+            Ok((info, Reader::Other(Box::new(reader))))
+        }
         Pictures::Png(bytes, notes) => {
             let length = bytes.len() as u64;
             let (info, mut reader) = PngReader::open(Source::Memory(Cursor::new(bytes)), length, limits)?;

@@ -27,7 +27,7 @@ type Input = BufReader<Source>;
 enum Pending {
     Image(Box<dyn ImageDecoder + Send>),
     /// The frame of that index, drawn over those before it.
-    Frame(GifDecoder<Input>, usize),
+    Frame(Box<GifDecoder<Input>>, usize),
 }
 
 /// Reads an image that a decoder of `image` decodes.
@@ -46,7 +46,7 @@ pub(in crate::file) enum Pictures {
     /// It is stored as a PNG, and these are its bytes.
     Png(Vec<u8>, Vec<String>),
     /// It is one that `image` decodes.
-    Other(ImageInfo, OtherReader),
+    Other(Box<(ImageInfo, OtherReader)>),
 }
 
 impl OtherReader {
@@ -69,8 +69,8 @@ impl OtherReader {
             return Ok(Pictures::Png(icon.bytes, notes));
         }
         let source = Source::Memory(std::io::Cursor::new(icon.bytes));
-        let (info, reader) = Self::open_checked(FileKind::Ico, BufReader::new(source), limits, None, notes)?;
-        Ok(Pictures::Other(info, reader))
+        let opened = Self::open_checked(FileKind::Ico, BufReader::new(source), limits, None, notes)?;
+        Ok(Pictures::Other(Box::new(opened)))
     }
 
     /// Opens a file of `kind`; of a GIF, frame number `page`, from 1 on, else the first.
@@ -231,7 +231,7 @@ impl Pending {
             FileKind::Gif => {
                 let decoder = GifDecoder::new(file)?;
                 match frame {
-                    Some(frame) => return Ok(Self::Frame(decoder, frame)),
+                    Some(frame) => return Ok(Self::Frame(Box::new(decoder), frame)),
                     None => Box::new(decoder),
                 }
             }
@@ -254,14 +254,14 @@ impl Pending {
     fn decoder(&self) -> &dyn ImageDecoder {
         match self {
             Self::Image(decoder) => &**decoder,
-            Self::Frame(decoder, _) => decoder,
+            Self::Frame(decoder, _) => &**decoder,
         }
     }
 
     fn decoder_mut(&mut self) -> &mut dyn ImageDecoder {
         match self {
             Self::Image(decoder) => &mut **decoder,
-            Self::Frame(decoder, _) => decoder,
+            Self::Frame(decoder, _) => &mut **decoder,
         }
     }
 
