@@ -69,6 +69,7 @@ fn install() -> Option<PathBuf> {
         "--locked",
         "--debug",
     ]);
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
     // Where there is none afterwards, that is said.
     let _ = shell::run(cargo.arg("--root").arg(folder()));
     program()

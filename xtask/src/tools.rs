@@ -48,7 +48,8 @@ pub fn ensure_geckodriver() -> Result<()> {
             "--debug",
         ])
         .arg("--root")
-        .arg(folder());
+        .arg(folder())
+        .env("CARGO_PROFILE_DEV_DEBUG", "0");
     if let Err(error) = shell::run(&mut install) {
         bail!("{error:#} (`cargo xtask test --no-browser` leaves the browsers out)");
     }
