@@ -51,10 +51,11 @@ impl Process {
     /// its command line.
     pub fn id(&mut self) -> Option<i32> {
         if let Some(child) = &mut self.child {
-            return match child.try_wait() {
-                Ok(None) => i32::try_from(child.id()).ok(),
-                _ => None,
-            };
+            if let Ok(None) = child.try_wait() {
+                return i32::try_from(child.id()).ok();
+            }
+            // It has ended. Another program may have started it again since.
+            self.child = None;
         }
         let id: i32 = fs::read_to_string(self.folder.join("pid")).ok()?.parse().ok()?;
         let line = fs::read(format!("/proc/{id}/cmdline")).ok()?;
@@ -137,5 +138,41 @@ impl Process {
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.len().saturating_sub(30);
         format!("--- {}\n{}", self.log().display(), lines[last..].join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that begins or ends has no command line for a moment.
+    fn wait_for(mut what: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !what() {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_another_program_has_started_again_is_still_the_one_of_the_folder() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let start = |process: &mut Process| {
+            let mut command = Command::new("tail");
+            command.arg("-f").arg(process.log());
+            process.start(command)
+        };
+        let [mut owner, mut other] = [(); 2].map(|()| Process::in_folder(folder.path()));
+        start(&mut owner)?;
+        let first = owner.id();
+        wait_for(|| other.is_running());
+        other.kill_9()?;
+        wait_for(|| !owner.is_running());
+        start(&mut other)?;
+        wait_for(|| owner.is_running());
+        assert!(owner.id() == other.id() && owner.id() != first);
+        owner.kill_9()?;
+        wait_for(|| !other.is_running());
+        Ok(())
     }
 }
