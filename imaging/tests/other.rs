@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 
 use azulejo_imaging::file::{Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
-use azulejo_imaging::{Channels, Depth, PixelFormat, Raster, Size};
+use azulejo_imaging::{PixelFormat, Raster, Size};
 
 const SIZE: Size = Size::new(13, 7);
 
@@ -332,30 +332,9 @@ fn what_is_written_has_the_same_pixels_when_it_is_read() {
             let decoder = Decoder::of_bytes(file, &Limits::default()).unwrap();
             assert_eq!(decoder.info().kind, kind);
             let back = decoder.read_all().unwrap();
-            assert_eq!(colors(&back), colors(&image), "{kind} {format}");
+            assert_eq!(common::colors(&back), common::colors(&image), "{kind} {format}");
         }
     }
-}
-
-/// Red, green, blue and alpha of each pixel in 16 bit.
-fn colors(image: &Raster) -> Vec<[u16; 4]> {
-    let format = image.format();
-    let wide = |bytes: &[u8]| match format.depth {
-        Depth::Eight => u16::from(bytes[0]) * 257,
-        Depth::Sixteen => u16::from_le_bytes([bytes[0], bytes[1]]),
-    };
-    let pixels = image.bytes().chunks_exact(format.bytes_per_pixel());
-    pixels
-        .map(|pixel| {
-            let samples: Vec<u16> = pixel.chunks_exact(format.depth.bytes()).map(wide).collect();
-            match format.channels {
-                Channels::Gray => [samples[0], samples[0], samples[0], 65535],
-                Channels::GrayAlpha => [samples[0], samples[0], samples[0], samples[1]],
-                Channels::Rgb => [samples[0], samples[1], samples[2], 65535],
-                Channels::Rgba => [samples[0], samples[1], samples[2], samples[3]],
-            }
-        })
-        .collect()
 }
 
 #[test]
@@ -366,7 +345,7 @@ fn a_gif_keeps_256_colours_and_says_what_it_does_not_keep() {
         .unwrap()
         .read_all()
         .unwrap();
-    assert_eq!(colors(&back), colors(&few));
+    assert_eq!(common::colors(&back), common::colors(&few));
     assert!(left_out[0].contains("256 colours"), "{left_out:?}");
     let many = common::noise_image(Size::new(60, 40), PixelFormat::RGBA8);
     let (file, left_out) = written(FileKind::Gif, &many, &Metadata::default());

@@ -128,3 +128,28 @@ fn signed_samples_keep_their_numbers_or_are_refused() {
     assert_eq!(error.kind(), FileErrorKind::Unsupported);
     assert!(error.to_string().contains("below 0"), "{error}");
 }
+
+#[test]
+fn a_page_is_chosen_by_its_number() {
+    let open = |page| Decoder::open_page(&file("t41.tif"), &Limits::default(), page);
+    let sizes = [None, Some(1), Some(2)].map(|page| open(page).unwrap().info().stored_size);
+    assert!(sizes[0] == sizes[1] || sizes[0] == sizes[2], "{sizes:?}");
+    assert!(
+        sizes[0].pixels() >= sizes[1].pixels() && sizes[0].pixels() >= sizes[2].pixels(),
+        "{sizes:?}"
+    );
+    for page in [1, 2] {
+        let decoder = open(Some(page)).unwrap();
+        let note = format!("2 pages; page {page} is read");
+        assert!(decoder.notes()[0].contains(&note), "{:?}", decoder.notes());
+        let size = decoder.info().stored_size;
+        assert_eq!(decoder.read_all().unwrap().size(), size);
+    }
+    for page in [0, 3] {
+        let error = open(Some(page)).err().unwrap();
+        assert!(
+            error.to_string().contains(&format!("there is no page {page}")),
+            "{error}"
+        );
+    }
+}

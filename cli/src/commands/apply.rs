@@ -49,6 +49,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     format: Option<Encoding>,
 
+    /// Which page of the image, from 1 on: of a TIFF, a picture of an ICO, a frame of a GIF [default: the largest, of a GIF the first].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page: Option<u32>,
+
     /// Make the result from tiles of N by N pixels, 16 to 4096.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4096))]
     tile: Option<u32>,
@@ -85,6 +89,7 @@ struct Order {
     input: PathBuf,
     output: PathBuf,
     format: Option<Encoding>,
+    page: Option<u32>,
     tile: Option<u32>,
     quality: Option<u8>,
     keep_exif: bool,
@@ -100,6 +105,7 @@ impl Arguments {
             input: self.input?,
             output: self.output?,
             format: self.format,
+            page: self.page,
             tile: self.tile,
             quality: self.quality,
             keep_exif: self.keep_exif,
@@ -133,6 +139,7 @@ impl Order {
                 ..EncodeOptions::default()
             },
             kind: self.format.map(Encoding::kind),
+            page: self.page,
             keep_existing: !self.force,
             ..ApplyOptions::default()
         }
@@ -295,6 +302,7 @@ mod tests {
             input: input.to_owned(),
             output: output.to_owned(),
             format: None,
+            page: None,
             tile,
             quality: None,
             keep_exif: false,
@@ -393,6 +401,32 @@ mod tests {
                 .await
                 .unwrap_err();
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_read_and_one_that_is_not_there_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, output) = (folder.path().join("in.gif"), folder.path().join("out.png"));
+        std::fs::write(
+            &input,
+            include_bytes!("../../../imaging/tests/data/other/three.gif"),
+        )
+        .unwrap();
+        let run = async |page, tile| {
+            let mut order = arguments("invert", &input, &output, tile);
+            (order.page, order.force) = (page, true);
+            done(order, false).await.map(|()| pixels(&output))
+        };
+        let first = run(None, None).await.unwrap();
+        for tile in [None, Some(64)] {
+            assert!(run(Some(1), tile).await.unwrap() == first);
+            assert!(run(Some(2), tile).await.unwrap() != first);
+            let error = run(Some(4), tile).await.unwrap_err();
+            assert!(
+                format!("{error:#}").contains("3 pages; there is no page 4"),
+                "{error:#}"
+            );
         }
     }
 
