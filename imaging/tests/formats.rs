@@ -2,12 +2,15 @@
 //! writes it anew.
 #![cfg(feature = "files")]
 
+#[path = "common/colors.rs"]
+mod colors;
 mod common;
 
 use std::path::Path;
 
 use azulejo_imaging::file::{Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
 use azulejo_imaging::{PixelFormat, Raster, Size};
+use colors::colors;
 
 const BEGIN: &str = "<!-- The table is computed: imaging/tests/formats.rs. -->\n";
 const END: &str = "<!-- Here it ends. -->\n";
@@ -136,7 +139,7 @@ fn table() -> String {
         // A gray picture that comes back in colours, or in more bits, is the same.
         let same = own.iter().all(|(image, file)| {
             let back = open(file).unwrap().read_all().unwrap();
-            common::colors(&back) == common::colors(image)
+            colors(&back) == colors(image)
         });
         let names: Vec<String> = [
             "png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "webp", "bmp", "dib", "pnm", "pbm", "pgm",

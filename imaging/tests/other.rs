@@ -2,12 +2,15 @@
 //! library, and by hand), pixels that come back, and headers that ask for too much.
 #![cfg(feature = "files")]
 
+#[path = "common/colors.rs"]
+mod colors;
 mod common;
 
 use std::path::Path;
 
 use azulejo_imaging::file::{Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
 use azulejo_imaging::{PixelFormat, Raster, Size};
+use colors::colors;
 
 const SIZE: Size = Size::new(13, 7);
 
@@ -332,7 +335,7 @@ fn what_is_written_has_the_same_pixels_when_it_is_read() {
             let decoder = Decoder::of_bytes(file, &Limits::default()).unwrap();
             assert_eq!(decoder.info().kind, kind);
             let back = decoder.read_all().unwrap();
-            assert_eq!(common::colors(&back), common::colors(&image), "{kind} {format}");
+            assert_eq!(colors(&back), colors(&image), "{kind} {format}");
         }
     }
 }
@@ -345,7 +348,7 @@ fn a_gif_keeps_256_colours_and_says_what_it_does_not_keep() {
         .unwrap()
         .read_all()
         .unwrap();
-    assert_eq!(common::colors(&back), common::colors(&few));
+    assert_eq!(colors(&back), colors(&few));
     assert!(left_out[0].contains("256 colours"), "{left_out:?}");
     let many = common::noise_image(Size::new(60, 40), PixelFormat::RGBA8);
     let (file, left_out) = written(FileKind::Gif, &many, &Metadata::default());
