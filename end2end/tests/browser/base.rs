@@ -38,7 +38,7 @@ async fn browser_a_picture_goes_its_whole_way_below_a_base_path() -> Result<()> 
     let done = "const a = document.querySelector('a.go[download]'); return a && a.getAttribute('href')";
     let download = browser.wait_for("the end of the job", SOON, done).await?;
     ensure!(download == format!("/a/tiles/download/{id}"), "{download}");
-    let mosaic = "const i = [...document.querySelectorAll('main image')].map(i => i.getAttribute('href')); \
+    let mosaic = "const i = [...document.querySelectorAll('main image')].map(i => i.getAttribute('href')).filter(Boolean); \
                   return i.length > 0 && i.every(h => h.startsWith('/a/tiles/job/'))";
     browser.wait_for("the mosaic", SOON, mosaic).await?;
 

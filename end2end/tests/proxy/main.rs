@@ -42,11 +42,14 @@ async fn everything_works_behind_nginx() -> Result<()> {
     let ports = [free_port()?, free_port()?, free_port()?];
     let (cluster, server) = installation(&ports).await?;
     let folder = PathBuf::from(cluster.path("nginx"));
-    let proxy = nginx::start(&program, &folder, &server, ports)?;
+    let mut proxy = nginx::start(&program, &folder, &server, ports)?;
     for is_tls in [false, true] {
         let tried = try_all(&cluster, &proxy, is_tls);
         tried.with_context(|| format!("TLS: {is_tls}; nginx says: {}", proxy.log()))?;
     }
+    proxy.base = nginx::TAKEN_AWAY;
+    let tried = try_all(&cluster, &proxy, false).and_then(|()| pages_lie_below(&proxy));
+    tried.with_context(|| format!("below {}; nginx says: {}", proxy.base, proxy.log()))?;
     // The last one writes its own address into Host and says nothing of the client's.
     let [http, _, rewriting] = ports;
     posts_of_pages(&[
@@ -142,13 +145,34 @@ fn ranges(proxy: &Proxy, is_tls: bool, job: &str) -> Result<()> {
     Ok(())
 }
 
+/// The pages lead to what lies below the path that the proxy takes away, and a client that says another one changes nothing.
+fn pages_lie_below(proxy: &Proxy) -> Result<()> {
+    let mut page = proxy.curl(false, "/jobs");
+    page.args(["-H", "Accept: text/html", "-H", "X-Forwarded-Prefix: /evil"]);
+    let page = must_succeed(&mut page)?;
+    for path in ["/workers", "/pkg/azulejo.css"] {
+        ensure!(page.contains(&format!("href=\"{}{path}\"", proxy.base)), "{page}");
+    }
+    ensure!(
+        !page.contains("/evil") && !page.contains("href=\"/jobs"),
+        "{page}"
+    );
+    must_succeed(
+        proxy
+            .curl(false, "/pkg/azulejo.css")
+            .args(["-f", "-o", "/dev/null"]),
+    )?;
+    Ok(())
+}
+
 /// A WebSocket is opened and says something.
 fn socket(proxy: &Proxy, is_tls: bool) -> Result<()> {
     let port = if is_tls { proxy.https } else { proxy.http };
+    let base = proxy.base;
     let place = format!("127.0.0.1:{port}");
     let scheme = if is_tls { "https" } else { "http" };
     let asked = format!(
-        "GET /ws HTTP/1.1\r\nHost: {NAME}:{port}\r\nOrigin: {scheme}://{NAME}:{port}\r\nConnection: Upgrade\r\n\
+        "GET {base}/ws HTTP/1.1\r\nHost: {NAME}:{port}\r\nOrigin: {scheme}://{NAME}:{port}\r\nConnection: Upgrade\r\n\
          Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     // The end of what it is told would be the end of openssl.

@@ -4,13 +4,35 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use azulejo_end2end::process::must_succeed;
 
 use crate::proxy::{Proxy, certificate, deployed};
 
 /// Where it writes what it keeps back of requests.
 pub const BODIES: &str = "bodies";
+
+/// Where nginx takes a part of the path away and says so.
+pub const TAKEN_AWAY: &str = "/tiles";
+
+/// What `server` has at `/`, below [`TAKEN_AWAY`].
+fn below(server: &str) -> Result<String> {
+    let (_, location) = server
+        .split_once("location / {")
+        .context("deploy/proxy/nginx.conf has no location /")?;
+    let end = location.find("\n    }").context("the location has an end")?;
+    let location = location[..end]
+        .replace("proxy_pass http://azulejo;", "proxy_pass http://azulejo/;")
+        .replace(
+            "X-Forwarded-Prefix ''",
+            &format!("X-Forwarded-Prefix {TAKEN_AWAY}"),
+        );
+    ensure!(
+        location.contains(TAKEN_AWAY) && location.contains("azulejo/;"),
+        "{location}"
+    );
+    Ok(format!("\n    location {TAKEN_AWAY}/ {{{location}\n    }}"))
+}
 
 /// Starts `program` in front of the server at `server`, on ports for http, for https, and for settings as somebody writes them who
 /// does not read.
@@ -32,6 +54,8 @@ pub fn start(program: &Path, folder: &Path, server: &str, ports: [u16; 3]) -> Re
             &certificate.display().to_string(),
         )
         .replace("/etc/ssl/tiles.example/privkey.pem", &key.display().to_string());
+    let plain = plain.join("\n");
+    let below = below(&plain)?;
     let dir = folder.display();
     // Its workers are to read this folder, too.
     let is_root = must_succeed(Command::new("id").arg("-u"))?.trim() == "0";
@@ -42,9 +66,8 @@ pub fn start(program: &Path, folder: &Path, server: &str, ports: [u16; 3]) -> Re
          http {{\n    access_log off;\n    client_body_temp_path {dir}/{BODIES};\n    proxy_temp_path {dir}/answers;\n\
          fastcgi_temp_path {dir}/f;\n    uwsgi_temp_path {dir}/u;\n    scgi_temp_path {dir}/s;\n{head}\n\
          server {{\n    listen 127.0.0.1:{https} ssl http2;{tls}\n\
-         server {{\n    listen 127.0.0.1:{http};{plain}\n\
+         server {{\n    listen 127.0.0.1:{http};{below}\n{plain}\n\
          server {{\n    listen 127.0.0.1:{rewriting};\n    location / {{ proxy_pass http://{server}; }}\n}}\n}}\n",
-        plain = plain.join("\n"),
     );
     let path = folder.join("nginx.conf");
     fs::write(&path, settings)?;

@@ -88,6 +88,8 @@ pub struct Proxy {
     pub http: u16,
     /// Its port for TLS.
     pub https: u16,
+    /// Before the paths that are asked for.
+    pub base: &'static str,
 }
 
 impl Drop for Proxy {
@@ -116,6 +118,7 @@ impl Proxy {
             folder: folder.to_owned(),
             http,
             https,
+            base: "",
         };
         let until = Instant::now() + Duration::from_secs(20);
         for port in [http, https] {
@@ -148,7 +151,7 @@ impl Proxy {
             .arg("--cacert")
             .arg(self.folder.join("cert.pem"))
             .args(["--resolve", &format!("{NAME}:{port}:127.0.0.1")])
-            .arg(format!("{scheme}://{NAME}:{port}{path}"));
+            .arg(format!("{scheme}://{NAME}:{port}{}{path}", self.base));
         curl
     }
 }
