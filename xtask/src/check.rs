@@ -5,7 +5,7 @@ mod lint;
 mod programs;
 mod times;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use azulejo_apache_kafka::Installation;
 use clap::Args;
 
@@ -115,7 +115,7 @@ pub fn run(options: &Options) -> Result<()> {
     for tests in lacking.iter().copied().chain(left_out) {
         whole.extend(["--skip", tests]);
     }
-    let lanes = lanes(automation, pixels, rest, &whole, apache.as_ref());
+    let lanes = lanes(automation, pixels, rest, &whole, apache.as_ref())?;
     for outcome in lanes::run(&lanes, &shell::target_dir().join("tests"))? {
         counts.add(outcome.counts);
         failures.extend(outcome.failures);
@@ -175,7 +175,7 @@ fn lanes(
     rest: Vec<TestProgram>,
     whole: &[&'static str],
     apache: Option<&Installation>,
-) -> Vec<Vec<Suite>> {
+) -> Result<Vec<Vec<Suite>>> {
     let (end2end, rest): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|program| program.package == "end2end");
     let (waiting, end2end): (Vec<_>, Vec<_>) = end2end
@@ -186,6 +186,10 @@ fn lanes(
         .filter(|program| program.name == EACH_BROKER)
         .cloned()
         .collect();
+    // They are told apart by name: a suite without a program would look as if all were well.
+    for (what, programs) in [("that wait", &waiting), ("that run on each broker", &each_broker)] {
+        ensure!(!programs.is_empty(), "there are no programs of tests {what}");
+    }
     // Each starts whole installations, so one test at a time in a lane.
     let suite = |name, programs| Suite {
         name,
@@ -223,5 +227,40 @@ fn lanes(
         plain("programs: unit, property and integration tests", rest),
         suite("the whole: real processes and real browsers", end2end),
     ];
-    vec![busy, on_apache]
+    Ok(vec![busy, on_apache])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_in_a_lane_of_its_own_and_nothing_is_left_out() -> Result<()> {
+        let program = |package: &str, name: &str| {
+            let mut program = TestProgram::at(name);
+            program.package = package.to_owned();
+            program
+        };
+        let rest = || {
+            vec![
+                program("end2end", "apache_rights"),
+                program("end2end", EACH_BROKER),
+                program("end2end", "machines"),
+                program("end2end", "up"),
+                program("server", "http_road"),
+            ]
+        };
+        let one = |name: &str| vec![program(name, name)];
+        let lanes = lanes(one("xtask"), one("imaging"), rest(), &["--test-threads=1"], None)?;
+        let names = |lane: &[Suite]| -> Vec<String> {
+            let programs = lane.iter().flat_map(|suite| &suite.programs);
+            programs.map(|program| program.name.clone()).collect()
+        };
+        let [busy, waiting] = lanes.as_slice() else {
+            bail!("{} lanes", lanes.len())
+        };
+        assert_eq!(names(busy), ["xtask", "imaging", "http_road", EACH_BROKER, "up"]);
+        assert_eq!(names(waiting), ["apache_rights", "machines"]);
+        Ok(())
+    }
 }
