@@ -68,7 +68,7 @@ pub fn Header() -> impl IntoView {
                 <a href=at("/workers") aria-current=current(&["/workers"])>"Workers"</a>
             </nav>
             <HealthLine />
-            <div class="theme filter">
+            <div class="theme">
                 <ThemeSwitch />
                 <SignOut />
             </div>

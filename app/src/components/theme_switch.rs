@@ -31,7 +31,7 @@ pub fn ThemeSwitch() -> impl IntoView {
         Theme::Dark => "M14.300 10.200A6.500 6.500 0 0 1 5.800 1.700a6.500 6.500 0 1 0 8.500 8.500z",
     };
     view! {
-        <form class="theme" method="post" action=at(SetTheme::PATH) on:submit=submit>
+        <form method="post" action=at(SetTheme::PATH) on:submit=submit>
             <input type="hidden" name="theme" value=move || theme.get().next().name() />
             <button class="icon" title=label aria-label=label>
                 <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">

@@ -68,7 +68,7 @@ async fn browser_a_picture_goes_its_whole_way_below_a_base_path() -> Result<()> 
     browser.wait_for("the list", SOON, gone).await?;
     // The choice of a theme is kept by a cookie of this path.
     browser
-        .run("document.querySelector('form.theme').requestSubmit()")
+        .run("document.querySelector('.theme form').requestSubmit()")
         .await?;
     browser.open(&format!("{}/workers", cluster.url())).await?;
     browser
