@@ -4,7 +4,7 @@
 //! Two things lie between that and what somebody sees in the file: the canvas, which has 8 bit and gives back the colours of
 //! opaque pixels only, and the way in which the file is written.
 
-use azulejo_imaging::{Depth, FileKind, PixelFormat, Size};
+use azulejo_imaging::{Channels, Depth, FileKind, PixelFormat, Size};
 
 /// A part of a result that was rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Claim {
     BeforeJpeg,
     /// The canvas has the bytes of which the 256 colours of a GIF are chosen.
     BeforeGif,
+    /// The result has the numbers that are shown stretched: a measurement.
+    Stretched,
 }
 
 impl Claim {
@@ -40,6 +42,8 @@ impl Claim {
         Some(match (kind, rendered.format.depth) {
             (FileKind::Jpeg, _) => Self::BeforeJpeg,
             (FileKind::Gif, _) => Self::BeforeGif,
+            (_, Depth::SignedSixteen | Depth::ThirtyTwo | Depth::Float) => Self::Stretched,
+            _ if matches!(rendered.format.channels, Channels::Bands(_)) => Self::Stretched,
             // A farbfeld has 16 bit always.
             (FileKind::Farbfeld, _) | (_, Depth::Sixteen) => Self::UpperBits,
             // All others are written without loss.
@@ -51,6 +55,7 @@ impl Claim {
     pub const fn words(self) -> &'static str {
         match self {
             Self::SameBytes => "same bytes as the result",
+            Self::Stretched => "the result has the numbers, shown from 2 % to 98 % of the picture",
             Self::UpperBits => "the result has 16 bit, shown in 8",
             Self::BeforeJpeg => "same pixels as before JPEG compression",
             Self::BeforeGif => "same pixels as before 256 colours are chosen",

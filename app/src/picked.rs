@@ -61,8 +61,8 @@ impl Picked {
             width: job.input_size.width,
             height: job.input_size.height,
             is_turned: false,
-            channels: channels.count() as u8,
-            depth: if depth == Depth::Sixteen { 16 } else { 8 },
+            channels: channels.count().min(4) as u8,
+            depth: if depth == Depth::Eight { 8 } else { 16 },
         };
         Self {
             name: job.original_filename.clone(),
@@ -124,7 +124,7 @@ impl Picked {
         let mut parts = Vec::new();
         if let (Some(size), Some(format), Some(kind)) = (self.size(), self.format(), self.kind()) {
             parts.push(format!("{} × {}", size.width, size.height));
-            parts.push(format.label().to_owned());
+            parts.push(format.label());
             parts.push(kind.label().to_owned());
         }
         parts.push(words::bytes(self.bytes));

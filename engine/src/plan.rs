@@ -1,8 +1,8 @@
 //! What is fixed about a job while it is under way: its picture, its recipe, its grid.
 
 use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileGrid};
-use azulejo_protocol::JobId;
 use azulejo_protocol::costs::Load;
+use azulejo_protocol::{JobId, record};
 
 /// Tiles that are looked at for their mean.
 const LOOKED_AT: u32 = 16;
@@ -32,6 +32,11 @@ impl Plan {
         let output = self.grid.region(tile)?;
         let region = self.recipe.input_region(self.stored_size, output).ok()?;
         Some((region, output))
+    }
+
+    /// The version of the record format that its tasks need.
+    pub fn record_version(&self) -> u32 {
+        record::version_for(self.input_format, &self.recipe)
     }
 
     /// Bytes that each step of the recipe works on for `tile`; `None` when there is no such tile.

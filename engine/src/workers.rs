@@ -291,6 +291,15 @@ impl Workers {
             .collect()
     }
 
+    /// A live worker that does not read records of `version`, of those that tiles can be sent to. Partitions go from one worker to
+    /// another, so nothing of that version is sent as long as there is one.
+    pub fn behind(&self, version: u32, now: Time) -> Option<&str> {
+        self.live(now)
+            .map(|(_, known)| known)
+            .find(|known| !known.is_too_old() && !known.beat.reads(version))
+            .map(|known| known.beat.worker_id.as_str())
+    }
+
     /// The worker `id` answered a tile that it rendered for so many microseconds. Where two processes have that id nobody knows
     /// which of them it was.
     pub fn answered(&mut self, id: &str, micros: u64) {

@@ -25,15 +25,20 @@ struct World {
 impl World {
     /// A job of four tiles that wait.
     fn new() -> Self {
+        Self::of(PixelFormat::GRAY8)
+    }
+
+    /// The same of pixels of `format`.
+    fn of(format: PixelFormat) -> Self {
         let size = Size::new(8 * TILES, 8);
         let plan = Plan {
             kind: "png".to_owned(),
             job: JOB,
-            recipe: "invert".parse().unwrap(),
+            recipe: "rotate_180".parse().unwrap(),
             grid: TileGrid::new(size, 8),
             stored_size: size,
-            input_format: PixelFormat::GRAY8,
-            output_format: PixelFormat::GRAY8,
+            input_format: format,
+            output_format: format,
         };
         let mut world = Self {
             core: Core::new(Settings::default()),
@@ -173,6 +178,35 @@ fn four_tiles_with_a() -> (World, Heartbeat) {
     let b = beat("b", &[1]);
     assert_eq!(world.until(3.0, &[&b]), []);
     (world, b)
+}
+
+#[test]
+fn a_measurement_waits_with_a_word_until_every_live_worker_reads_its_records() {
+    let mut world = World::of("gray-f32le".parse().unwrap());
+    let new = |worker, partitions: &[i32]| Heartbeat {
+        versions: vec![1, 2, 3],
+        ..beat(worker, partitions)
+    };
+    let (a, old) = (new("a", &[0]), beat("old", &[1]));
+    assert_eq!(world.until(2.0, &[&old, &a]), []);
+    let problems = world.core.problems();
+    let (subject, sentence) = &problems[0];
+    assert!(
+        subject.starts_with("job ") && sentence.contains("worker old"),
+        "{problems:?}"
+    );
+    // A partition of the old one may come to the new one at any time, and the other way round.
+    let sent = world.until(6.0, &[&a]);
+    assert_eq!(sent.len(), 4, "the old one is lost");
+    assert!(sent.iter().all(|send| send.holder == "a-1"));
+    assert_eq!(world.core.problems(), []);
+}
+
+#[test]
+fn intensities_go_to_a_worker_that_does_not_know_measurements() {
+    let mut world = World::new();
+    assert_eq!(world.until(1.0, &[&beat("old", &[0])]).len(), 4);
+    assert_eq!(world.core.problems(), []);
 }
 
 #[test]

@@ -179,6 +179,11 @@ impl FileKind {
     pub fn problem(self, size: Size, format: PixelFormat) -> Option<&'static str> {
         let eight = format.depth == Depth::Eight;
         match self {
+            Self::Tiff => None,
+            _ if matches!(format.channels, Channels::Bands(_)) => {
+                Some("holds gray and colours only, no bands")
+            }
+            _ if !format.depth.is_intensity() => Some("holds no signed, floating-point or 32-bit samples"),
             Self::Jpeg if !eight => Some("holds 8 bit only"),
             Self::Jpeg if format.channels.has_alpha() => Some("has no alpha"),
             Self::Jpeg if size.width > 65535 || size.height > 65535 => {
@@ -207,10 +212,12 @@ impl FileKind {
     }
 
     /// The kind that a result of that size and format gets from an input of this kind when nobody asks for another: the
-    /// same where that can hold it, else PNG. A GIF becomes a PNG, since 256 colours do not hold what a recipe makes.
+    /// same where that can hold it, else PNG, else TIFF, which holds everything. A GIF becomes a PNG, since 256 colours do not hold
+    /// what a recipe makes.
     pub fn usual_result(self, size: Size, format: PixelFormat) -> Self {
         match self.problem(size, format) {
             None if self != Self::Gif => self,
+            _ if Self::Png.problem(size, format).is_some() => Self::Tiff,
             _ => Self::Png,
         }
     }
@@ -295,6 +302,18 @@ mod tests {
             (FileKind::Tiff, PixelFormat::RGBA16, FileKind::Tiff),
         ] {
             assert_eq!(kind.usual_result(size, format), result, "{kind} {format}");
+        }
+        for name in [
+            "gray-f32le",
+            "gray-i16le",
+            "rgb-u32le",
+            "bands4-u8",
+            "bands13-u16le",
+        ] {
+            let format: PixelFormat = name.parse().unwrap();
+            for kind in FileKind::ALL {
+                assert_eq!(kind.usual_result(size, format), FileKind::Tiff, "{kind} {format}");
+            }
         }
         let long = Size::new(20_000, 10);
         assert_eq!(

@@ -34,6 +34,8 @@ mod format;
 pub mod geometry;
 mod grid;
 mod kind;
+mod meaning;
+mod numbers;
 mod operation;
 mod operations;
 mod patch;
@@ -42,9 +44,10 @@ mod recipe;
 mod render;
 mod sample;
 mod simd;
+mod stretch;
 
 pub use encoding::{Encoding, ParseEncodingError};
-pub use format::{Channels, Depth, ParseFormatError, PixelFormat};
+pub use format::{Bands, Channels, Depth, MAX_BANDS, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
 pub use kind::FileKind;
@@ -57,3 +60,4 @@ pub use recipe::{
 };
 pub use render::{RenderError, apply, render};
 pub use simd::{set_portable_only, uses_avx2};
+pub use stretch::{Stretch, shown_numbers};

@@ -5,8 +5,9 @@
 
 use serde::Serialize;
 
+use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{PixelFormat, Region, Size};
 
 /// An operation as people see it.
@@ -219,8 +220,57 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         output
     }
 
-    /// The pixels of `output`. `input` holds at least `input_region(input.image, output)`.
+    /// What the operation needs and pixels of `input` format are not, in words; `None` where it takes them.
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        let _ = input;
+        None
+    }
+
+    /// The number that stands for no data from here on, where the operation says so.
+    fn no_data(&self) -> Option<f64> {
+        None
+    }
+
+    /// The pixels of `output`. `input` holds at least `input_region(input.image, output)`. Where samples without data may come
+    /// here, that is, where there is no `apply_numbers`, the rule of [`crate::meaning`] is kept here.
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S>;
+
+    /// Whether pixels are only moved, so that it does not matter what their samples mean.
+    fn moves_pixels(&self) -> bool {
+        false
+    }
+
+    /// As [`Operation::apply`], of samples of 32 bit: what [moves pixels](Operation::moves_pixels) has it.
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        let _ = (input, output);
+        None
+    }
+
+    /// The same of numbers, see [`OnNumbers::apply_numbers`]: whatever takes other samples than intensities has it.
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let _ = (input, output, out);
+        false
+    }
+
+    /// Whether a pixel of the result of `apply_numbers` is that of the input at the same place.
+    fn is_in_place(&self) -> bool {
+        true
+    }
+}
+
+/// What an operation on single samples needs.
+pub(crate) const NEEDS_INTENSITIES: &str = "samples of 8 or 16 bit without a sign, whose range is known";
+/// What an operation on colours needs.
+pub(crate) const NEEDS_COLOURS: &str = "gray or RGB of 8 or 16 bit without a sign";
+
+/// [`NEEDS_INTENSITIES`], where `input` has none.
+pub(crate) fn needs_intensities(input: PixelFormat) -> Option<&'static str> {
+    (!input.depth.is_intensity()).then_some(NEEDS_INTENSITIES)
+}
+
+/// [`NEEDS_COLOURS`], where `input` has none.
+pub(crate) fn needs_colours(input: PixelFormat) -> Option<&'static str> {
+    input.is_measurement().then_some(NEEDS_COLOURS)
 }
 
 /// What an [`Operation`] makes of sizes, formats and regions: what it *is*. A recipe holds this, and no kernel with it, so that a
@@ -229,9 +279,19 @@ pub(crate) trait Shape: Send + Sync {
     fn output_size(&self, input: Size) -> Result<Size, String>;
     fn output_format(&self, input: PixelFormat) -> PixelFormat;
     fn input_region(&self, image: Size, output: Region) -> Region;
+    fn needs(&self, input: PixelFormat) -> Option<&'static str>;
+    fn no_data(&self) -> Option<f64>;
 }
 
 impl<T: Operation> Shape for T {
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        Operation::needs(self, input)
+    }
+
+    fn no_data(&self) -> Option<f64> {
+        Operation::no_data(self)
+    }
+
     fn output_size(&self, input: Size) -> Result<Size, String> {
         Operation::output_size(self, input)
     }
@@ -245,18 +305,49 @@ impl<T: Operation> Shape for T {
     }
 }
 
-/// What an [`Operation`] *does*, for either sample type. Made by whatever renders.
+/// What an [`Operation`] *does*, for samples of every width. Made by whatever renders. `None` where it does not take such samples,
+/// which [`Shape::needs`] says before.
 pub(crate) trait Kernels {
-    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8>;
-    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16>;
+    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Option<Patch<'static, u8>>;
+    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Option<Patch<'static, u16>>;
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>>;
 }
 
 impl<T: Operation> Kernels for T {
-    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Patch<'static, u8> {
-        Operation::apply(self, input, output)
+    fn apply8(&self, input: Patch<'_, u8>, output: Region) -> Option<Patch<'static, u8>> {
+        Some(measured(self, &input, output).unwrap_or_else(|| Operation::apply(self, input, output)))
     }
 
-    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Patch<'static, u16> {
-        Operation::apply(self, input, output)
+    fn apply16(&self, input: Patch<'_, u16>, output: Region) -> Option<Patch<'static, u16>> {
+        match measured(self, &input, output) {
+            None if input.meaning.is_signed() && !self.moves_pixels() => None,
+            None => Some(Operation::apply(self, input, output)),
+            done => done,
+        }
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        match measured(self, &input, output) {
+            None => Operation::apply32(self, input, output),
+            done => done,
+        }
+    }
+}
+
+/// The operation on numbers, where samples are more than intensities and it has such a way.
+fn measured<T: Operation, B: Bits>(
+    operation: &T,
+    input: &Patch<'_, B>,
+    output: Region,
+) -> Option<Patch<'static, B>> {
+    if !input.meaning.is_measured() || operation.moves_pixels() {
+        return None;
+    }
+    numbers::apply(operation, input, output, operation.is_in_place())
+}
+
+impl<T: Operation> OnNumbers for T {
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        Operation::apply_numbers(self, input, output, out)
     }
 }

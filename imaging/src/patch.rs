@@ -6,19 +6,22 @@
 
 use std::borrow::Cow;
 
-use crate::sample::Sample;
+use crate::meaning::Meaning;
+use crate::sample::{Bits, Sample};
 use crate::{Channels, Region, Size};
 
 /// Pixels of `region` of an image of size `image`.
 #[derive(Debug, Clone)]
-pub(crate) struct Patch<'a, S: Sample> {
+pub(crate) struct Patch<'a, S: Bits> {
     pub image: Size,
     pub region: Region,
     pub channels: Channels,
+    /// What the bits of a sample stand for.
+    pub meaning: Meaning,
     pub samples: Cow<'a, [S]>,
 }
 
-impl<S: Sample> Patch<'_, S> {
+impl<S: Bits> Patch<'_, S> {
     /// Samples of row `y` (image coordinates) from column `x` on, `width` pixels.
     #[inline]
     pub fn row(&self, y: u32, x: u32, width: u32) -> &[S] {
@@ -45,7 +48,7 @@ impl<S: Sample> Patch<'_, S> {
 
     /// The same pixels as a patch of `region`, which must lie inside this one; moves them when it is the whole.
     pub fn cropped(self, region: Region) -> Patch<'static, S> {
-        let (image, channels) = (self.image, self.channels);
+        let (image, channels, meaning) = (self.image, self.channels, self.meaning);
         let samples = if region == self.region {
             self.samples.into_owned()
         } else {
@@ -59,10 +62,13 @@ impl<S: Sample> Patch<'_, S> {
             image,
             region,
             channels,
+            meaning,
             samples: Cow::Owned(samples),
         }
     }
+}
 
+impl<S: Sample> Patch<'_, S> {
     /// Whether alpha is missing or full everywhere: then colour needs no premultiplying.
     pub fn is_opaque(&self) -> bool {
         let channels = self.channels.count();
@@ -74,8 +80,8 @@ impl<S: Sample> Patch<'_, S> {
     }
 }
 
-impl<S: Sample> Patch<'static, S> {
-    /// A patch that owns `samples`.
+impl<S: Bits> Patch<'static, S> {
+    /// A patch that owns `samples`. What they mean is set by [`render`](crate::render): no operation changes it.
     pub fn owned(image: Size, region: Region, channels: Channels, samples: Vec<S>) -> Self {
         debug_assert_eq!(
             samples.len() as u64,
@@ -85,6 +91,7 @@ impl<S: Sample> Patch<'static, S> {
             image,
             region,
             channels,
+            meaning: Meaning::default(),
             samples: Cow::Owned(samples),
         }
     }

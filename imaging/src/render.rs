@@ -1,9 +1,10 @@
 //! Rendering: from the input pixels that a tile depends on to the finished tile.
 
+use crate::meaning::Meaning;
 use crate::operation::Kernels;
 use crate::patch::Patch;
 use crate::recipe::Step;
-use crate::sample::Sample;
+use crate::sample::Bits;
 use crate::{Depth, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, Size};
 
 /// Most bytes that a step may need, for a tile or for a whole image at once: whatever asks for it, no more is allocated.
@@ -24,6 +25,7 @@ pub fn render(
     output: Region,
 ) -> Result<Raster, RenderError> {
     let plan = recipe.plan(image, output)?;
+    recipe.check(pixels.format())?;
     if !region.is_within(image) {
         return Err(RenderError::RegionOutside { region, image });
     }
@@ -53,49 +55,62 @@ pub fn render(
             });
         }
     }
-    let steps = recipe
-        .steps()
-        .iter()
-        .map(Step::kernels)
-        .zip(plan[1..].iter().copied());
+    let steps = recipe.steps().iter().zip(plan[1..].iter().copied());
     match pixels.format().depth {
         Depth::Eight => run::<u8>(image, region, pixels, output, steps, |step, patch, to| {
             step.apply8(patch, to)
         }),
-        Depth::Sixteen => run::<u16>(image, region, pixels, output, steps, |step, patch, to| {
-            step.apply16(patch, to)
-        }),
+        Depth::Sixteen | Depth::SignedSixteen => {
+            run::<u16>(image, region, pixels, output, steps, |step, patch, to| {
+                step.apply16(patch, to)
+            })
+        }
+        Depth::ThirtyTwo | Depth::Float => {
+            run::<u32>(image, region, pixels, output, steps, |step, patch, to| {
+                step.apply32(patch, to)
+            })
+        }
     }
 }
 
-fn run<S: Sample>(
+fn run<'r, B: Bits>(
     image: Size,
     region: Region,
     pixels: &Raster,
     output: Region,
-    steps: impl Iterator<Item = (Box<dyn Kernels>, (Size, Region))>,
-    apply: impl Fn(&dyn Kernels, Patch<'_, S>, Region) -> Patch<'static, S>,
+    steps: impl Iterator<Item = (&'r Step, (Size, Region))>,
+    apply: impl Fn(&dyn Kernels, Patch<'_, B>, Region) -> Option<Patch<'static, B>>,
 ) -> Result<Raster, RenderError> {
-    let samples = S::from_bytes(pixels.bytes());
+    let PixelFormat { channels, depth } = pixels.format();
     let mut patch = Patch {
         image,
         region,
-        channels: pixels.format().channels,
-        samples,
+        channels,
+        meaning: Meaning::of(depth),
+        samples: B::from_bytes(pixels.bytes()),
     };
     for (step, (size, needed)) in steps {
-        patch = apply(&*step, patch, needed);
+        let format = PixelFormat {
+            channels: patch.channels,
+            depth,
+        };
+        let meaning = match step.no_data() {
+            Some(value) => patch.meaning.with_no_data(value),
+            None => patch.meaning,
+        };
+        patch = apply(&*step.kernels(), patch, needed).ok_or_else(|| step.needs_more(format))?;
         patch.image = size;
+        patch.meaning = meaning;
     }
     let patch = patch.cropped(output);
     let format = PixelFormat {
         channels: patch.channels,
-        depth: S::DEPTH,
+        depth,
     };
     Ok(Raster::from_bytes(
         output.size(),
         format,
-        S::into_bytes(patch.samples.into_owned()),
+        B::into_bytes(patch.samples.into_owned()),
     )?)
 }
 

@@ -1,4 +1,5 @@
-//! The two sample types, 8 and 16 bit, behind one trait, so that a kernel is written once.
+//! The sample types behind two traits, so that a kernel is written once: [`Bits`] for what only moves pixels, whatever they
+//! mean; [`Sample`] for intensities of 8 and 16 bit.
 
 use std::borrow::Cow;
 
@@ -24,10 +25,100 @@ macro_rules! widen {
 
 widen!(u8 => u32, u16 => u32, u32 => u32, u64 => u64);
 
-/// `u8` or `u16`.
-pub(crate) trait Sample:
-    Widen<u32> + Copy + Default + Ord + Send + Sync + std::fmt::Debug + Into<u32> + 'static
-{
+/// The bits of a sample, whatever number they stand for: `u8`, `u16` or `u32`.
+pub(crate) trait Bits: Copy + Default + Send + Sync + std::fmt::Debug + Into<u32> + 'static {
+    /// The lower bits of `value`; higher ones are dropped.
+    fn wrap(value: u32) -> Self;
+
+    /// Columns of pixels of `N` samples as rows, see [`transpose_block`].
+    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
+        transpose_block::<Self, N>(source, reversed, out, stride, [0, 0]);
+    }
+
+    /// Samples from the bytes of a raster.
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
+
+    /// Bytes of a raster from samples.
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
+}
+
+impl Bits for u8 {
+    #[inline(always)]
+    fn wrap(value: u32) -> Self {
+        value as u8
+    }
+
+    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
+        let done = match N {
+            3 => crate::simd::transpose_rgb(source, reversed, out, stride),
+            _ => [0, 0],
+        };
+        transpose_block::<Self, N>(source, reversed, out, stride, done);
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Borrowed(bytes)
+    }
+
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        samples
+    }
+}
+
+impl Bits for u16 {
+    #[inline(always)]
+    fn wrap(value: u32) -> Self {
+        value as u16
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Owned(
+            bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|bytes| u16::from_le_bytes(*bytes))
+                .collect(),
+        )
+    }
+
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        let mut bytes = vec![0; samples.len() * 2];
+        for (to, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(samples) {
+            *to = sample.to_le_bytes();
+        }
+        bytes
+    }
+}
+
+impl Bits for u32 {
+    #[inline(always)]
+    fn wrap(value: u32) -> Self {
+        value
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Owned(
+            bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| u32::from_le_bytes(*bytes))
+                .collect(),
+        )
+    }
+
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        let mut bytes = vec![0; samples.len() * 4];
+        for (to, sample) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(samples) {
+            *to = sample.to_le_bytes();
+        }
+        bytes
+    }
+}
+
+/// An intensity: `u8` or `u16`. [`Bits::wrap`] takes values that are known to be at most [`Sample::MAX`].
+pub(crate) trait Sample: Bits + Widen<u32> + Ord {
     /// The largest value: full intensity, fully opaque.
     const MAX: u32;
     /// The depth that this type stores.
@@ -46,9 +137,6 @@ pub(crate) trait Sample:
 
     /// The nearest value in range.
     fn clamp_signed(value: Self::Signed) -> Self;
-
-    /// The value, which the caller knows to be at most [`Sample::MAX`]; higher bits are dropped.
-    fn wrap(value: u32) -> Self;
 
     /// The nearest value in range.
     #[inline(always)]
@@ -84,17 +172,6 @@ pub(crate) trait Sample:
 
     /// Opaque samples convolved both ways with symmetric weights, see [`crate::convolve`].
     fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self>;
-
-    /// Columns of pixels of `N` samples as rows, see [`transpose_block`].
-    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
-        transpose_block::<Self, N>(source, reversed, out, stride, [0, 0]);
-    }
-
-    /// Samples from the bytes of a raster.
-    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
-
-    /// Bytes of a raster from samples.
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
 }
 
 impl Sample for u8 {
@@ -113,33 +190,12 @@ impl Sample for u8 {
         value.clamp(0, 255) as u8
     }
 
-    #[inline(always)]
-    fn wrap(value: u32) -> Self {
-        value as u8
-    }
-
     fn luma_row(source: &[Self], out: &mut [Self]) {
         crate::operations::luma_row_u8(source, out);
     }
 
     fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
         crate::convolve::eight::convolve(input, output, weights)
-    }
-
-    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
-        let done = match N {
-            3 => crate::simd::transpose_rgb(source, reversed, out, stride),
-            _ => [0, 0],
-        };
-        transpose_block::<Self, N>(source, reversed, out, stride, done);
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
-        Cow::Borrowed(bytes)
-    }
-
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        samples
     }
 }
 
@@ -159,33 +215,11 @@ impl Sample for u16 {
         value.clamp(0, 65535) as u16
     }
 
-    #[inline(always)]
-    fn wrap(value: u32) -> Self {
-        value as u16
-    }
-
     fn luma_row(source: &[Self], out: &mut [Self]) {
         crate::operations::luma_row_u16(source, out);
     }
 
     fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
         crate::convolve::separable::convolve_opaque(input, output, weights)
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
-        Cow::Owned(
-            bytes
-                .chunks_exact(2)
-                .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-                .collect(),
-        )
-    }
-
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        let mut bytes = vec![0; samples.len() * 2];
-        for (pair, sample) in bytes.chunks_exact_mut(2).zip(samples) {
-            pair.copy_from_slice(&sample.to_le_bytes());
-        }
-        bytes
     }
 }

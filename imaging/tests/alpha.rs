@@ -51,6 +51,7 @@ fn pixels(image: &Raster) -> Vec<Vec<u64>> {
                 .chunks_exact(2)
                 .map(|pair| u16::from_le_bytes([pair[0], pair[1]]).into())
                 .collect(),
+            other => panic!("no alpha beside {other:?}"),
         })
         .collect()
 }

@@ -37,6 +37,7 @@ fn differences(image: &Raster, expected: &Raster) -> (f64, f64) {
             .chunks_exact(2)
             .map(|pair| f64::from(u16::from_le_bytes([pair[0], pair[1]])) / 257.0)
             .collect(),
+        other => panic!("no colours in {other:?}"),
     };
     let differences = samples.iter().zip(expected.bytes());
     let differences: Vec<f64> = differences

@@ -56,6 +56,11 @@ impl Picture {
         self.0.info().format.to_string()
     }
 
+    /// How it is shown, where that is not as it is: `shown: the first three bands ...`.
+    pub fn shown(&self) -> Option<String> {
+        self.0.shown()
+    }
+
     /// Width and height of the result of `recipe`.
     ///
     /// # Errors
@@ -77,9 +82,8 @@ impl Picture {
     /// # Errors
     /// When the recipe does not parse, or there is no such part, or it takes too much memory.
     pub fn render(&self, recipe: &str, output: &[u32]) -> Result<Vec<u8>, JsError> {
-        Ok(pixels::rgba(
-            &self.0.render(&Recipe::parse(recipe)?, rectangle(output)?)?,
-        ))
+        let part = self.0.render(&Recipe::parse(recipe)?, rectangle(output)?)?;
+        Ok(self.0.rgba(&part))
     }
 
     /// The same part of the upright picture itself.
@@ -87,9 +91,8 @@ impl Picture {
     /// # Errors
     /// When there is no such part.
     pub fn original(&self, part: &[u32]) -> Result<Vec<u8>, JsError> {
-        Ok(pixels::rgba(
-            &self.0.render(&Recipe::identity(), rectangle(part)?)?,
-        ))
+        let part = self.0.render(&Recipe::identity(), rectangle(part)?)?;
+        Ok(self.0.rgba(&part))
     }
 }
 

@@ -3,8 +3,10 @@
 use azulejo_imaging::file::{Decoder, FileError, ImageInfo, Limits};
 use azulejo_imaging::{
     MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size,
-    TileBytes, render,
+    Stretch, TileBytes, render,
 };
+
+use crate::pixels;
 
 /// Most bytes of memory that a picture may take while it is read: its file, its pixels and what decoding holds beside them.
 pub const MAX_BYTES: u64 = 512_000_000;
@@ -59,6 +61,9 @@ fn megabytes(bytes: u64) -> u64 {
 pub struct Picture {
     info: ImageInfo,
     stored: Raster,
+    /// How it and what is made of it are shown, where it is a measurement: by the range of the picture itself, so that parts
+    /// fit each other, and the result beside the original.
+    stretch: Option<Stretch>,
 }
 
 impl Picture {
@@ -87,12 +92,47 @@ impl Picture {
         }
         let info = decoder.info().clone();
         let stored = decoder.read_all()?;
-        Ok(Self { info, stored })
+        let stretch = info
+            .format
+            .is_measurement()
+            .then(|| Stretch::of(&stored, info.metadata.no_data));
+        Ok(Self {
+            info,
+            stored,
+            stretch,
+        })
     }
 
     /// What the file says of itself.
     pub fn info(&self) -> &ImageInfo {
         &self.info
+    }
+
+    /// In words, how it is shown where that is not as it is.
+    pub fn shown(&self) -> Option<String> {
+        let stretch = self.stretch.as_ref()?;
+        let bands = match self.info.format.channels.count() {
+            1 => "",
+            2 => "the first band, ",
+            _ => "the first three bands as red, green and blue, ",
+        };
+        let ranges = stretch
+            .ranges()
+            .iter()
+            .map(|(black, white)| format!("{black} to {white}"));
+        let ranges: Vec<String> = ranges.collect();
+        Some(format!(
+            "shown: {bands}stretched from 2 % to 98 % of the picture ({}); the result has the numbers",
+            ranges.join(", ")
+        ))
+    }
+
+    /// `raster`, a part of it or of a result, as a canvas takes it.
+    pub fn rgba(&self, raster: &Raster) -> Vec<u8> {
+        match &self.stretch {
+            Some(stretch) => stretch.rgba(raster, self.info.metadata.no_data),
+            None => pixels::rgba(raster),
+        }
     }
 
     /// Size of the result of `recipe`.

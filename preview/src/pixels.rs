@@ -3,7 +3,7 @@
 use azulejo_imaging::{Channels, PixelFormat, Raster};
 
 /// The pixels as a canvas takes them: RGBA of 8 bit, not premultiplied. Of 16-bit samples it shows the high byte: the value
-/// divided by 256, rounded down.
+/// divided by 256, rounded down. Of intensities, gray or in colours: measurements are stretched, see [`azulejo_imaging::Stretch`].
 pub fn rgba(raster: &Raster) -> Vec<u8> {
     let PixelFormat { channels, depth } = raster.format();
     let wide = depth.bytes();
@@ -16,6 +16,7 @@ pub fn rgba(raster: &Raster) -> Vec<u8> {
                 Channels::GrayAlpha => [sample(0), sample(0), sample(0), sample(1)],
                 Channels::Rgb => [sample(0), sample(1), sample(2), u8::MAX],
                 Channels::Rgba => [sample(0), sample(1), sample(2), sample(3)],
+                Channels::Bands(_) => [sample(0), sample(0), sample(0), u8::MAX],
             }
         })
         .collect()

@@ -79,7 +79,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let facts = [
         first.original_filename.clone(),
         format!("{} × {}", first.input_size.width, first.input_size.height),
-        first.input_format.label().to_owned(),
+        first.input_format.label(),
         words::bytes(first.input_bytes),
     ];
     let created = first.created_at;

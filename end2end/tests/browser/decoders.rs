@@ -106,6 +106,7 @@ fn on_a_canvas(raster: &Raster) -> Vec<u8> {
                 .map(|pair| (u16::from_le_bytes([pair[0], pair[1]]) / 256) as u8)
                 .collect()
         }
+        other => panic!("{other:?} is stretched"),
     };
     let pixels = samples.chunks_exact(channels.count());
     let rgba = pixels.map(|pixel| match channels {
@@ -113,6 +114,7 @@ fn on_a_canvas(raster: &Raster) -> Vec<u8> {
         Channels::GrayAlpha => [pixel[0], pixel[0], pixel[0], pixel[1]],
         Channels::Rgb => [pixel[0], pixel[1], pixel[2], 255],
         Channels::Rgba => [pixel[0], pixel[1], pixel[2], pixel[3]],
+        Channels::Bands(_) => panic!("bands are stretched"),
     });
     rgba.flatten().collect()
 }

@@ -14,7 +14,7 @@
 //!
 //! The earlier task stays in Kafka, and the next holder of its partition may render the tile once more. A tile is counted once.
 
-use azulejo_protocol::JobId;
+use azulejo_protocol::{JobId, record};
 
 use super::Core;
 use crate::job::JobPhase;
@@ -120,10 +120,12 @@ impl Core {
 
     /// The stranded try that was sent first, of those whose tile may be sent again now, and the worker that was lost with it.
     pub(super) fn next_stranded(&self) -> Option<(TryId, WorkerKey)> {
+        let all_read_more = self.may_send_version(record::MEASURED);
         let may_go = |id: &TryId| {
             let Some(out) = self.out.get(id) else { return false };
             self.jobs.get(&out.job).is_some_and(|job| {
                 job.run == out.run
+                    && (all_read_more || job.plan.record_version() <= record::VERSION)
                     && job.may_send(self.now)
                     && job.tiles.phase(out.tile) == Some(TilePhase::Out)
                     && job.tiles.ledger(out.tile).map_or(0, Ledger::resends) < MAX_RESENDS

@@ -18,7 +18,7 @@ mod storing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use azulejo_protocol::JobId;
+use azulejo_protocol::{JobId, record};
 
 use crate::costs::Learner;
 use crate::effect::Effect;
@@ -243,6 +243,22 @@ impl Core {
         let mut problems = self.workers.problems(self.now);
         if let Some(reason) = self.hold.as_ref().and_then(|hold| hold.reason.clone()) {
             problems.push(("tasks".to_owned(), reason));
+        }
+        if let Some(worker) = self.workers.behind(record::MEASURED, self.now)
+            && let Some((id, job)) = self
+                .jobs
+                .iter()
+                .find(|(_, job)| job.plan.record_version() > record::VERSION)
+        {
+            let version = job.plan.record_version();
+            problems.push((
+                format!("job {id}"),
+                format!(
+                    "it waits: its pixels need version {version} of the records, which worker {worker} does not read; \
+                     install version {} of the worker, or stop it",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ));
         }
         problems
     }

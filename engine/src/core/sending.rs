@@ -4,7 +4,7 @@
 //! outstanding. Who holds which partition is what the heartbeats say. Nobody live, or nobody with a partition: the tile waits.
 //! Tiles that were lost with a worker ([`super::deaths`]) go before all others.
 
-use azulejo_protocol::{ControlMessage, JobId};
+use azulejo_protocol::{ControlMessage, JobId, record};
 
 use super::{Core, Hold, Out};
 use crate::effect::{Effect, Ending, Send, StoreOp};
@@ -115,10 +115,20 @@ impl Core {
             .map_or_else(|| 2 * self.workers.slots(worker) + 2, Window::size)
     }
 
+    /// Whether every live worker reads the records of a job that needs `version`.
+    pub(super) fn may_send_version(&self, version: u32) -> bool {
+        version <= record::VERSION || self.workers.behind(version, self.now).is_none()
+    }
+
     fn next_tile(&mut self, now: Time) -> Option<(JobId, u32)> {
+        let all_read_more = self.may_send_version(record::MEASURED);
         for _ in 0..self.lanes.active() {
             let id = self.lanes.turn()?;
-            if let Some(tile) = self.jobs.get_mut(&id).and_then(|job| job.sendable(now)) {
+            let job = self
+                .jobs
+                .get_mut(&id)
+                .filter(|job| all_read_more || job.plan.record_version() <= record::VERSION);
+            if let Some(tile) = job.and_then(|job| job.sendable(now)) {
                 return Some((id, tile));
             }
         }

@@ -10,7 +10,7 @@ use crate::Depth;
 fn side(sigma: f64, depth: Depth) -> u32 {
     let factor = match depth {
         Depth::Eight => 6.0,
-        Depth::Sixteen => 8.0,
+        Depth::Sixteen | Depth::SignedSixteen | Depth::ThirtyTwo | Depth::Float => 8.0,
     };
     libm::rint(factor * sigma + 1.0) as u32 | 1
 }
@@ -18,6 +18,19 @@ fn side(sigma: f64, depth: Depth) -> u32 {
 /// Pixels that the kernel reaches on each side.
 pub(crate) fn radius(sigma: f64, depth: Depth) -> u32 {
     side(sigma, depth) / 2
+}
+
+/// The weights for `sigma` for sums in floating point: of intensities those of [`weights`], so that the sums are the same; of other
+/// numbers the larger kernel, normalised.
+pub(crate) fn numbers(sigma: f64, depth: Depth) -> Vec<f64> {
+    if depth.is_intensity() {
+        return weights(sigma, depth).into_iter().map(f64::from).collect();
+    }
+    let half = i64::from(radius(sigma, Depth::Float));
+    let values = (-half..=half).map(|x| libm::exp(-((x * x) as f64) / (2.0 * sigma * sigma)));
+    let values: Vec<f64> = values.collect();
+    let sum: f64 = values.iter().sum();
+    values.iter().map(|value| value / sum).collect()
 }
 
 /// The weights for `sigma`; they sum to 2^8 for 8 bit and 2^16 for 16 bit.

@@ -30,7 +30,7 @@ pub(crate) fn convolve<S: Sample>(
     } else {
         in_stripes(input, output, weights, |stripe, samples| match S::DEPTH {
             Depth::Eight => stripe.premultiplied::<u32>(samples),
-            Depth::Sixteen => stripe.premultiplied::<u64>(samples),
+            _ => stripe.premultiplied::<u64>(samples),
         })
     };
     Patch::owned(input.image, output, input.channels, samples)

@@ -82,6 +82,9 @@ pub fn apply_file(
     let size = recipe
         .output_size(info.stored_size)
         .map_err(|error| FileError::recipe(&error))?;
+    recipe
+        .check(info.format)
+        .map_err(|error| FileError::recipe(&error))?;
     let format = recipe.output_format(info.format);
     let metadata = info.metadata.after(&recipe);
     let work = Work {

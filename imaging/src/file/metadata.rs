@@ -19,6 +19,9 @@ pub struct Metadata {
     pub exif: Option<Vec<u8>>,
     /// What a PNG says of its colours beside the profile.
     pub png_color: PngColor,
+    /// The number that stands for no data, as samples are given. [`ImageInfo::full_recipe`](super::ImageInfo::full_recipe)
+    /// has it as its first step.
+    pub no_data: Option<f64>,
 }
 
 impl Metadata {
@@ -35,6 +38,7 @@ impl Metadata {
         };
         Self {
             resolution,
+            no_data: recipe.no_data().or(self.no_data),
             ..self.clone()
         }
     }
@@ -55,8 +59,14 @@ impl Metadata {
                 None
             });
         }
+        if kind != FileKind::Tiff && metadata.no_data.take().is_some() {
+            left_out.push(format!(
+                "which number stands for no data is left out: {} cannot say it; choose tiff to keep it",
+                kind.label()
+            ));
+        }
         // WebP stores gray as three colours.
-        let is_gray = format.channels.count() <= 2 && kind != FileKind::WebP;
+        let is_gray = format.channels.gray() == format.channels && kind != FileKind::WebP;
         if let Some(icc) = metadata.icc.take() {
             metadata.icc = match (Space::of(&icc), is_gray) {
                 (Space::Gray, true) | (Space::Rgb, false) => Some(icc),

@@ -159,9 +159,14 @@ impl FileKind {
     pub fn check(self, size: Size, format: PixelFormat) -> Result<(), FileError> {
         self.problem(size, format).map_or(Ok(()), |problem| {
             Err(FileError::unsupported(format!(
-                "{} {problem}, and the result is {size} pixels of {}; choose png or tiff",
+                "{} {problem}, and the result is {size} pixels of {}; choose {}",
                 self.label(),
                 format.label(),
+                if format.is_measurement() {
+                    "tiff"
+                } else {
+                    "png or tiff"
+                },
             )))
         })
     }
@@ -188,9 +193,14 @@ impl ImageInfo {
         self.orientation.upright(self.stored_size)
     }
 
-    /// What is done to the stored pixels when `recipe` is asked for: they are turned upright first.
+    /// What is done to the stored pixels when `recipe` is asked for: they are turned upright first, and before that it is said
+    /// which number stands for no data, where one does.
     pub fn full_recipe(&self, recipe: &Recipe) -> Recipe {
-        self.orientation.recipe().then(recipe)
+        let recipe = self.orientation.recipe().then(recipe);
+        match self.metadata.no_data {
+            Some(value) => recipe.with_no_data(value),
+            None => recipe,
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl WebPWriter {
             Channels::GrayAlpha => ColorType::La8,
             Channels::Rgb => ColorType::Rgb8,
             Channels::Rgba => ColorType::Rgba8,
+            Channels::Bands(_) => return Err(FileError::unsupported("WebP has no bands")),
         };
         encoder
             .encode(&self.pixels, self.size.width, self.size.height, color)

@@ -1,9 +1,12 @@
 //! Bilateral filter: a Gaussian blur that does not mix what differs in colour.
 
-use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use super::points::with_data;
+use crate::operation::{
+    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
+};
 use crate::patch::Patch;
 use crate::sample::Sample;
-use crate::{Region, Size};
+use crate::{PixelFormat, Region, Size};
 
 /// Weighted mean of a disc, the weight falling with distance in space and in colour. The distance in colour is the mean of
 /// the channels' differences, where OpenCV has the sum, so that gray gives the same whether it is stored in one channel
@@ -61,6 +64,10 @@ impl Operation for Bilateral {
         output.inflate(self.radius, self.radius, image)
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let channels = input.channels.count();
         let colours = if input.channels.has_alpha() {
@@ -76,6 +83,9 @@ impl Operation for Bilateral {
             i64::from(output.x) - i64::from(self.radius),
             i64::from(output.y) - i64::from(self.radius),
         );
+        let no_data = input.meaning.no_data_intensity();
+        let is_missing =
+            |pixel: &[S]| no_data.is_some_and(|no_data| pixel.iter().any(|&sample| sample.into() == no_data));
         let mut scratch = Vec::new();
         let mut ring: Vec<Vec<S>> = vec![Vec::new(); side];
         let mut samples = vec![S::default(); stride * output.height as usize];
@@ -97,8 +107,12 @@ impl Operation for Bilateral {
                 let centre = &ring[(y + self.radius as usize) % side][centre_at..][..channels];
                 let mut sums = [0.0f64; 3];
                 let mut total = 0.0f64;
+                let centre_is_missing = is_missing(centre);
                 for &(row, offset, space) in &disc {
                     let pixel = &ring[(y + row) % side][at + offset..][..channels];
+                    if centre_is_missing || is_missing(pixel) {
+                        continue;
+                    }
                     let distance: u32 = pixel
                         .iter()
                         .zip(centre)
@@ -120,6 +134,9 @@ impl Operation for Bilateral {
                 if total > 0.0 {
                     for (to, sum) in out[..colours].iter_mut().zip(sums) {
                         *to = S::round_f64(sum / total);
+                        if no_data.is_some() {
+                            *to = with_data(input.meaning, *to);
+                        }
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! Gaussian blur, bit for bit OpenCV's `GaussianBlur` with an automatic kernel size.
 
 use crate::convolve::{gaussian, separable};
+use crate::numbers::Numbers;
+use crate::numbers::convolve::means;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -54,5 +56,11 @@ impl Operation for Blur {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let weights = gaussian::weights(self.sigma, S::DEPTH);
         separable::convolve(&input, output, &weights)
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let weights = gaussian::numbers(self.sigma, input.depth);
+        means(input, output, &weights, &mut |_, means| out(means));
+        true
     }
 }

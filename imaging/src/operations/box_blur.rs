@@ -1,5 +1,7 @@
 //! The mean of a square, by sums that slide: the time does not depend on the radius.
 
+use crate::numbers::Numbers;
+use crate::numbers::convolve::means;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -109,5 +111,11 @@ impl Operation for BoxBlur {
             add(y - radius, -1, &mut columns);
         }
         Patch::owned(input.image, output, input.channels, samples)
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let weights = vec![1.0; 2 * self.radius as usize + 1];
+        means(input, output, &weights, &mut |_, means| out(means));
+        true
     }
 }

@@ -1,8 +1,8 @@
 //! Operations on whole pixels that mix the colour channels. Alpha stays.
 
 use super::grayscale::luma;
-use super::points::factor;
-use crate::operation::{Group, Operation, OperationInfo, Values};
+use super::points::{factor, with_data};
+use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Channels, PixelFormat, Region};
@@ -29,16 +29,27 @@ impl Operation for Saturation {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let mut patch = input.cropped(output);
         if patch.channels.count() >= 3 {
             let channels = patch.channels.count();
+            let (meaning, no_data) = (patch.meaning, patch.meaning.no_data_intensity());
             for pixel in patch.samples.to_mut().chunks_exact_mut(channels) {
+                if no_data.is_some() && pixel[..3].iter().any(|&sample| Some(sample.into()) == no_data) {
+                    continue;
+                }
                 let gray: u32 = luma(pixel[0], pixel[1], pixel[2]).into();
                 let gray = f64::from(gray);
                 for sample in &mut pixel[..3] {
                     let value: u32 = (*sample).into();
                     *sample = S::round_f64(gray + (f64::from(value) - gray) * self.factor);
+                    if no_data.is_some() {
+                        *sample = with_data(meaning, *sample);
+                    }
                 }
             }
         }
@@ -74,9 +85,14 @@ impl Operation for Sepia {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let (image, from) = (input.image, input.channels);
         let to = coloured(from);
+        let (meaning, no_data) = (input.meaning, input.meaning.no_data_intensity());
         let mut samples = Vec::with_capacity(output.size().pixels() as usize * to.count());
         for y in output.y..output.y + output.height {
             for pixel in input.row(y, output.x, output.width).chunks_exact(from.count()) {
@@ -85,9 +101,19 @@ impl Operation for Sepia {
                 } else {
                     [pixel[0], pixel[1], pixel[2]]
                 };
+                let stored = rgb;
                 let rgb: [u32; 3] = rgb.map(Into::into);
+                if no_data.is_some_and(|no_data| rgb.contains(&no_data)) {
+                    samples.extend(stored);
+                    continue;
+                }
                 samples.extend(SEPIA.map(|[r, g, b]| {
-                    S::wrap(((r * rgb[0] + g * rgb[1] + b * rgb[2] + 500) / 1000).min(S::MAX))
+                    let mixed = S::wrap(((r * rgb[0] + g * rgb[1] + b * rgb[2] + 500) / 1000).min(S::MAX));
+                    if no_data.is_some() {
+                        with_data(meaning, mixed)
+                    } else {
+                        mixed
+                    }
                 }));
                 if from.has_alpha() {
                     samples.push(pixel[from.count() - 1]);

@@ -2,7 +2,7 @@
 
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{Region, Size};
 
 /// Cuts out a rectangle.
@@ -76,7 +76,21 @@ impl Operation for Crop {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl Crop {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let region = self.input_region(input.image, output);
         let mut patch = input.cropped(region);
         patch.region = output;

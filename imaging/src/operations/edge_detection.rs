@@ -1,12 +1,14 @@
 //! Edges: the magnitude of the Sobel gradient of the luma.
 
-use super::grayscale::luma;
+use super::grayscale::{Grayscale, luma};
 use crate::convolve::window::three_rows;
+use crate::numbers::window::nine;
+use crate::numbers::{self, Numbers};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
-use crate::{Channels, PixelFormat, Region, Size};
+use crate::{Channels, Depth, PixelFormat, Region, Size};
 
 /// 3x3 Sobel on luma: `min(max, floor(sqrt(gx² + gy²)))`.
 pub(crate) struct EdgeDetection;
@@ -37,7 +39,23 @@ impl Operation for EdgeDetection {
         output.inflate(1, 1, image)
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        (input.channels == Channels::Rgb && !input.depth.is_intensity())
+            .then_some("gray, bands, or RGB of 8 or 16 bit without a sign, of which it takes the luma")
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        if input.channels == Channels::Rgb && input.meaning.is_measured() {
+            let (meaning, region) = (input.meaning, input.region);
+            let mut gray = Grayscale.apply(input, region);
+            gray.meaning = meaning;
+            return self.apply(gray, output);
+        }
+        if (matches!(input.channels, Channels::Bands(_)) || input.meaning.is_measured())
+            && let Some(edges) = numbers::apply(self, &input, output, true)
+        {
+            return edges;
+        }
         let luma = premultiplied_luma(&input);
         let channels = input.channels.gray();
         let step = channels.count();
@@ -64,6 +82,21 @@ impl Operation for EdgeDetection {
         });
         Patch::owned(input.image, output, channels, written.finish())
     }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        // Of colours, the luma comes first.
+        if input.is_rgb {
+            return false;
+        }
+        let is_whole = input.depth != Depth::Float;
+        nine(input, output, out, &|[a, b, c, d, _, e, f, g, h]| {
+            let across = (c - a) + 2.0 * (e - d) + (h - f);
+            let down = (f - a) + 2.0 * (g - b) + (h - c);
+            let magnitude = (across * across + down * down).sqrt();
+            if is_whole { magnitude.floor() } else { magnitude }
+        });
+        true
+    }
 }
 
 /// Luma as one channel; under alpha, luma times alpha, rounded half up.
@@ -73,7 +106,8 @@ fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
         S::wrap(((2 * product + u64::from(S::MAX)) / (2 * u64::from(S::MAX))) as u32)
     };
     let samples: Vec<S> = match input.channels {
-        Channels::Gray => input.samples.to_vec(),
+        // Bands have a way of their own.
+        Channels::Gray | Channels::Bands(_) => input.samples.to_vec(),
         Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
         Channels::Rgb => {
             let mut rows = Rows::new(input.region, Channels::Gray);

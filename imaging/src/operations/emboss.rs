@@ -1,6 +1,8 @@
 //! Embossing: light from the top left.
 
 use crate::convolve::window::{convolve_3x3, three_rows};
+use crate::numbers::Numbers;
+use crate::numbers::window::nine;
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -39,5 +41,17 @@ impl Operation for Emboss {
             convolve_3x3(rows, &KERNEL, input.channels.count(), premultiply, out);
         });
         Patch::owned(input.image, output, input.channels, samples)
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let weights: Vec<f64> = KERNEL.iter().flatten().map(|&weight| weight as f64).collect();
+        nine(input, output, out, &|samples| {
+            samples
+                .iter()
+                .zip(&weights)
+                .map(|(sample, weight)| sample * weight)
+                .sum()
+        });
+        true
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{Region, Size};
 
 /// Left and right exchanged.
@@ -30,7 +30,21 @@ impl Operation for FlipHorizontal {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl FlipHorizontal {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let region = self.input_region(input.image, output);
         let channels = input.channels.count();
         let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
@@ -68,7 +82,21 @@ impl Operation for FlipVertical {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl FlipVertical {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let mut samples = Vec::with_capacity(output.size().pixels() as usize * input.channels.count());
         for y in output.y..output.y + output.height {
             samples.extend_from_slice(input.row(input.image.height - 1 - y, output.x, output.width));

@@ -1,6 +1,7 @@
 //! Luma as OpenCV computes it: 15-bit fixed point, rounded half up.
 
-use crate::operation::{Group, Operation, OperationInfo, Values};
+use super::points::with_data;
+use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -31,6 +32,10 @@ impl Operation for Grayscale {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let channels = input.channels.gray();
         if channels == input.channels {
@@ -42,7 +47,19 @@ impl Operation for Grayscale {
             let row = rows.next();
             let source = input.row(y, output.x, output.width);
             match input.channels.count() {
-                3 => S::luma_row(source, row),
+                3 => {
+                    S::luma_row(source, row);
+                    if let Some(no_data) = input.meaning.no_data_intensity() {
+                        for (to, from) in row.iter_mut().zip(source.chunks_exact(3)) {
+                            let is_missing = from.iter().any(|&sample| sample.into() == no_data);
+                            *to = if is_missing {
+                                S::wrap(no_data)
+                            } else {
+                                with_data(input.meaning, *to)
+                            };
+                        }
+                    }
+                }
                 _ => {
                     for (to, from) in row.chunks_exact_mut(2).zip(source.chunks_exact(4)) {
                         to[0] = luma(from[0], from[1], from[2]);

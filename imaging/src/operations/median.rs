@@ -2,6 +2,7 @@
 
 use super::box_blur::radius;
 use super::rank::{Plain, Ranked, TimesAlpha};
+use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -52,6 +53,11 @@ impl Operation for Median {
             )
         };
         Patch::owned(input.image, output, input.channels, samples)
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        rank::medians(input, output, self.radius, out);
+        true
     }
 }
 

@@ -13,6 +13,7 @@ mod flip;
 mod grayscale;
 mod median;
 mod morphology;
+mod no_data;
 mod points;
 mod rank;
 mod resize;
@@ -40,7 +41,7 @@ fn kernels_of<T: Operation>(values: &Values<'_>) -> Box<dyn Kernels> {
 
 macro_rules! table {
     ($($operation:ty,)*) => {
-        static INFOS: &[&OperationInfo] = &[$(<$operation as Operation>::INFO),*];
+        const INFOS: &[&OperationInfo] = &[$(<$operation as Operation>::INFO),*];
         static SHAPES: &[MakeShape] = &[$(shape::<$operation>),*];
         // A table of its own: where nothing renders, nothing refers to it, and the kernels are not linked.
         static KERNELS: &[MakeKernels] = &[$(kernels_of::<$operation>),*];
@@ -73,11 +74,15 @@ table! {
     morphology::Erode,
     morphology::Dilate,
     emboss::Emboss,
+    no_data::NoData,
 }
+
+/// Operations at the end of the table that no menu lists: they say something of the image and change nothing.
+const UNLISTED: usize = 1;
 
 /// Every operation, in the order in which a UI lists them.
 pub fn operations() -> &'static [&'static OperationInfo] {
-    INFOS
+    &INFOS[..INFOS.len() - UNLISTED]
 }
 
 /// A row of the table.
@@ -85,6 +90,9 @@ pub fn operations() -> &'static [&'static OperationInfo] {
 pub(crate) struct Entry(usize);
 
 impl Entry {
+    /// The last one, which says which number stands for no data.
+    pub const NO_DATA: Self = Self(INFOS.len() - UNLISTED);
+
     /// The operation that is called `name` or has it as an alias.
     pub fn find(name: &str) -> Option<Self> {
         let is_it = |info: &&OperationInfo| info.name == name || info.aliases.contains(&name);
@@ -109,6 +117,16 @@ impl Entry {
 mod tests {
     use super::*;
     use crate::operation::ParameterKind;
+
+    #[test]
+    fn what_is_not_listed_is_found_by_its_name() {
+        assert_eq!(Entry::NO_DATA.info().name, "no_data");
+        assert_eq!(
+            Entry::find("no_data").map(|entry| entry.0),
+            Some(Entry::NO_DATA.0)
+        );
+        assert!(operations().iter().all(|info| info.name != "no_data"));
+    }
 
     #[test]
     fn names_and_aliases_are_unique_words() {

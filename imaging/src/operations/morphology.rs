@@ -3,6 +3,7 @@
 
 use super::box_blur::radius;
 use super::rank::{Plain, Ranked, TimesAlpha};
+use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -38,6 +39,11 @@ impl Operation for Erode {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         extreme(&input, output, self.radius, Extreme::Smallest)
     }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        rank::extremes(input, output, self.radius, false, out);
+        true
+    }
 }
 
 /// The largest sample of the square.
@@ -68,6 +74,11 @@ impl Operation for Dilate {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         extreme(&input, output, self.radius, Extreme::Largest)
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        rank::extremes(input, output, self.radius, true, out);
+        true
     }
 }
 

@@ -1,11 +1,14 @@
 //! Operations on single samples, each through a table of all values. Alpha stays.
 
-use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
+use crate::meaning::Meaning;
+use crate::operation::{
+    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours, needs_intensities,
+};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{PixelFormat, Region};
 
-/// Applies `function` to every colour sample. It gets the sample and full intensity, both in the sample's own unit, so that what
+/// Applies `function` to every colour sample that has data. It gets the sample and full intensity, both in the sample's own unit, so that what
 /// is a whole number and a half stays one and is rounded as it should be.
 fn map<S: Sample>(
     input: Patch<'_, S>,
@@ -13,8 +16,16 @@ fn map<S: Sample>(
     function: impl Fn(f64, f64) -> f64,
 ) -> Patch<'static, S> {
     let max = f64::from(S::MAX);
+    let no_data = input.meaning.no_data_intensity();
     let table: Vec<S> = (0..=S::MAX)
-        .map(|value| S::round_f64(function(f64::from(value), max)))
+        .map(|value| {
+            let result = S::round_f64(function(f64::from(value), max));
+            match no_data {
+                Some(no_data) if no_data == value => S::wrap(value),
+                Some(_) => with_data(input.meaning, result),
+                None => result,
+            }
+        })
         .collect();
     let look_up = |sample: &mut S| {
         let index: u32 = (*sample).into();
@@ -33,6 +44,12 @@ fn map<S: Sample>(
     patch
 }
 
+/// A result of samples that have data: never the one that stands for none.
+pub(super) fn with_data<S: Sample>(meaning: Meaning, result: S) -> S {
+    let result: u32 = result.into();
+    S::wrap(meaning.bits(result.into()))
+}
+
 /// The negative.
 pub(crate) struct Invert;
 
@@ -49,6 +66,10 @@ impl Operation for Invert {
 
     fn new(_: &Values<'_>) -> Self {
         Self
+    }
+
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_intensities(input)
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
@@ -78,6 +99,10 @@ impl Operation for Brightness {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_intensities(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         map(input, output, |value, _| value * self.factor)
     }
@@ -103,6 +128,10 @@ impl Operation for Contrast {
         Self {
             factor: values.number(0),
         }
+    }
+
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_intensities(input)
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
@@ -159,6 +188,10 @@ impl Operation for Gamma {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_intensities(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         map(input, output, |value, max| {
             max * libm::pow(value / max, 1.0 / self.gamma)
@@ -205,8 +238,14 @@ impl Operation for Threshold {
         }
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let gray = super::grayscale::Grayscale.apply(input, output);
+        let meaning = input.meaning;
+        let mut gray = super::grayscale::Grayscale.apply(input, output);
+        gray.meaning = meaning;
         map(
             gray,
             output,

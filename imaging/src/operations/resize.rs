@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::ops::{AddAssign, Mul, Range};
 
+use crate::numbers::Numbers;
+use crate::numbers::resample::{Shares, resample as resample_numbers};
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{Depth, Region, Size};
 
 /// Resizes to a width and a height; one of them alone keeps the proportions.
@@ -108,20 +110,64 @@ impl Operation for Resize {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        if self.moves_pixels() {
+            return self.picked(&input, output);
+        }
+        let (size, [columns, rows]) = self.taps(input.image, output);
+        let samples = resample(&input, &columns, &rows);
+        Patch::owned(size, output, input.channels, samples)
+    }
+
+    fn moves_pixels(&self) -> bool {
+        matches!(self.filter, Filter::Nearest)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        self.moves_pixels().then(|| self.picked(&input, output))
+    }
+
+    fn is_in_place(&self) -> bool {
+        false
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let size = self.output_size(input.image).unwrap_or(output.size());
-        let taps = |from: u32, to: u32, range: Range<u32>| -> Vec<Taps> {
-            range.map(|index| self.filter.taps(from, to, index)).collect()
+        let shares = |from: u32, to: u32, range: Range<u32>| -> Vec<Shares> {
+            range.map(|index| self.filter.shares(from, to, index)).collect()
         };
-        let columns = taps(input.image.width, size.width, output.x..output.x + output.width);
-        let rows = taps(
+        let columns = shares(input.image.width, size.width, output.x..output.x + output.width);
+        let rows = shares(
             input.image.height,
             size.height,
             output.y..output.y + output.height,
         );
-        let samples = match self.filter {
-            Filter::Nearest => pick(&input, &columns, &rows),
-            _ => resample(&input, &columns, &rows),
+        let region = Operation::input_region(self, input.image, output);
+        resample_numbers(input, region, &columns, &rows, out);
+        true
+    }
+}
+
+impl Resize {
+    /// Size of the result, and what each column and row of `output` is made of.
+    fn taps(&self, image: Size, output: Region) -> (Size, [Vec<Taps>; 2]) {
+        let size = self.output_size(image).unwrap_or(output.size());
+        let taps = |from: u32, to: u32, range: Range<u32>| -> Vec<Taps> {
+            range.map(|index| self.filter.taps(from, to, index)).collect()
         };
+        let columns = taps(image.width, size.width, output.x..output.x + output.width);
+        let rows = taps(image.height, size.height, output.y..output.y + output.height);
+        (size, [columns, rows])
+    }
+
+    /// The nearest pixels.
+    fn picked<B: Bits>(&self, input: &Patch<'_, B>, output: Region) -> Patch<'static, B> {
+        let (size, [columns, rows]) = self.taps(input.image, output);
+        let mut samples = Vec::with_capacity(columns.len() * rows.len() * input.channels.count());
+        for row in &rows {
+            for column in &columns {
+                samples.extend_from_slice(input.row(row.start, column.start, 1));
+            }
+        }
         Patch::owned(size, output, input.channels, samples)
     }
 }
@@ -189,14 +235,7 @@ impl Filter {
     /// Weights as Pillow defines them: the filter, widened by the scale when shrinking, sampled at the centres of the
     /// input samples and normalised over those inside the image.
     fn taps(self, from: u32, to: u32, index: u32) -> Taps {
-        let reach = self.reach(from, to, index);
-        let scale = f64::from(from) / f64::from(to);
-        let centre = (f64::from(index) + 0.5) * scale;
-        let widen = scale.max(1.0);
-        let values: Vec<f64> = reach
-            .clone()
-            .map(|sample| self.value((f64::from(sample) + 0.5 - centre) / widen))
-            .collect();
+        let (start, values) = self.values(from, to, index);
         let sum: f64 = values.iter().sum();
         // The running total is rounded, not each weight, so that the errors of many small weights do not add up and
         // the whole is exactly one.
@@ -208,21 +247,27 @@ impl Filter {
             rounded - before
         });
         let weights = weights.collect();
-        Taps {
-            start: reach.start,
-            weights,
-        }
+        Taps { start, weights }
     }
-}
 
-fn pick<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps]) -> Vec<S> {
-    let mut samples = Vec::with_capacity(columns.len() * rows.len() * input.channels.count());
-    for row in rows {
-        for column in columns {
-            samples.extend_from_slice(input.row(row.start, column.start, 1));
-        }
+    /// The same weights in floating point.
+    fn shares(self, from: u32, to: u32, index: u32) -> Shares {
+        let (start, values) = self.values(from, to, index);
+        let sum: f64 = values.iter().sum();
+        let weights = values.iter().map(|value| value / sum).collect();
+        Shares { start, weights }
     }
-    samples
+
+    /// The first input sample that an output sample reads, and the filter at each.
+    fn values(self, from: u32, to: u32, index: u32) -> (u32, Vec<f64>) {
+        let reach = self.reach(from, to, index);
+        let scale = f64::from(from) / f64::from(to);
+        let centre = (f64::from(index) + 0.5) * scale;
+        let widen = scale.max(1.0);
+        let start = reach.start;
+        let values = reach.map(|sample| self.value((f64::from(sample) + 0.5 - centre) / widen));
+        (start, values.collect())
+    }
 }
 
 /// Rows first, each once, kept while an output row needs them; then columns. Only the end is rounded.
@@ -267,7 +312,7 @@ fn resample<S: Sample>(input: &Patch<'_, S>, columns: &[Taps], rows: &[Taps]) ->
                 }
             }
             // Colour times alpha has 32 bits here, and 76 with both weights.
-            (true, Depth::Sixteen) => {
+            (true, _) => {
                 let sums = vertical::<i128>(&kept, &row.weights);
                 for (to, sums) in out.chunks_exact_mut(channels).zip(sums.chunks_exact(channels)) {
                     let alpha = sums[channels - 1];

@@ -2,7 +2,7 @@
 
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{Region, Size};
 
 /// A quarter turn clockwise: the output pixel (x, y) is the input pixel (y, height - 1 - x).
@@ -36,7 +36,21 @@ impl Operation for Rotate90 {
         )
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl Rotate90 {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let last = input.image.height - 1;
         transpose(&input, output, |x| last - x, |y| y)
     }
@@ -68,7 +82,21 @@ impl Operation for Rotate180 {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl Rotate180 {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let region = self.input_region(input.image, output);
         let channels = input.channels.count();
         let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
@@ -112,14 +140,28 @@ impl Operation for Rotate270 {
         )
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        self.moved(input, output)
+    }
+
+    fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
+        Some(self.moved(input, output))
+    }
+}
+
+impl Rotate270 {
+    fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let last = input.image.width - 1;
         transpose(&input, output, |x| x, |y| last - y)
     }
 }
 
 /// The output pixel (x, y) is the input pixel (`column(y)`, `row(x)`); both change by one from pixel to pixel.
-fn transpose<S: Sample>(
+fn transpose<S: Bits>(
     input: &Patch<'_, S>,
     output: Region,
     row: impl Fn(u32) -> u32,
@@ -129,9 +171,26 @@ fn transpose<S: Sample>(
         1 => transpose_pixels::<S, 1>(input, output, row, column),
         2 => transpose_pixels::<S, 2>(input, output, row, column),
         3 => transpose_pixels::<S, 3>(input, output, row, column),
-        _ => transpose_pixels::<S, 4>(input, output, row, column),
+        4 => transpose_pixels::<S, 4>(input, output, row, column),
+        _ => transpose_bands(input, output, row, column),
     };
     Patch::owned(input.image.transposed(), output, input.channels, samples)
+}
+
+/// Pixels of any number of samples, which are long enough to be moved one by one.
+fn transpose_bands<S: Bits>(
+    input: &Patch<'_, S>,
+    output: Region,
+    row: impl Fn(u32) -> u32,
+    column: impl Fn(u32) -> u32,
+) -> Vec<S> {
+    let mut samples = Vec::with_capacity(output.size().pixels() as usize * input.channels.count());
+    for y in output.y..output.y + output.height {
+        for x in output.x..output.x + output.width {
+            samples.extend_from_slice(input.row(row(x), column(y), 1));
+        }
+    }
+    samples
 }
 
 /// Side of the blocks in which pixels are moved. A block is copied into a buffer of its own first: rows of an image whose
@@ -139,7 +198,7 @@ fn transpose<S: Sample>(
 /// and written in whole lines.
 const BLOCK: usize = 64;
 
-fn transpose_pixels<S: Sample, const N: usize>(
+fn transpose_pixels<S: Bits, const N: usize>(
     input: &Patch<'_, S>,
     output: Region,
     row: impl Fn(u32) -> u32,

@@ -1,6 +1,8 @@
 //! Sharpening with a 3x3 kernel: the pixel against its eight neighbours.
 
 use crate::convolve::window::{convolve_3x3, three_rows};
+use crate::numbers::Numbers;
+use crate::numbers::window::nine;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
@@ -72,6 +74,15 @@ impl Operation for Sharpen {
             }
         });
         Patch::owned(input.image, output, input.channels, written.finish())
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let amount = self.amount as f64 / 256.0;
+        nine(input, output, out, &|samples| {
+            let sum: f64 = samples.iter().sum();
+            samples[4] + amount * (9.0 * samples[4] - sum)
+        });
+        true
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::blur;
 use crate::convolve::{gaussian, separable};
+use crate::numbers::Numbers;
+use crate::numbers::convolve::means;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
-use crate::{Region, Size};
+use crate::{Depth, PixelFormat, Region, Size};
 
 /// `v + amount · (v - blurred)` where the difference exceeds the threshold. Alpha stays.
 pub(crate) struct Unsharp {
@@ -70,6 +72,12 @@ impl Operation for Unsharp {
         blur::input_region(self.sigma, image, output)
     }
 
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        (self.threshold > 0.0 && !input.depth.is_intensity()).then_some(
+            "a threshold of 0, since a share of full intensity says nothing where there is no full intensity",
+        )
+    }
+
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let mut result = separable::convolve(&input, output, &gaussian::weights(self.sigma, S::DEPTH));
         let channels = input.channels.count();
@@ -103,5 +111,31 @@ impl Operation for Unsharp {
             }
         }
         result
+    }
+
+    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
+        let weights = gaussian::numbers(self.sigma, input.depth);
+        // Above 0 only of intensities.
+        let full = if input.depth == Depth::Eight {
+            255.0
+        } else {
+            65535.0
+        };
+        let threshold = self.threshold * full;
+        let mut row = Vec::new();
+        means(input, output, &weights, &mut |centres, means| {
+            row.clear();
+            let pairs = centres.iter().zip(means);
+            row.extend(pairs.map(|(centre, mean)| {
+                let difference = centre - mean;
+                if difference.abs() <= threshold && threshold > 0.0 {
+                    *centre
+                } else {
+                    centre + self.amount * difference
+                }
+            }));
+            out(&row);
+        });
+        true
     }
 }

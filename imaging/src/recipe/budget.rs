@@ -23,7 +23,7 @@ impl TileBytes {
     /// Of the largest tile when the result is cut into tiles of `tile` pixels.
     ///
     /// # Errors
-    /// When the recipe has no result for an image of that size.
+    /// When the recipe has no result for an image of that size and format.
     pub fn largest(
         recipe: &Recipe,
         image: Size,
@@ -31,6 +31,7 @@ impl TileBytes {
         tile: u32,
     ) -> Result<Self, RecipeError> {
         let size = recipe.output_size(image)?;
+        recipe.check(format)?;
         let grid = TileGrid::new(size, tile);
         // Regions are separable: width depends on the tile's column alone and height on its row alone (or the other
         // way round after a quarter turn). The first row and the first column of tiles therefore show every width and
@@ -50,7 +51,7 @@ impl TileBytes {
     /// Of the part `output` of the result.
     ///
     /// # Errors
-    /// When the recipe has no result for an image of that size, or `output` is not inside it.
+    /// When the recipe has no result for an image of that size and format, or `output` is not inside it.
     pub fn of_part(
         recipe: &Recipe,
         image: Size,
@@ -58,6 +59,7 @@ impl TileBytes {
         output: Region,
     ) -> Result<Self, RecipeError> {
         let plan = recipe.plan(image, output)?;
+        recipe.check(format)?;
         let sizes = plan.into_iter().map(|(_, region)| region.size());
         Ok(Self::of_steps(recipe, format, sizes))
     }

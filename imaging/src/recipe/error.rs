@@ -95,6 +95,16 @@ pub enum RecipeError {
         /// Why.
         reason: String,
     },
+    /// A step that does not take the pixels that it is given.
+    #[error("{operation} needs {need}, and the image has {format}")]
+    Needs {
+        /// The operation.
+        operation: &'static str,
+        /// What it needs.
+        need: &'static str,
+        /// What the pixels are that it is given, in words.
+        format: String,
+    },
     /// A region that is not part of the result.
     #[error("region {region} is not inside the result of {size}")]
     Outside {

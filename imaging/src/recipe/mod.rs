@@ -57,6 +57,20 @@ impl Step {
             .zip(self.values.iter().copied())
     }
 
+    /// The number that stands for no data from this step on, where it says so.
+    pub(crate) fn no_data(&self) -> Option<f64> {
+        self.shape.no_data()
+    }
+
+    /// That the step cannot work on pixels of `format`.
+    pub(crate) fn needs_more(&self, format: PixelFormat) -> RecipeError {
+        RecipeError::Needs {
+            operation: self.info.name,
+            need: self.shape.needs(format).unwrap_or("other samples"),
+            format: format.label(),
+        }
+    }
+
     /// The arithmetic: for whoever renders.
     pub(crate) fn kernels(&self) -> Box<dyn Kernels> {
         self.entry.kernels(&Values(&self.values))
@@ -108,7 +122,34 @@ impl Recipe {
         Ok(self.sizes(input)?.last().copied().unwrap_or(input))
     }
 
-    /// Format of the result for an image of `input` format.
+    /// Whether every step takes the pixels that it is given, of an image of `input` format.
+    ///
+    /// # Errors
+    /// [`RecipeError::Needs`], with the first operation that does not and what it needs.
+    pub fn check(&self, input: PixelFormat) -> Result<(), RecipeError> {
+        for (step, format) in self.steps.iter().zip(self.formats(input)) {
+            if step.shape.needs(format).is_some() {
+                return Err(step.needs_more(format));
+            }
+        }
+        Ok(())
+    }
+
+    /// The number that stands for no data in the result, where a step says so.
+    pub fn no_data(&self) -> Option<f64> {
+        self.steps.iter().rev().find_map(Step::no_data)
+    }
+
+    /// This recipe for an image in which `value` stands for no data.
+    pub fn with_no_data(&self, value: f64) -> Self {
+        Self {
+            steps: std::iter::once(parse::no_data_step(value))
+                .chain(self.steps.iter().cloned())
+                .collect(),
+        }
+    }
+
+    /// Format of the result for an image of `input` format that the recipe [suits](Recipe::check).
     pub fn output_format(&self, input: PixelFormat) -> PixelFormat {
         self.steps
             .iter()

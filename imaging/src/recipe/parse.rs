@@ -72,6 +72,19 @@ fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {
     })
 }
 
+/// The step that says which number stands for no data.
+pub(super) fn no_data_step(value: f64) -> Step {
+    let entry = Entry::NO_DATA;
+    let values = vec![Value::Number(value + 0.0)];
+    let shape = entry.shape(&Values(&values));
+    Step {
+        entry,
+        info: entry.info(),
+        values,
+        shape,
+    }
+}
+
 fn parse_parameters(info: &'static OperationInfo, text: &str) -> Result<Vec<Value>, RecipeError> {
     let operation = info.name;
     let mut values: Vec<Option<Value>> = vec![None; info.parameters.len()];

@@ -64,13 +64,42 @@ fn both_versions_are_read_and_what_version_1_did_not_know_says_nothing_in_it() {
     let pairs = with(task().to_pairs(), "v", "1".into());
     let first = read(&pairs).unwrap();
     assert_eq!((first.version, first.results, first.holder), (1, None, None));
-    for version in ["0", "3", "02", "two", ""] {
+    for version in ["0", "4", "02", "two", ""] {
         let pairs = with(task().to_pairs(), "v", version.into());
         assert!(
             matches!(read(&pairs), Err(RecordError::Invalid { name: "v", .. })),
             "{version}"
         );
     }
+}
+
+#[test]
+fn what_a_measurement_needs_is_version_3_and_nothing_else_is() {
+    let recipe = |text: &str| text.parse::<azulejo_imaging::Recipe>().unwrap();
+    for (format, text, version) in [
+        ("rgb8", "blur", 2),
+        ("gray16le", "blur", 2),
+        ("gray-i16le", "blur", 3),
+        ("bands4-u8", "rotate_90", 3),
+        ("gray8", "no_data:value=0|blur", 3),
+    ] {
+        assert_eq!(
+            version_for(format.parse().unwrap(), &recipe(text)),
+            version,
+            "{format} {text}"
+        );
+    }
+    let mut measured = TaskHeader {
+        version: 3,
+        format: "bands4-f32le".parse().unwrap(),
+        ..task()
+    };
+    assert_eq!(read(&measured.to_pairs()), Ok(measured.clone()));
+    measured.version = 2;
+    assert!(matches!(
+        read(&measured.to_pairs()),
+        Err(RecordError::Invalid { name: "format", .. })
+    ));
 }
 
 #[test]

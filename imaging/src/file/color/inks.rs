@@ -58,6 +58,8 @@ impl Inks {
                     .create_transform_16bit(Layout::Rgba, &srgb, Layout::Rgb, options)
                     .ok()?,
             ),
+            // Inks are intensities.
+            Depth::SignedSixteen | Depth::ThirtyTwo | Depth::Float => return None,
         })
     }
 

@@ -72,6 +72,7 @@ impl PngReader {
             icc,
             resolution,
             exif,
+            no_data: None,
             png_color: color,
         };
         let info = ImageInfo {

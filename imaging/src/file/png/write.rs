@@ -139,6 +139,7 @@ fn write_head(
         Channels::Rgb => 2,
         Channels::GrayAlpha => 4,
         Channels::Rgba => 6,
+        Channels::Bands(_) => return Err(FileError::unsupported("PNG has no bands")),
     };
     let bits = 8 * format.depth.bytes() as u8;
     write_chunk(

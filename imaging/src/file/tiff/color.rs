@@ -1,6 +1,7 @@
 //! What samples mean: gray, colours, inks, numbers of a palette; and how they become pixels of a raster.
 
 use super::ifd::{Directory, TiffFile};
+use super::numbers::Measured;
 use super::page::{Numbers, Page, tag};
 use super::samples::Meaning;
 use super::unsupported;
@@ -15,6 +16,8 @@ pub(super) struct Pixels {
     model: Model,
     /// Which sample is alpha, and whether colour is stored times it.
     alpha: Option<(usize, bool)>,
+    /// Where the page is a measurement, which is read past all of this.
+    pub measured: Option<Measured>,
     /// What is left out or changed, in sentences.
     pub notes: Vec<String>,
 }
@@ -72,6 +75,16 @@ impl Pixels {
             return Err(unsupported("its colours are signed or floating-point numbers"));
         }
         let alpha = alpha(page, colors);
+        if let Some((measured, format)) = Measured::of(page, alpha.is_some(), &mut notes)? {
+            return Ok(Self {
+                format,
+                meaning: Meaning::Number,
+                model: Model::Rgb,
+                alpha: None,
+                measured: Some(measured),
+                notes,
+            });
+        }
         let beyond = page.samples - colors - usize::from(alpha.is_some());
         if beyond > 0 {
             notes.push(format!(
@@ -80,20 +93,8 @@ impl Pixels {
             ));
         }
         let (meaning, depth) = match (page.numbers, bits) {
-            (Numbers::Float, _) => {
-                notes.push(format!(
-                    "{bits}-bit floating-point samples from 0 to 1 became 16 bit"
-                ));
-                (Meaning::Unit, Depth::Sixteen)
-            }
-            (Numbers::Signed, 8 | 16) if plain => {
-                notes.push("signed samples, none below 0, became unsigned ones".to_owned());
-                let depth = if bits == 8 { Depth::Eight } else { Depth::Sixteen };
-                (Meaning::Positive, depth)
-            }
             (_, 32 | 64) => {
-                notes.push(format!("samples of {bits} bits, none above 65535, became 16 bit"));
-                (Meaning::Small, Depth::Sixteen)
+                return Err(unsupported(&format!("its colours have {bits} bits in a sample")));
             }
             (_, 8) => (Meaning::Number, Depth::Eight),
             (_, 16) => (Meaning::Number, Depth::Sixteen),
@@ -107,17 +108,11 @@ impl Pixels {
             }
             _ => (Meaning::Part(u16::MAX), Depth::Sixteen),
         };
-        if alpha.is_some() && matches!(meaning, Meaning::Small | Meaning::Positive) {
-            return Err(unsupported(&format!(
-                "it has alpha of {bits} bits in a sample of such a kind"
-            )));
-        }
         let model = match page.photometric {
             0 | 1 | 4 => Model::Gray {
                 inverted: page.photometric == 0,
                 most: match meaning {
                     Meaning::Number if bits < 16 => ((1u32 << bits) - 1) as u16,
-                    Meaning::Small | Meaning::Positive => return_small(page.photometric)?,
                     _ if depth == Depth::Eight => 255,
                     _ => u16::MAX,
                 },
@@ -170,12 +165,16 @@ impl Pixels {
             meaning,
             model,
             alpha,
+            measured: None,
             notes,
         })
     }
 
     /// Whether the stored samples are the pixels.
     pub(super) fn is_plain(&self, page: &Page) -> bool {
+        if self.measured.is_some() {
+            return false;
+        }
         let whole = match &self.model {
             Model::Gray { inverted, .. } => !inverted,
             Model::Rgb => true,
@@ -190,6 +189,20 @@ impl Pixels {
             && !page.planar
             && page.samples == self.format.channels.count()
             && page.bits as usize == 8 * self.format.depth.bytes()
+    }
+
+    /// Whether a number that stands for no data in what is stored is a number of the pixels, too.
+    pub(super) fn keeps_numbers(&self, page: &Page) -> bool {
+        let is_gray_or_rgb = match &self.model {
+            Model::Gray { inverted, .. } => !inverted,
+            Model::Rgb => true,
+            _ => false,
+        };
+        self.measured.is_some()
+            || (is_gray_or_rgb
+                && self.alpha.is_none()
+                && self.meaning == Meaning::Number
+                && page.photometric <= 2)
     }
 
     /// Whether the pixels are in other colours than those that are stored.
@@ -271,16 +284,6 @@ fn light_of_inks(inks: &Inks, values: &[u16], samples: usize) -> Result<Vec<u16>
     let stored: Vec<u16> = pixels.flat_map(|pixel| &pixel[..4]).copied().collect();
     inks.convert(&stored, &mut light)?;
     Ok(light)
-}
-
-/// White that is zero has no white in numbers whose most is not that of their pixels.
-fn return_small(photometric: u64) -> Result<u16, FileError> {
-    if photometric == 0 {
-        return Err(unsupported(
-            "white is zero in samples that are signed, or of 32 or 64 bits",
-        ));
-    }
-    Ok(u16::MAX)
 }
 
 /// The sample that is alpha: the first that is said to be, or the only one beyond the colours of which nothing is said.

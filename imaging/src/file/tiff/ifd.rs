@@ -186,6 +186,14 @@ impl Directory {
         }
     }
 
+    /// Text, the first `most` bytes of it.
+    pub(super) fn text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Option<Vec<u8>> {
+        match self.raw(file, tag, most) {
+            Ok(Some((2, _, bytes))) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Bytes, unless they are more than `most`.
     pub(super) fn bytes(
         &self,

@@ -4,20 +4,22 @@
 //! - `ifd`: header and directories. `page`: what one of them says about its pixels, and which page is the image: the one
 //!   that was asked for, else the largest, the first among equals.
 //! - `codec`, `fax`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
-//!   widths of samples. `color`: what the samples mean.
+//!   widths of samples. `color`: what the samples mean. `numbers`: what is read as a measurement; `measured`: how one is written.
 //! - `read`: the reader, a row of tiles or a strip at a time, and strips that are not packed in parts. `write`: writing.
 //!
 //! # What is converted
 //! Samples of 1 to 7 bits become 8 bit, from the least to the most. Gray and colours of 9 to 15 bits keep their numbers in 16
-//! bit. Signed samples are read where none is below 0. Whole numbers of 32 and 64 bits are read where none
-//! is outside of 0 to 65535, floating point from 0 to 1 becomes 0 to 65535; whether it is so is looked at when the file is
-//! opened. Bands that are neither colour nor alpha are left out. What changes or is left out is said by
-//! [`Decoder::notes`](super::Decoder::notes).
+//! bit. Signed samples, floating point, whole numbers of more bits, and bands that are neither colour nor alpha, are measurements,
+//! whose numbers are not changed: see `numbers`. Beside inks, palettes, YCbCr and Lab such bands are left out. What changes or is
+//! left out is said by [`Decoder::notes`](super::Decoder::notes).
 
 mod codec;
 mod color;
 mod fax;
 mod ifd;
+#[cfg(feature = "files")]
+mod measured;
+mod numbers;
 mod page;
 mod read;
 mod samples;

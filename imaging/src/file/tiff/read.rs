@@ -3,6 +3,7 @@
 use super::codec::Codec;
 use super::color::Pixels;
 use super::ifd::{Directory, TiffFile};
+use super::numbers::{self, Measured};
 use super::page::{self, Page, tag};
 use super::samples::{spread, undo, unpack};
 use crate::file::source::Source;
@@ -37,6 +38,8 @@ struct Places {
     down: u32,
 }
 
+/// Bytes that are looked at of the number that stands for no data.
+const MAX_NO_DATA: u64 = 64;
 /// Strips or tiles in a file.
 const MAX_CHUNKS: u64 = 1 << 23;
 /// Bytes that are read at once of a strip that is not packed.
@@ -70,6 +73,14 @@ impl TiffReader {
         if directory.has(tag::ICC) && metadata.icc.is_none() {
             notes.push("the ICC profile is left out: it is damaged or too large".to_owned());
         }
+        let no_data = directory.text(&mut file, tag::GDAL_NODATA, MAX_NO_DATA);
+        match no_data.as_deref().and_then(numbers::no_data) {
+            Some(value) if pixels.keeps_numbers(&page) => metadata.no_data = Some(value),
+            Some(value) => notes.push(format!(
+                "that {value} stands for no data is left out: it does not in the colours that were made of the numbers, or beside alpha"
+            )),
+            None => {}
+        }
         if pixels.is_converted() {
             // The profile is about what was stored.
             metadata.icc = None;
@@ -97,7 +108,7 @@ impl TiffReader {
             has_exif: directory.has(tag::EXIF),
             notes,
         };
-        if reader.pixels.meaning.is_conditional() {
+        if reader.pixels.measured.is_some_and(Measured::is_conditional) {
             while reader.next < reader.page.size.height {
                 reader.decode()?;
             }
@@ -190,6 +201,12 @@ impl TiffReader {
                     to.copy_from_slice(&plane[row(plane)][..to.len()]);
                     continue;
                 }
+                if let Some(measured) = self.pixels.measured {
+                    for (index, plane) in self.planes.iter().enumerate() {
+                        measured.unpack(&plane[row(plane)], to, (index, planes))?;
+                    }
+                    continue;
+                }
                 self.values.resize(width * self.page.samples, 0);
                 for (index, plane) in self.planes.iter().enumerate() {
                     let place = (index, planes);
@@ -199,7 +216,7 @@ impl TiffReader {
                         &plane[row(plane)],
                         &mut self.values,
                         place,
-                    )?;
+                    );
                 }
                 self.pixels.convert(&self.values, self.page.samples, to)?;
             }

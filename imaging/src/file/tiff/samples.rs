@@ -1,8 +1,6 @@
 //! Stored bytes to samples: predictors, orders of bytes, and every width of a sample to 8 or 16 bit.
 
-use super::page::{Numbers, Page};
-use super::unsupported;
-use crate::file::FileError;
+use super::page::Page;
 
 /// Turns the bytes of a chunk little endian and undoes its predictor.
 pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut [u8]) {
@@ -67,19 +65,6 @@ pub(super) enum Meaning {
     Number,
     /// From 0 to the most that its bits hold, to 0 to that number.
     Part(u16),
-    /// Whole numbers of more bits, those that 16 bit hold.
-    Small,
-    /// Signed, none below 0.
-    Positive,
-    /// Floating point, 0 to 1.
-    Unit,
-}
-
-impl Meaning {
-    /// Whether only the samples themselves show that the image can be read.
-    pub(super) fn is_conditional(self) -> bool {
-        matches!(self, Self::Positive | Self::Small | Self::Unit)
-    }
 }
 
 /// Puts the samples of a stored row, `undo` behind it, into `to`: from `first` on, `step` apart.
@@ -89,7 +74,7 @@ pub(super) fn unpack(
     row: &[u8],
     to: &mut [u16],
     (first, step): (usize, usize),
-) -> Result<(), FileError> {
+) {
     let places = to.iter_mut().skip(first).step_by(step);
     let bits = page.bits;
     match (meaning, bits) {
@@ -114,49 +99,11 @@ pub(super) fn unpack(
                 };
             }
         }
-        (Meaning::Positive, _) => {
-            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
-                let [low, high] = [bytes[0], bytes.get(1).copied().unwrap_or(0)];
-                if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
-                    return Err(unsupported(&format!(
-                        "signed samples of {bits} bits, some below 0"
-                    )));
-                }
-                *to = u16::from_le_bytes([low, high]);
-            }
-        }
-        (Meaning::Small, _) => {
-            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
-                if bytes[2..].iter().any(|byte| *byte != 0) {
-                    let kind = if page.numbers == Numbers::Signed {
-                        "signed "
-                    } else {
-                        ""
-                    };
-                    return Err(unsupported(&format!(
-                        "{kind}samples of {bits} bits that are not within 0 to 65535"
-                    )));
-                }
-                *to = u16::from_le_bytes([bytes[0], bytes[1]]);
-            }
-        }
-        (Meaning::Unit, _) => {
-            for (to, bytes) in places.zip(row.chunks_exact(bits as usize / 8)) {
-                let value = float(bytes);
-                if !(0.0..=1.0).contains(&value) {
-                    return Err(unsupported(&format!(
-                        "{bits}-bit floating-point samples outside 0 to 1"
-                    )));
-                }
-                *to = (value * 65535.0 + 0.5) as u16;
-            }
-        }
     }
-    Ok(())
 }
 
 /// The float of 2, 4 or 8 bytes.
-fn float(bytes: &[u8]) -> f64 {
+pub(super) fn float(bytes: &[u8]) -> f64 {
     match *bytes {
         [a, b] => half(u16::from_le_bytes([a, b])),
         [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
@@ -170,6 +117,7 @@ fn half(bits: u16) -> f64 {
     let fraction = f64::from(bits & 0x3ff) / 1024.0;
     let magnitude = match bits >> 10 & 0x1f {
         0 => fraction / 16384.0,
+        31 if fraction == 0.0 => f64::INFINITY,
         31 => return f64::NAN,
         exponent => (1.0 + fraction) * libm::ldexp(1.0, i32::from(exponent) - 15),
     };
@@ -205,6 +153,7 @@ mod tests {
         ] {
             assert_eq!(half(bits), value);
         }
-        assert!(half(0x7c00).is_nan());
+        assert_eq!(half(0xfc00), f64::NEG_INFINITY);
+        assert!(half(0x7c01).is_nan());
     }
 }

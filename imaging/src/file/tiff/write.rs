@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
+use super::measured;
+use super::page::tag;
 use crate::file::encoder::Output;
 use crate::file::splice;
 use crate::file::{EncodeOptions, FileError, Metadata};
-use crate::{Channels, Depth, PixelFormat, Size};
+use crate::{PixelFormat, Size};
 
 /// Side of a tile.
 const TILE: usize = 256;
@@ -83,7 +85,7 @@ impl TiffWriter {
                 .zip(rows.chunks_exact(self.stride))
             {
                 to[..width * pixel].copy_from_slice(&from[left * pixel..(left + width) * pixel]);
-                differences(to, self.format);
+                measured::differences(to, self.format);
             }
             let packed = splice::zlib(&tile)?;
             self.tiles.push((self.position, packed.len() as u64));
@@ -156,14 +158,8 @@ impl TiffWriter {
     fn entries(&self) -> Vec<(u16, Kind, Vec<u8>)> {
         let short = |value: u16| value.to_le_bytes().to_vec();
         let long = |value: u32| value.to_le_bytes().to_vec();
-        let channels = self.format.channels;
-        let samples = channels.count();
+        let samples = self.format.channels.count();
         let bits = 8 * self.format.depth.bytes() as u16;
-        let photometric = if matches!(channels, Channels::Gray | Channels::GrayAlpha) {
-            1
-        } else {
-            2
-        };
         let mut offsets = Vec::new();
         let mut lengths = Vec::new();
         for (offset, length) in &self.tiles {
@@ -176,7 +172,7 @@ impl TiffWriter {
             (258, Kind::Short, short(bits).repeat(samples)),
             // Deflate.
             (259, Kind::Short, short(8)),
-            (262, Kind::Short, short(photometric)),
+            (262, Kind::Short, short(measured::photometric(self.format))),
             (277, Kind::Short, short(samples as u16)),
         ];
         if let Some((x, y)) = self.metadata.resolution {
@@ -192,18 +188,25 @@ impl TiffWriter {
         if self.metadata.resolution.is_some() {
             entries.push((296, Kind::Short, short(3)));
         }
-        // Horizontal differences.
-        entries.push((317, Kind::Short, short(2)));
+        entries.push((317, Kind::Short, short(measured::predictor(self.format))));
         entries.push((322, Kind::Long, long(TILE as u32)));
         entries.push((323, Kind::Long, long(TILE as u32)));
         entries.push((324, if self.big { Kind::Long8 } else { Kind::Long }, offsets));
         entries.push((325, Kind::Long, lengths));
-        if channels.has_alpha() {
-            // Not premultiplied.
-            entries.push((338, Kind::Short, short(2)));
+        let shorts = |values: Vec<u16>| -> Vec<u8> { values.into_iter().flat_map(short).collect() };
+        for (tag, values) in [
+            (338, measured::extra_samples(self.format)),
+            (339, measured::sample_format(self.format)),
+        ] {
+            if !values.is_empty() {
+                entries.push((tag, Kind::Short, shorts(values)));
+            }
         }
         if let Some(icc) = &self.metadata.icc {
             entries.push((34675, Kind::Undefined, icc.clone()));
+        }
+        if let Some(value) = self.metadata.no_data {
+            entries.push((tag::GDAL_NODATA, Kind::Ascii, measured::no_data_text(value)));
         }
         entries
     }
@@ -211,6 +214,7 @@ impl TiffWriter {
 
 #[derive(Clone, Copy)]
 enum Kind {
+    Ascii,
     Short,
     Long,
     Rational,
@@ -221,6 +225,7 @@ enum Kind {
 impl Kind {
     fn code(self) -> u16 {
         match self {
+            Self::Ascii => 2,
             Self::Short => 3,
             Self::Long => 4,
             Self::Rational => 5,
@@ -231,29 +236,10 @@ impl Kind {
 
     fn bytes(self) -> u64 {
         match self {
-            Self::Undefined => 1,
+            Self::Ascii | Self::Undefined => 1,
             Self::Short => 2,
             Self::Long => 4,
             Self::Rational | Self::Long8 => 8,
-        }
-    }
-}
-
-/// Every sample minus the one of the pixel to the left, from the right on.
-fn differences(row: &mut [u8], format: PixelFormat) {
-    let samples = format.channels.count();
-    match format.depth {
-        Depth::Eight => {
-            for index in (samples..row.len()).rev() {
-                row[index] = row[index].wrapping_sub(row[index - samples]);
-            }
-        }
-        Depth::Sixteen => {
-            let sample = |row: &[u8], index: usize| u16::from_le_bytes([row[2 * index], row[2 * index + 1]]);
-            for index in (samples..row.len() / 2).rev() {
-                let difference = sample(row, index).wrapping_sub(sample(row, index - samples));
-                row[2 * index..2 * index + 2].copy_from_slice(&difference.to_le_bytes());
-            }
         }
     }
 }

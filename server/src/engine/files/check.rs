@@ -138,7 +138,7 @@ pub fn mosaic_of(spec: &JobSpec, rows: &[TileRow]) -> Option<Canvas> {
             && is_there(spec, &store, row, &mut pixels)
         {
             canvas
-                .get_or_insert_with(|| Canvas::new(spec.row.output_size, spec.row.output_format))
+                .get_or_insert_with(|| Canvas::of(spec))
                 .draw(output, &pixels);
         }
     }

@@ -156,7 +156,7 @@ impl JobSpec {
     /// The headers of one try of `tile`.
     pub fn task(&self, tile: u32, attempt: u32, region: Region, output: Region) -> TaskHeader {
         TaskHeader {
-            version: azulejo_protocol::record::VERSION,
+            version: azulejo_protocol::record::version_for(self.row.input_format, &self.recipe),
             job: self.id(),
             tile,
             attempt,

@@ -13,6 +13,7 @@ pub mod desk;
 pub mod disk;
 pub mod job;
 pub mod kind;
+pub mod measured;
 pub mod mosaic;
 pub mod pixels;
 pub mod pool;

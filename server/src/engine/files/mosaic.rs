@@ -4,35 +4,60 @@
 //! belongs to the tile that has its top left pixel, and is the mean of that tile's part: so a tile is drawn once, when
 //! it lands, and the picture does not depend on the order. What no tile has covered yet is transparent.
 
-use azulejo_imaging::{Channels, Depth, PixelFormat, Region, Size};
+use azulejo_imaging::{Channels, Depth, PixelFormat, Region, Size, Stretch};
 use bytes::Bytes;
+
+use super::job::JobSpec;
+use super::measured::Measured;
 
 /// Longest side, pixels.
 pub const MAX_SIDE: u32 = 1024;
 
 /// The picture, 8-bit gray and alpha or RGBA, not premultiplied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Canvas {
     size: Size,
     /// Side of a block, in pixels of the result.
     block: u32,
     format: PixelFormat,
     pixels: Vec<u8>,
+    /// What there is instead of `pixels` where the result is a measurement.
+    measured: Option<Measured>,
 }
 
 impl Canvas {
     /// An empty picture of a result of `size` pixels in `format`.
     pub fn new(size: Size, format: PixelFormat) -> Self {
+        Self::with_no_data(size, format, None)
+    }
+
+    /// The same, where a number may stand for no data.
+    pub fn with_no_data(size: Size, format: PixelFormat, no_data: Option<f64>) -> Self {
         let block = size.width.max(size.height).div_ceil(MAX_SIDE).max(1);
         let small = Size::new(size.width.div_ceil(block), size.height.div_ceil(block));
-        let channels = out_channels(format);
-        let pixels = vec![0; small.width as usize * small.height as usize * channels];
+        let is_measured = format.is_measurement();
+        let (pixels, measured) = if is_measured {
+            (Vec::new(), Some(Measured::new(small, block, format, no_data)))
+        } else {
+            let samples = small.width as usize * small.height as usize * out_channels(format);
+            (vec![0; samples], None)
+        };
         Self {
             size: small,
             block,
             format,
             pixels,
+            measured,
         }
+    }
+
+    /// An empty picture of the result of a job.
+    pub fn of(spec: &JobSpec) -> Self {
+        Self::with_no_data(
+            spec.row.output_size,
+            spec.row.output_format,
+            spec.recipe.no_data(),
+        )
     }
 
     /// Its size.
@@ -42,6 +67,9 @@ impl Canvas {
 
     /// Draws the tile `region` of the result, whose row-major pixels are `tile`.
     pub fn draw(&mut self, region: Region, tile: &[u8]) {
+        if let Some(measured) = &mut self.measured {
+            return measured.draw(region, tile);
+        }
         let block = self.block;
         let pixel = self.format.bytes_per_pixel();
         let stride = region.width as usize * pixel;
@@ -109,10 +137,11 @@ impl Canvas {
     /// # Errors
     /// It cannot be encoded.
     pub fn png(&self) -> Result<Bytes, png::EncodingError> {
+        let stretched = self.measured.as_ref().map(Measured::pixels);
         Ok(Bytes::from(encode(
             self.size,
             out_channels(self.format) == 2,
-            &self.pixels,
+            stretched.as_ref().unwrap_or(&self.pixels),
         )?))
     }
 }
@@ -142,6 +171,7 @@ fn out_channels(format: PixelFormat) -> usize {
     match format.channels {
         Channels::Gray | Channels::GrayAlpha => 2,
         Channels::Rgb | Channels::Rgba => 4,
+        Channels::Bands(_) => Stretch::shown(format) + 1,
     }
 }
 

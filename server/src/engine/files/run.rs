@@ -135,7 +135,7 @@ impl Run {
     /// Draws a tile into the mosaic.
     pub fn draw(&self, output: Region, pixels: &[u8]) {
         self.canvas()
-            .get_or_insert_with(|| Canvas::new(self.spec.row.output_size, self.spec.row.output_format))
+            .get_or_insert_with(|| Canvas::of(&self.spec))
             .draw(output, pixels);
     }
 
