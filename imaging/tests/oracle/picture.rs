@@ -25,6 +25,7 @@ impl Picture {
                 .chunks_exact(2)
                 .map(|pair| i64::from(u16::from_le_bytes([pair[0], pair[1]])))
                 .collect(),
+            other => panic!("{other:?} is no intensity"),
         };
         Self {
             width: raster.size().width.into(),
