@@ -80,7 +80,7 @@ fn labels(formats: &[PixelFormat]) -> String {
     if formats == PixelFormat::ALL {
         return "gray and RGB, with and without alpha, 8 and 16 bit".to_owned();
     }
-    let labels: Vec<&str> = formats.iter().map(|format| format.label()).collect();
+    let labels: Vec<String> = formats.iter().map(|format| format.label()).collect();
     if labels.is_empty() {
         "-".to_owned()
     } else {

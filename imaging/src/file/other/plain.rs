@@ -47,7 +47,7 @@ impl PlainWriter {
             }
             (_, Depth::Eight) => return Ok(self.output.write_all(rows)?),
             // The higher byte first.
-            (_, Depth::Sixteen) => self
+            (_, _) => self
                 .buffer
                 .extend(rows.chunks_exact(2).flat_map(|sample| [sample[1], sample[0]])),
         }
@@ -62,13 +62,15 @@ impl PlainWriter {
 fn pnm_header(Size { width, height }: Size, format: PixelFormat) -> String {
     let most = match format.depth {
         Depth::Eight => 255,
-        Depth::Sixteen => 65535,
+        // Wider samples are refused before: `FileKind::problem`.
+        _ => 65535,
     };
     let (depth, tuple) = match format.channels {
         Channels::Gray => return format!("P5\n{width} {height}\n{most}\n"),
         Channels::Rgb => return format!("P6\n{width} {height}\n{most}\n"),
         Channels::GrayAlpha => (2, "GRAYSCALE_ALPHA"),
         Channels::Rgba => (4, "RGB_ALPHA"),
+        Channels::Bands(bands) => (bands.count(), "BANDS"),
     };
     format!("P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL {most}\nTUPLTYPE {tuple}\nENDHDR\n")
 }
@@ -77,10 +79,10 @@ fn pnm_header(Size { width, height }: Size, format: PixelFormat) -> String {
 fn farbfeld(out: &mut Vec<u8>, pixel: &[u8], format: PixelFormat) {
     let sample = |index: usize| match format.depth {
         Depth::Eight => [pixel[index]; 2],
-        Depth::Sixteen => [pixel[2 * index + 1], pixel[2 * index]],
+        _ => [pixel[2 * index + 1], pixel[2 * index]],
     };
     let (colors, alpha) = match format.channels {
-        Channels::Gray => ([0, 0, 0], None),
+        Channels::Gray | Channels::Bands(_) => ([0, 0, 0], None),
         Channels::GrayAlpha => ([0, 0, 0], Some(1)),
         Channels::Rgb => ([0, 1, 2], None),
         Channels::Rgba => ([0, 1, 2], Some(3)),

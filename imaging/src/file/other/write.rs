@@ -87,6 +87,8 @@ fn color(format: PixelFormat) -> ExtendedColorType {
         (Channels::GrayAlpha, Depth::Sixteen) => ExtendedColorType::La16,
         (Channels::Rgb, Depth::Sixteen) => ExtendedColorType::Rgb16,
         (Channels::Rgba, Depth::Sixteen) => ExtendedColorType::Rgba16,
+        // No encoder takes it, and `FileKind::problem` says so before.
+        _ => ExtendedColorType::Unknown(u8::MAX),
     }
 }
 
