@@ -14,7 +14,7 @@ pub fn Kept() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 let health = shared.health.await.ok();
-                health.map(|health| view! { <p class="quiet">{sentences(&health.retention)}</p> })
+                health.map(|health| view! { <p class="pager quiet">{sentences(&health.retention)}</p> })
             })}
         </Suspense>
     }

@@ -42,7 +42,7 @@ pub fn ReplayAll(
                 .get()
                 .then(|| {
                     view! {
-                        <div class="acts">
+                        <div class="pager">
                             <CallForm action=replay>
                                 {asked()}
                                 <button
