@@ -76,7 +76,10 @@ fn an_extra_band_makes_an_image_of_bands() {
             let file = tiff.file(&pixels);
             let decoder = Decoder::of_bytes(file.clone(), &Limits::default()).unwrap();
             assert_eq!(decoder.info().format.name(), format!("bands{samples}-u8"));
-            assert_eq!(decoder.notes().iter().any(|note| note.contains("alpha")), has_alpha);
+            assert_eq!(
+                decoder.notes().iter().any(|note| note.contains("alpha")),
+                has_alpha
+            );
             assert!(decode(&file).unwrap().1 == pixels, "{samples} {photometric}");
         }
         let rgba = Tiff {
