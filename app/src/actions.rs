@@ -3,7 +3,7 @@
 //!
 //! [`Backend`]: crate::backend::Backend
 
-use azulejo_protocol::dead::{DeadTileQuery, Replayed};
+use azulejo_protocol::dead::Replayed;
 use azulejo_protocol::{Costs, Health, Job, JobId, JobStatus, TileInfo, WorkerInfo};
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
@@ -128,10 +128,10 @@ pub async fn replay_all_tiles(
     status: Option<JobStatus>,
     search: Option<String>,
 ) -> Result<Replayed, Failure> {
-    let query = DeadTileQuery {
+    let query = azulejo_protocol::dead::DeadTileQuery {
         status,
         search: search.filter(|text| !text.is_empty()),
-        ..DeadTileQuery::default()
+        ..Default::default()
     };
     answer(backend()?.replay_all(query).await)
 }

@@ -179,7 +179,7 @@ fn origin(pairs: &[(&'static str, String)]) -> Option<Origin> {
 #[test]
 fn whose_task_it_was_can_be_told_when_the_rest_does_not_parse() {
     for (name, value) in [
-        ("v", "3"),
+        ("v", "4"),
         ("format", "cmyk"),
         ("region", "1,2"),
         ("output", "all"),
