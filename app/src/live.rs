@@ -198,7 +198,8 @@ mod listening {
     async fn listen(live: Live, watched: Option<JobId>) {
         // Lets the page that is just being shown say which job it watches.
         sleep(20).await;
-        let address = crate::base::at(&watched.map_or_else(|| "/events".to_owned(), |id| format!("/events?job={id}")));
+        let address =
+            crate::base::at(&watched.map_or_else(|| "/events".to_owned(), |id| format!("/events?job={id}")));
         let mut failures = 0u32;
         loop {
             if receive(live, &address).await {

@@ -71,7 +71,9 @@ impl Input {
     pub fn kind(&self) -> Option<FileKind> {
         let mut magic = Vec::new();
         let file = File::open(self.path()).ok()?;
-        file.take(FileKind::MAGIC_BYTES as u64).read_to_end(&mut magic).ok()?;
+        file.take(FileKind::MAGIC_BYTES as u64)
+            .read_to_end(&mut magic)
+            .ok()?;
         FileKind::from_magic(&magic)
     }
 }

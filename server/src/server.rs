@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use azulejo_app::base::BasePath;
 use axum::Router;
+use azulejo_app::base::BasePath;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

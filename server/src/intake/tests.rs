@@ -140,7 +140,8 @@ async fn a_client_that_goes_away_leaves_nothing() {
     let chunk = Ok(Bytes::from_static(b"\x89PNG"));
     let waits = futures::StreamExt::chain(stream::iter([chunk]), stream::pending());
     // The server drops what a client that went away had asked for.
-    let dropped = tokio::time::timeout(Duration::from_millis(200), intake.receive(waits, None, "x", None)).await;
+    let dropped =
+        tokio::time::timeout(Duration::from_millis(200), intake.receive(waits, None, "x", None)).await;
     assert!(dropped.is_err());
     assert_eq!(files(&folder), 0);
 
@@ -148,7 +149,10 @@ async fn a_client_that_goes_away_leaves_nothing() {
         Ok(Bytes::from_static(b"\x89PNG")),
         Err(ApiError::new(400, "upload_interrupted", "broke")),
     ];
-    let error = intake.receive(stream::iter(broken), None, "x", None).await.unwrap_err();
+    let error = intake
+        .receive(stream::iter(broken), None, "x", None)
+        .await
+        .unwrap_err();
     assert_eq!(error.code, "upload_interrupted");
     assert_eq!(files(&folder), 0);
 }
@@ -302,7 +306,10 @@ async fn a_borrowed_file_has_a_name_of_its_own_that_a_crash_costs_and_the_origin
 async fn an_upload_that_the_disk_has_no_room_for_is_refused_before_it_comes() {
     let (intake, folder) = intake_with(|config| config.limits.max_bytes = u64::MAX);
     let body = stream::pending::<Result<Bytes, ApiError>>();
-    let error = intake.receive(body, Some(1 << 60), "x.png", None).await.unwrap_err();
+    let error = intake
+        .receive(body, Some(1 << 60), "x.png", None)
+        .await
+        .unwrap_err();
     assert_eq!((error.status, &*error.code), (507, "disk_full"));
     assert!(error.detail.contains("the upload needs"), "{}", error.detail);
     assert_eq!(files(&folder), 0);

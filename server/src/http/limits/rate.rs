@@ -37,7 +37,6 @@ const MOST_CALLERS: usize = 20_000;
 /// Forgetting looks at all of them, so it is not done more often than this.
 const FORGET_EVERY: Duration = Duration::from_secs(1);
 
-
 /// Whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Who {
