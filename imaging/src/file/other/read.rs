@@ -194,6 +194,8 @@ impl OtherReader {
             // A frame, and the one before it.
             FileKind::Gif if matches!(self.pending, Some(Pending::Frame(..))) => pixels.saturating_mul(8),
             _ if is_float(self.color) => pixels.saturating_mul(32),
+            // Decoded into the pixels themselves.
+            FileKind::Qoi => 0,
             _ => pixels.saturating_mul(4),
         }
     }
