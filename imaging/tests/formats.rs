@@ -88,6 +88,31 @@ fn labels(formats: &[PixelFormat]) -> String {
     }
 }
 
+/// Whether numbers that are no intensities, and bands, come back from a file of `kind` as they were.
+fn holds_measurements(kind: FileKind) -> bool {
+    let names = [
+        "gray-i16le",
+        "gray-u32le",
+        "gray-f32le",
+        "rgb-i16le",
+        "rgb-u32le",
+        "rgb-f32le",
+        "bands2-u8",
+        "bands256-u16le",
+    ];
+    let held = names.map(|name| {
+        let Some((image, file)) = file(kind, name.parse().unwrap(), &Metadata::default()) else {
+            return false;
+        };
+        let back = open(&file).unwrap().read_all().unwrap();
+        assert_eq!(back.format(), image.format(), "{kind}");
+        assert!(back == image, "{kind} {name}");
+        true
+    });
+    assert!(held.iter().all(|each| *each == held[0]), "{kind}: {held:?}");
+    held[0]
+}
+
 /// What of the metadata comes back.
 fn kept(kind: FileKind) -> String {
     let mut icc = vec![7; 300];
@@ -149,8 +174,13 @@ fn table() -> String {
         .filter(|name| FileKind::from_path(&Path::new("a").with_extension(name)) == Some(kind))
         .map(|name| format!("`.{name}`"))
         .collect();
+        let measurements = if holds_measurements(kind) {
+            ", [measurements](#measurements)"
+        } else {
+            ""
+        };
         table += &format!(
-            "| {kind} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {kind} | {} | {} | {}{measurements} | {} | {}{measurements} | {} | {} |\n",
             if written.is_empty() {
                 "-".to_owned()
             } else {
