@@ -37,6 +37,7 @@ pub fn job(seconds: u32) -> Job {
         tiles_per_second: 0.0,
         seconds_left: None,
         error: None,
+        notes: Vec::new(),
         mosaic_version: 0,
         cached_from: None,
         stages: Vec::new(),

@@ -208,6 +208,10 @@ pub struct Job {
     pub seconds_left: Option<f32>,
     /// Why it failed, and what to do.
     pub error: Option<String>,
+    /// What of the image was left out or changed as it was read, and what the result has no room for, in sentences: at most 16 of
+    /// at most 300 characters.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Counts up whenever the mosaic picture (`/job/{id}/mosaic.png`) changes.
     pub mosaic_version: u64,
     /// The earlier job whose result it has; it had the same image, recipe and format, and may be gone.

@@ -101,6 +101,7 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
         Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));
     let expires = Memo::new(move |_| job.with(|job| job.expires_at));
     let original_gone = Memo::new(move |_| job.with(|job| job.original_gone));
+    let notes = Memo::new(move |_| job.with(|job| job.notes.clone()));
     // The grid is fixed by the recipe and the input; a retry keeps it.
     view! {
         <TabProgress job />
@@ -182,6 +183,13 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
                             </p>
                         }
                     })
+            }}
+            {move || {
+                notes
+                    .get()
+                    .iter()
+                    .map(|note| view! { <p class="quiet">{words::sentence(note)}</p> })
+                    .collect_view()
             }}
             <Meter job />
             <div class="cols">

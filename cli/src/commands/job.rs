@@ -64,13 +64,17 @@ pub async fn see_through(
         }
     };
     match job.status {
-        JobStatus::Completed => bar.finish(),
+        JobStatus::Completed => {
+            bar.finish();
+            tell_notes(&job);
+        }
         JobStatus::Cancelled => {
             bar.abandon();
             return end(Outcome::Cancelled(format!("job {id} was cancelled")));
         }
         JobStatus::Failed | JobStatus::Processing => {
             bar.abandon();
+            tell_notes(&job);
             let reason = job.error.unwrap_or_else(|| "no reason was given".into());
             return end(Outcome::Failed(format!("job {id} failed: {reason}")));
         }
@@ -153,6 +157,13 @@ async fn save(client: &Client, job: &Job, targets: &mut Targets, target: &Target
     targets.note_result(&place);
     bar.finish();
     Ok(Outcome::Saved(place))
+}
+
+/// Says what of the image was left out or changed, and what the result has no room for.
+fn tell_notes(job: &Job) {
+    for note in &job.notes {
+        output::say(&format!("note: {}: {note}", job.original_filename));
+    }
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {

@@ -24,3 +24,39 @@ pub fn png_header(width: u32, height: u32) -> Vec<u8> {
     file[29..33].copy_from_slice(&checksum.to_be_bytes());
     file
 }
+
+/// A gray TIFF with two pages of that width, not packed: the first is 1024 rows high and black, the second has `second` rows and is
+/// white. 7 stands for no data on both.
+pub fn two_pages(width: u32, second: u32) -> Vec<u8> {
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    let pages = [(1024, 0), (second, 255)];
+    for (number, (height, value)) in pages.into_iter().enumerate() {
+        let bytes = width * height;
+        // The number of entries, the entries, and where the next page is.
+        let pixels = file.len() as u32 + 2 + 10 * 12 + 4;
+        // Tag, type (2: text, 3: 16 bits, 4: 32 bits), count, value.
+        let entries: [(u16, u16, u32, u32); 10] = [
+            (256, 4, 1, width),
+            (257, 4, 1, height),
+            (258, 3, 1, 8),
+            (259, 3, 1, 1),
+            (262, 3, 1, 1),
+            (273, 4, 1, pixels),
+            (277, 3, 1, 1),
+            (278, 4, 1, height),
+            (279, 4, 1, bytes),
+            (42113, 2, 2, u32::from(b'7')),
+        ];
+        file.extend((entries.len() as u16).to_le_bytes());
+        for (tag, kind, count, value) in entries {
+            file.extend(tag.to_le_bytes());
+            file.extend(kind.to_le_bytes());
+            file.extend(count.to_le_bytes());
+            file.extend(value.to_le_bytes());
+        }
+        let next = if number == 0 { pixels + bytes } else { 0 };
+        file.extend(next.to_le_bytes());
+        file.extend(std::iter::repeat_n(value, bytes as usize));
+    }
+    file
+}

@@ -47,6 +47,7 @@ pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) 
         } else {
             Vec::new()
         },
+        notes: run.notes().all(),
         ..bare(row, revision)
     }
 }
@@ -128,6 +129,7 @@ pub fn bare(row: &JobRow, revision: u64) -> Job {
         tiles_per_second: 0.0,
         seconds_left: None,
         error: row.error.clone(),
+        notes: row.notes.all(),
         mosaic_version: row.mosaic_version,
         cached_from: row.cached_from,
         stages: Vec::new(),

@@ -20,7 +20,7 @@ use super::desk::{BUG, Desk};
 use super::pool::{Next, Work};
 use super::run::Run;
 use super::{disk, kind};
-use crate::engine::store::jobs;
+use crate::engine::store::{jobs, notes};
 
 /// About how long a step takes.
 const STEP: Duration = Duration::from_millis(80);
@@ -81,7 +81,7 @@ impl Assemble {
             Some(assembly) => assembly,
             None => {
                 self.note_start();
-                place.insert(begin(run, &self.limits)?)
+                place.insert(self.begin()?)
             }
         };
         while assembly.band < run.complete_bands() {
@@ -113,6 +113,15 @@ impl Assemble {
             });
         }
         Ok(true)
+    }
+
+    /// Begins the result, and notes what it has no room for.
+    fn begin(&self) -> Result<Assembly, Trouble> {
+        let assembly = begin(&self.run, &self.limits)?;
+        let (id, said) = (self.run.spec.id(), notes::bounded(assembly.encoder.left_out()));
+        self.run.notes().output.clone_from(&said);
+        self.desk.note(move |db| notes::put_output(db, id, &said));
+        Ok(assembly)
     }
 
     fn note_start(&self) {

@@ -12,7 +12,7 @@ use super::desk::{BUG, Desk};
 use super::disk;
 use super::pool::{Next, Work};
 use super::run::Run;
-use crate::engine::store::jobs;
+use crate::engine::store::{jobs, notes};
 
 /// About how long a step takes.
 const STEP: Duration = Duration::from_millis(80);
@@ -71,8 +71,12 @@ impl Decode {
         if self.next == 0 {
             let (id, at) = (run.spec.id(), Timestamp::now_utc());
             run.times().decode_started = Some(at);
-            self.desk
-                .note(move |db| jobs::stage_started(db, id, StageName::Decode, at));
+            let said = notes::bounded(decoder.notes());
+            run.notes().input.clone_from(&said);
+            self.desk.note(move |db| {
+                jobs::stage_started(db, id, StageName::Decode, at)?;
+                notes::put_input(db, id, &said)
+            });
         }
         self.decoder = Some(decoder);
         Ok(())

@@ -12,6 +12,7 @@ use azulejo_protocol::{ApiError, JobId, JobStatus, TileStates, Timestamp};
 use super::kind;
 use crate::engine::settings::Upload;
 use crate::engine::store::jobs::{JobRow, StageTimes};
+use crate::engine::store::notes::Notes;
 
 /// What is fixed about a job from its first moment.
 #[derive(Debug, Clone)]
@@ -98,6 +99,7 @@ impl JobSpec {
             original_gone: false,
             output_bytes: None,
             error: None,
+            notes: Notes::default(),
             decoded: false,
             mosaic_version: 0,
             cached_from: None,

@@ -13,6 +13,7 @@ use super::job::JobSpec;
 use super::mosaic::{self, Canvas};
 use super::pixels::{PixelStore, ScratchFiles};
 use crate::engine::store::jobs::StageTimes;
+use crate::engine::store::notes::Notes;
 
 /// A job under way, as those who work on its files see it.
 pub struct Run {
@@ -34,6 +35,7 @@ pub struct Run {
     picture: Mutex<Option<(u64, Bytes)>>,
     assembly: Mutex<Option<Assembly>>,
     times: Mutex<StageTimes>,
+    notes: Mutex<Notes>,
 }
 
 impl std::fmt::Debug for Run {
@@ -57,6 +59,7 @@ impl Run {
         Self {
             pixels: Box::new(ScratchFiles::new(spec.clone())),
             times: Mutex::new(spec.row.times),
+            notes: Mutex::new(spec.row.notes.clone()),
             spec,
             id,
             stopped: AtomicBool::new(false),
@@ -172,6 +175,11 @@ impl Run {
     /// When its steps were.
     pub fn times(&self) -> MutexGuard<'_, StageTimes> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is said of its files.
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

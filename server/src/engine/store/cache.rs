@@ -5,6 +5,7 @@ use azulejo_protocol::{JobId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::jobs::{JobRow, micros, optional_time, parsed};
+use super::notes;
 use crate::engine::reuse::Sharing;
 
 /// Results that are looked at before a job is rendered after all.
@@ -91,7 +92,10 @@ pub fn complete(connection: &Connection, row: &JobRow) -> rusqlite::Result<()> {
             row.mosaic_version,
             row.cached_from.map(|id| id.to_string()),
         ])?;
-    Ok(())
+    match row.cached_from {
+        Some(from) => notes::copy(connection, row.id, from),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use azulejo_protocol::{JobId, JobQuery, JobStatus, StageName, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::notes::Notes;
+
 /// Most jobs in one list.
 pub const MAX_LIST: u32 = 500;
 const DEFAULT_LIST: u32 = 50;
@@ -79,6 +81,8 @@ pub struct JobRow {
     pub result_filename: String,
     /// Why it failed.
     pub error: Option<String>,
+    /// What is said of its files.
+    pub notes: Notes,
     /// Whether the decoded pixels are all on disk.
     pub decoded: bool,
     /// How often the mosaic has changed.
@@ -145,6 +149,7 @@ impl JobRow {
             output_bytes: row.get("output_bytes")?,
             result_filename: row.get("result_filename")?,
             error: row.get("error")?,
+            notes: Notes::read(row)?,
             decoded: row.get("decoded")?,
             mosaic_version: row.get("mosaic_version")?,
             cached_from: match row.get::<_, Option<String>>("cached_from")? {

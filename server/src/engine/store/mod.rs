@@ -17,6 +17,7 @@ mod error;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
+pub mod notes;
 pub mod ops;
 pub mod patterns;
 mod request;

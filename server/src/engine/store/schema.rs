@@ -136,6 +136,11 @@ const MIGRATIONS: &[M<'_>] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX usage_by_hour ON usage (hour);",
     ),
+    M::up(
+        "-- What of the image was left out or changed, and what the result has no room for: a note in each line.
+    ALTER TABLE jobs ADD COLUMN input_notes TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN output_notes TEXT NOT NULL DEFAULT '';",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.
