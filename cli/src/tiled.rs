@@ -28,10 +28,10 @@ pub fn apply_tiles(
         None => FileKind::for_output(output.0, info.kind)?,
     };
     let format = recipe.output_format(info.format);
-    kind.check(size, format)?;
+    options.encode.check(kind, size, format)?;
     let mut left_out = decoder.left_out(options.encode.keep_exif);
     let image = read_whole(&mut decoder)?;
-    let metadata = info.metadata.after(&recipe);
+    let metadata = info.metadata.after(&recipe, info.stored_size);
     let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;
     left_out.extend_from_slice(encoder.left_out());
 

@@ -26,6 +26,7 @@
 
 #![deny(missing_docs)]
 
+mod affine;
 mod convolve;
 pub mod encoding;
 #[cfg(feature = "decode")]
@@ -46,7 +47,8 @@ mod sample;
 mod simd;
 mod stretch;
 
-pub use encoding::{Encoding, ParseEncodingError};
+pub use affine::Affine;
+pub use encoding::{Encoding, ParseEncodingError, TiffCompression, TiffLayout, TiffOptions};
 pub use format::{Bands, Channels, Depth, MAX_BANDS, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
-use crate::{PixelFormat, Region, Size};
+use crate::{Affine, PixelFormat, Region, Size};
 
 /// An operation as people see it.
 #[derive(Debug, PartialEq, Serialize)]
@@ -231,6 +231,13 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         None
     }
 
+    /// From places in the result to places in an image of that size; `None` where no affine map says it. Whatever stays in its
+    /// place, as with an operation on single pixels or on neighbours, needs none of its own.
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        let _ = input;
+        Some(Affine::IDENTITY)
+    }
+
     /// The pixels of `output`. `input` holds at least `input_region(input.image, output)`. Where samples without data may come
     /// here, that is, where there is no `apply_numbers`, the rule of [`crate::meaning`] is kept here.
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S>;
@@ -281,6 +288,7 @@ pub(crate) trait Shape: Send + Sync {
     fn input_region(&self, image: Size, output: Region) -> Region;
     fn needs(&self, input: PixelFormat) -> Option<&'static str>;
     fn no_data(&self) -> Option<f64>;
+    fn pixel_map(&self, input: Size) -> Option<Affine>;
 }
 
 impl<T: Operation> Shape for T {
@@ -302,6 +310,10 @@ impl<T: Operation> Shape for T {
 
     fn input_region(&self, image: Size, output: Region) -> Region {
         Operation::input_region(self, image, output)
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Operation::pixel_map(self, input)
     }
 }
 

@@ -9,7 +9,7 @@ use azulejo_imaging::file::{
     ApplyOptions, Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata, apply_file,
     probe,
 };
-use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
+use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, TiffOptions, apply};
 
 fn write(path: &Path, kind: FileKind, image: &Raster, threads: usize) {
     let options = EncodeOptions {
@@ -246,7 +246,10 @@ fn a_bigtiff_is_written_when_asked_for() {
     for format in PixelFormat::ALL {
         let image = common::noise_image(Size::new(301, 603), format);
         let options = EncodeOptions {
-            big_tiff: true,
+            tiff: TiffOptions {
+                big: Some(true),
+                ..TiffOptions::default()
+            },
             ..EncodeOptions::default()
         };
         let metadata = Metadata::default();

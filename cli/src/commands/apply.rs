@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use azulejo_imaging::file::{ApplyOptions, EncodeOptions, FileKind, apply_file};
-use azulejo_imaging::{Encoding, Recipe};
+use azulejo_imaging::{Encoding, Recipe, TiffOptions};
 use tempfile::TempDir;
 
-use crate::commands::place::{agreed, check_output};
+use crate::commands::place::{Format, check_output};
 use crate::commands::{WrongArgument, recipe, tile_report};
 use crate::input::{Input, shown};
 use crate::signals::{Caught, Signals};
@@ -45,9 +45,8 @@ pub struct Arguments {
     #[arg(value_name = "OUT", value_hint = clap::ValueHint::FilePath, required_unless_present = "tile_report")]
     output: Option<PathBuf>,
 
-    /// Kind of file for the result: png, jpeg, jpeg:quality=80, tiff, webp, bmp, pnm, gif, tga, qoi, farbfeld [default: what OUT says, else the kind of the image].
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<Encoding>,
+    #[command(flatten)]
+    format: Format,
 
     /// Which page of the image, from 1 on: of a TIFF, a picture of an ICO, a frame of a GIF [default: the largest, of a GIF the first].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -57,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4096))]
     tile: Option<u32>,
 
-    /// Quality of a JPEG, 1 to 100 [default: that of --format, else 90].
+    /// Quality of a JPEG, or of a TIFF packed so, 1 to 100 [default: that of --format, else 90].
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 
@@ -75,7 +74,7 @@ pub struct Arguments {
 
     /// Render the tile in this file, which `azulejo tiles export` writes, instead of an image: as the worker did, from what it got.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
-        conflicts_with_all = ["recipe", "input", "output", "format", "tile", "quality", "keep_exif", "bigtiff"])]
+        conflicts_with_all = ["recipe", "input", "output", "format", "compression", "tile", "quality", "keep_exif", "bigtiff"])]
     tile_report: Option<PathBuf>,
 
     /// Write the pixels of that tile to OUT: as a picture, or as they are where OUT ends in .raw.
@@ -88,7 +87,7 @@ struct Order {
     recipe: Recipe,
     input: PathBuf,
     output: PathBuf,
-    format: Option<Encoding>,
+    format: Format,
     page: Option<u32>,
     tile: Option<u32>,
     quality: Option<u8>,
@@ -122,23 +121,35 @@ impl Order {
     /// A sentence that names the argument.
     fn check(&self) -> Result<(), WrongArgument> {
         if is_dash(&self.output) {
-            return check_output("OUT '-'");
+            check_output("OUT '-'")?;
+            return self.encoding().map(drop);
         }
         FileKind::for_output(&self.output, FileKind::Png)
             .map_err(|error| WrongArgument(format!("OUT: {error}")))?;
-        agreed(self.format, Some(&self.output), "OUT").map(drop)
+        self.encoding().map(drop)
+    }
+
+    /// How the result is to be written, where that is said.
+    fn encoding(&self) -> Result<Option<Encoding>, WrongArgument> {
+        let file = Some(self.output.as_path()).filter(|output| !is_dash(output));
+        self.format.agreed(file, "OUT")
     }
 
     fn options(&self) -> ApplyOptions {
-        let usual = self.format.map_or(Encoding::USUAL_QUALITY, Encoding::quality);
+        // Whatever is wrong with it was said before.
+        let encoding = self.encoding().ok().flatten();
+        let usual = encoding.map_or_else(EncodeOptions::default, EncodeOptions::from);
         ApplyOptions {
             encode: EncodeOptions {
-                quality: self.quality.unwrap_or(usual),
+                quality: self.quality.unwrap_or(usual.quality),
                 keep_exif: self.keep_exif,
-                big_tiff: self.bigtiff,
-                ..EncodeOptions::default()
+                tiff: TiffOptions {
+                    big: if self.bigtiff { Some(true) } else { usual.tiff.big },
+                    ..usual.tiff
+                },
+                ..usual
             },
-            kind: self.format.map(Encoding::kind),
+            kind: encoding.map(Encoding::kind),
             page: self.page,
             keep_existing: !self.force,
             ..ApplyOptions::default()

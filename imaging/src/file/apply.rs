@@ -86,7 +86,7 @@ pub fn apply_file(
         .check(info.format)
         .map_err(|error| FileError::recipe(&error))?;
     let format = recipe.output_format(info.format);
-    let metadata = info.metadata.after(&recipe);
+    let metadata = info.metadata.after(&recipe, info.stored_size);
     let work = Work {
         recipe,
         image: info.stored_size,
@@ -94,7 +94,7 @@ pub fn apply_file(
         size,
         format,
     };
-    kind.check(size, format)?;
+    options.encode.check(kind, size, format)?;
     let (from, piece) = work.cut()?;
     let folder = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

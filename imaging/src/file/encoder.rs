@@ -10,25 +10,36 @@ use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
 use super::webp_write::WebPWriter;
 use super::{FileError, FileKind, Metadata};
-use crate::{Encoding, PixelFormat, Size};
+use crate::{Encoding, PixelFormat, Size, TiffOptions, encoding};
 
 /// How to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// JPEG quality, 1 to 100. From 90 on colour is stored in full resolution.
+    /// Quality of a JPEG and of a TIFF that is packed so, 1 to 100. From 90 on colour is stored in full resolution.
     pub quality: u8,
-    /// Threads that compress a PNG: 0 or 1 is the caller's own, more are started beside it. No other format uses them.
+    /// How hard is tried to make a PNG or a TIFF small: 0 (PNG) or 1 to 9, 19 with Zstandard; `None` is fast.
+    pub level: Option<u8>,
+    /// How a TIFF is written.
+    pub tiff: TiffOptions,
+    /// Threads that compress a PNG or a TIFF: 0 or 1 is the caller's own, more are started beside it.
     pub threads: usize,
     /// Whether EXIF carries over. Off by default: it may hold the place and the camera's serial number.
     pub keep_exif: bool,
-    /// Whether a TIFF is a BigTIFF in any case. Without it one is written where 4 GiB might not do.
-    pub big_tiff: bool,
 }
 
 /// Most threads that are used unless told otherwise: more hardly help, since the caller computes the pixels.
 const MAX_DEFAULT_THREADS: usize = 4;
 
 impl EncodeOptions {
+    /// Whether an image of that size and format can be written as this kind, with these options, without losing something.
+    ///
+    /// # Errors
+    /// With a sentence that says how it can.
+    pub fn check(&self, kind: FileKind, size: Size, format: PixelFormat) -> Result<(), FileError> {
+        let problem = encoding::problem(kind, self.tiff, size, format);
+        problem.map_or(Ok(()), |problem| Err(FileError::unsupported(problem)))
+    }
+
     /// As many threads as the machine has processors, up to four; one where it has one.
     pub fn usual_threads() -> usize {
         std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_DEFAULT_THREADS))
@@ -39,9 +50,22 @@ impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
             quality: Encoding::USUAL_QUALITY,
+            level: None,
+            tiff: TiffOptions::default(),
             threads: Self::usual_threads(),
             keep_exif: false,
-            big_tiff: false,
+        }
+    }
+}
+
+/// The options of an encoding; the others are the usual ones.
+impl From<Encoding> for EncodeOptions {
+    fn from(encoding: Encoding) -> Self {
+        Self {
+            quality: encoding.quality(),
+            level: encoding.level(),
+            tiff: encoding.tiff(),
+            ..Self::default()
         }
     }
 }
@@ -116,7 +140,7 @@ impl Encoder {
     /// Creates the file at `path`, over one that is there, for an image of that size and format.
     ///
     /// # Errors
-    /// When `kind` cannot hold such an image (see [`FileKind::check`]) or the file cannot be written.
+    /// When `kind` cannot hold such an image (see [`EncodeOptions::check`]) or the file cannot be written.
     pub fn create(
         path: &Path,
         kind: FileKind,
@@ -125,7 +149,7 @@ impl Encoder {
         format: PixelFormat,
         metadata: &Metadata,
     ) -> Result<Self, FileError> {
-        kind.check(size, format)?;
+        options.check(kind, size, format)?;
         if size.is_empty() {
             return Err(FileError::unsupported(format!(
                 "an image of {size} pixels cannot be written"
@@ -134,6 +158,12 @@ impl Encoder {
         let (mut metadata, mut left_out) = metadata.for_file(kind, format);
         if !options.keep_exif {
             metadata.exif = None;
+            metadata.xmp = None;
+        }
+        if kind != FileKind::Tiff && metadata.xmp.take().is_some() {
+            left_out.push(format!(
+                "XMP is left out: it is not written to {kind}; choose tiff to keep it"
+            ));
         }
         let problem = metadata.exif.as_ref().and_then(|exif| exif_problem(kind, exif));
         if let Some(problem) = problem {

@@ -3,9 +3,10 @@
 use super::PngColor;
 #[cfg(feature = "files")]
 use super::color::{self, Space};
-use crate::Recipe;
+use super::geo::GeoTags;
 #[cfg(feature = "files")]
 use crate::{FileKind, PixelFormat};
+use crate::{Recipe, Size};
 
 /// Data about an image that carries over from file to file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,11 +23,27 @@ pub struct Metadata {
     /// The number that stands for no data, as samples are given. [`ImageInfo::full_recipe`](super::ImageInfo::full_recipe)
     /// has it as its first step.
     pub no_data: Option<f64>,
+    /// Where on Earth the image lies.
+    pub geo: GeoTags,
+    /// XMP, a document of XML. Written to TIFF, and only when `EncodeOptions::keep_exif` says so: it may hold what EXIF may.
+    pub xmp: Option<Vec<u8>>,
+    /// Sentences on what could not follow the pixels.
+    pub lost: Vec<String>,
 }
 
 impl Metadata {
-    /// The metadata of the image after `recipe`, whose turns say what becomes of the resolution's two directions.
-    pub fn after(&self, recipe: &Recipe) -> Self {
+    /// The metadata of an image of that size, as stored, after `recipe`, whose turns say what becomes of the resolution's two
+    /// directions, and which pixels show which place on Earth.
+    pub fn after(&self, recipe: &Recipe, size: Size) -> Self {
+        let map = recipe.pixel_map(size);
+        let mut lost = self.lost.clone();
+        if let Err(step) = map
+            && self.geo.has_place()
+        {
+            lost.push(format!(
+                "the place on Earth (GeoTIFF) is left out: {step} moves pixels in a way that it cannot follow"
+            ));
+        }
         let quarter_turns = recipe
             .steps()
             .iter()
@@ -39,6 +56,8 @@ impl Metadata {
         Self {
             resolution,
             no_data: recipe.no_data().or(self.no_data),
+            geo: self.geo.moved(map.ok()),
+            lost,
             ..self.clone()
         }
     }
@@ -50,8 +69,13 @@ impl Metadata {
     /// green and blue mean the same gray.
     #[cfg(feature = "files")]
     pub(crate) fn for_file(&self, kind: FileKind, format: PixelFormat) -> (Self, Vec<String>) {
-        let mut left_out = Vec::new();
         let mut metadata = self.clone();
+        let mut left_out = std::mem::take(&mut metadata.lost);
+        if kind != FileKind::Tiff && !std::mem::take(&mut metadata.geo).is_empty() && self.geo.has_place() {
+            left_out.push(format!(
+                "the place on Earth (GeoTIFF) is left out: {kind} does not hold it; choose tiff"
+            ));
+        }
         if kind != FileKind::Png {
             let color = std::mem::take(&mut metadata.png_color);
             metadata.icc = color.profile(metadata.icc).unwrap_or_else(|sentence| {

@@ -28,11 +28,14 @@ mod decoder;
 mod encoder;
 mod error;
 mod exif;
+mod geo;
 mod jpeg;
 mod metadata;
 #[cfg(feature = "files")]
 mod other;
 mod png;
+#[cfg(feature = "files")]
+mod pool;
 #[cfg(feature = "files")]
 mod rows;
 #[cfg(feature = "files")]
@@ -56,10 +59,11 @@ pub use decoder::{Decoder, RowSpan};
 pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
 pub use exif::Orientation;
+pub use geo::GeoTags;
 pub use metadata::Metadata;
 
 pub use crate::kind::FileKind;
-use crate::{PixelFormat, Recipe, Size};
+use crate::{Encoding, PixelFormat, Recipe, Size};
 
 /// What a file may ask for. Everything is checked against these before it is allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,18 +161,18 @@ impl FileKind {
     /// # Errors
     /// With a sentence that says which kind can.
     pub fn check(self, size: Size, format: PixelFormat) -> Result<(), FileError> {
-        self.problem(size, format).map_or(Ok(()), |problem| {
-            Err(FileError::unsupported(format!(
-                "{} {problem}, and the result is {size} pixels of {}; choose {}",
-                self.label(),
-                format.label(),
-                if format.is_measurement() {
-                    "tiff"
-                } else {
-                    "png or tiff"
-                },
-            )))
-        })
+        Encoding::from(self).check(size, format)
+    }
+}
+
+impl Encoding {
+    /// Whether an image of that size and format can be written so without losing something.
+    ///
+    /// # Errors
+    /// With a sentence that says how it can.
+    pub fn check(self, size: Size, format: PixelFormat) -> Result<(), FileError> {
+        let problem = self.problem(size, format);
+        problem.map_or(Ok(()), |problem| Err(FileError::unsupported(problem)))
     }
 }
 

@@ -1,8 +1,11 @@
 //! One zlib stream from strips that were compressed on their own, so that they can be compressed in parallel.
 //!
-//! `fdeflate` gives a zlib stream of a single deflate block for each strip. Without header and checksum, with the mark of
-//! the last block cleared, and padded to a byte by an empty stored block, the blocks simply follow one another; the
-//! checksums of the strips are combined. A strip that would grow, noise for instance, is stored as it is.
+//! Without a level `fdeflate` gives a zlib stream of a single deflate block for each strip. Without header and checksum, with the
+//! mark of the last block cleared, and padded to a byte by an empty stored block, the blocks simply follow one another; the
+//! checksums of the strips are combined. With a level the compressor is told to end each strip but the last so. A strip that
+//! would grow, noise for instance, is stored as it is.
+
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::FileError;
 
@@ -22,8 +25,43 @@ pub(super) const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
 /// Most bytes of a stored block.
 const MAX_STORED: usize = 65535;
 
-/// Compresses `data`; `last` says that no strip follows.
-pub(super) fn compress(data: &[u8], last: bool) -> Result<Strip, FileError> {
+/// Compresses `data`: without a level fast, else as hard as the level says, 0 (not at all) to 9; `last` says that no strip follows.
+pub(super) fn compress(data: &[u8], level: Option<u8>, last: bool) -> Result<Strip, FileError> {
+    let Some(level) = level else {
+        return compress_fast(data, last);
+    };
+    let bytes = match level {
+        0 => None,
+        _ => deflate(data, level, last)?,
+    };
+    Ok(Strip {
+        bytes: bytes.unwrap_or_else(|| store(data, last)),
+        adler: simd_adler32::adler32(&data),
+        length: data.len() as u64,
+    })
+}
+
+/// Deflate blocks that end on a byte; none where storing is as short.
+fn deflate(data: &[u8], level: u8, last: bool) -> Result<Option<Vec<u8>>, FileError> {
+    let failed = || FileError::unsupported("the compressor gave no data");
+    let mut compressor = Compress::new(Compression::new(level.into()), false);
+    let mut bytes = Vec::with_capacity(stored_length(data) + 64);
+    let flush = if last {
+        FlushCompress::Finish
+    } else {
+        FlushCompress::Sync
+    };
+    let status = compressor
+        .compress_vec(data, &mut bytes, flush)
+        .map_err(|_| failed())?;
+    // Room for what does not grow; where that was not enough, it grew.
+    let all = compressor.total_in() == data.len() as u64
+        && bytes.len() < bytes.capacity()
+        && (!last || status == Status::StreamEnd);
+    Ok(Some(bytes).filter(|bytes| all && bytes.len() <= stored_length(data)))
+}
+
+fn compress_fast(data: &[u8], last: bool) -> Result<Strip, FileError> {
     let mut compressor = fdeflate::Compressor::new(Vec::with_capacity(data.len() / 2 + 1024))?;
     compressor.write_data(data)?;
     let mut bytes = compressor.finish()?;
@@ -55,8 +93,8 @@ pub(super) fn compress(data: &[u8], last: bool) -> Result<Strip, FileError> {
 }
 
 /// A whole zlib stream, never much longer than `data`.
-pub(super) fn zlib(data: &[u8]) -> Result<Vec<u8>, FileError> {
-    let strip = compress(data, true)?;
+pub(super) fn zlib(data: &[u8], level: Option<u8>) -> Result<Vec<u8>, FileError> {
+    let strip = compress(data, level, true)?;
     Ok([&ZLIB_HEADER, &strip.bytes[..], &strip.adler.to_be_bytes()].concat())
 }
 
@@ -112,13 +150,14 @@ mod tests {
     #[test]
     fn spliced_strips_are_one_stream_with_the_right_checksum() {
         // Lengths that make the end code fall on every bit of a byte.
-        for step in 1..60usize {
+        let levels = [None, Some(0), Some(1), Some(6), Some(9)];
+        for (step, level) in (1..60usize).flat_map(|step| levels.map(|level| (step, level))) {
             let data: Vec<u8> = (0..2000 + step * 7).map(|i| (i * i / 31 % 251) as u8).collect();
             let mut stream = ZLIB_HEADER.to_vec();
             let mut adler = Adler::new();
             let strips: Vec<&[u8]> = data.chunks(step * 13).collect();
             for (index, strip) in strips.iter().enumerate() {
-                let strip = compress(strip, index + 1 == strips.len()).unwrap();
+                let strip = compress(strip, level, index + 1 == strips.len()).unwrap();
                 stream.extend(&strip.bytes);
                 adler.append(&strip);
             }
@@ -139,19 +178,23 @@ mod tests {
                 (state >> 56) as u8
             })
             .collect();
-        let stream = zlib(&noise).unwrap();
-        assert!(stream.len() < noise.len() + 100, "{}", stream.len());
-        assert_eq!(fdeflate::decompress_to_vec(&stream).unwrap(), noise);
+        for level in [None, Some(0), Some(1), Some(9)] {
+            let stream = zlib(&noise, level).unwrap();
+            assert!(stream.len() < noise.len() + 100, "{}", stream.len());
+            assert_eq!(fdeflate::decompress_to_vec(&stream).unwrap(), noise);
+        }
         // Among strips that are compressed.
         let flat = vec![7u8; 1000];
         let parts: [&[u8]; 4] = [&flat, &noise, &flat, &noise];
-        let (mut stream, mut adler) = (ZLIB_HEADER.to_vec(), Adler::new());
-        for (index, part) in parts.iter().enumerate() {
-            let strip = compress(part, index == 3).unwrap();
-            stream.extend(&strip.bytes);
-            adler.append(&strip);
+        for level in [None, Some(6)] {
+            let (mut stream, mut adler) = (ZLIB_HEADER.to_vec(), Adler::new());
+            for (index, part) in parts.iter().enumerate() {
+                let strip = compress(part, level, index == 3).unwrap();
+                stream.extend(&strip.bytes);
+                adler.append(&strip);
+            }
+            stream.extend(adler.value().to_be_bytes());
+            assert_eq!(fdeflate::decompress_to_vec(&stream).unwrap(), parts.concat());
         }
-        stream.extend(adler.value().to_be_bytes());
-        assert_eq!(fdeflate::decompress_to_vec(&stream).unwrap(), parts.concat());
     }
 }

@@ -3,7 +3,7 @@
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
-use crate::{Region, Size};
+use crate::{Affine, Region, Size};
 
 /// Cuts out a rectangle.
 pub(crate) struct Crop {
@@ -78,6 +78,10 @@ impl Operation for Crop {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, _: Size) -> Option<Affine> {
+        Some(Affine::shift(self.x.into(), self.y.into()))
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {

@@ -3,7 +3,7 @@
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
-use crate::{Region, Size};
+use crate::{Affine, Region, Size};
 
 /// Left and right exchanged.
 pub(crate) struct FlipHorizontal;
@@ -32,6 +32,13 @@ impl Operation for FlipHorizontal {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Some(Affine {
+            x: [-1.0, 0.0, input.width.into()],
+            ..Affine::IDENTITY
+        })
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
@@ -84,6 +91,13 @@ impl Operation for FlipVertical {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Some(Affine {
+            y: [0.0, -1.0, input.height.into()],
+            ..Affine::IDENTITY
+        })
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {

@@ -9,7 +9,7 @@ use crate::numbers::resample::{Shares, resample as resample_numbers};
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
-use crate::{Depth, Region, Size};
+use crate::{Affine, Depth, Region, Size};
 
 /// Resizes to a width and a height; one of them alone keeps the proportions.
 pub(crate) struct Resize {
@@ -107,6 +107,11 @@ impl Operation for Resize {
             columns.end - columns.start,
             rows.end - rows.start,
         )
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        let size = Operation::output_size(self, input).ok()?;
+        Some(Affine::scale(input, size))
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {

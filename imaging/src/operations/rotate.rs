@@ -3,7 +3,7 @@
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
-use crate::{Region, Size};
+use crate::{Affine, Region, Size};
 
 /// A quarter turn clockwise: the output pixel (x, y) is the input pixel (y, height - 1 - x).
 pub(crate) struct Rotate90;
@@ -38,6 +38,13 @@ impl Operation for Rotate90 {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Some(Affine {
+            x: [0.0, 1.0, 0.0],
+            y: [-1.0, 0.0, input.height.into()],
+        })
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
@@ -84,6 +91,13 @@ impl Operation for Rotate180 {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Some(Affine {
+            x: [-1.0, 0.0, input.width.into()],
+            y: [0.0, -1.0, input.height.into()],
+        })
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
@@ -142,6 +156,13 @@ impl Operation for Rotate270 {
 
     fn moves_pixels(&self) -> bool {
         true
+    }
+
+    fn pixel_map(&self, input: Size) -> Option<Affine> {
+        Some(Affine {
+            x: [0.0, -1.0, input.width.into()],
+            y: [1.0, 0.0, 0.0],
+        })
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {

@@ -18,7 +18,7 @@ pub use error::RecipeError;
 
 use crate::operation::{Kernels, OperationInfo, Shape, Value, Values};
 use crate::operations::Entry;
-use crate::{PixelFormat, Region, Size};
+use crate::{Affine, PixelFormat, Region, Size};
 
 /// Most operations in one recipe.
 pub const MAX_STEPS: usize = 32;
@@ -171,6 +171,20 @@ impl Recipe {
     /// When a step cannot give a result, or `output` is not inside the result.
     pub fn input_region(&self, image: Size, output: Region) -> Result<Region, RecipeError> {
         Ok(self.plan(image, output)?[0].1)
+    }
+
+    /// From places in the result to places in an image of size `image`.
+    ///
+    /// # Errors
+    /// With the name of the step that has no such map, or no result.
+    pub fn pixel_map(&self, image: Size) -> Result<Affine, &'static str> {
+        let (mut map, mut size) = (Affine::IDENTITY, image);
+        for step in &self.steps {
+            let name = step.info.name;
+            map = step.shape.pixel_map(size).ok_or(name)?.then(map);
+            size = step.shape.output_size(size).map_err(|_| name)?;
+        }
+        Ok(map)
     }
 
     /// The size of the image before the first step and after each.

@@ -11,7 +11,7 @@ fn arguments(recipe: &str, input: &Path, output: &Path, tile: Option<u32>) -> Or
         recipe: recipe.parse().unwrap(),
         input: input.to_owned(),
         output: output.to_owned(),
-        format: None,
+        format: Format::default(),
         page: None,
         tile,
         quality: None,
@@ -149,13 +149,40 @@ async fn the_format_is_what_was_asked_for_else_what_the_name_says() {
     for tile in [None, Some(64)] {
         let output = folder.path().join(format!("out-{tile:?}"));
         let mut asked = arguments("invert", &input, &output, tile);
-        asked.format = Some("jpeg:quality=30".parse().unwrap());
+        asked.format = Format::of("jpeg:quality=30", None);
         assert_eq!(asked.options().encode.quality, 30);
         done(asked, false).await.unwrap();
         assert_eq!(kind(&output), Some(FileKind::Jpeg));
     }
     let mut wrong = arguments("invert", &input, &folder.path().join("out.png"), None);
-    wrong.format = Some(FileKind::Jpeg.into());
+    wrong.format = Format::of("jpeg", None);
     let error = done(wrong, false).await.unwrap_err();
     assert!(error.to_string().contains("OUT"), "{error:#}");
+}
+
+#[tokio::test]
+async fn options_of_the_format_reach_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.png");
+    photo::write(&input, 600).unwrap();
+    let written = async |output: &str, format: Format| {
+        let output = folder.path().join(output);
+        let mut asked = arguments("invert", &input, &output, None);
+        asked.format = format;
+        done(asked, false).await.unwrap();
+        (std::fs::metadata(&output).unwrap().len(), pixels(&output))
+    };
+    let (fast, image) = written("fast.png", Format::default()).await;
+    let (small, same) = written("small.png", Format::of("png:level=9", None)).await;
+    assert!(
+        small < fast && same == image,
+        "{small} bytes, {fast} without a level"
+    );
+    let (deflate, same) = written("deflate.tif", Format::default()).await;
+    assert!(same == image);
+    let (zstd, same) = written("zstd.tif", Format::of("tiff", Some("zstd,level=19"))).await;
+    assert!(
+        zstd < deflate && same == image,
+        "{zstd} bytes, {deflate} by deflate"
+    );
 }

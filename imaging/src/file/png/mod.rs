@@ -1,8 +1,10 @@
 //! PNG. Reading: [`chunks`] walks over all chunks and finds the metadata, [`feed`] hands the chunks of the picture to the decoder,
-//! [`read`] gives rows. Writing: [`write`].
+//! [`read`] gives rows. Writing: [`write`], with [`filter`].
 
 mod chunks;
 mod feed;
+#[cfg(feature = "files")]
+mod filter;
 mod read;
 #[cfg(feature = "files")]
 pub(super) mod write;

@@ -74,6 +74,7 @@ impl PngReader {
             exif,
             no_data: None,
             png_color: color,
+            ..Metadata::default()
         };
         let info = ImageInfo {
             kind: FileKind::Png,

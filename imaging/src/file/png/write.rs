@@ -1,31 +1,31 @@
 //! Writing PNG: rows filtered and compressed in strips, by several threads, in bounded memory.
 
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
+use super::filter;
 use crate::file::encoder::Output;
+use crate::file::pool::{Job, Pool};
 use crate::file::splice::{self, Adler, Strip};
 use crate::file::{EncodeOptions, FileError, Metadata, PngColor};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Bytes of rows in a strip, about.
 const STRIP_BYTES: usize = 1 << 19;
-/// Most threads that are started.
-const MAX_THREADS: usize = 16;
 
 pub(in crate::file) struct PngWriter {
-    output: Output,
     layout: Layout,
     /// Rows of the strip that is being filled.
     strip: Vec<u8>,
     /// The row above the strip.
     above: Vec<u8>,
     missing_rows: u32,
-    next_strip: u64,
-    pool: Option<Pool>,
+    pool: Pool<RowsJob>,
+    sink: Sink,
+}
+
+/// Where compressed strips go.
+struct Sink {
+    output: Output,
     adler: Adler,
     first: bool,
 }
@@ -35,6 +35,9 @@ pub(in crate::file) struct PngWriter {
 struct Layout {
     stride: usize,
     sixteen: bool,
+    /// Bytes of a pixel.
+    pixel: usize,
+    level: Option<u8>,
 }
 
 impl PngWriter {
@@ -48,19 +51,21 @@ impl PngWriter {
         let layout = Layout {
             stride: size.width as usize * format.bytes_per_pixel(),
             sixteen: format.depth == Depth::Sixteen,
+            pixel: format.bytes_per_pixel(),
+            level: options.level,
         };
         write_head(&mut output, size, format, metadata)?;
-        let threads = options.threads.min(MAX_THREADS);
         Ok(Self {
-            output,
             layout,
             strip: Vec::new(),
             above: vec![0; layout.stride],
             missing_rows: size.height,
-            next_strip: 0,
-            pool: (threads > 1).then(|| Pool::new(threads, layout)),
-            adler: Adler::new(),
-            first: true,
+            pool: Pool::new(options.threads),
+            sink: Sink {
+                output,
+                adler: Adler::new(),
+                first: true,
+            },
         })
     }
 
@@ -81,48 +86,33 @@ impl PngWriter {
         let rows = std::mem::take(&mut self.strip);
         let last_row = rows[rows.len() - self.layout.stride..].to_vec();
         let above = std::mem::replace(&mut self.above, last_row);
-        let job = Job {
-            index: self.next_strip,
+        let job = RowsJob {
+            layout: self.layout,
             above,
             rows,
             last: self.missing_rows == 0,
         };
-        self.next_strip += 1;
-        match &mut self.pool {
-            None => {
-                let strip = job.run(self.layout)?;
-                self.put(strip)
-            }
-            Some(pool) => {
-                pool.submit(job)?;
-                while let Some(strip) = self.pool.as_mut().and_then(|pool| pool.take_ready().transpose()) {
-                    self.put(strip?)?;
-                }
-                Ok(())
-            }
-        }
+        self.pool.submit(job, &mut |strip| self.sink.put(&strip))
     }
 
-    fn put(&mut self, strip: Strip) -> Result<(), FileError> {
-        self.adler.append(&strip);
+    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
+        self.pool.finish(&mut |strip| self.sink.put(&strip))?;
+        let mut output = self.sink.output;
+        write_chunk(&mut output, b"IDAT", &[&self.sink.adler.value().to_be_bytes()])?;
+        write_chunk(&mut output, b"IEND", &[])?;
+        Ok(output.finish()?)
+    }
+}
+
+impl Sink {
+    fn put(&mut self, strip: &Strip) -> Result<(), FileError> {
+        self.adler.append(strip);
         let header: &[u8] = if std::mem::take(&mut self.first) {
             &splice::ZLIB_HEADER
         } else {
             &[]
         };
         write_chunk(&mut self.output, b"IDAT", &[header, &strip.bytes])
-    }
-
-    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
-        if let Some(pool) = self.pool.take() {
-            for strip in pool.drain()? {
-                self.put(strip)?;
-            }
-        }
-        let adler = self.adler.value().to_be_bytes();
-        write_chunk(&mut self.output, b"IDAT", &[&adler])?;
-        write_chunk(&mut self.output, b"IEND", &[])?;
-        Ok(self.output.finish()?)
     }
 }
 
@@ -153,7 +143,7 @@ fn write_head(
     )?;
     write_color(output, &metadata.png_color)?;
     if let Some(icc) = &metadata.icc {
-        let packed = splice::zlib(icc)?;
+        let packed = splice::zlib(icc, None)?;
         write_chunk(output, b"iCCP", &[b"icc\0\0", &packed])?;
     }
     if let Some((x, y)) = metadata.resolution {
@@ -205,18 +195,24 @@ fn write_chunk(output: &mut Output, name: &[u8; 4], parts: &[&[u8]]) -> Result<(
     Ok(())
 }
 
-struct Job {
-    index: u64,
+/// Rows to filter and compress.
+struct RowsJob {
+    layout: Layout,
     above: Vec<u8>,
     rows: Vec<u8>,
     last: bool,
 }
 
-impl Job {
-    /// Filters and compresses. Every row has the filter "up": the difference to the row above vectorises, and the
-    /// compressor's fixed code is made for such small differences.
-    fn run(mut self, layout: Layout) -> Result<Strip, FileError> {
-        let Layout { stride, sixteen } = layout;
+impl Job for RowsJob {
+    type Done = Strip;
+
+    fn run(mut self) -> Result<Strip, FileError> {
+        let Layout {
+            stride,
+            sixteen,
+            pixel,
+            level,
+        } = self.layout;
         if sixteen {
             for sample in self
                 .rows
@@ -226,110 +222,11 @@ impl Job {
                 sample.swap(0, 1);
             }
         }
-        let mut filtered = Vec::with_capacity(self.rows.len() + self.rows.len() / stride);
-        let mut above = &self.above[..];
-        for row in self.rows.chunks_exact(stride) {
-            filtered.push(2);
-            filtered.extend(row.iter().zip(above).map(|(at, above)| at.wrapping_sub(*above)));
-            above = row;
-        }
-        splice::compress(&filtered, self.last)
-    }
-}
-
-type Done = (u64, Result<Strip, FileError>);
-
-/// Threads that compress strips, and the strips that are done but not yet due.
-struct Pool {
-    jobs: Option<Sender<Job>>,
-    done: Receiver<Done>,
-    threads: Vec<JoinHandle<()>>,
-    waiting: BTreeMap<u64, Result<Strip, FileError>>,
-    next: u64,
-    in_flight: usize,
-    window: usize,
-}
-
-impl Pool {
-    fn new(threads: usize, layout: Layout) -> Self {
-        let (jobs, receiver) = channel::<Job>();
-        let (sender, done) = channel::<Done>();
-        let receiver = Arc::new(Mutex::new(receiver));
-        let threads: Vec<JoinHandle<()>> = (0..threads)
-            .map(|_| {
-                let (receiver, sender) = (Arc::clone(&receiver), sender.clone());
-                std::thread::spawn(move || {
-                    loop {
-                        let job = match receiver.lock() {
-                            Ok(receiver) => receiver.recv(),
-                            Err(_) => return,
-                        };
-                        let Ok(job) = job else { return };
-                        if sender.send((job.index, job.run(layout))).is_err() {
-                            return;
-                        }
-                    }
-                })
-            })
-            .collect();
-        let window = 2 * threads.len();
-        Self {
-            jobs: Some(jobs),
-            done,
-            threads,
-            waiting: BTreeMap::new(),
-            next: 0,
-            in_flight: 0,
-            window,
-        }
-    }
-
-    /// Hands a strip to the threads; waits while too many are under way.
-    fn submit(&mut self, job: Job) -> Result<(), FileError> {
-        while self.in_flight >= self.window {
-            let (index, strip) = self.done.recv().map_err(|_| gone())?;
-            self.in_flight -= 1;
-            self.waiting.insert(index, strip);
-        }
-        self.in_flight += 1;
-        self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())
-    }
-
-    /// The next strip in order, if it is done.
-    fn take_ready(&mut self) -> Result<Option<Strip>, FileError> {
-        while let Ok((index, strip)) = self.done.try_recv() {
-            self.in_flight -= 1;
-            self.waiting.insert(index, strip);
-        }
-        let Some(strip) = self.waiting.remove(&self.next) else {
-            return Ok(None);
+        let filtered = match level {
+            None => filter::up(&self.rows, &self.above, stride),
+            Some(0) => filter::none(&self.rows, stride),
+            Some(_) => filter::best(&self.rows, &self.above, stride, pixel),
         };
-        self.next += 1;
-        strip.map(Some)
+        splice::compress(&filtered, level, self.last)
     }
-
-    /// All strips that are left, in order.
-    fn drain(mut self) -> Result<Vec<Strip>, FileError> {
-        self.jobs = None;
-        while self.in_flight > 0 {
-            let (index, strip) = self.done.recv().map_err(|_| gone())?;
-            self.in_flight -= 1;
-            self.waiting.insert(index, strip);
-        }
-        std::mem::take(&mut self.waiting).into_values().collect()
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.jobs = None;
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has been noticed as a missing strip.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn gone() -> FileError {
-    FileError::unsupported("a compressing thread ended early")
 }

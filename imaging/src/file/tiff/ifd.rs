@@ -194,6 +194,29 @@ impl Directory {
         }
     }
 
+    /// Floating-point numbers of 8 bytes, `most` at most; none where the tag is missing, damaged or holds something else.
+    pub(super) fn doubles(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<f64> {
+        match self.raw(file, tag, most) {
+            Ok(Some((12, _, bytes))) => bytes
+                .chunks_exact(8)
+                .map(|bytes| f64::from_bits(file.number(bytes)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A text with the zero byte at its end; none where the tag is missing, damaged or has more than `most` bytes.
+    pub(super) fn whole_text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<u8> {
+        let fits = |entry: &Entry| entry.tag == tag && entry.kind == 2 && entry.count <= most;
+        if !self.entries.iter().any(fits) {
+            return Vec::new();
+        }
+        self.raw(file, tag, most)
+            .ok()
+            .flatten()
+            .map_or_else(Vec::new, |(_, _, bytes)| bytes)
+    }
+
     /// Bytes, unless they are more than `most`.
     pub(super) fn bytes(
         &self,

@@ -16,6 +16,7 @@
 mod codec;
 mod color;
 mod fax;
+mod geo;
 mod ifd;
 #[cfg(feature = "files")]
 mod measured;

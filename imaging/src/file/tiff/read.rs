@@ -2,6 +2,7 @@
 
 use super::codec::Codec;
 use super::color::Pixels;
+use super::geo;
 use super::ifd::{Directory, TiffFile};
 use super::numbers::{self, Measured};
 use super::page::{self, Page, tag};
@@ -344,6 +345,11 @@ fn metadata(file: &mut TiffFile, directory: &Directory, limits: &Limits) -> Meta
         resolution: axis(tag::X_RESOLUTION).zip(axis(tag::Y_RESOLUTION)),
         icc: directory
             .bytes(file, tag::ICC, limits.max_metadata_bytes)
+            .ok()
+            .flatten(),
+        geo: geo::read(file, directory, limits.max_metadata_bytes),
+        xmp: directory
+            .bytes(file, geo::XMP, limits.max_metadata_bytes)
             .ok()
             .flatten(),
         ..Metadata::default()

@@ -28,7 +28,7 @@ const STEP: Duration = Duration::from_millis(80);
 const SHORTAGE: Duration = Duration::from_secs(1);
 /// Bytes of rows that are put together at a time, about: reads of a useful length, also of narrow tiles.
 const ROWS_BYTES: usize = 2 << 20;
-/// Threads that compress a PNG. Strips in hand cost each of them a few megabytes.
+/// Threads that compress a PNG or a TIFF. Strips and tiles in hand cost each of them a few megabytes.
 const MAX_THREADS: usize = 4;
 
 /// Rows of `stride` bytes that are put together at a time.
@@ -214,9 +214,8 @@ fn begin(run: &Run, limits: &Limits) -> Result<Assembly, Trouble> {
     let part = Part(spec.folder.unfinished_result(run.id));
     let encoding = kind::of_row(&spec.row.encoding)?;
     let options = EncodeOptions {
-        quality: encoding.quality(),
         threads: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS)),
-        ..EncodeOptions::default()
+        ..EncodeOptions::from(encoding)
     };
     let encoder = Encoder::create(
         &part.0,
@@ -224,7 +223,7 @@ fn begin(run: &Run, limits: &Limits) -> Result<Assembly, Trouble> {
         &options,
         spec.row.output_size,
         spec.row.output_format,
-        &info.metadata.after(&spec.recipe),
+        &info.metadata.after(&spec.recipe, info.stored_size),
     )
     .map_err(|error| explain(&error))?;
     Ok(Assembly {

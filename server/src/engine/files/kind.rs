@@ -16,7 +16,7 @@ pub fn encoding(
     format: PixelFormat,
 ) -> Result<Encoding, ApiError> {
     match asked {
-        Some(encoding) => match encoding.kind().check(size, format) {
+        Some(encoding) => match encoding.check(size, format) {
             Ok(()) => Ok(encoding),
             Err(error) => Err(ApiError::unprocessable("unsuitable_format", error.to_string())),
         },
@@ -63,6 +63,10 @@ mod tests {
         }
         assert_eq!(kind(None, FileKind::Jpeg, PixelFormat::RGBA8), Ok(FileKind::Png));
         let error = kind(Some(FileKind::Jpeg), FileKind::Png, PixelFormat::RGB16);
+        assert_eq!(error, Err("unsuitable_format".to_owned()));
+        let packed = "tiff:compression=jpeg".parse().ok();
+        assert!(encoding(packed, FileKind::Png, size, PixelFormat::RGB8).is_ok());
+        let error = encoding(packed, FileKind::Png, size, PixelFormat::RGBA8).map_err(|error| error.code);
         assert_eq!(error, Err("unsuitable_format".to_owned()));
     }
 }

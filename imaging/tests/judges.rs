@@ -1,0 +1,218 @@
+//! Files that were written here, read by tifffile, libvips, Pillow and GDAL: the pixels, the structure, the place on Earth.
+//!
+//! The judges are wheels from PyPI in an environment that is made on first use; where they cannot be had, that is said.
+#![cfg(feature = "files")]
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use azulejo_imaging::file::{ApplyOptions, EncodeOptions, Encoder, FileKind, Metadata, apply_file};
+use azulejo_imaging::{Encoding, PixelFormat, Raster, Recipe, Size, apply};
+
+/// The judges, and the versions that are asked.
+const WHEELS: [&str; 6] = [
+    "imagecodecs==2026.3.6",
+    "numpy==2.4.6",
+    "pillow==13.0.0",
+    "pyvips[binary]==3.2.0",
+    "rasterio==1.4.4",
+    "tifffile==2026.3.3",
+];
+
+/// The Python that has them; `None` where they cannot be had.
+fn python() -> Option<&'static Path> {
+    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PYTHON
+        .get_or_init(|| {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judges");
+            let (python, whole) = (folder.join("bin/python"), folder.join("whole"));
+            if fs::read_to_string(&whole).is_ok_and(|wheels| wheels == WHEELS.join("\n")) {
+                return Some(python);
+            }
+            let run = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+            let pip = [
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--retries",
+                "1",
+            ];
+            let made = run(Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&folder))
+                && run(Command::new(&python).args(pip).args(WHEELS));
+            if !made {
+                // Past the capture of the test runner, which shows nothing of what went well.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "SKIPPED: judges of what is written: {} cannot be installed",
+                    WHEELS.join(", ")
+                );
+                return None;
+            }
+            // Written last: what is there is whole.
+            fs::write(&whole, WHEELS.join("\n")).unwrap();
+            Some(python)
+        })
+        .as_deref()
+}
+
+fn judge(python: &Path, what: &str, folder: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judge/written.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(what)
+        .arg(folder)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.is_empty(),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Sizes of the pages that a file has with reduced pictures down to that side.
+fn pages(size: Size, side: Option<u32>) -> Vec<[u32; 2]> {
+    let mut pages = vec![[size.width, size.height]];
+    while let (Some(side), [width, height]) = (side, pages[pages.len() - 1])
+        && (width > side || height > side)
+    {
+        pages.push([width.div_ceil(2), height.div_ceil(2)]);
+    }
+    pages
+}
+
+/// Writes `image` as `text` says, its pixels as they are, and what the judges are to find.
+fn write(folder: &Path, name: &str, text: &str, image: &Raster, worst: u32) {
+    let encoding: Encoding = text.parse().unwrap();
+    let extension = encoding.kind().extension();
+    let path = folder.join(format!("{name}.{extension}"));
+    let (options, metadata) = (EncodeOptions::from(encoding), Metadata::default());
+    let (size, format) = (image.size(), image.format());
+    let mut encoder = Encoder::create(&path, encoding.kind(), &options, size, format, &metadata).unwrap();
+    encoder.write_rows(image.bytes()).unwrap();
+    encoder.finish().unwrap();
+    fs::write(folder.join(format!("{name}.raw")), image.bytes()).unwrap();
+    let side = match text.split_once("tile=") {
+        Some((_, rest)) if rest.starts_with("strips") => 0,
+        Some((_, rest)) => rest.split(',').next().unwrap().parse().unwrap(),
+        None => 256,
+    };
+    let compression = ["none", "packbits", "lzw", "zstd", "jpeg"]
+        .into_iter()
+        .find(|name| text.contains(&format!("compression={name}")));
+    let note = serde_json::json!({
+        "suffix": format!(".{extension}"),
+        "width": size.width,
+        "height": size.height,
+        "samples": format.channels.count(),
+        "bytes": format.depth.bytes(),
+        "worst": worst,
+        "bigtiff": text.contains("bigtiff=true"),
+        "compression": compression.map_or_else(|| "ADOBE_DEFLATE".to_owned(), str::to_uppercase),
+        "tile": side,
+        "pages": pages(size, text.contains("pyramid").then_some(if side == 0 { 256 } else { side })),
+    });
+    fs::write(folder.join(format!("{name}.json")), note.to_string()).unwrap();
+}
+
+fn photo(size: Size, format: PixelFormat) -> Raster {
+    let noise = common::noise_image(size, format);
+    apply(&"blur:sigma=3".parse::<Recipe>().unwrap(), &noise).unwrap()
+}
+
+#[test]
+fn others_read_the_same_pixels_pages_and_packings() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let size = Size::new(333, 601);
+    for format in PixelFormat::ALL {
+        let image = photo(size, format);
+        for (index, text) in [
+            "png",
+            "png:level=0",
+            "png:level=6",
+            "tiff",
+            "tiff:compression=none,tile=64",
+            "tiff:compression=packbits,tile=strips",
+            "tiff:compression=lzw,tile=128,bigtiff=true",
+            "tiff:compression=lzw,tile=strips,bigtiff=true",
+            "tiff:compression=zstd,level=9,tile=16",
+            "tiff:compression=zstd,tile=strips",
+            "tiff:level=9,tile=512",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            write(folder.path(), &format!("{format}-{index}"), text, &image, 0);
+        }
+        if !format.channels.has_alpha() {
+            let text = "tiff:pyramid=true,tile=64";
+            write(folder.path(), &format!("{format}-pyramid"), text, &image, 0);
+            let text = "tiff:pyramid=true,tile=strips,bigtiff=true,compression=zstd";
+            write(folder.path(), &format!("{format}-strips"), text, &image, 0);
+        }
+    }
+    for format in [PixelFormat::GRAY8, PixelFormat::RGB8] {
+        let image = photo(size, format);
+        for (name, text) in [
+            ("tiles", "tiff:compression=jpeg,tile=64,quality=95"),
+            ("strips", "tiff:compression=jpeg,tile=strips,quality=90"),
+        ] {
+            write(folder.path(), &format!("{format}-jpeg-{name}"), text, &image, 24);
+        }
+    }
+    judge(python, "pixels", folder.path());
+}
+
+#[test]
+fn corners_lie_where_they_lay_after_every_move() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    judge(python, "place", folder.path());
+    for name in ["utm", "point", "turned", "gcps"] {
+        for (short, recipe) in [
+            ("invert", "invert"),
+            ("crop-3-5-20-11", "crop:x=3,y=5,width=20,height=11"),
+            ("resize-32-12", "resize:width=32,height=12"),
+            ("resize-100-90", "resize:width=100,height=90"),
+            ("rotate_90", "rotate_90"),
+            ("rotate_180", "rotate_180"),
+            ("rotate_270", "rotate_270"),
+            ("flip_horizontal", "flip_horizontal"),
+            ("flip_vertical", "flip_vertical"),
+            (
+                "rotate_90+crop-2-3-30-40+flip_vertical+resize-11-13",
+                "rotate_90|crop:x=2,y=3,width=30,height=40|flip_vertical|resize:width=11,height=13",
+            ),
+        ] {
+            let result = folder.path().join(format!("{name}.{short}.tif"));
+            let recipe: Recipe = recipe.parse().unwrap();
+            let from = folder.path().join(format!("{name}.tif"));
+            apply_file(&recipe, &from, &result, &ApplyOptions::default(), &mut |_| true).unwrap();
+        }
+    }
+    judge(python, "corners", folder.path());
+    // Where the result cannot hold it, that is said.
+    let options = ApplyOptions {
+        kind: Some(FileKind::Png),
+        ..ApplyOptions::default()
+    };
+    let (from, to) = (folder.path().join("utm.tif"), folder.path().join("out"));
+    let applied = apply_file(&"invert".parse().unwrap(), &from, &to, &options, &mut |_| true).unwrap();
+    assert!(
+        applied
+            .left_out
+            .iter()
+            .any(|note| note.contains("GeoTIFF") && note.contains("tiff"))
+    );
+}
