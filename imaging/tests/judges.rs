@@ -12,7 +12,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use azulejo_imaging::file::{ApplyOptions, EncodeOptions, Encoder, FileKind, Metadata, apply_file};
-use azulejo_imaging::{Encoding, PixelFormat, Raster, Recipe, Size, apply};
+use azulejo_imaging::{Depth, Encoding, PixelFormat, Raster, Recipe, Size, apply};
 
 /// The judges, and the versions that are asked.
 const WHEELS: [&str; 6] = [
@@ -93,10 +93,18 @@ fn pages(size: Size, side: Option<u32>) -> Vec<[u32; 2]> {
 
 /// Writes `image` as `text` says, its pixels as they are, and what the judges are to find.
 fn write(folder: &Path, name: &str, text: &str, image: &Raster, worst: u32) {
+    write_with(folder, name, text, image, worst, None);
+}
+
+fn write_with(folder: &Path, name: &str, text: &str, image: &Raster, worst: u32, no_data: Option<f64>) {
     let encoding: Encoding = text.parse().unwrap();
     let extension = encoding.kind().extension();
     let path = folder.join(format!("{name}.{extension}"));
-    let (options, metadata) = (EncodeOptions::from(encoding), Metadata::default());
+    let options = EncodeOptions::from(encoding);
+    let metadata = Metadata {
+        no_data,
+        ..Metadata::default()
+    };
     let (size, format) = (image.size(), image.format());
     let mut encoder = Encoder::create(&path, encoding.kind(), &options, size, format, &metadata).unwrap();
     encoder.write_rows(image.bytes()).unwrap();
@@ -116,6 +124,13 @@ fn write(folder: &Path, name: &str, text: &str, image: &Raster, worst: u32) {
         "height": size.height,
         "samples": format.channels.count(),
         "bytes": format.depth.bytes(),
+        "numbers": match format.depth {
+            Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo => "u",
+            Depth::SignedSixteen => "i",
+            Depth::Float => "f",
+        },
+        "measurement": format.is_measurement(),
+        "no_data": no_data,
         "worst": worst,
         "bigtiff": text.contains("bigtiff=true"),
         "compression": compression.map_or_else(|| "ADOBE_DEFLATE".to_owned(), str::to_uppercase),
@@ -169,6 +184,41 @@ fn others_read_the_same_pixels_pages_and_packings() {
             ("strips", "tiff:compression=jpeg,tile=strips,quality=90"),
         ] {
             write(folder.path(), &format!("{format}-jpeg-{name}"), text, &image, 24);
+        }
+    }
+    judge(python, "pixels", folder.path());
+}
+
+#[test]
+fn others_read_the_same_measurements_and_no_data() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, no_data) in [
+        ("gray-i16le", -9999.0),
+        ("gray-u32le", 4_294_967_295.0),
+        ("gray-f32le", f64::from(f32::MIN)),
+        ("rgb-i16le", -32768.0),
+        ("rgb-f32le", f64::from(1e30_f32)),
+        ("bands2-u8", 0.0),
+        ("bands4-u16le", 65535.0),
+        ("bands5-i16le", -1.0),
+        ("bands13-f32le", -9999.0),
+    ] {
+        let image = common::noise_image(Size::new(133, 201), name.parse().unwrap());
+        for (index, text) in [
+            "tiff",
+            "tiff:compression=none,tile=64",
+            "tiff:compression=packbits,tile=strips",
+            "tiff:compression=lzw,tile=32,bigtiff=true",
+            "tiff:compression=zstd,tile=strips",
+            "tiff:compression=zstd,tile=128",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let no_data = (index % 2 == 0).then_some(no_data);
+            let name = format!("{name}-{index}");
+            write_with(folder.path(), &name, text, &image, 0, no_data);
         }
     }
     judge(python, "pixels", folder.path());

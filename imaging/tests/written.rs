@@ -6,18 +6,21 @@ mod common;
 use std::path::Path;
 
 use azulejo_imaging::file::{Decoder, EncodeOptions, Encoder, Limits, Metadata};
-use azulejo_imaging::{Encoding, PixelFormat, Raster, Recipe, Size, apply};
+use azulejo_imaging::{Channels, Depth, Encoding, PixelFormat, Raster, Recipe, Size, apply};
 
 /// Writes `image` as `text` says; gives the bytes of the file.
 fn written(path: &Path, text: &str, image: &Raster, threads: usize) -> Vec<u8> {
+    written_with(path, text, image, threads, &Metadata::default())
+}
+
+fn written_with(path: &Path, text: &str, image: &Raster, threads: usize, metadata: &Metadata) -> Vec<u8> {
     let encoding: Encoding = text.parse().unwrap();
     let options = EncodeOptions {
         threads,
         ..EncodeOptions::from(encoding)
     };
     let (size, format) = (image.size(), image.format());
-    let metadata = Metadata::default();
-    let mut encoder = Encoder::create(path, encoding.kind(), &options, size, format, &metadata).unwrap();
+    let mut encoder = Encoder::create(path, encoding.kind(), &options, size, format, metadata).unwrap();
     for rows in image.bytes().chunks(image.stride() * 7) {
         encoder.write_rows(rows).unwrap();
     }
@@ -90,6 +93,99 @@ fn every_packing_and_layout_of_a_tiff_gives_the_pixels_back() {
     }
 }
 
+/// Measurements, and a number that stands for no data in them.
+fn measurements() -> Vec<(PixelFormat, f64)> {
+    let channels = [1, 2, 5, 17].map(|count| Channels::without_colour(count).unwrap());
+    let depths = [
+        (Depth::Eight, 0.0),
+        (Depth::Sixteen, 65535.0),
+        (Depth::SignedSixteen, -9999.0),
+        (Depth::ThirtyTwo, 4_294_967_295.0),
+        (Depth::Float, f64::from(f32::MIN)),
+    ];
+    let channels = channels.into_iter().chain([Channels::Rgb]);
+    channels
+        .flat_map(|channels| depths.map(|(depth, hole)| (PixelFormat { channels, depth }, hole)))
+        .collect()
+}
+
+#[test]
+fn every_packing_and_layout_gives_measurements_and_no_data_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    for (format, hole) in measurements() {
+        for size in [Size::new(83, 45), Size::new(1, 1), Size::new(16, 300)] {
+            // Every bit counts: of floating point some are not numbers.
+            let image = common::noise_image(size, format);
+            for compression in ["none", "packbits", "lzw", "deflate", "zstd"] {
+                for layout in ["tile=16", "tile=32,pyramid=true,bigtiff=true", "tile=strips"] {
+                    for no_data in [None, Some(hole)] {
+                        let text = format!("tiff:compression={compression},{layout}");
+                        let metadata = Metadata {
+                            no_data,
+                            ..Metadata::default()
+                        };
+                        written_with(&path, &text, &image, 2, &metadata);
+                        let decoder = Decoder::open(&path, &Limits::default()).unwrap();
+                        assert_eq!(decoder.info().metadata.no_data, no_data, "{format} {text}");
+                        assert_eq!(decoder.info().format, format, "{text}");
+                        assert!(decoder.read_all().unwrap() == image, "{format} {size} {text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pictures_of_a_pyramid_are_means_of_what_is_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    let size = Size::new(100, 60);
+    for (format, hole) in measurements() {
+        // 7 wherever there is data; the left third has none, and some beyond it.
+        let sample = |number: f64| -> Vec<u8> {
+            match format.depth {
+                Depth::Eight => vec![number as u8],
+                Depth::Sixteen => (number as u16).to_le_bytes().to_vec(),
+                Depth::SignedSixteen => (number as i16).to_le_bytes().to_vec(),
+                Depth::ThirtyTwo => (number as u32).to_le_bytes().to_vec(),
+                Depth::Float => (number as f32).to_le_bytes().to_vec(),
+            }
+        };
+        let pixels = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+        let is_hole = |x: u32, y: u32| x < 32 || (x + 3 * y).is_multiple_of(5);
+        let bytes = pixels.flat_map(|(x, y)| {
+            sample(if is_hole(x, y) { hole } else { 7.0 }).repeat(format.channels.count())
+        });
+        let image = Raster::from_bytes(size, format, bytes.collect()).unwrap();
+        let metadata = Metadata {
+            no_data: Some(hole),
+            ..Metadata::default()
+        };
+        written_with(&path, "tiff:pyramid=true,tile=16", &image, 2, &metadata);
+        for (page, reduced) in [
+            (2, Size::new(50, 30)),
+            (3, Size::new(25, 15)),
+            (4, Size::new(13, 8)),
+        ] {
+            let decoder = Decoder::open_page(&path, &Limits::default(), Some(page)).unwrap();
+            assert_eq!(decoder.info().stored_size, reduced);
+            assert_eq!(decoder.info().metadata.no_data, Some(hole));
+            let picture = decoder.read_all().unwrap();
+            let wide = format.bytes_per_pixel();
+            for (index, pixel) in picture.bytes().chunks_exact(wide).enumerate() {
+                let x = index as u32 % reduced.width;
+                let wanted = if x < 32 >> (page - 1) { hole } else { 7.0 };
+                assert!(
+                    pixel == sample(wanted).repeat(format.channels.count()),
+                    "{format} page {page} {x}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_file_is_the_same_whatever_the_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
@@ -152,6 +248,18 @@ fn options_that_do_not_fit_the_image_are_refused_in_words() {
         error.contains("has no alpha") && error.contains("deflate"),
         "{error}"
     );
+    for (name, why) in [
+        ("bands3-u8", "not bands"),
+        ("bands2-i16le", "8 bit only"),
+        ("gray-i16le", "8 bit only"),
+        ("rgb-u32le", "8 bit only"),
+        ("gray-f32le", "8 bit only"),
+    ] {
+        let error = refused("tiff:compression=jpeg", Size::new(9, 9), name.parse().unwrap());
+        assert!(error.contains(why) && error.contains("deflate"), "{error}");
+        let error = refused("png", Size::new(9, 9), name.parse().unwrap());
+        assert!(error.ends_with("choose tiff"), "{error}");
+    }
     let error = refused("tiff:compression=jpeg,tile=strips", wide, PixelFormat::RGB8);
     assert!(error.contains("65535") && error.contains("200000"), "{error}");
     let error = refused("tiff:tile=1024", wide, PixelFormat::RGBA16);

@@ -28,20 +28,27 @@ def pixels(folder):
     for note in sorted(folder.glob("*.json")):
         told = json.loads(note.read_text())
         file = note.with_suffix(told["suffix"])
-        kind = numpy.dtype("<u%d" % told["bytes"])
+        kind = numpy.dtype("<%s%d" % (told["numbers"], told["bytes"]))
         shape = (told["height"], told["width"], told["samples"])
         wanted = numpy.fromfile(note.with_suffix(".raw"), kind).reshape(shape)
         readings = {}
         # The libtiff in the wheel of libvips has no Zstandard.
         if told["compression"] != "ZSTD":
             readings["libvips"] = pyvips.Image.new_from_file(str(file), fail=True).numpy()
-        if told["bytes"] == 1 or told["samples"] == 1:
+        if not told["measurement"] and (told["bytes"] == 1 or told["samples"] == 1):
             readings["Pillow"] = numpy.asarray(Image.open(file))
         if file.suffix == ".tif":
             readings["tifffile"] = tifffile.imread(file, key=0)
             with rasterio.open(file) as data:
                 readings["GDAL"] = numpy.moveaxis(data.read(), 0, 2)
+                if data.nodata != told["no_data"]:
+                    print(f"{file.name}: GDAL has no data {data.nodata}, not {told['no_data']}")
         for judge, found in readings.items():
+            if told["measurement"]:
+                # To the bit: some are not numbers.
+                if found.dtype != kind or found.reshape(shape).tobytes() != wanted.tobytes():
+                    print(f"{file.name}: {judge} has other numbers, {found.dtype}")
+                continue
             found = found.reshape(shape).astype(int)
             worst = int(abs(found - wanted.astype(int)).max())
             if worst > told["worst"]:

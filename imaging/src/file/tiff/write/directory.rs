@@ -143,6 +143,13 @@ impl Directory {
         }
     }
 
+    /// Which number stands for no data, of every picture.
+    pub(super) fn no_data(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.add(tag::GDAL_NODATA, Kind::Ascii, measured::no_data_text(value));
+        }
+    }
+
     /// What carries over beside the pixels.
     pub(super) fn metadata(&mut self, metadata: &Metadata) {
         if let Some((x, y)) = metadata.resolution {
@@ -162,9 +169,6 @@ impl Directory {
             self.add(geo::XMP, Kind::Byte, xmp.clone());
         }
         self.place(&metadata.geo);
-        if let Some(value) = metadata.no_data {
-            self.add(tag::GDAL_NODATA, Kind::Ascii, measured::no_data_text(value));
-        }
     }
 
     /// Where on Earth the image lies, and what GDAL says of it.

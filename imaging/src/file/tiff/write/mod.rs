@@ -248,6 +248,7 @@ impl TiffWriter {
         for (index, (level, places)) in self.levels.iter().zip(&places).enumerate().rev() {
             let mut directory = Directory::new(sink.big);
             directory.picture(level, index > 0, self.packing, self.format, places);
+            directory.no_data(self.metadata.no_data);
             if index == 0 {
                 directory.metadata(&self.metadata);
             }
