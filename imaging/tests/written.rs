@@ -278,5 +278,9 @@ fn a_pyramid_ends_with_a_picture_that_fits_a_tile() {
     let decoder = Decoder::open(&path, &Limits::default()).unwrap();
     assert_eq!(decoder.info().stored_size, image.size());
     let notes = decoder.left_out(false);
-    assert!(notes.iter().any(|note| note.contains("3 pages")), "{notes:?}");
+    let said = |note: &String| note.contains("3 pages") && note.ends_with("smaller copies of it");
+    assert!(notes.iter().any(said), "{notes:?}");
+    let decoder = Decoder::open_page(&path, &Limits::default(), Some(2)).unwrap();
+    let notes = decoder.left_out(false);
+    assert!(notes.iter().any(|note| note.ends_with("left out")), "{notes:?}");
 }

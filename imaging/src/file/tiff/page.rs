@@ -92,16 +92,23 @@ const MAX_ROW: u64 = 1 << 28;
 /// Bytes of the tables that JPEG tiles share.
 const MAX_TABLES: usize = 1 << 16;
 
-/// The directory of page number `page`, from 1 on, else of the largest, the first among equals; its number; and how many there
-/// are. Masks and smaller versions count, those inside of a page behind all others.
-pub(super) fn choose(
-    file: &mut TiffFile,
-    first: u64,
-    page: Option<u32>,
-) -> Result<(Directory, usize, usize), FileError> {
+/// What [`choose`] found.
+pub(super) struct Chosen {
+    pub directory: Directory,
+    /// Its number, from 1 on.
+    pub number: usize,
+    /// How many pages there are.
+    pub count: usize,
+    /// How many of the others say that they are smaller versions of an image.
+    pub smaller: usize,
+}
+
+/// The directory of page number `page`, from 1 on, else of the largest, the first among equals. Masks and smaller versions count,
+/// those inside of a page behind all others.
+pub(super) fn choose(file: &mut TiffFile, first: u64, page: Option<u32>) -> Result<Chosen, FileError> {
     let mut seen = HashSet::new();
     let mut best: Option<(bool, u64, Directory, usize)> = None;
-    let (mut count, mut at, mut inner) = (0, first, Vec::new());
+    let (mut count, mut smaller, mut at, mut inner) = (0, 0, first, Vec::new());
     while seen.len() < MAX_PAGES {
         let place = if at != 0 && seen.insert(at) {
             at
@@ -131,7 +138,8 @@ pub(super) fn choose(
         };
         let Some(area) = area(file) else { continue };
         count += 1;
-        let subfile = directory.number(file, tag::SUBFILE).ok().flatten().unwrap_or(0);
+        let subfile = subfile(file, &directory);
+        smaller += usize::from(subfile & SMALLER != 0);
         if let Ok(places) = directory.numbers(file, tag::SUB_DIRECTORIES, 64) {
             inner.extend(places.into_iter().rev().filter(|place| *place != 0));
         }
@@ -151,8 +159,21 @@ pub(super) fn choose(
         best.ok_or_else(|| FileError::damaged("it has no page with a width and a height"))?;
     match page {
         Some(page) if number != page as usize => Err(FileError::no_page(page, count as u64)),
-        _ => Ok((directory, number, count)),
+        _ => Ok(Chosen {
+            smaller: smaller - usize::from(subfile(file, &directory) & SMALLER != 0),
+            directory,
+            number,
+            count,
+        }),
     }
+}
+
+/// The bit of a smaller version of another page.
+const SMALLER: u64 = 1;
+
+/// What kind of page it is, in bits.
+fn subfile(file: &mut TiffFile, directory: &Directory) -> u64 {
+    directory.number(file, tag::SUBFILE).ok().flatten().unwrap_or(0)
 }
 
 impl Page {

@@ -5,7 +5,7 @@ use super::color::Pixels;
 use super::geo;
 use super::ifd::{Directory, TiffFile};
 use super::numbers::{self, Measured};
-use super::page::{self, Page, tag};
+use super::page::{self, Chosen, Page, tag};
 use super::samples::{spread, undo, unpack};
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
@@ -54,7 +54,12 @@ impl TiffReader {
         chosen: Option<u32>,
     ) -> Result<(ImageInfo, Self), FileError> {
         let (mut file, first) = TiffFile::open(source, length)?;
-        let (directory, number, count) = page::choose(&mut file, first, chosen)?;
+        let Chosen {
+            directory,
+            number,
+            count,
+            smaller,
+        } = page::choose(&mut file, first, chosen)?;
         let page = Page::of(&mut file, &directory, limits)?;
         let mut metadata = metadata(&mut file, &directory, limits);
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
@@ -66,8 +71,13 @@ impl TiffReader {
             } else {
                 ""
             };
+            let others = if smaller + 1 == count {
+                "smaller copies of it"
+            } else {
+                "left out"
+            };
             notes.push(format!(
-                "the file has {count} pages; page {number}{why} is read, and the others are left out"
+                "the file has {count} pages; page {number}{why} is read, and the others are {others}"
             ));
         }
         notes.extend(pixels.notes.iter().cloned());
