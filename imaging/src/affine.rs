@@ -68,12 +68,14 @@ impl Affine {
     }
 
     /// The same map for places that are counted from the middle of the first pixel.
+    #[cfg(feature = "decode")]
     pub(crate) fn between_middles(self) -> Self {
         let to_corner = Self::shift(0.5, 0.5);
         to_corner.then(self).then(Self::shift(-0.5, -0.5))
     }
 
     /// Whether it only moves and scales, without turning or mirroring.
+    #[cfg(feature = "decode")]
     pub(crate) fn is_upright(self) -> bool {
         self.x[1] == 0.0 && self.y[0] == 0.0 && self.x[0] > 0.0 && self.y[1] > 0.0
     }
