@@ -1,6 +1,7 @@
 //! The kinds of files that the crate `image` reads, from strangers: headers that ask for too much, files that are cut or damaged.
 #![cfg(feature = "files")]
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod common;
 
 use std::path::Path;
