@@ -2,6 +2,7 @@
 //! mean; [`Sample`] for intensities of 8 and 16 bit.
 
 use std::borrow::Cow;
+use std::ops::{Add, BitOr};
 
 use crate::operations::transpose_block;
 use crate::patch::Patch;
@@ -118,7 +119,9 @@ impl Bits for u32 {
 }
 
 /// An intensity: `u8` or `u16`. [`Bits::wrap`] takes values that are known to be at most [`Sample::MAX`].
-pub(crate) trait Sample: Bits + Widen<u32> + Ord {
+pub(crate) trait Sample:
+    Bits + Widen<u32> + Ord + Add<Output = Self> + BitOr<Output = Self> + From<bool>
+{
     /// The largest value: full intensity, fully opaque.
     const MAX: u32;
     /// The depth that this type stores.

@@ -1,13 +1,13 @@
 //! The median of a square, each channel by itself; where there is alpha, of colour times alpha.
 
 use super::box_blur::radius;
-use super::rank::{Plain, Ranked, TimesAlpha};
+use super::rank::{Plain, Ranked, TimesAlpha, Value};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
-use crate::{Region, Size};
+use crate::{MAX_BANDS, Region, Size};
 
 /// The middle sample of the square, by value.
 pub(crate) struct Median {
@@ -66,7 +66,6 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
     let side = 2 * radius as usize + 1;
     let top = i64::from(output.y) - i64::from(radius);
     let mut ring: Vec<Vec<R::Value>> = vec![Vec::new(); side];
-    let mut square = Vec::with_capacity(side * side);
     for index in 0..output.height as usize + side - 1 {
         let row = ranked.row(top + index as i64);
         ring[index % side].clear();
@@ -82,41 +81,57 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
                     out,
                 });
             }
-            for (x, to) in out.iter_mut().enumerate() {
-                square.clear();
-                square.extend(
-                    ring.iter()
-                        .flat_map(|row| row[x..].iter().step_by(channels).take(side)),
-                );
-                let middle = square.len() / 2;
-                *to = *square.select_nth_unstable(middle).1;
-            }
+            let rows: Vec<&[R::Value]> = ring.iter().map(Vec::as_slice).collect();
+            simd::run(Search {
+                rows: &rows,
+                channels,
+                out,
+            });
         });
     }
     ranked.finish()
 }
 
-/// The 3x3 median by minima and maxima alone, which vectorise: sort every column of three, then the median of the largest
-/// of the smallest, the middle of the middle and the smallest of the largest is that of all nine.
+/// Samples that are worked on at a time, in arrays of their own: the compiler vectorises loops over these, and not those over
+/// many slices that could overlap.
+const BLOCK: usize = 256;
+/// Two pixels of the most bands that there are.
+const REACH: usize = 2 * MAX_BANDS as usize;
+
+/// The 3x3 median by minima and maxima alone: sort every column of three, once for the three squares that it is in, then the
+/// median of the largest of the smallest, the middle of the middle and the smallest of the largest is that of all nine.
 struct MedianOfNine<'a, T> {
     rows: [&'a [T]; 3],
     channels: usize,
     out: &'a mut [T],
 }
 
-impl<T: Copy + Ord> Kernel for MedianOfNine<'_, T> {
+impl<T: Value> Kernel for MedianOfNine<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let length = self.out.len();
-        let columns = [0, 1, 2].map(|column| self.rows.map(|row| &row[column * self.channels..][..length]));
-        for i in 0..length {
-            let [a, b, c] = columns.map(|[above, at, below]| sort(above[i], at[i], below[i]));
-            let low = a.0.max(b.0).max(c.0);
-            let middle = sort(a.1, b.1, c.1).1;
-            let high = a.2.min(b.2).min(c.2);
-            self.out[i] = sort(low, middle, high).1;
+        let zero = [T::default(); BLOCK + REACH];
+        let (mut low, mut middle, mut high) = (zero, zero, zero);
+        for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            let count = out.len();
+            let wide = count + 2 * self.channels;
+            let [above, at, below] = self.rows.map(|row| &row[index * BLOCK..][..wide]);
+            let (low, middle, high) = (&mut low[..wide], &mut middle[..wide], &mut high[..wide]);
+            for x in 0..wide {
+                (low[x], middle[x], high[x]) = sort(above[x], at[x], below[x]);
+            }
+            let [low, middle, high] = [&low, &middle, &high]
+                .map(|column| [0, 1, 2].map(|tap| &column[tap * self.channels..][..count]));
+            let mut medians = [T::default(); BLOCK];
+            let medians = &mut medians[..count];
+            for x in 0..count {
+                let low = low[0][x].max(low[1][x]).max(low[2][x]);
+                let middle = sort(middle[0][x], middle[1][x], middle[2][x]).1;
+                let high = high[0][x].min(high[1][x]).min(high[2][x]);
+                medians[x] = sort(low, middle, high).1;
+            }
+            out.copy_from_slice(medians);
         }
     }
 }
@@ -126,4 +141,65 @@ fn sort<T: Copy + Ord>(a: T, b: T, c: T) -> (T, T, T) {
     let (low, high) = (a.min(b), a.max(b));
     let (middle, highest) = (high.min(c), high.max(c));
     (low.min(middle), low.max(middle), highest)
+}
+
+/// The median of a larger square, bit by bit from the highest: the largest number below which no more than half of the square lies.
+/// It takes as many comparisons as there are bits for each sample of the square, which is more than choosing takes, but they vectorise.
+struct Search<'a, T> {
+    rows: &'a [&'a [T]],
+    channels: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Value> Kernel for Search<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let length = self.out.len();
+        let mut block = [T::default(); BLOCK];
+        for start in (0..length).step_by(BLOCK) {
+            // The last block is a whole one, too, where there is room, and gives some samples twice.
+            let at = start.min(length.saturating_sub(BLOCK));
+            let count = BLOCK.min(length);
+            medians(self.rows, self.channels, at, count, &mut block);
+            self.out[at..at + count].copy_from_slice(&block[..count]);
+        }
+    }
+}
+
+/// The medians of `count` samples from sample `at` on.
+#[inline(always)]
+fn medians<T: Value>(rows: &[&[T]], channels: usize, at: usize, count: usize, found: &mut [T; BLOCK]) {
+    let side = rows.len();
+    let half = T::wrap((side * side / 2) as u32);
+    let bits = 8 * size_of::<T>() as u32;
+    found.fill(T::default());
+    for bit in (0..bits).rev().map(|bit| T::wrap(1 << bit)) {
+        let mut candidates = *found;
+        for candidate in &mut candidates {
+            *candidate = *candidate | bit;
+        }
+        // Of at most 225, so 8 bits are enough.
+        let mut below = [T::default(); BLOCK];
+        for row in rows {
+            for tap in 0..side {
+                let samples = &row[at + tap * channels..][..count];
+                if let Ok(samples) = <&[T; BLOCK]>::try_from(samples) {
+                    for lane in 0..BLOCK {
+                        below[lane] = below[lane] + T::from(samples[lane] < candidates[lane]);
+                    }
+                } else {
+                    for (lane, &sample) in samples.iter().enumerate() {
+                        below[lane] = below[lane] + T::from(sample < candidates[lane]);
+                    }
+                }
+            }
+        }
+        for lane in 0..BLOCK {
+            if below[lane] <= half {
+                found[lane] = candidates[lane];
+            }
+        }
+    }
 }

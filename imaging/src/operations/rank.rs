@@ -5,14 +5,21 @@
 //! and the chosen colour divided by it again. No colour exceeds full intensity then: of every pixel colour times alpha is at
 //! most full intensity times alpha, and so are their ranks. Opaque pixels give what they give without alpha.
 
+use std::ops::{Add, BitOr};
+
 use crate::patch::{Patch, Rows};
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::{Channels, Region};
+
+/// What can be ranked by comparing or by looking for it bit by bit.
+pub(super) trait Value: Bits + Ord + Add<Output = Self> + BitOr<Output = Self> + From<bool> {}
+
+impl<T: Bits + Ord + Add<Output = T> + BitOr<Output = T> + From<bool>> Value for T {}
 
 /// Rows of a patch on the way to the rows of `output`.
 pub(super) trait Ranked {
     /// What is ranked.
-    type Value: Copy + Ord + Default;
+    type Value: Value;
     /// What it is of.
     type Sample: Sample;
 
