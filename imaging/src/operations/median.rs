@@ -116,19 +116,27 @@ impl<T: Value> Kernel for MedianOfNine<'_, T> {
         for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
             let count = out.len();
             let wide = count + 2 * self.channels;
-            let [above, at, below] = self.rows.map(|row| &row[index * BLOCK..][..wide]);
+            let part = index * BLOCK..index * BLOCK + wide;
+            let (above, at, below) = (
+                &self.rows[0][part.clone()],
+                &self.rows[1][part.clone()],
+                &self.rows[2][part],
+            );
             let (low, middle, high) = (&mut low[..wide], &mut middle[..wide], &mut high[..wide]);
             for x in 0..wide {
                 (low[x], middle[x], high[x]) = sort(above[x], at[x], below[x]);
             }
-            let [low, middle, high] = [&low, &middle, &high]
-                .map(|column| [0, 1, 2].map(|tap| &column[tap * self.channels..][..count]));
+            // Each a slice of its own: through arrays of slices the compiler loses that their lengths are the same.
+            let tap = |tap: usize| tap * self.channels..tap * self.channels + count;
+            let (low_0, low_1, low_2) = (&low[tap(0)], &low[tap(1)], &low[tap(2)]);
+            let (middle_0, middle_1, middle_2) = (&middle[tap(0)], &middle[tap(1)], &middle[tap(2)]);
+            let (high_0, high_1, high_2) = (&high[tap(0)], &high[tap(1)], &high[tap(2)]);
             let mut medians = [T::default(); BLOCK];
             let medians = &mut medians[..count];
             for x in 0..count {
-                let low = low[0][x].max(low[1][x]).max(low[2][x]);
-                let middle = sort(middle[0][x], middle[1][x], middle[2][x]).1;
-                let high = high[0][x].min(high[1][x]).min(high[2][x]);
+                let low = low_0[x].max(low_1[x]).max(low_2[x]);
+                let middle = sort(middle_0[x], middle_1[x], middle_2[x]).1;
+                let high = high_0[x].min(high_1[x]).min(high_2[x]);
                 medians[x] = sort(low, middle, high).1;
             }
             out.copy_from_slice(medians);
@@ -197,9 +205,9 @@ fn medians<T: Value>(rows: &[&[T]], channels: usize, at: usize, count: usize, fo
             }
         }
         for lane in 0..BLOCK {
-            if below[lane] <= half {
-                found[lane] = candidates[lane];
-            }
+            // A choice, not a condition: stores that may not happen are not vectorised.
+            let (with, without) = (candidates[lane], found[lane]);
+            found[lane] = if below[lane] <= half { with } else { without };
         }
     }
 }
