@@ -3,6 +3,7 @@
 use crate::Region;
 use crate::patch::Patch;
 use crate::sample::Sample;
+use crate::simd::{self, Kernel};
 
 /// Calls `row(y, [above, at, below])` for every row of `output`, with rows that reach one pixel beyond it to the
 /// left and right, reflected at the borders of the image.
@@ -36,6 +37,17 @@ pub(crate) fn convolve_3x3<S: Sample>(
     out: &mut [S],
 ) {
     let one: i64 = kernel.iter().flatten().sum();
+    if !premultiply && let Some(kernel) = Narrow::of::<S>(kernel) {
+        let done = simd::run(Blocks {
+            rows,
+            kernel,
+            channels,
+            out: &mut *out,
+        });
+        if done {
+            return;
+        }
+    }
     for (x, to) in out.chunks_exact_mut(channels).enumerate() {
         let sample = |row: usize, column: usize, channel: usize| -> i64 {
             i64::from(rows[row][(x + column) * channels + channel].into())
@@ -62,5 +74,74 @@ pub(crate) fn convolve_3x3<S: Sample>(
                 *to = S::weighted(sum(&|row, column| sample(row, column, channel)), one);
             }
         }
+    }
+}
+
+/// A kernel of whose samples every sum fits 32 bits, and whose weights sum to a power of two.
+struct Narrow {
+    weights: [[i32; 3]; 3],
+    /// Half of the sum of the weights, which rounds half up.
+    half: i32,
+    shift: u32,
+}
+
+impl Narrow {
+    fn of<S: Sample>(kernel: &[[i64; 3]; 3]) -> Option<Self> {
+        let one: i64 = kernel.iter().flatten().sum();
+        let most: i64 = kernel.iter().flatten().map(|weight| weight.abs()).sum();
+        let fits = most * i64::from(S::MAX) + one / 2 <= i64::from(i32::MAX);
+        (fits && one > 0 && one.count_ones() == 1).then(|| Self {
+            weights: kernel.map(|row| row.map(|weight| weight as i32)),
+            half: (one / 2) as i32,
+            shift: one.trailing_zeros(),
+        })
+    }
+}
+
+/// Samples that are worked on at a time, in arrays of their own: loops over these are vectorised.
+const BLOCK: usize = 64;
+
+/// One row of opaque samples. Gives whether it was done: not where it is shorter than a block.
+struct Blocks<'a, S> {
+    rows: [&'a [S]; 3],
+    kernel: Narrow,
+    channels: usize,
+    out: &'a mut [S],
+}
+
+impl<S: Sample> Kernel for Blocks<'_, S> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let length = self.out.len();
+        let Some(last) = length.checked_sub(BLOCK) else {
+            return false;
+        };
+        for start in (0..length).step_by(BLOCK) {
+            // The last block is a whole one, too, and gives some samples twice.
+            let at = start.min(last);
+            let mut sums = [self.kernel.half; BLOCK];
+            for (row, weights) in self.rows.iter().zip(&self.kernel.weights) {
+                for (tap, &weight) in weights.iter().enumerate() {
+                    let from = at + tap * self.channels;
+                    let Some(samples) = row.get(from..).and_then(<[S]>::first_chunk::<BLOCK>) else {
+                        return false;
+                    };
+                    if weight != 0 {
+                        for lane in 0..BLOCK {
+                            let sample: u32 = samples[lane].into();
+                            sums[lane] += weight * sample as i32;
+                        }
+                    }
+                }
+            }
+            let mut samples = [S::default(); BLOCK];
+            for lane in 0..BLOCK {
+                samples[lane] = S::clamp_i32(sums[lane] >> self.kernel.shift);
+            }
+            self.out[at..at + BLOCK].copy_from_slice(&samples);
+        }
+        true
     }
 }
