@@ -87,7 +87,12 @@ async fn bad_files_are_refused_with_a_reason_and_leave_nothing() {
         // That of Photoshop, which is not read.
         (b"8BPS and so on and so forth".to_vec(), 415, "not_an_image", ""),
         // Its sides are the text behind the signature.
-        (b"GIF89a and so on and so forth".to_vec(), 413, "image_too_large", "24864"),
+        (
+            b"GIF89a and so on and so forth".to_vec(),
+            413,
+            "image_too_large",
+            "24864",
+        ),
         (b"hello".to_vec(), 415, "not_an_image", ""),
         (Vec::new(), 422, "image_empty", "empty"),
         (good[..good.len() - 20].to_vec(), 422, "image_damaged", "cut off"),
