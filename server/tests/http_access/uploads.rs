@@ -192,22 +192,28 @@ async fn one_owner_leaves_places_for_those_who_are_sending() {
     let folder = data(&server);
     let ann = key(&folder, "ann", "ann", Role::Submit);
     let bob = key(&folder, "bob", "bob", Role::Submit);
-    let mut sending = Vec::new();
-    // A quarter of 32.
-    for _ in 0..8 {
+    let begin = || {
         let (sender, body) = slow(b"\x89PNG\r\n\x1a\n");
-        sending.push((sender, tokio::spawn(put(&server, &ann, body).send())));
-    }
+        (sender, tokio::spawn(put(&server, &ann, body).send()))
+    };
+    // A quarter of 32.
+    let mut sending: Vec<_> = (0..8).map(|_| begin()).collect();
     let more = async |key: &str| {
         let answer = put(&server, key, "no image").send().await.unwrap();
         error_of(answer).await
     };
-    // They come by and by.
+    // They come by and by, and one that came while another of these had the last place begins anew.
     let (status, code, detail) = loop {
         let refused = more(&ann).await;
-        if refused.0 != 415 {
+        let mut is_complete = true;
+        for upload in sending.iter_mut().filter(|(_, answer)| answer.is_finished()) {
+            *upload = begin();
+            is_complete = false;
+        }
+        if refused.0 != 415 && is_complete {
             break refused;
         }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     };
     assert_eq!((status, code.as_str()), (429, "too_many_uploads"));
     assert!(detail.contains("8 of your uploads"), "{detail}");
