@@ -298,7 +298,7 @@ async fn requests_that_break_a_rule_are_refused_and_change_nothing() {
             "unknown_recipe",
         ),
         (
-            &[("upload-length", "99"), ("upload-metadata", "format Z2lm")],
+            &[("upload-length", "99"), ("upload-metadata", "format cHNk")],
             422,
             "unknown_format",
         ),

@@ -37,7 +37,7 @@ async fn a_task_that_cannot_be_read_is_answered_with_an_error_that_names_the_wor
     let lab = Lab::new().await;
     let worker = lab.worker(1).await;
     for (number, (name, value)) in [
-        ("v", "3"),
+        ("v", "4"),
         ("format", "cmyk"),
         ("recipe", "tomorrows_operation"),
         ("region", "1,2,3"),
