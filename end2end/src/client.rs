@@ -22,6 +22,17 @@ pub struct Answer {
     pub json: Value,
 }
 
+impl Answer {
+    async fn of(response: reqwest::Response) -> Result<Self> {
+        let status = response.status().as_u16();
+        let text = response.text().await?;
+        Ok(Self {
+            status,
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+        })
+    }
+}
+
 impl Client {
     /// A client of the server at `url`.
     pub fn new(url: &str) -> Self {
@@ -58,12 +69,7 @@ impl Client {
             .multipart(form)
             .send()
             .await?;
-        let status = response.status().as_u16();
-        let text = response.text().await?;
-        Ok(Answer {
-            status,
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-        })
+        Answer::of(response).await
     }
 
     /// Posts as [`Client::process`] does and gives the job's id.
@@ -82,12 +88,7 @@ impl Client {
     /// When there is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         let response = self.http.get(format!("{}{path}", self.url)).send().await?;
-        let status = response.status().as_u16();
-        let text = response.text().await?;
-        Ok(Answer {
-            status,
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-        })
+        Answer::of(response).await
     }
 
     /// POST without a body, answered in JSON.
@@ -96,12 +97,16 @@ impl Client {
     /// When there is no answer.
     pub async fn post(&self, path: &str) -> Result<Answer> {
         let response = self.http.post(format!("{}{path}", self.url)).send().await?;
-        let status = response.status().as_u16();
-        let text = response.text().await?;
-        Ok(Answer {
-            status,
-            json: serde_json::from_str(&text).unwrap_or(Value::Null),
-        })
+        Answer::of(response).await
+    }
+
+    /// DELETE, answered in JSON or with nothing.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn delete(&self, path: &str) -> Result<Answer> {
+        let response = self.http.delete(format!("{}{path}", self.url)).send().await?;
+        Answer::of(response).await
     }
 
     /// Waits until the server answers, the broker is there and `workers` are live.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use azulejo_end2end::client::{Answer, Client};
 use azulejo_end2end::{Cluster, images};
-use serde_json::Value;
 
 use crate::disk::Disk;
 
@@ -83,16 +82,7 @@ impl Others {
 }
 
 pub async fn delete(cluster: &Cluster, id: &str) -> Result<Answer> {
-    let response = reqwest::Client::new()
-        .delete(format!("{}/job/{id}", cluster.url()))
-        .send()
-        .await?;
-    let status = response.status().as_u16();
-    let text = response.text().await?;
-    Ok(Answer {
-        status,
-        json: serde_json::from_str(&text).unwrap_or(Value::Null),
-    })
+    cluster.client().delete(&format!("/job/{id}")).await
 }
 
 fn must_be_full(answer: &Answer) -> Result<()> {
