@@ -17,6 +17,7 @@ pub fn job(seconds: u32) -> Job {
         created_at: datetime!(2026-11-22 20:00 UTC) + time::Duration::seconds(i64::from(seconds)),
         completed_at: None,
         expires_at: None,
+        page: None,
         original_gone: false,
         input_size: Size::new(1024, 1024),
         output_size: Size::new(1024, 1024),

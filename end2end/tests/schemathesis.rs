@@ -59,7 +59,7 @@ async fn judged(arguments: &[&str], patience: Duration) -> Result<()> {
         ])
         .args(["run", &format!("{url}/openapi.json"), "--url", &url, "--no-color"])
         .args(["--checks", "all", "--exclude-checks", &NOT_CHECKED.join(",")])
-        // A stream that never ends; `server/tests/http_live.rs` reads it.
+        // A stream that never ends; `server/tests/http/live.rs` reads it.
         .args(["--exclude-operation-id", "events"])
         .args(["--request-timeout", "20", "--continue-on-failure"])
         .args(arguments)

@@ -1,7 +1,9 @@
 //! Many clients at once beside others that are idle, slow or hostile: everybody who behaves is served, and memory is bounded. Server,
 //! broker and worker run in this process.
 
+#[path = "http/raw/mod.rs"]
 mod http_raw;
+#[path = "http/support/mod.rs"]
 mod http_support;
 
 use std::sync::Arc;

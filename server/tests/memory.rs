@@ -1,5 +1,6 @@
 //! The server's memory does not grow with the image: a real process works on a very wide one, and its peak is looked at.
 
+#[path = "http/support/mod.rs"]
 mod http_support;
 
 use std::io::{BufRead, BufReader};

@@ -1,6 +1,7 @@
 //! What two hundred open streams cost the server beside what one costs: processor time of this process, in which the server,
 //! the broker and a worker run. Those who watch are a process of their own.
 
+#[path = "http/support/mod.rs"]
 mod http_support;
 
 use std::process::{Child, Command, Stdio};

@@ -76,8 +76,11 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let recipe = first.transformation.clone();
     let address = |job| at(&studio_address(&recipe, None, job));
     let (change, reuse) = (address(Some(id)), address(None));
+    let name = &first.original_filename;
     let facts = [
-        first.original_filename.clone(),
+        first
+            .page
+            .map_or_else(|| name.clone(), |page| format!("{name}, page {page}")),
         format!("{} × {}", first.input_size.width, first.input_size.height),
         first.input_format.label(),
         words::bytes(first.input_bytes),

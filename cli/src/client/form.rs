@@ -9,9 +9,11 @@ pub fn order(order: &Order<'_>) -> Form {
     let format = order
         .encoding
         .map_or_else(String::new, |encoding| encoding.to_string());
+    let page = order.page.map_or_else(String::new, |page| page.to_string());
     Form::new()
         .text("transformation", order.recipe.to_owned())
         .text("format", format)
+        .text("page", page)
         .text("cache", if order.fresh { "off" } else { "on" })
 }
 

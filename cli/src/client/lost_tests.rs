@@ -110,6 +110,7 @@ async fn send(client: &Client, image: &Path, once: &Once) -> anyhow::Result<Acce
     let order = Order {
         recipe: "blur",
         encoding: None,
+        page: None,
         fresh: false,
         once: Some(once),
     };
@@ -169,6 +170,7 @@ async fn a_try_that_is_still_being_answered_is_waited_for_and_a_proxys_loss_is_o
     let order = Order {
         recipe: "blur",
         encoding: None,
+        page: None,
         fresh: false,
         once: Some(&once),
     };

@@ -218,6 +218,7 @@ impl Client {
         let order = Order {
             recipe,
             encoding,
+            page: None,
             fresh: true,
             once: None,
         };

@@ -11,6 +11,8 @@ pub struct Order<'a> {
     pub recipe: &'a str,
     /// The kind of file for the result; `None` leaves it to the server.
     pub encoding: Option<Encoding>,
+    /// The page that it is on, from 1 on; `None` leaves it to the server.
+    pub page: Option<u32>,
     /// Whether it is rendered even where the server has the result from an earlier job.
     pub fresh: bool,
     /// With it the order is sent again when its answer is lost.

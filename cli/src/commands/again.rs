@@ -35,6 +35,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Which page of the image, from 1 on: of a TIFF, a picture of an ICO, a frame of a GIF [default: that of the earlier job].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page: Option<u32>,
+
     /// Have it rendered even where the server has the result from an earlier job with the same image, recipe and format.
     #[arg(long)]
     fresh: bool,
@@ -74,6 +78,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let order = Order {
                 recipe: &arguments.recipe.to_string(),
                 encoding: place.encoding()?,
+                page: arguments.page,
                 fresh: arguments.fresh,
                 once: Some(&once),
             };

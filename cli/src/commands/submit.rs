@@ -48,6 +48,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 
+    /// Which page of the image, from 1 on: of a TIFF, a picture of an ICO, a frame of a GIF [default: the largest, of a GIF the first].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    page: Option<u32>,
+
     /// Have it rendered even where the server has the result from an earlier job with the same image, recipe and format.
     #[arg(long)]
     fresh: bool,
@@ -193,6 +197,7 @@ async fn submit(
     let order = Order {
         recipe: &arguments.recipe.to_string(),
         encoding: arguments.place.encoding().unwrap_or_default(),
+        page: arguments.page,
         fresh: arguments.fresh,
         once: Some(&once),
     };

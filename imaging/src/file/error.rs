@@ -21,6 +21,8 @@ pub enum FileErrorKind {
     TooLarge,
     /// Sound, but of a variety that is not read or written.
     Unsupported,
+    /// Sound, but without the page that was asked for.
+    NoPage,
     /// No room to write.
     DiskFull,
     /// Descriptors or memory are short for the moment: the same may succeed later.
@@ -69,9 +71,10 @@ impl FileError {
         } else {
             &format!("{count} pages")
         };
-        Self::unsupported(format!(
-            "the file has {pages}; there is no page {page}, the first is page 1"
-        ))
+        Self {
+            kind: FileErrorKind::NoPage,
+            message: format!("the file has {pages}; there is no page {page}, the first is page 1"),
+        }
     }
 
     pub(crate) fn damaged(reason: impl std::fmt::Display) -> Self {

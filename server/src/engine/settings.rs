@@ -55,6 +55,8 @@ pub struct Upload {
     pub bytes: u64,
     /// What its header says.
     pub info: ImageInfo,
+    /// The page that the job is on, from 1 on; `None` for the one that is the image.
+    pub page: Option<u32>,
     /// When its first byte came, if that is known.
     pub started_at: Option<Timestamp>,
     /// How the result is to be written, where the client has a wish.

@@ -40,6 +40,7 @@ pub fn upload(size: Size, format: PixelFormat) -> Upload {
         },
         started_at: None,
         encoding: None,
+        page: None,
         job: None,
         owner: None,
         is_counted: false,

@@ -11,6 +11,7 @@ use azulejo_protocol::record::MAX_RECIPE_BYTES;
 use super::accept::wants_page;
 use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
+use super::check_page::{MAX_PAGE_BYTES, check_page};
 use super::check_recipe::check_recipe;
 use super::disposition::Disposition;
 use super::fresh::{MAX_CACHE_WORD, wants_fresh};
@@ -33,6 +34,7 @@ const MAX_FIELDS: usize = 20;
 struct Wish {
     transformation: Option<String>,
     format: Option<String>,
+    page: Option<String>,
     cache: Option<String>,
 }
 
@@ -41,6 +43,7 @@ impl Wish {
         let (place, most) = match name {
             "transformation" => (&mut self.transformation, MAX_RECIPE_BYTES),
             "format" => (&mut self.format, Encoding::MAX_TEXT),
+            "page" => (&mut self.page, MAX_PAGE_BYTES),
             "cache" => (&mut self.cache, MAX_CACHE_WORD),
             _ => return Ok(()),
         };
@@ -108,6 +111,7 @@ async fn start(
     let id = job_id(id)?;
     check_recipe(&recipe)?;
     let encoding = check_format(wish.format.as_deref().unwrap_or_default())?;
+    let page = check_page(wish.page.as_deref().unwrap_or_default())?;
     let fresh = wants_fresh(wish.cache.as_deref().unwrap_or_default())?;
     let asked = Fingerprint::new("again")
         .with(id.to_string().as_bytes())
@@ -117,10 +121,12 @@ async fn start(
                 .map(|encoding| encoding.to_string())
                 .unwrap_or_default()
                 .as_bytes(),
-        );
+        )
+        .with(page.map(|page| page.to_string()).unwrap_or_default().as_bytes());
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,
+            page,
             fresh,
             once,
             ..Terms::default()

@@ -152,8 +152,8 @@ impl ServerBackend {
         terms: Terms,
     ) -> Result<Job, ApiError> {
         received.owner = self.caller.owner().map(str::to_owned);
-        let engine = self.engine.clone();
-        let job = in_full(async move { start(&engine, &received, &recipe, terms).await }).await;
+        let (engine, intake) = (self.engine.clone(), self.intake.clone());
+        let job = in_full(async move { start(&engine, &intake, &received, &recipe, terms).await }).await;
         job.inspect(|job| self.touched.note(job.job_id))
     }
 
@@ -191,19 +191,22 @@ impl ServerBackend {
         self.engine.tile_report(id, tile).await
     }
 
-    /// Starts a new job on the stored original of job `id`, which stays as it is.
+    /// Starts a new job on the stored original of job `id`, which stays as it is, and on the same page unless `terms` name one.
     ///
     /// # Errors
     /// 404 when there is no such job, 410 when its original is gone; those of the engine.
-    pub async fn run_again(&self, id: JobId, recipe: String, terms: Terms) -> Result<Job, ApiError> {
+    pub async fn run_again(&self, id: JobId, recipe: String, mut terms: Terms) -> Result<Job, ApiError> {
         let original = self.original_file(id).await?;
+        if terms.page.is_none() {
+            terms.page = self.engine.job(id).await?.page;
+        }
         let (engine, intake) = (self.engine.clone(), self.intake.clone());
         let owner = self.caller.owner().map(str::to_owned);
         let job = in_full(async move {
             let mut received = intake.borrow(&original.path, &original.filename).await?;
             received.owner = owner;
             received.content = engine.content(id).await?;
-            start(&engine, &received, &recipe, terms).await
+            start(&engine, &intake, &received, &recipe, terms).await
         })
         .await;
         job.inspect(|job| self.touched.note(job.job_id))
@@ -234,6 +237,8 @@ impl FromRequestParts<AppState> for ServerBackend {
 pub struct Terms {
     /// How the result is to be written, where the client has a wish.
     pub encoding: Option<Encoding>,
+    /// The page that it is on, from 1 on, where the client has a wish.
+    pub page: Option<u32>,
     /// Its id, where that was chosen before.
     pub job: Option<JobId>,
     /// Whether it is to be rendered even where an earlier job has its result.
@@ -245,19 +250,25 @@ pub struct Terms {
 /// Starts a job on a received file. The file is where it was when that fails.
 ///
 /// # Errors
-/// Those of the engine.
+/// Those of the engine, and of the page that `terms` name.
 pub async fn start(
     engine: &Engine,
+    intake: &Intake,
     received: &Received,
     recipe: &str,
     terms: Terms,
 ) -> Result<Job, ApiError> {
+    let info = match terms.page {
+        Some(page) => intake.page(received, page).await?,
+        None => received.info.clone(),
+    };
     let upload = Upload {
         id: received.id,
         path: received.file.path().to_owned(),
         filename: received.filename.clone(),
         bytes: received.bytes,
-        info: received.info.clone(),
+        info,
+        page: terms.page,
         started_at: received.started_at,
         encoding: terms.encoding,
         job: terms.job,
@@ -283,7 +294,7 @@ impl Backend for ServerBackend {
                 encoding,
                 ..Terms::default()
             };
-            let result = start(&engine, &received, &recipe, terms).await;
+            let result = start(&engine, &intake, &received, &recipe, terms).await;
             if result.is_err() && received.file.path().exists() {
                 // The file is good: it waits for another recipe, or for the broker.
                 intake.keep(received)?;

@@ -20,6 +20,7 @@ pub mod base;
 pub mod below;
 pub mod byteranges;
 pub mod check_format;
+mod check_page;
 pub mod check_recipe;
 pub mod conditional;
 pub mod dead_tiles;

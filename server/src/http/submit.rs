@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::accept::wants_page;
 use super::backend::{ServerBackend, Terms};
 use super::check_format::check_format;
+use super::check_page::{MAX_PAGE_BYTES, check_page};
 use super::check_recipe::check_recipe;
 use super::disposition::Disposition;
 use super::error::Answer;
@@ -102,6 +103,7 @@ async fn submit(
         file,
         recipe,
         encoding,
+        page,
         fresh,
     } = order;
     let asked = Fingerprint::new("process")
@@ -113,10 +115,12 @@ async fn submit(
                 .map(|encoding| encoding.to_string())
                 .unwrap_or_default()
                 .as_bytes(),
-        );
+        )
+        .with(page.map(|page| page.to_string()).unwrap_or_default().as_bytes());
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,
+            page,
             fresh,
             once,
             ..Terms::default()
@@ -133,13 +137,16 @@ struct Order {
     recipe: String,
     /// How the result is to be written.
     encoding: Option<Encoding>,
+    /// The page that it is on.
+    page: Option<u32>,
     /// Whether it is to be rendered even where its result is there.
     fresh: bool,
 }
 
 /// The fields come in any order; others are passed over.
 async fn read_form(app: &AppState, form: &mut Form, owner: Option<&str>) -> Result<Order, ApiError> {
-    let (mut file, mut recipe, mut encoding, mut fresh, mut other_bytes) = (None, None, None, None, 0);
+    let (mut file, mut recipe, mut encoding, mut page) = (None, None, None, None);
+    let (mut fresh, mut other_bytes) = (None, 0);
     // A client that stalls between the fields or in a short one must not keep the file that it has sent.
     while let Some(mut field) = app.intake.in_time(form.next_field()).await? {
         let about = Disposition::of(field.headers());
@@ -158,11 +165,15 @@ async fn read_form(app: &AppState, form: &mut Form, owner: Option<&str>) -> Resu
                 let text = app.intake.in_time(short_text(field, Encoding::MAX_TEXT)).await?;
                 encoding = Some(check_format(&text)?);
             }
+            "page" if page.is_none() => {
+                let text = app.intake.in_time(short_text(field, MAX_PAGE_BYTES)).await?;
+                page = Some(check_page(&text)?);
+            }
             "cache" if fresh.is_none() => {
                 let text = app.intake.in_time(short_text(field, MAX_CACHE_WORD)).await?;
                 fresh = Some(wants_fresh(&text)?);
             }
-            name @ ("file" | "transformation" | "format" | "cache") => {
+            name @ ("file" | "transformation" | "format" | "page" | "cache") => {
                 let detail = format!("the form has the field '{name}' twice: send each field once");
                 return Err(ApiError::new(400, "bad_form", detail));
             }
@@ -191,6 +202,7 @@ async fn read_form(app: &AppState, form: &mut Form, owner: Option<&str>) -> Resu
             file,
             recipe,
             encoding: encoding.flatten(),
+            page: page.flatten(),
             fresh: fresh.unwrap_or_default(),
         }),
         (None, _) => Err(missing("file")),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use azulejo_imaging::file::{FileError, FileErrorKind, FileKind, ImageInfo, Limits, probe};
+use azulejo_imaging::file::{FileError, FileErrorKind, FileKind, ImageInfo, Limits, probe_page};
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
@@ -13,7 +13,7 @@ use super::whole::{NotWhole, check_jpeg, check_png, check_webp};
 /// # Errors
 /// 415 for what is no image that we read, 413 for one that is too large, 422 for one that is too small or damaged.
 pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
-    let info = header(path, limits)?;
+    let info = header(path, None, limits)?;
     match info.kind {
         FileKind::Png => check_png(path),
         FileKind::Jpeg => check_jpeg(path),
@@ -27,18 +27,18 @@ pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError
     Ok(info)
 }
 
-/// Reads the header alone.
+/// Reads the header alone: what it says of `page`, from 1 on, or of the page that is the image where none is named.
 ///
 /// # Errors
-/// Those of [`inspect`], for what the header says.
-pub fn header(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
+/// Those of [`inspect`], for what the header says; 422 for a page that is not there.
+pub fn header(path: &Path, page: Option<u32>, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
     let bounds = Limits {
         max_bytes: limits.max_bytes,
         max_pixels: limits.max_pixels,
         max_side: limits.max_side,
         ..Limits::default()
     };
-    let info = probe(path, &bounds).map_err(|error| from_file(&error))?;
+    let info = probe_page(path, &bounds, page).map_err(|error| from_file(&error))?;
     let size = info.size();
     if size.width < limits.min_side || size.height < limits.min_side {
         let detail = format!(
@@ -54,6 +54,7 @@ fn from_file(error: &FileError) -> ApiError {
     let (status, code) = match error.kind() {
         FileErrorKind::NotAnImage => (415, "not_an_image"),
         FileErrorKind::Unsupported => (415, "unsupported_image"),
+        FileErrorKind::NoPage => (422, "no_such_page"),
         FileErrorKind::Damaged => (422, "image_damaged"),
         FileErrorKind::TooLarge => (413, "image_too_large"),
         FileErrorKind::DiskFull => (507, "disk_full"),

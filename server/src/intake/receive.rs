@@ -1,5 +1,6 @@
 //! From the network to the disk: one upload's bytes, counted, timed, and gone again when anything fails.
 
+use azulejo_imaging::file::ImageInfo;
 use azulejo_protocol::{ApiError, Timestamp, filename};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -91,6 +92,15 @@ impl Intake {
             content: Some(content.finalize().into()),
             ..received
         })
+    }
+
+    /// What the header of a received file says of its page `page`, from 1 on.
+    ///
+    /// # Errors
+    /// 413, 415 or 422 when there is no such page, or it does not keep to the limits. The file stays.
+    pub async fn page(&self, received: &Received, page: u32) -> Result<ImageInfo, ApiError> {
+        let (path, limits) = (received.file.path().to_owned(), self.config.limits);
+        off_the_runtime(move || inspect::header(&path, Some(page), &limits)).await
     }
 
     /// Inspects a file that is all there.

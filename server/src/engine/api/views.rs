@@ -114,6 +114,7 @@ pub fn bare(row: &JobRow, revision: u64) -> Job {
         created_at: row.created_at,
         completed_at: row.ended_at,
         expires_at: None,
+        page: row.page,
         original_gone: row.original_gone,
         input_size: row.input_size,
         output_size: row.output_size,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use azulejo_engine::Event;
-use azulejo_imaging::file::{EncodeOptions, Encoder, FileError, FileErrorKind, Limits, probe};
+use azulejo_imaging::file::{EncodeOptions, Encoder, FileError, FileErrorKind, Limits, probe_page};
 use azulejo_protocol::{StageName, Timestamp};
 
 use super::assembly::{Assembly, Part};
@@ -210,7 +210,7 @@ fn encode_rows(run: &Run, assembly: &mut Assembly) -> Result<(), Trouble> {
 fn begin(run: &Run, limits: &Limits) -> Result<Assembly, Trouble> {
     let spec = &run.spec;
     // Profile and resolution carry over from the uploaded file.
-    let info = probe(&spec.folder.original(), limits).map_err(|error| explain(&error))?;
+    let info = probe_page(&spec.folder.original(), limits, spec.row.page).map_err(|error| explain(&error))?;
     let part = Part(spec.folder.unfinished_result(run.id));
     let encoding = kind::of_row(&spec.row.encoding)?;
     let options = EncodeOptions {

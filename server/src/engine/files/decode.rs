@@ -60,8 +60,8 @@ impl Decode {
 
     fn open(&mut self) -> Result<(), Trouble> {
         let run = &self.run;
-        let decoder =
-            Decoder::open(&run.spec.folder.original(), &self.limits).map_err(|error| of_file(&error))?;
+        let (path, page) = (run.spec.folder.original(), run.spec.row.page);
+        let decoder = Decoder::open_page(&path, &self.limits, page).map_err(|error| of_file(&error))?;
         let info = decoder.info();
         if info.stored_size != run.spec.row.stored_size || info.format != run.spec.row.input_format {
             return Err(Trouble::Reason(

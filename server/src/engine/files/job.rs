@@ -87,6 +87,7 @@ impl JobSpec {
             created_at: now,
             ended_at: None,
             kind: info.kind.name().to_owned(),
+            page: upload.page,
             encoding: encoding.to_string(),
             stored_size: info.stored_size,
             input_size,

@@ -22,7 +22,7 @@ pub enum NoRegion {
 /// # Errors
 /// [`NoRegion`].
 pub fn decode(spec: &JobSpec, region: Region, limits: &Limits) -> Result<Vec<u8>, NoRegion> {
-    let mut decoder = Decoder::open(&spec.folder.original(), limits)?;
+    let mut decoder = Decoder::open_page(&spec.folder.original(), limits, spec.row.page)?;
     let info = decoder.info();
     if info.stored_size != spec.row.stored_size || info.format != spec.row.input_format {
         return Err(NoRegion::Other(

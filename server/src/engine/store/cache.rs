@@ -51,7 +51,7 @@ pub fn earlier(
     connection
         .prepare_cached(
             "SELECT id, ended_at, output_bytes, mosaic_version FROM jobs
-             WHERE content = ?1 AND tile_recipe = ?2 AND result_kind = ?3 AND renderer = ?4 AND status = 'completed'
+             WHERE content = ?1 AND tile_recipe = ?2 AND result_kind = ?3 AND renderer = ?4 AND page IS ?8 AND status = 'completed'
                AND output_bytes IS NOT NULL AND (?5 OR owner IS ?6)
              ORDER BY ended_at DESC LIMIT ?7",
         )?
@@ -63,7 +63,8 @@ pub fn earlier(
                 PROGRAM,
                 sharing == Sharing::Everybody,
                 row.owner,
-                MOST
+                MOST,
+                row.page
             ],
             read,
         )?
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_completed_job_of_the_same_owner_image_recipe_and_format_is_found() {
+    fn only_a_completed_job_of_the_same_owner_image_page_recipe_and_format_is_found() {
         let (db, row) = database();
         assert_eq!(found(&db, &row, &CONTENT, Sharing::Owner), 0, "it is under way");
         let ending = Ending::Completed { output_bytes: 77 };
@@ -142,7 +143,8 @@ mod tests {
         };
         let recipe = other(|row| row.tile_recipe = "invert".into());
         let format = other(|row| row.encoding = "jpeg:quality=80".into());
-        for different in [recipe, format] {
+        let page = other(|row| row.page = Some(2));
+        for different in [recipe, format, page] {
             assert_eq!(found(&db, &different, &CONTENT, Sharing::Everybody), 0);
         }
         let owner = other(|row| row.owner = Some("ann".into()));

@@ -55,6 +55,8 @@ pub struct JobRow {
     pub ended_at: Option<Timestamp>,
     /// Kind of the uploaded file: `png`, `jpeg`, ...
     pub kind: String,
+    /// The page of the uploaded file, from 1 on; `None` for the one that is its image.
+    pub page: Option<u32>,
     /// How the result is written, as `Encoding` says it: `png`, `jpeg:quality=80`.
     pub encoding: String,
     /// Size of the image as it is stored in the file.
@@ -136,6 +138,7 @@ impl JobRow {
             created_at: time(row.get("created_at")?)?,
             ended_at: optional_time(row, "ended_at")?,
             kind: row.get("kind")?,
+            page: row.get("page")?,
             encoding: row.get("result_kind")?,
             stored_size: size("stored_width", "stored_height")?,
             input_size: size("input_width", "input_height")?,
@@ -176,11 +179,11 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             "INSERT INTO jobs (id, filename, recipe, tile_recipe, status, created_at, kind, result_kind,
                 stored_width, stored_height, input_width, input_height, output_width, output_height,
                 input_format, output_format, tile_size, total_tiles, input_bytes, result_filename, upload_started,
-                owner)
+                owner, page)
              VALUES (:id, :filename, :recipe, :tile_recipe, :status, :created_at, :kind, :result_kind,
                 :stored_width, :stored_height, :input_width, :input_height, :output_width, :output_height,
                 :input_format, :output_format, :tile_size, :total_tiles, :input_bytes, :result_filename,
-                :upload_started, :owner)",
+                :upload_started, :owner, :page)",
         )?
         .execute(named_params! {
             ":id": job.id.to_string(),
@@ -205,6 +208,7 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             ":result_filename": job.result_filename,
             ":upload_started": job.times.upload_started.map(micros),
             ":owner": job.owner,
+            ":page": job.page,
         })?;
     Ok(())
 }

@@ -141,6 +141,10 @@ const MIGRATIONS: &[M<'_>] = &[
     ALTER TABLE jobs ADD COLUMN input_notes TEXT NOT NULL DEFAULT '';
     ALTER TABLE jobs ADD COLUMN output_notes TEXT NOT NULL DEFAULT '';",
     ),
+    M::up(
+        "-- The page of the uploaded file, from 1 on; NULL for the one that is its image.
+    ALTER TABLE jobs ADD COLUMN page INTEGER;",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.

@@ -34,6 +34,10 @@ pub struct ProcessForm {
     /// `gif`, `tga`, `qoi` or `farbfeld`. Without it, that of the image, or PNG where that cannot hold the result.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,
+    /// The page that the job is on, from 1 on: of a TIFF, a picture of an ICO, a frame of a GIF. Without it, of a TIFF and an ICO the
+    /// largest, of a GIF the first.
+    #[schema(minimum = 1, example = 1)]
+    pub page: Option<u32>,
     /// `off` has the job rendered even where an earlier one has its result.
     pub cache: Option<CacheWord>,
 }
@@ -57,6 +61,9 @@ pub struct AgainForm {
     /// The kind of file that the result is to be, as that of `POST /process`.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,
+    /// As that of `POST /process`; without it, that of the earlier job.
+    #[schema(minimum = 1, example = 1)]
+    pub page: Option<u32>,
     /// As that of `POST /process`.
     pub cache: Option<CacheWord>,
 }

@@ -23,7 +23,7 @@ use crate::intake::resumable::Announced;
     params(
         ("Tus-Resumable" = String, Header, description = "The version of the protocol: 1.0.0.", example = "1.0.0"),
         ("Upload-Length" = u64, Header, description = "Bytes of the whole file."),
-        ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `transformation` and `format`, each followed by a space and its value in base64, joined by commas. With a `transformation` the last piece starts the job.", example = "filename cGhvdG8ucG5n,transformation Z3JheXNjYWxl"),
+        ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `transformation`, `format` and `page`, each followed by a space and its value in base64, joined by commas. With a `transformation` the last piece starts the job.", example = "filename cGhvdG8ucG5n,transformation Z3JheXNjYWxl"),
     ),
     request_body(content = Option<crate::http::openapi::schemas::Piece>, content_type = "application/offset+octet-stream", description = "The first piece, if any."),
     responses(
@@ -47,6 +47,7 @@ pub async fn create(app: &AppState, caller: &Caller, request: Request) -> Result
             length,
             recipe: metadata.transformation,
             format: metadata.format,
+            page: metadata.page,
         })
         .await?;
     let location = format!("/files/{}", held.id());

@@ -4,6 +4,7 @@ use azulejo_protocol::{ApiError, JobId};
 
 use crate::http::backend::{Terms, start};
 use crate::http::check_format::check_format;
+use crate::http::check_page::check_page;
 use crate::http::state::AppState;
 use crate::intake::resumable::Held;
 
@@ -25,10 +26,11 @@ pub async fn finish(app: &AppState, held: &mut Held) -> Result<Option<JobId>, Ap
         let encoding = check_format(&order.format)?;
         let terms = Terms {
             encoding,
+            page: check_page(&order.page)?,
             job: Some(held.choose_job().await?),
             ..Terms::default()
         };
-        start(&app.engine, &received, &order.recipe, terms).await
+        start(&app.engine, &app.intake, &received, &order.recipe, terms).await
     };
     let outcome = outcome.await;
     match outcome {

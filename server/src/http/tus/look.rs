@@ -46,6 +46,13 @@ pub async fn head(app: &AppState, id: Uuid) -> Result<Response, ApiError> {
             order.as_ref().map(|order| order.recipe.as_str()),
         ),
         ("format", order.as_ref().map(|order| order.format.as_str())),
+        (
+            "page",
+            order
+                .as_ref()
+                .map(|order| order.page.as_str())
+                .filter(|page| !page.is_empty()),
+        ),
     ]);
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();

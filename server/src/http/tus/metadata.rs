@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::headers::{UPLOAD_METADATA, bad_header};
 use crate::http::check_format::check_format;
+use crate::http::check_page::{MAX_PAGE_BYTES, check_page};
 use crate::http::check_recipe::check_recipe;
 
 /// Longest name of a file that is read, bytes; a shorter part of it is kept.
@@ -26,13 +27,15 @@ pub struct Metadata {
     pub transformation: Option<String>,
     /// `format`, one that is written, or empty.
     pub format: Option<String>,
+    /// `page`, from 1 on, or empty.
+    pub page: Option<String>,
 }
 
 impl Metadata {
     /// Reads the header, if it is there.
     ///
     /// # Errors
-    /// 400 when it cannot be read, 422 for a recipe or a format that is none.
+    /// 400 when it cannot be read, 422 for a recipe, a format or a page that is none.
     pub fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
         let mut metadata = Self::default();
         let Some(value) = headers.get(UPLOAD_METADATA) else {
@@ -53,6 +56,7 @@ impl Metadata {
                 "filename" => (&mut metadata.filename, MAX_NAME_BYTES),
                 "transformation" => (&mut metadata.transformation, MAX_RECIPE_BYTES),
                 "format" => (&mut metadata.format, Encoding::MAX_TEXT),
+                "page" => (&mut metadata.page, MAX_PAGE_BYTES),
                 _ => continue,
             };
             let value = STANDARD
@@ -71,6 +75,7 @@ impl Metadata {
             check_recipe(recipe)?;
         }
         check_format(metadata.format.as_deref().unwrap_or_default())?;
+        check_page(metadata.page.as_deref().unwrap_or_default())?;
         Ok(metadata)
     }
 }
@@ -105,6 +110,7 @@ mod tests {
             filename: Some("Zoë.png".into()),
             transformation: Some("invert".into()),
             format: None,
+            page: None,
         };
         assert_eq!(
             read(&format!("is_confidential, {text},filetype aW1hZ2UvcG5n")).unwrap(),
@@ -121,6 +127,7 @@ mod tests {
         let endless = format!("x {}", "a".repeat(MAX_BYTES));
         let recipe = write(&[("transformation", Some("no_such"))]);
         let format = write(&[("format", Some("psd"))]);
+        let page = write(&[("page", Some("0"))]);
         for (text, status) in [
             ("filename !", 400),
             ("filename /w==", 400),
@@ -130,6 +137,7 @@ mod tests {
             ("transformation", 422),
             (&recipe, 422),
             (&format, 422),
+            (&page, 422),
         ] {
             assert_eq!(read(text).unwrap_err().status, status, "{text}");
         }

@@ -30,6 +30,8 @@ pub struct Announced {
     pub recipe: Option<String>,
     /// The kind of file that the result is to be.
     pub format: Option<String>,
+    /// The page that the job is to be on.
+    pub page: Option<String>,
 }
 
 /// An upload, as the list shows it.
@@ -74,6 +76,7 @@ impl Intake {
             length: announced.length,
             recipe: announced.recipe,
             format: announced.format,
+            page: announced.page,
             created_at: now / 1000,
             unverified_from: None,
             is_withheld: false,

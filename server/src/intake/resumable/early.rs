@@ -36,7 +36,7 @@ impl Early {
 /// # Errors
 /// 415, 413 or 422 for a file that will be refused for this whatever comes. What may still become sound passes.
 pub fn look(path: &Path, limits: &IntakeLimits) -> Result<(), ApiError> {
-    match inspect::header(path, limits) {
+    match inspect::header(path, None, limits) {
         // Damaged means cut off, here, and a disk that cannot be read is met again at the end.
         Err(error) if error.code == "image_damaged" || error.status >= 500 => Ok(()),
         other => other.map(drop),

@@ -27,6 +27,8 @@ pub struct Order {
     pub recipe: String,
     /// The kind of file that the result is to be, as the client named it; empty for no wish.
     pub format: String,
+    /// The page that it is on, as the client named it; empty for no wish.
+    pub page: String,
 }
 
 /// An upload that this request alone may change.
@@ -80,6 +82,7 @@ impl Held {
         Some(Order {
             recipe: self.turn.record.recipe.clone()?,
             format: self.turn.record.format.clone().unwrap_or_default(),
+            page: self.turn.record.page.clone().unwrap_or_default(),
         })
     }
 

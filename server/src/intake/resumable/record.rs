@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// Largest file that is read: the longest recipe with every byte escaped, and the rest.
 const MAX_BYTES: u64 = 6 * MAX_RECIPE_BYTES as u64 + 8 * 1024;
 
+/// Longest number of a page that is read, bytes.
+const MAX_PAGE: usize = 10;
+
 /// Longest owner that is read, bytes.
 const MAX_OWNER: usize = 256;
 
@@ -34,6 +37,9 @@ pub struct Record {
     /// The kind of file that the result is to be, as the client named it.
     #[serde(default)]
     pub format: Option<String>,
+    /// The page that the job is on, as the client named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// When the upload was created, seconds since 1970.
     pub created_at: i64,
     /// Bytes from here on came in a piece whose checksum was not compared yet.
@@ -68,6 +74,7 @@ impl Record {
             || !is_short(&record.recipe, MAX_RECIPE_BYTES)
             || !is_short(&record.owner, MAX_OWNER)
             || !is_short(&record.format, Encoding::MAX_TEXT)
+            || !is_short(&record.page, MAX_PAGE)
             || filename::sanitise(&record.filename) != record.filename
         {
             return Err(wrong("a field is out of its bounds"));
@@ -106,6 +113,7 @@ mod tests {
             length: 1000,
             recipe: Some("blur:sigma=2".into()),
             format: Some("png".into()),
+            page: Some("2".into()),
             created_at: 1_800_000_000,
             unverified_from: Some(3),
             is_withheld: true,
@@ -130,11 +138,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         let long = "x".repeat(MAX_RECIPE_BYTES + 1);
-        let changes: [fn(&mut Record, &str); 6] = [
+        let changes: [fn(&mut Record, &str); 7] = [
             |record, _| record.length = 0,
             |record, _| record.length = 1001,
             |record, long| record.recipe = Some(long.into()),
             |record, long| record.format = Some(long.into()),
+            |record, _| record.page = Some("1".repeat(11)),
             |record, _| record.filename = "../etc/passwd".into(),
             |record, long| record.filename = long.into(),
         ];
