@@ -90,3 +90,28 @@ pub(crate) fn extremes(
         out(&result);
     }
 }
+
+/// The extremes of the extremes: first of the one kind, then of the other. Gives the rows of `output`.
+pub(crate) fn twice(
+    input: &Numbers<'_>,
+    output: Region,
+    radius: u32,
+    greatest_first: bool,
+    out: &mut dyn FnMut(&[f64]),
+) {
+    let region = output.inflate(radius, radius, input.image);
+    let stride = region.width as usize * input.channels;
+    let mut samples = Vec::with_capacity(stride * region.height as usize);
+    extremes(input, region, radius, greatest_first, &mut |row| {
+        samples.extend_from_slice(row);
+    });
+    let between = Numbers {
+        append: &|y, x, width, row| {
+            let start = (y - region.y) as usize * stride + (x - region.x) as usize * input.channels;
+            row.extend_from_slice(&samples[start..start + width as usize * input.channels]);
+        },
+        region,
+        ..*input
+    };
+    extremes(&between, output, radius, !greatest_first, out);
+}

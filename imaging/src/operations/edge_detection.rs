@@ -1,19 +1,16 @@
 //! Edges: the magnitude of the Sobel gradient of the luma.
 
-use super::grayscale::{Grayscale, luma};
-use crate::convolve::window::three_rows;
-use crate::numbers::window::nine;
-use crate::numbers::{self, Numbers};
-use crate::operation::{Group, Operation, OperationInfo, Values};
-use crate::patch::{Patch, Rows};
+use super::luma_stencil::{OfLuma, Stencil};
+use crate::operation::{Group, OperationInfo};
 use crate::sample::Sample;
-use crate::simd::{self, Kernel};
-use crate::{Channels, Depth, PixelFormat, Region, Size};
 
 /// 3x3 Sobel on luma: `min(max, floor(sqrt(gx² + gy²)))`.
-pub(crate) struct EdgeDetection;
+pub(crate) type EdgeDetection = OfLuma<Sobel>;
 
-impl Operation for EdgeDetection {
+/// The weights of Sobel.
+pub(crate) struct Sobel;
+
+impl Stencil for Sobel {
     const INFO: &'static OperationInfo = &OperationInfo {
         name: "edge_detection",
         title: "Edge detection",
@@ -24,138 +21,24 @@ impl Operation for EdgeDetection {
         parameters: &[],
     };
 
-    fn new(_: &Values<'_>) -> Self {
-        Self
-    }
-
-    fn output_format(&self, input: PixelFormat) -> PixelFormat {
-        PixelFormat {
-            channels: input.channels.gray(),
-            ..input
-        }
-    }
-
-    fn input_region(&self, image: Size, output: Region) -> Region {
-        output.inflate(1, 1, image)
-    }
-
-    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
-        (input.channels == Channels::Rgb && !input.depth.is_intensity())
-            .then_some("gray, bands, or RGB of 8 or 16 bit without a sign, of which it takes the luma")
-    }
-
-    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        if input.channels == Channels::Rgb && input.meaning.is_measured() {
-            let (meaning, region) = (input.meaning, input.region);
-            let mut gray = Grayscale.apply(input, region);
-            gray.meaning = meaning;
-            return self.apply(gray, output);
-        }
-        if (matches!(input.channels, Channels::Bands(_)) || input.meaning.is_measured())
-            && let Some(edges) = numbers::apply(self, &input, output, true)
-        {
-            return edges;
-        }
-        let luma = premultiplied_luma(&input);
-        let channels = input.channels.gray();
-        let step = channels.count();
-        let width = output.width as usize;
-        let mut written = Rows::new(output, channels);
-        let mut edges = vec![S::default(); width];
-        three_rows(&luma, output, |index, rows| {
-            let out = written.next();
-            if step == 1 {
-                simd::run(SobelRow { rows, out });
-            } else {
-                simd::run(SobelRow {
-                    rows,
-                    out: &mut edges,
-                });
-                let source = input.row(output.y + index as u32, output.x, output.width);
-                let alphas = source
-                    .chunks_exact(input.channels.count())
-                    .map(|pixel| pixel[pixel.len() - 1]);
-                for ((to, &edge), alpha) in out.chunks_exact_mut(2).zip(&edges).zip(alphas) {
-                    to.copy_from_slice(&[edge, alpha]);
-                }
-            }
-        });
-        Patch::owned(input.image, output, channels, written.finish())
-    }
-
-    fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        // Of colours, the luma comes first.
-        if input.is_rgb {
-            return false;
-        }
-        let is_whole = input.depth != Depth::Float;
-        nine(input, output, out, &|[a, b, c, d, _, e, f, g, h]| {
-            let across = (c - a) + 2.0 * (e - d) + (h - f);
-            let down = (f - a) + 2.0 * (g - b) + (h - c);
-            let magnitude = (across * across + down * down).sqrt();
-            if is_whole { magnitude.floor() } else { magnitude }
-        });
-        true
-    }
-}
-
-/// Luma as one channel; under alpha, luma times alpha, rounded half up.
-fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
-    let times = |value: S, alpha: S| {
-        let product = u64::from(value.into()) * u64::from(alpha.into());
-        S::wrap(((2 * product + u64::from(S::MAX)) / (2 * u64::from(S::MAX))) as u32)
-    };
-    let samples: Vec<S> = match input.channels {
-        // Bands have a way of their own.
-        Channels::Gray | Channels::Bands(_) => input.samples.to_vec(),
-        Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
-        Channels::Rgb => {
-            let mut rows = Rows::new(input.region, Channels::Gray);
-            for row in input.samples.chunks_exact(3 * input.region.width as usize) {
-                S::luma_row(row, rows.next());
-            }
-            rows.finish()
-        }
-        Channels::Rgba => input
-            .samples
-            .chunks_exact(4)
-            .map(|p| times(luma(p[0], p[1], p[2]), p[3]))
-            .collect(),
-    };
-    Patch::owned(input.image, input.region, Channels::Gray, samples)
-}
-
-struct SobelRow<'a, S> {
-    rows: [&'a [S]; 3],
-    out: &'a mut [S],
-}
-
-impl<S: Sample> Kernel for SobelRow<'_, S> {
-    type Output = ();
-
     #[inline(always)]
-    fn run(self) {
-        let length = self.out.len();
-        let [above, at, below] = self.rows.map(|row| [0, 1, 2].map(|tap| &row[tap..][..length]));
-        let value = |sample: S| sample.into() as i32;
-        for i in 0..length {
-            let gx = value(above[2][i]) - value(above[0][i])
-                + 2 * (value(at[2][i]) - value(at[0][i]))
-                + value(below[2][i])
-                - value(below[0][i]);
-            let gy = value(below[0][i]) - value(above[0][i])
-                + 2 * (value(below[1][i]) - value(above[1][i]))
-                + value(below[2][i])
-                - value(above[2][i]);
-            self.out[i] = magnitude(gx, gy);
-        }
+    fn intensity<S: Sample>(samples: [i32; 9]) -> S {
+        magnitude::<S, 1, 2>(samples)
+    }
+
+    fn number(samples: &[f64; 9]) -> f64 {
+        magnitude_of_numbers(samples, 1.0, 2.0)
     }
 }
 
-/// `floor(sqrt(gx² + gy²))`, saturating. For 8 bit the sum of squares is below 2^22 and exact in `f32`, and the
-/// square root, correctly rounded, never reaches the next whole number; for 16 bit the same holds in `f64`.
+/// `floor(sqrt(gx² + gy²))`, saturating, of differences across the window whose rows and columns count `SIDE`, `MIDDLE`, `SIDE`. For
+/// 8 bit a sum of squares below 2^24 is exact in `f32`, and the square root, correctly rounded, never reaches the next whole number;
+/// a larger one saturates however it is rounded. For 16 bit the same holds in `f64` for all.
 #[inline(always)]
-fn magnitude<S: Sample>(gx: i32, gy: i32) -> S {
+pub(super) fn magnitude<S: Sample, const SIDE: i32, const MIDDLE: i32>(samples: [i32; 9]) -> S {
+    let [a, b, c, d, _, e, f, g, h] = samples;
+    let gx = SIDE * (c - a) + MIDDLE * (e - d) + SIDE * (h - f);
+    let gy = SIDE * (f - a) + MIDDLE * (g - b) + SIDE * (h - c);
     if S::MAX == 255 {
         let squared = (gx * gx + gy * gy) as f32;
         S::clamp_i32(squared.sqrt() as i32)
@@ -163,4 +46,12 @@ fn magnitude<S: Sample>(gx: i32, gy: i32) -> S {
         let squared = i64::from(gx) * i64::from(gx) + i64::from(gy) * i64::from(gy);
         S::clamp_i32((squared as f64).sqrt() as i32)
     }
+}
+
+/// The same of numbers, neither rounded nor held to a range.
+pub(super) fn magnitude_of_numbers(samples: &[f64; 9], side: f64, middle: f64) -> f64 {
+    let [a, b, c, d, _, e, f, g, h] = *samples;
+    let across = side * (c - a) + middle * (e - d) + side * (h - f);
+    let down = side * (f - a) + middle * (g - b) + side * (h - c);
+    (across * across + down * down).sqrt()
 }

@@ -7,13 +7,16 @@ mod blur;
 mod box_blur;
 mod colour;
 mod crop;
+mod derivatives;
 mod edge_detection;
 mod emboss;
 mod flip;
 mod grayscale;
+mod luma_stencil;
 mod median;
 mod morphology;
 mod no_data;
+mod opening;
 mod points;
 mod rank;
 mod resize;
@@ -73,6 +76,14 @@ table! {
     bilateral::Bilateral,
     morphology::Erode,
     morphology::Dilate,
+    opening::Open,
+    opening::Close,
+    opening::Gradient,
+    opening::TopHat,
+    opening::BlackHat,
+    derivatives::Scharr,
+    derivatives::Prewitt,
+    derivatives::Laplacian,
     emboss::Emboss,
     no_data::NoData,
 }

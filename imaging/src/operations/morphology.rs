@@ -2,7 +2,7 @@
 //! times alpha.
 
 use super::box_blur::radius;
-use super::rank::{Plain, Ranked, TimesAlpha};
+use super::rank::{Plain, Ranked, TimesAlpha, Value};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
@@ -83,35 +83,45 @@ impl Operation for Dilate {
 }
 
 #[derive(Clone, Copy)]
-enum Extreme {
+pub(super) enum Extreme {
     Smallest,
     Largest,
 }
 
-fn extreme<S: Sample>(
+/// The extreme of each square of `output`; where there is alpha, of colour times alpha.
+pub(super) fn extreme<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
     radius: u32,
     extreme: Extreme,
 ) -> Patch<'static, S> {
-    let channels = input.channels.count();
-    let samples = if input.is_opaque() {
-        squares(
-            Plain::new(input, output, radius),
-            channels,
-            output,
-            radius,
-            extreme,
-        )
-    } else {
-        squares(
-            TimesAlpha::new(input, output, radius),
-            channels,
-            output,
-            radius,
-            extreme,
-        )
-    };
+    if input.is_opaque() {
+        return plain_extreme(input, output, radius, extreme);
+    }
+    let samples = squares(
+        TimesAlpha::new(input, output, radius),
+        input.channels.count(),
+        output,
+        radius,
+        extreme,
+    );
+    Patch::owned(input.image, output, input.channels, samples)
+}
+
+/// The extreme of each square of `output`, each channel by itself, alpha too.
+pub(super) fn plain_extreme<V: Value>(
+    input: &Patch<'_, V>,
+    output: Region,
+    radius: u32,
+    extreme: Extreme,
+) -> Patch<'static, V> {
+    let samples = squares(
+        Plain::new(input, output, radius),
+        input.channels.count(),
+        output,
+        radius,
+        extreme,
+    );
     Patch::owned(input.image, output, input.channels, samples)
 }
 

@@ -21,7 +21,7 @@ pub(super) trait Ranked {
     /// What is ranked.
     type Value: Value;
     /// What it is of.
-    type Sample: Sample;
+    type Sample: Bits;
 
     /// Row `y` of the image, beyond the output by the radius on both sides, reflected outside the image.
     fn row(&mut self, y: i64) -> &[Self::Value];
@@ -34,7 +34,7 @@ pub(super) trait Ranked {
 }
 
 /// Samples as they are.
-pub(super) struct Plain<'a, S: Sample> {
+pub(super) struct Plain<'a, S: Bits> {
     input: &'a Patch<'a, S>,
     left: i64,
     width: u32,
@@ -42,7 +42,7 @@ pub(super) struct Plain<'a, S: Sample> {
     written: Rows<S>,
 }
 
-impl<'a, S: Sample> Plain<'a, S> {
+impl<'a, S: Bits> Plain<'a, S> {
     pub fn new(input: &'a Patch<'a, S>, output: Region, radius: u32) -> Self {
         Self {
             input,
@@ -54,7 +54,7 @@ impl<'a, S: Sample> Plain<'a, S> {
     }
 }
 
-impl<S: Sample> Ranked for Plain<'_, S> {
+impl<S: Value> Ranked for Plain<'_, S> {
     type Value = S;
     type Sample = S;
 

@@ -63,10 +63,13 @@ impl Step {
             "unsharp" => 0.5 + 0.3 * number("sigma"),
             "bilateral" => 25.0 * number("sigma_space").powi(2),
             "median" => 0.5 * (2.0 * number("radius") + 1.0).powi(3),
-            "edge_detection" | "emboss" => 0.7,
+            "edge_detection" | "emboss" | "laplacian" | "prewitt" | "scharr" => 0.7,
             "sharpen" => 0.4,
             "rotate_90" | "rotate_270" => 0.55,
             "box_blur" | "erode" | "dilate" | "resize" | "saturation" | "sepia" => 1.0,
+            "gradient" => 2.0,
+            // Two passes over squares, and a difference at most.
+            "open" | "close" | "tophat" | "blackhat" => 2.2,
             // What reads and writes each pixel once waits for memory.
             _ => 0.15,
         }

@@ -105,6 +105,42 @@ def sharpen(amount):
     return lambda p: half_up(cv2.filter2D(p.astype(np.float64), cv2.CV_64F, k, borderType=cv2.BORDER_REFLECT_101), p.dtype)
 
 
+def form(operator, radius):
+    return lambda p: cv2.morphologyEx(p, operator, square(radius))
+
+
+def magnitude(across, down):
+    """Of a gray picture; 64 bit hold the squares."""
+    def g(p):
+        x, y = (np.asarray(f(p.astype(np.float64)), np.int64) for f in (across, down))
+        squared = x * x + y * y
+        root = np.sqrt(squared.astype(np.float64)).astype(np.int64)
+        root -= root * root > squared
+        root += (root + 1) * (root + 1) <= squared
+        return np.clip(root, 0, np.iinfo(p.dtype).max).astype(p.dtype)
+    return g
+
+
+def derivative(kernel):
+    k = np.array(kernel, np.float64)
+    return lambda p: cv2.filter2D(p, cv2.CV_64F, k, borderType=cv2.BORDER_REFLECT_101)
+
+
+def scharr(dx, dy):
+    return lambda p: cv2.Scharr(p, cv2.CV_64F, dx, dy, borderType=cv2.BORDER_REFLECT_101)
+
+
+def sobel(dx, dy):
+    return lambda p: cv2.Sobel(p, cv2.CV_64F, dx, dy, ksize=3, borderType=cv2.BORDER_REFLECT_101)
+
+
+def laplacian(p):
+    laplace = cv2.Laplacian(p.astype(np.float64), cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
+    return np.clip(np.abs(laplace), 0, np.iinfo(p.dtype).max).astype(p.dtype)
+
+
+PREWITT = [[-1, 0, 1]] * 3
+GRAY = ["gray8", "gray16le"]
 EIGHT = ["gray8", "rgb8", "rgba8"]
 ALL = list(FORMATS)
 COLOUR = ["rgb8", "rgba8", "rgb16le", "rgba16le"]
@@ -135,6 +171,18 @@ LINES = [
     ("dilate:radius=4", ALL, "cv2.dilate", lambda p: inner(cv2.dilate(framed(p, 4), square(4)), 4)),
     ("dilate:radius=1", ["gray8"], "Pillow's ImageFilter.MaxFilter",
      lambda p: inner(pillow(framed(p[..., 0], 1), lambda i: i.filter(ImageFilter.MaxFilter(3))), 1)),
+    ("edge_detection", GRAY, "cv2.Sobel", magnitude(sobel(1, 0), sobel(0, 1))),
+    ("scharr", GRAY, "cv2.Scharr", magnitude(scharr(1, 0), scharr(0, 1))),
+    ("prewitt", GRAY, "cv2.filter2D", magnitude(derivative(PREWITT), derivative(np.transpose(PREWITT)))),
+    ("laplacian", GRAY, "cv2.Laplacian", laplacian),
+    ("open:radius=1", ALL, "cv2.morphologyEx", form(cv2.MORPH_OPEN, 1)),
+    ("open:radius=3", ALL, "cv2.morphologyEx", form(cv2.MORPH_OPEN, 3)),
+    ("close:radius=1", ALL, "cv2.morphologyEx", form(cv2.MORPH_CLOSE, 1)),
+    ("close:radius=3", ALL, "cv2.morphologyEx", form(cv2.MORPH_CLOSE, 3)),
+    ("gradient:radius=1", ALL, "cv2.morphologyEx", colours(form(cv2.MORPH_GRADIENT, 1))),
+    ("gradient:radius=4", ALL, "cv2.morphologyEx", colours(form(cv2.MORPH_GRADIENT, 4))),
+    ("tophat:radius=2", ALL, "cv2.morphologyEx", colours(form(cv2.MORPH_TOPHAT, 2))),
+    ("blackhat:radius=2", ALL, "cv2.morphologyEx", colours(form(cv2.MORPH_BLACKHAT, 2))),
     ("emboss", ALL, "cv2.filter2D", colours(emboss)),
     ("sharpen", ALL, "cv2.filter2D", sharpen(1.0)),
     ("sharpen:amount=0.5", ALL, "cv2.filter2D", sharpen(0.5)),

@@ -1,6 +1,6 @@
 //! Every operation against its definition: a formula worked out a pixel at a time, on every format, byte for byte.
 //!
-//! [`points`], [`neighbours`], [`shapes`]: the definitions. [`picture`]: what they work on. They share nothing with the kernels.
+//! [`points`], [`neighbours`], [`edges`], [`shapes`]: the definitions. [`picture`]: what they work on. They share nothing with the kernels.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +8,7 @@ mod common;
 #[expect(dead_code, reason = "each test program uses its own part")]
 mod random;
 
+mod edges;
 mod neighbours;
 mod picture;
 mod points;
@@ -30,6 +31,9 @@ fn table() -> Vec<(String, Definition)> {
         ("invert".into(), definition(points::invert)),
         ("sepia".into(), definition(points::sepia)),
         ("edge_detection".into(), definition(neighbours::edge_detection)),
+        ("scharr".into(), definition(edges::scharr)),
+        ("prewitt".into(), definition(edges::prewitt)),
+        ("laplacian".into(), definition(edges::laplacian)),
         ("emboss".into(), definition(neighbours::emboss)),
         ("rotate_90".into(), definition(shapes::rotate_90)),
         ("rotate_180".into(), definition(shapes::rotate_180)),
@@ -87,6 +91,18 @@ fn table() -> Vec<(String, Definition)> {
             format!("dilate:radius={radius}"),
             definition(move |p| neighbours::dilate(p, radius)),
         );
+        for (name, form) in [
+            ("open", edges::open as fn(&Picture, i64) -> Picture),
+            ("close", edges::close),
+            ("gradient", edges::gradient),
+            ("tophat", edges::tophat),
+            ("blackhat", edges::blackhat),
+        ] {
+            add(
+                format!("{name}:radius={radius}"),
+                definition(move |p| form(p, radius)),
+            );
+        }
     }
     for amount in [0.0, 0.25, 0.5, 1.0, 1.1, 10.0] {
         add(

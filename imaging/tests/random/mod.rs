@@ -7,7 +7,7 @@ use crate::common;
 
 /// Any operation with any parameters that are quick enough to test.
 fn step() -> impl Strategy<Value = String> {
-    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 4)).prop_map(|(index, positions)| {
+    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 9)).prop_map(|(index, positions)| {
         let info = operations()[index];
         let parameters = info
             .parameters
