@@ -43,16 +43,15 @@ const EACH_BROKER: &str = "each_broker";
 /// Tests that are about the embedded broker in those suites.
 const OF_EMBEDDED: [&str; 1] = ["a_full_disk_is_an_error"];
 
-/// Pixels are tested with debug assertions, so that arithmetic that overflows is found.
-const PIXELS: [&str; 4] = ["--package", "azulejo-imaging", "--features", "files"];
-/// The rest in release, with the programs: they share every dependency.
-const REST: [&str; 6] = [
-    "--release",
+/// The profile that everything here is built in but the site, so that each crate is compiled once. `Cargo.toml` describes it.
+pub const PROFILE: &str = "checks";
+/// Everything, whose common dependencies then have the same features in each call of cargo.
+const ALL: [&str; 5] = [
+    "--profile",
+    PROFILE,
     "--workspace",
-    "--exclude",
-    "azulejo-imaging",
-    "--exclude",
-    "xtask",
+    "--features",
+    "azulejo-imaging/files",
 ];
 
 /// Runs every check and prints the counts; fails when one did.
@@ -84,30 +83,16 @@ pub fn run(options: &Options) -> Result<()> {
         not_compiled = times.step("portability", portability::check)?;
         not_asked = times.step("dependencies", dependencies::check)?;
     }
-    times.step("the site", site::build)?;
-    shell::say("building the programs and their tests (the first time takes some minutes)");
-    let rest = times.step("programs and tests, built", || {
-        programs::build(&[&["build"], &REST[..], &["--bins", "--tests"]].concat())
-    })?;
-    let pixels = times.step("tests of pixels, built", || {
-        programs::build(&[&["test", "--no-run"], &PIXELS[..]].concat())
-    })?;
-    let automation = times.step("tests of the automation, built", || {
-        programs::build(&["test", "--no-run", "--package", "xtask"])
-    })?;
+    shell::say("building the site, the programs and their tests (the first time takes some minutes)");
+    let programs = times.step("site, programs and tests, built", build)?;
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    for (name, selection) in [
-        ("tests in the documentation of pixels", &PIXELS[..]),
-        ("tests in the documentation of the rest", &REST),
-    ] {
-        shell::say(name);
-        let ran = times.step(name, || programs::doc_tests(selection))?;
-        print!("{}", ran.said);
-        counts.add(ran.counts);
-        if !ran.is_ok {
-            failures.push(name.to_owned());
-        }
+    let name = "tests in the documentation";
+    let ran = times.step(name, || programs::doc_tests(&ALL))?;
+    print!("{}", ran.said);
+    counts.add(ran.counts);
+    if !ran.is_ok {
+        failures.push(name.to_owned());
     }
 
     let mut whole = vec!["--test-threads=1"];
@@ -115,7 +100,7 @@ pub fn run(options: &Options) -> Result<()> {
     for tests in lacking.iter().copied().chain(left_out) {
         whole.extend(["--skip", tests]);
     }
-    let lanes = lanes(automation, pixels, rest, &whole, apache.as_ref())?;
+    let lanes = lanes(programs, &whole, apache.as_ref())?;
     for outcome in lanes::run(&lanes, &shell::target_dir().join("tests"))? {
         counts.add(outcome.counts);
         failures.extend(outcome.failures);
@@ -168,16 +153,33 @@ fn tools(options: &Options) -> Result<Vec<&'static str>> {
     Ok(lacking)
 }
 
+/// Builds the site beside everything else: its last crates are compiled one by one, and leave a processor to the others.
+fn build() -> Result<Vec<TestProgram>> {
+    std::thread::scope(|scope| {
+        let site = scope.spawn(site::build);
+        let programs = programs::build(&[&["build"], &ALL[..], &["--bins", "--tests"]].concat());
+        match site.join() {
+            Ok(built) => built?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        programs
+    })
+}
+
 /// Two lanes: what needs the processors, and what waits for Apache Kafka and for lines that are cut.
 fn lanes(
-    automation: Vec<TestProgram>,
-    pixels: Vec<TestProgram>,
-    rest: Vec<TestProgram>,
+    programs: Vec<TestProgram>,
     whole: &[&'static str],
     apache: Option<&Installation>,
 ) -> Result<Vec<Vec<Suite>>> {
-    let (end2end, rest): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|program| program.package == "end2end");
+    let of = |programs: Vec<TestProgram>, package: &str| -> (Vec<_>, Vec<_>) {
+        programs
+            .into_iter()
+            .partition(|program| program.package == package)
+    };
+    let (automation, rest) = of(programs, "xtask");
+    let (pixels, rest) = of(rest, "imaging");
+    let (end2end, rest) = of(rest, "end2end");
     let (waiting, end2end): (Vec<_>, Vec<_>) = end2end
         .into_iter()
         .partition(|program| program.name.starts_with(OWN_APACHE) || program.name == "machines");
@@ -241,17 +243,18 @@ mod tests {
             program.package = package.to_owned();
             program
         };
-        let rest = || {
+        let programs = || {
             vec![
+                program("xtask", "xtask"),
+                program("imaging", "oracle"),
                 program("end2end", "apache_rights"),
                 program("end2end", EACH_BROKER),
                 program("end2end", "machines"),
                 program("end2end", "up"),
-                program("server", "http_road"),
+                program("server", "http"),
             ]
         };
-        let one = |name: &str| vec![program(name, name)];
-        let lanes = lanes(one("xtask"), one("imaging"), rest(), &["--test-threads=1"], None)?;
+        let lanes = lanes(programs(), &["--test-threads=1"], None)?;
         let names = |lane: &[Suite]| -> Vec<String> {
             let programs = lane.iter().flat_map(|suite| &suite.programs);
             programs.map(|program| program.name.clone()).collect()
@@ -259,7 +262,7 @@ mod tests {
         let [busy, waiting] = lanes.as_slice() else {
             bail!("{} lanes", lanes.len())
         };
-        assert_eq!(names(busy), ["xtask", "imaging", "http_road", EACH_BROKER, "up"]);
+        assert_eq!(names(busy), ["xtask", "oracle", "http", EACH_BROKER, "up"]);
         assert_eq!(names(waiting), ["apache_rights", "machines"]);
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::shell;
+use crate::{check, shell};
 
 /// The systems, one processor each: what differs between systems is behind `cfg(unix)`, `cfg(windows)` and the like.
 const TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-pc-windows-msvc"];
@@ -57,12 +57,12 @@ pub fn check() -> Result<Vec<&'static str>> {
     Ok(skipped)
 }
 
-/// In the profile of the programs, whose macros are built already.
+/// In the profile of the other checks, whose macros are built already.
 fn clippy(targets: &[&str]) -> Result<Command> {
     let lock = std::fs::read_to_string("Cargo.lock").context("cannot read Cargo.lock")?;
     let aws_lc = version(&lock, AWS_LC).map(|version| format!("aws_lc_{}", version.replace('.', "_")));
     let mut cargo = shell::cargo();
-    cargo.args(["clippy", "--locked", "--release"]);
+    cargo.args(["clippy", "--locked", "--profile", check::PROFILE]);
     for name in CRATES {
         cargo.args(["--package", name]);
     }

@@ -14,6 +14,8 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::{shell, style, wasm_target};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const PROFILE: &str = "wasm-release";
+
 /// A WebAssembly module of the site.
 struct Module {
     package: &'static str,
@@ -21,7 +23,6 @@ struct Module {
     library: &'static str,
     /// Name under `/pkg`.
     name: &'static str,
-    profile: &'static str,
     /// More arguments of cargo.
     arguments: &'static [&'static str],
 }
@@ -31,7 +32,6 @@ const MODULES: &[Module] = &[
         package: "azulejo-app",
         library: "azulejo_app",
         name: "azulejo",
-        profile: "wasm-release",
         arguments: &["--features", "hydrate"],
     },
     // The kernels for the preview: a module of their own, loaded by a Web Worker when a picture is chosen.
@@ -39,9 +39,11 @@ const MODULES: &[Module] = &[
         package: "azulejo-preview",
         library: "azulejo_preview",
         name: "preview",
-        // Speed before size, and 128-bit vectors, which every browser since 2023 has.
-        profile: "wasm-kernels",
+        // Speed before size, and 128-bit vectors, which every browser since 2023 has. In the same profile, so that the macros are
+        // compiled once.
         arguments: &[
+            "--config",
+            "profile.wasm-release.opt-level=3",
             "--config",
             r#"target.wasm32-unknown-unknown.rustflags=["-Ctarget-feature=+simd128"]"#,
         ],
@@ -77,14 +79,14 @@ fn build_module(module: &Module, pkg: &Path) -> Result<()> {
             "--target",
             WASM_TARGET,
             "--profile",
-            module.profile,
+            PROFILE,
         ])
         .args(["--package", module.package])
         .args(module.arguments);
     shell::run(&mut cargo)?;
     let input = shell::target_dir()
         .join(WASM_TARGET)
-        .join(module.profile)
+        .join(PROFILE)
         .join(format!("{}.wasm", module.library));
     let output = pkg.join(format!("{}_bg.wasm", module.name));
     if is_newer(&output, &input) {

@@ -60,6 +60,7 @@ fn run_lane(suites: &[Suite], logs: &Path) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     for suite in suites {
         let begun = Instant::now();
+        let failed_before = outcome.failures.len();
         shell::say(suite.name);
         let cluster = match &suite.apache {
             Some((nodes, installation)) => Some(kafka::for_tests(installation, *nodes)?),
@@ -79,6 +80,15 @@ fn run_lane(suites: &[Suite], logs: &Path) -> Result<Outcome> {
                 outcome.failures.push(format!("{}: {title}", suite.name));
             }
             outcome.programs.push((title, ran.time));
+        }
+        if let Some(cluster) = cluster {
+            let folder = cluster.folder().to_owned();
+            drop(cluster);
+            // Gigabytes; after a failure its logs are wanted.
+            if outcome.failures.len() == failed_before {
+                std::fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
         }
         outcome.suites.push((suite.name.to_owned(), begun.elapsed()));
     }

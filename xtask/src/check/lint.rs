@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::PROFILE;
 use super::times::Times;
 use crate::{circles, shell, style};
 
@@ -11,16 +12,13 @@ use crate::{circles, shell, style};
 /// At the first that does not keep its rules.
 pub fn run(times: &mut Times) -> Result<()> {
     times.step("format, circles, style", look)?;
-    times.step("lints", || {
-        // In the profiles that are built afterwards: macros and the C libraries (OpenSSL alone takes minutes) are compiled once.
-        clippy(&["--release", "--workspace", "--all-targets"])
-    })?;
+    times.step("lints", || clippy(&["--workspace", "--all-targets"]))?;
     times.step("lints for the browser", || {
         for arguments in [
             &["--package", "azulejo-app", "--features", "hydrate"][..],
             &["--package", "azulejo-preview"],
         ] {
-            let browser = ["--profile", "wasm-release", "--target", "wasm32-unknown-unknown"];
+            let browser = ["--target", "wasm32-unknown-unknown"];
             clippy(&[&browser[..], arguments].concat())?;
         }
         Ok(())
@@ -41,6 +39,8 @@ fn look() -> Result<()> {
 fn clippy(arguments: &[&str]) -> Result<()> {
     shell::say("lints");
     let mut cargo = shell::cargo();
-    cargo.args(["clippy", "--locked"]).args(arguments);
+    // In the profile that is built afterwards: macros and the C libraries (OpenSSL alone takes minutes) are compiled once.
+    cargo.args(["clippy", "--locked", "--profile", PROFILE]);
+    cargo.args(arguments);
     shell::run(cargo.args(["--", "--deny", "warnings"]))
 }

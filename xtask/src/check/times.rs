@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::shell;
+
 /// Programs of tests that are named.
 const SLOWEST: usize = 10;
 
@@ -27,7 +29,9 @@ impl Times {
     pub fn step<T>(&mut self, name: &str, step: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = step();
-        self.steps.push((name.to_owned(), begun.elapsed()));
+        let time = begun.elapsed();
+        shell::say(&format!("{name}: {:.0} s", time.as_secs_f64()));
+        self.steps.push((name.to_owned(), time));
         done
     }
 
