@@ -77,6 +77,7 @@ fn no_operation_on_neighbours_lets_invisible_colours_out() {
         "scharr",
         "prewitt",
         "laplacian",
+        "adaptive_threshold:radius=2",
         "resize:width=30",
         "resize:width=70",
         "unsharp",

@@ -380,6 +380,8 @@ fn operations_on_single_pixels_leave_no_data_alone() {
             "saturation",
             "sepia",
             "threshold",
+            "adaptive_threshold:radius=2",
+            "noise",
             "grayscale",
             "bilateral",
             "edge_detection",

@@ -13,6 +13,13 @@ pub(crate) struct BoxBlur {
     radius: u32,
 }
 
+impl BoxBlur {
+    /// The mean of the square of that radius, which is at least 1.
+    pub(super) fn of(radius: u32) -> Self {
+        Self { radius }
+    }
+}
+
 /// A parameter `radius` from 1 to `max`.
 pub(super) const fn radius(max: f64, default: f64) -> ParameterInfo {
     ParameterInfo {

@@ -2,6 +2,7 @@
 //!
 //! To add one: write its file with a type that implements `Operation`, and add a line to the table below.
 
+mod adaptive_threshold;
 mod bilateral;
 mod blur;
 mod box_blur;
@@ -16,6 +17,7 @@ mod luma_stencil;
 mod median;
 mod morphology;
 mod no_data;
+mod noise;
 mod opening;
 mod points;
 mod rank;
@@ -69,6 +71,8 @@ table! {
     colour::Saturation,
     points::Invert,
     points::Threshold,
+    adaptive_threshold::AdaptiveThreshold,
+    noise::Noise,
     colour::Sepia,
     unsharp::Unsharp,
     box_blur::BoxBlur,

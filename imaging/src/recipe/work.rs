@@ -67,6 +67,8 @@ impl Step {
             "sharpen" => 0.4,
             "rotate_90" | "rotate_270" => 0.55,
             "box_blur" | "erode" | "dilate" | "resize" | "saturation" | "sepia" => 1.0,
+            "adaptive_threshold" => 1.5,
+            "noise" => 10.0,
             "gradient" => 2.0,
             // Two passes over squares, and a difference at most.
             "open" | "close" | "tophat" | "blackhat" => 2.2,

@@ -139,6 +139,34 @@ def laplacian(p):
     return np.clip(np.abs(laplace), 0, np.iinfo(p.dtype).max).astype(p.dtype)
 
 
+def adaptive(radius, constant):
+    """OpenCV repeats the outermost pixels beyond the border, so the frame is there before."""
+    return lambda p: inner(cv2.adaptiveThreshold(
+        framed(p, radius), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 2 * radius + 1, constant), radius)
+
+
+def split_mix(state, place):
+    z = state + place * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def grain(amount, seed, distribution):
+    def g(p):
+        height, width = p.shape[:2]
+        with np.errstate(over="ignore"):
+            y, x = np.mgrid[:height, :width].astype(np.uint64)
+            bits = split_mix(split_mix(np.uint64(seed), np.uint64(1)), (y << np.uint64(32)) | x)
+        if distribution == "uniform":
+            n = (bits >> np.uint64(11)) / 2.0 ** 53 * 2 - 1
+        else:
+            high, low = (bits >> np.uint64(32)).astype(float), (bits & np.uint64(0xFFFFFFFF)).astype(float)
+            n = np.sqrt(-2 * np.log((high + 0.5) / 2.0 ** 32)) * np.cos(2 * np.pi * (low / 2.0 ** 32))
+        return half_up(p + amount * np.iinfo(p.dtype).max * n[..., None], p.dtype)
+    return colours(g)
+
+
 PREWITT = [[-1, 0, 1]] * 3
 GRAY = ["gray8", "gray16le"]
 EIGHT = ["gray8", "rgb8", "rgba8"]
@@ -153,6 +181,10 @@ LINES = [
     ("gamma:gamma=2.2", ALL, "cv2.LUT", table(lambda v, top: (v / top) ** (1 / 2.2) * top)),
     ("threshold:level=0.5", ["gray8", "gray16le"], "cv2.threshold",
      lambda p: cv2.threshold(p, np.iinfo(p.dtype).max // 2, np.iinfo(p.dtype).max, cv2.THRESH_BINARY)[1]),
+    ("adaptive_threshold:radius=5,offset=0.0196078431372549", ["gray8"], "cv2.adaptiveThreshold", adaptive(5, 5)),
+    ("adaptive_threshold:radius=1,offset=0", ["gray8"], "cv2.adaptiveThreshold", adaptive(1, 0)),
+    ("noise:amount=0.1,distribution=uniform,seed=5", ALL, "NumPy", grain(0.1, 5, "uniform")),
+    ("noise:amount=0.05,seed=4294967295", ALL, "NumPy", grain(0.05, 4294967295, "gaussian")),
     ("sepia", ["rgb8", "rgb16le"], "cv2.transform", sepia),
     ("blur:sigma=2", ["gray8", "rgba8"], "cv2.GaussianBlur",
      lambda p: cv2.GaussianBlur(p, (0, 0), 2, borderType=cv2.BORDER_REFLECT_101)),

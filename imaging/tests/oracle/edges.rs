@@ -1,8 +1,8 @@
-//! Edges and forms that are made of other things: windows of the luma, erosions and dilations.
+//! What is made of other things: windows of the luma, erosions, dilations and means.
 
-use crate::neighbours::{dilate, erode};
+use crate::neighbours::{box_blur, dilate, erode};
 use crate::picture::{Picture, rounded};
-use crate::points::luma;
+use crate::points::{grayscale, luma};
 
 /// Luma, or luma times alpha.
 fn level(p: &Picture, x: i64, y: i64) -> i64 {
@@ -115,4 +115,16 @@ pub fn tophat(p: &Picture, radius: i64) -> Picture {
 
 pub fn blackhat(p: &Picture, radius: i64) -> Picture {
     difference(p, |p| close(p, radius), Picture::clone)
+}
+
+/// White where the luma is above the mean of the square less the offset; alpha stays.
+pub fn adaptive_threshold(p: &Picture, radius: i64, offset: f64) -> Picture {
+    let gray = grayscale(p);
+    let means = box_blur(&gray, radius);
+    gray.map(|x, y| {
+        let mut pixel = gray.at(x, y).to_vec();
+        let above = (pixel[0] - means.at(x, y)[0]) as f64;
+        pixel[0] = if above > -offset * p.max as f64 { p.max } else { 0 };
+        pixel
+    })
 }

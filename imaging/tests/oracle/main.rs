@@ -68,6 +68,23 @@ fn table() -> Vec<(String, Definition)> {
             definition(move |p| points::threshold(p, level)),
         );
     }
+    for (amount, distribution, seed) in [
+        (0.05, "gaussian", 0),
+        (0.4, "gaussian", 4_294_967_295),
+        (0.1, "uniform", 0),
+        (1.0, "uniform", 77),
+    ] {
+        add(
+            format!("noise:amount={amount},distribution={distribution},seed={seed}"),
+            definition(move |p| points::noise(p, amount, distribution == "uniform", seed)),
+        );
+    }
+    for (radius, offset) in [(1, 0.02), (4, 0.0), (2, -0.1)] {
+        add(
+            format!("adaptive_threshold:radius={radius},offset={offset}"),
+            definition(move |p| edges::adaptive_threshold(p, radius, offset)),
+        );
+    }
     for sigma in [0.1, 0.5, 0.8, 1.0, 2.0, 3.3] {
         add(
             format!("blur:sigma={sigma}"),

@@ -88,3 +88,30 @@ pub fn sepia(p: &Picture) -> Picture {
         out
     })
 }
+
+/// Number `place` of the sequence of SplitMix64 that begins at `state`.
+fn split_mix(state: u64, place: u64) -> u64 {
+    let z = state.wrapping_add(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(place));
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// `v + amount · max · n`: n is number `y · 2^32 + x` of a sequence that begins at the first number of the seed's.
+pub fn noise(p: &Picture, amount: f64, is_uniform: bool, seed: u64) -> Picture {
+    p.map(|x, y| {
+        let bits = split_mix(split_mix(seed, 1), (y as u64) << 32 | x as u64);
+        let n = if is_uniform {
+            (bits >> 11) as f64 / 2f64.powi(53) * 2.0 - 1.0
+        } else {
+            let [high, low] = [bits >> 32, bits & 0xFFFF_FFFF].map(|half| half as f64);
+            let radius = (-2.0 * ((high + 0.5) / 2f64.powi(32)).ln()).sqrt();
+            radius * (std::f64::consts::TAU * (low / 2f64.powi(32))).cos()
+        };
+        let mut pixel = p.at(x, y).to_vec();
+        for sample in &mut pixel[..p.colours()] {
+            *sample = p.clamp(half_up(*sample as f64 + amount * p.max as f64 * n));
+        }
+        pixel
+    })
+}

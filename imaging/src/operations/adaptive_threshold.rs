@@ -1,0 +1,96 @@
+//! Black and white by the surroundings: what is darker than the mean of a square around it is black.
+
+use super::box_blur::{BoxBlur, radius};
+use super::grayscale::Grayscale;
+use super::points::with_data;
+use crate::numbers;
+use crate::operation::{
+    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
+};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{PixelFormat, Region, Size};
+
+/// White where `v - mean > -offset · max`, OpenCV's `adaptiveThreshold` with `ADAPTIVE_THRESH_MEAN_C`: the mean is rounded to a whole
+/// number. (OpenCV repeats the outermost pixels beyond the border, here they are reflected as everywhere.)
+pub(crate) struct AdaptiveThreshold {
+    radius: u32,
+    offset: f64,
+}
+
+impl Operation for AdaptiveThreshold {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "adaptive_threshold",
+        title: "Adaptive threshold",
+        group: Group::Tone,
+        summary: "Only black and white, by the brightness around each pixel: pages with shadows on them.",
+        method: "White where the luma is above the mean of a square around it less the offset, black elsewhere; the result is gray.",
+        aliases: &[],
+        parameters: &[
+            radius(100.0, 7.0),
+            ParameterInfo {
+                name: "offset",
+                symbol: "offset",
+                summary: "What is subtracted from the mean, as a part of full intensity: more makes more white.",
+                unit: "",
+                kind: ParameterKind::Number,
+                min: -1.0,
+                max: 1.0,
+                default: 0.02,
+                step: 0.01,
+            },
+        ],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            radius: values.integer(0),
+            offset: values.number(1),
+        }
+    }
+
+    fn output_format(&self, input: PixelFormat) -> PixelFormat {
+        PixelFormat {
+            channels: input.channels.gray(),
+            ..input
+        }
+    }
+
+    fn input_region(&self, image: Size, output: Region) -> Region {
+        output.inflate(self.radius, self.radius, image)
+    }
+
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_colours(input)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let (meaning, region) = (input.meaning, input.region);
+        let mut gray = Grayscale.apply(input, region);
+        gray.meaning = meaning;
+        let no_data = meaning.no_data_intensity();
+        let square = BoxBlur::of(self.radius);
+        let means = match no_data {
+            Some(_) => numbers::apply(&square, &gray, output, true),
+            None => None,
+        };
+        let means = means.unwrap_or_else(|| square.apply(gray.clone(), output));
+        let offset = self.offset * f64::from(S::MAX);
+        let mut result = gray.cropped(output);
+        let step = result.channels.count();
+        let pixels = result.samples.to_mut().chunks_exact_mut(step);
+        for (pixel, mean) in pixels.zip(means.samples.chunks_exact(step)) {
+            let (value, mean): (u32, u32) = (pixel[0].into(), mean[0].into());
+            if no_data == Some(value) {
+                continue;
+            }
+            let is_white = f64::from(value) - f64::from(mean) > -offset;
+            let extreme = S::wrap(if is_white { S::MAX } else { 0 });
+            pixel[0] = match no_data {
+                Some(_) => with_data(meaning, extreme),
+                None => extreme,
+            };
+        }
+        result
+    }
+}

@@ -1,0 +1,185 @@
+//! Grain: a random number is added to every pixel, the same to all of its colours. The number follows from the seed and the place of
+//! the pixel alone, so that every tile has the grain of the whole.
+
+use std::f64::consts::TAU;
+
+use super::points::with_data;
+use crate::operation::{
+    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_intensities,
+};
+use crate::patch::Patch;
+use crate::sample::Sample;
+use crate::{PixelFormat, Region};
+
+/// `v + amount · max · n`, n from a distribution.
+pub(crate) struct Noise {
+    distribution: Distribution,
+    amount: f64,
+    seed: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Distribution {
+    Gaussian,
+    Uniform,
+}
+
+impl Operation for Noise {
+    const INFO: &'static OperationInfo = &OperationInfo {
+        name: "noise",
+        title: "Noise",
+        group: Group::Tone,
+        summary: "Adds grain, as of film; the same seed gives the same grain.",
+        method: "Adds to all colours of a pixel one random number, made from the seed and the pixel's place by SplitMix64; alpha stays.",
+        aliases: &["grain"],
+        parameters: &[
+            ParameterInfo {
+                name: "amount",
+                symbol: "±",
+                summary: "Standard deviation (gaussian) or largest value (uniform), as a part of full intensity.",
+                unit: "",
+                kind: ParameterKind::Number,
+                min: 0.0,
+                max: 1.0,
+                default: 0.05,
+                step: 0.01,
+            },
+            ParameterInfo {
+                name: "distribution",
+                symbol: "distribution",
+                summary: "How the numbers are spread: gaussian (mostly small) or uniform (all alike).",
+                unit: "",
+                kind: ParameterKind::Choice(&["gaussian", "uniform"]),
+                min: 0.0,
+                max: 1.0,
+                default: 0.0,
+                step: 1.0,
+            },
+            ParameterInfo {
+                name: "seed",
+                symbol: "seed",
+                summary: "Another seed, another grain.",
+                unit: "",
+                kind: ParameterKind::Integer,
+                min: 0.0,
+                max: u32::MAX as f64,
+                default: 0.0,
+                step: 1.0,
+            },
+        ],
+    };
+
+    fn new(values: &Values<'_>) -> Self {
+        Self {
+            amount: values.number(0),
+            distribution: match values.choice(1) {
+                "uniform" => Distribution::Uniform,
+                _ => Distribution::Gaussian,
+            },
+            seed: values.integer(2).into(),
+        }
+    }
+
+    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
+        needs_intensities(input)
+    }
+
+    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let meaning = input.meaning;
+        let no_data = meaning.no_data_intensity();
+        let mut patch = input.cropped(output);
+        let channels = patch.channels.count();
+        let colours = channels - usize::from(patch.channels.has_alpha());
+        let scale = self.amount * f64::from(S::MAX);
+        let key = mix(self.seed.wrapping_add(STEP));
+        let rows = patch
+            .samples
+            .to_mut()
+            .chunks_exact_mut(output.width as usize * channels);
+        for (y, row) in (output.y..).zip(rows) {
+            for (x, pixel) in (output.x..).zip(row.chunks_exact_mut(channels)) {
+                let place = u64::from(y) << 32 | u64::from(x);
+                let number = scale * self.distribution.number(hash(key, place));
+                for sample in &mut pixel[..colours] {
+                    let value: u32 = (*sample).into();
+                    if no_data == Some(value) {
+                        continue;
+                    }
+                    let result = S::round_f64(f64::from(value) + number);
+                    *sample = match no_data {
+                        Some(_) => with_data(meaning, result),
+                        None => result,
+                    };
+                }
+            }
+        }
+        patch
+    }
+}
+
+impl Distribution {
+    /// A number of the distribution from 64 random bits: of standard deviation 1, or from -1 to below 1.
+    fn number(self, bits: u64) -> f64 {
+        match self {
+            Self::Uniform => (bits >> 11) as f64 * (2.0 / (1u64 << 53) as f64) - 1.0,
+            // Box and Muller's; the radius never takes the logarithm of zero.
+            Self::Gaussian => {
+                let part = 1.0 / (1u64 << 32) as f64;
+                let radius = (-2.0 * libm::log(((bits >> 32) as f64 + 0.5) * part)).sqrt();
+                radius * libm::cos(TAU * ((bits & 0xffff_ffff) as f64 * part))
+            }
+        }
+    }
+}
+
+/// What SplitMix64 adds from one number to the next: 2^64 divided by the golden ratio, odd.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Number `place` of the sequence that begins at `key`.
+fn hash(key: u64, place: u64) -> u64 {
+    mix(key.wrapping_add(place.wrapping_mul(STEP)))
+}
+
+/// The mixing of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the result depends on every one of `bits`.
+fn mix(bits: u64) -> u64 {
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sequence_is_that_of_splitmix64() {
+        // Of the seed 0: numbers 1, 2 and 3 of the reference implementation.
+        let numbers = [1, 2, 3].map(|place| hash(0, place));
+        assert_eq!(
+            numbers,
+            [
+                0xe220_a839_7b1d_cdaf,
+                0x6e78_9e6a_a1b9_65f4,
+                0x06c4_5d18_8009_454f
+            ]
+        );
+    }
+
+    #[test]
+    fn mean_and_spread_are_those_of_the_distribution() {
+        let count = 1_000_000u64;
+        for (distribution, spread) in [
+            (Distribution::Gaussian, 1.0),
+            (Distribution::Uniform, (1.0f64 / 3.0).sqrt()),
+        ] {
+            let numbers = || (0..count).map(|place| distribution.number(hash(mix(7), place)));
+            let mean = numbers().sum::<f64>() / count as f64;
+            let variance = numbers().map(|number| number * number).sum::<f64>() / count as f64;
+            assert!(mean.abs() < 0.005, "{mean}");
+            assert!((variance.sqrt() - spread).abs() < 0.005, "{variance}");
+        }
+        // Beyond two standard deviations: 4.55 %.
+        let far = (0..count).filter(|&place| Distribution::Gaussian.number(hash(mix(7), place)).abs() > 2.0);
+        assert!((far.count() as f64 / count as f64 - 0.0455).abs() < 0.001);
+    }
+}
