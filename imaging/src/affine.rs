@@ -104,6 +104,7 @@ mod tests {
             let text = match operation.name {
                 "crop" => "crop:x=3,y=5,width=20,height=11".to_owned(),
                 "resize" => "resize:width=13,height=50".to_owned(),
+                "warp" => "warp:a=1.2,b=0.3,c=-4,d=-0.2,e=0.8,f=2".to_owned(),
                 name => name.to_owned(),
             };
             let recipe: crate::Recipe = text.parse().unwrap();
@@ -113,6 +114,10 @@ mod tests {
             let result = recipe.output_size(size).unwrap();
             for (u, v) in (0..result.width).flat_map(|u| (0..result.height).map(move |v| (u, v))) {
                 let (x, y) = map.at(f64::from(u) + 0.5, f64::from(v) + 0.5);
+                // What lies outside of the image is read nowhere.
+                if !(0.0..f64::from(size.width)).contains(&x) || !(0.0..f64::from(size.height)).contains(&y) {
+                    continue;
+                }
                 let region = recipe.input_region(size, Region::new(u, v, 1, 1)).unwrap();
                 let inside =
                     |place: f64, start: u32, end: u64| f64::from(start) <= place && place <= end as f64;

@@ -220,6 +220,12 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         output
     }
 
+    /// Whether the width of `input_region` follows from the columns of the output alone, and its height from the rows; or the other way
+    /// round. Not where the image is turned askew.
+    fn is_separable(&self) -> bool {
+        true
+    }
+
     /// What the operation needs and pixels of `input` format are not, in words; `None` where it takes them.
     fn needs(&self, input: PixelFormat) -> Option<&'static str> {
         let _ = input;
@@ -286,6 +292,7 @@ pub(crate) trait Shape: Send + Sync {
     fn output_size(&self, input: Size) -> Result<Size, String>;
     fn output_format(&self, input: PixelFormat) -> PixelFormat;
     fn input_region(&self, image: Size, output: Region) -> Region;
+    fn is_separable(&self) -> bool;
     fn needs(&self, input: PixelFormat) -> Option<&'static str>;
     fn no_data(&self) -> Option<f64>;
     fn pixel_map(&self, input: Size) -> Option<Affine>;
@@ -310,6 +317,10 @@ impl<T: Operation> Shape for T {
 
     fn input_region(&self, image: Size, output: Region) -> Region {
         Operation::input_region(self, image, output)
+    }
+
+    fn is_separable(&self) -> bool {
+        Operation::is_separable(self)
     }
 
     fn pixel_map(&self, input: Size) -> Option<Affine> {

@@ -37,6 +37,8 @@ proptest! {
 
     #[test]
     fn an_opaque_image_gives_the_bytes_of_the_same_without_alpha(recipe in recipe(), size in size(), sixteen: bool) {
+        // What looks beyond the image is transparent there: the test below.
+        prop_assume!(!recipe.steps().iter().any(|step| matches!(step.info().name, "rotate_by" | "warp")));
         let (rgb, rgba) = if sixteen { (PixelFormat::RGB16, PixelFormat::RGBA16) } else { (PixelFormat::RGB8, PixelFormat::RGBA8) };
         let image = common::noise_image(size, rgb);
         let (from, to) = (rgb.bytes_per_pixel(), rgba.bytes_per_pixel());
@@ -54,6 +56,33 @@ proptest! {
         for (plain, opaque) in plain.bytes().chunks_exact(from).zip(opaque.bytes().chunks_exact(to)) {
             prop_assert_eq!(plain, &opaque[..from]);
             prop_assert!(opaque[from..].iter().all(|&byte| byte == 255));
+        }
+    }
+
+    #[test]
+    fn beyond_an_opaque_image_all_is_transparent_and_black_without_alpha(
+        angle in -360..360i32, shear in -1.0..1.0f64, size in size(), sixteen: bool, smooth: bool, turn: bool,
+    ) {
+        let filter = if smooth { "bilinear" } else { "nearest" };
+        let recipe = if turn {
+            format!("rotate_by:angle={angle},filter={filter}")
+        } else {
+            format!("warp:b={shear},d={},c={angle},g={},filter={filter}", shear / 3.0, shear.abs() / 100.0)
+        };
+        let recipe: Recipe = recipe.parse().unwrap();
+        let (rgb, rgba) = if sixteen { (PixelFormat::RGB16, PixelFormat::RGBA16) } else { (PixelFormat::RGB8, PixelFormat::RGBA8) };
+        let image = common::noise_image(size, rgb);
+        let (from, to) = (rgb.bytes_per_pixel(), rgba.bytes_per_pixel());
+        let with_alpha = image.bytes().chunks_exact(from).flat_map(|pixel| {
+            pixel.iter().copied().chain(std::iter::repeat_n(255, to - from))
+        });
+        let with_alpha = Raster::from_bytes(size, rgba, with_alpha.collect()).unwrap();
+        let (plain, opaque) = (apply(&recipe, &image).unwrap(), apply(&recipe, &with_alpha).unwrap());
+        for (plain, opaque) in plain.bytes().chunks_exact(from).zip(opaque.bytes().chunks_exact(to)) {
+            prop_assert_eq!(plain, &opaque[..from]);
+            let is_outside = opaque[from..].iter().all(|&byte| byte == 0);
+            prop_assert!(is_outside || opaque[from..].iter().all(|&byte| byte == 255));
+            prop_assert!(!is_outside || plain.iter().all(|&byte| byte == 0));
         }
     }
 

@@ -175,6 +175,9 @@ mod tests {
                 "rotate_270",
                 "flip_horizontal",
                 "flip_vertical",
+                "rotate_by:angle=33.3",
+                "rotate_by:angle=-120,size=same",
+                "warp:a=0.5,b=0.1,c=3,d=-0.2,e=1.5,f=-2,width=60",
                 "rotate_90|crop:x=2,y=3|flip_vertical|resize:width=11|rotate_270",
             ] {
                 let recipe: Recipe = text.parse().unwrap();

@@ -20,11 +20,14 @@ mod no_data;
 mod noise;
 mod opening;
 mod points;
+mod projective;
 mod rank;
 mod resize;
 mod rotate;
+mod rotate_by;
 mod sharpen;
 mod unsharp;
+mod warp;
 
 use std::sync::Arc;
 
@@ -65,6 +68,8 @@ table! {
     flip::FlipVertical,
     crop::Crop,
     resize::Resize,
+    rotate_by::RotateBy,
+    warp::Warp,
     points::Brightness,
     points::Contrast,
     points::Gamma,

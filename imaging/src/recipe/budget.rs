@@ -33,16 +33,42 @@ impl TileBytes {
         let size = recipe.output_size(image)?;
         recipe.check(format)?;
         let grid = TileGrid::new(size, tile);
-        // Regions are separable: width depends on the tile's column alone and height on its row alone (or the other
-        // way round after a quarter turn). The first row and the first column of tiles therefore show every width and
-        // height.
-        let first_row = (0..grid.columns()).filter_map(|column| grid.region(column));
-        let first_column = (0..grid.rows()).filter_map(|row| grid.region(row.checked_mul(grid.columns())?));
+        let (columns, rows) = (grid.columns(), grid.rows());
         let mut largest = vec![Size::new(0, 0); recipe.steps().len() + 1];
-        for output in first_row.chain(first_column) {
+        let mut look_at = |column: u32, row: u32| -> Result<(), RecipeError> {
+            let tile = row
+                .checked_mul(columns)
+                .and_then(|first| first.checked_add(column));
+            let Some(output) = tile.and_then(|tile| grid.region(tile)) else {
+                return Ok(());
+            };
             for (largest, (_, region)) in largest.iter_mut().zip(recipe.plan(image, output)?) {
                 let Region { width, height, .. } = region;
                 *largest = Size::new(largest.width.max(width), largest.height.max(height));
+            }
+            Ok(())
+        };
+        if recipe.is_separable() {
+            // Width depends on the tile's column alone and height on its row alone (or the other way round after a quarter
+            // turn). The first row and the first column of tiles therefore show every width and height.
+            (0..columns).try_for_each(|column| look_at(column, 0))?;
+            (0..rows).try_for_each(|row| look_at(0, row))?;
+        } else {
+            let (across, down) = (every(columns), every(rows));
+            for row in sampled(rows, down) {
+                sampled(columns, across).try_for_each(|column| look_at(column, row))?;
+            }
+            if across * down > 1 {
+                // What is between differs from its neighbours by the rounding of places, and a little by perspective.
+                let more =
+                    |side: u32, whole: u32| side.saturating_add(side / 16 + MARGIN).min(whole.max(side));
+                let plan = recipe.plan(image, size.region())?;
+                for (largest, (_, whole)) in largest.iter_mut().zip(plan) {
+                    *largest = Size::new(
+                        more(largest.width, whole.width),
+                        more(largest.height, whole.height),
+                    );
+                }
             }
         }
         Ok(Self::of_steps(recipe, format, largest))
@@ -82,6 +108,22 @@ impl TileBytes {
     pub fn fit(self, max_record: u64) -> bool {
         self.record <= max_record && self.step <= MAX_STEP_BYTES
     }
+}
+
+/// Rows and columns of tiles that are looked at where all have to be.
+const MOST_LOOKED_AT: u32 = 96;
+/// Pixels that a tile between those may need more than they, each way.
+const MARGIN: u32 = 4;
+
+/// Every how many of `count` are looked at.
+fn every(count: u32) -> u32 {
+    count.div_ceil(MOST_LOOKED_AT).max(1)
+}
+
+/// These, and the last.
+fn sampled(count: u32, every: u32) -> impl Iterator<Item = u32> {
+    let last = count.checked_sub(1).filter(|last| last % every != 0);
+    (0..count).step_by(every as usize).chain(last)
 }
 
 /// Why a job has no tile that fits.
@@ -215,6 +257,24 @@ mod tests {
             record(&recipe, Size::new(1000, 20), PixelFormat::GRAY8, 512),
             520 * 20
         );
+    }
+
+    #[test]
+    fn a_turn_by_an_angle_is_measured_in_the_middle_of_the_image() {
+        let recipe = Recipe::parse("rotate_by:angle=45").unwrap();
+        let image = Size::new(8000, 8000);
+        let bytes = record(&recipe, image, PixelFormat::GRAY8, 512);
+        // The square around a tile that stands on its corner, with two pixels around it.
+        let side = 512.0 * 2f64.sqrt();
+        assert!(bytes as f64 >= side * side, "{bytes}");
+        assert!(bytes as f64 <= (side + 6.0) * (side + 6.0), "{bytes}");
+        // Of tiles of which only some are looked at, each fits what the largest is said to be.
+        let bytes = TileBytes::largest(&recipe, image, PixelFormat::GRAY8, 32).unwrap();
+        let size = recipe.output_size(image).unwrap();
+        for output in TileGrid::new(size, 32).regions().step_by(7) {
+            let part = TileBytes::of_part(&recipe, image, PixelFormat::GRAY8, output).unwrap();
+            assert!(part.record <= bytes.record, "{output}: {part:?} {bytes:?}");
+        }
     }
 
     #[test]

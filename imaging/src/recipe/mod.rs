@@ -173,6 +173,11 @@ impl Recipe {
         Ok(self.plan(image, output)?[0].1)
     }
 
+    /// Whether [`Recipe::input_region`] may be looked at for rows and columns apart.
+    pub(crate) fn is_separable(&self) -> bool {
+        self.steps.iter().all(|step| step.shape.is_separable())
+    }
+
     /// From places in the result to places in an image of size `image`.
     ///
     /// # Errors

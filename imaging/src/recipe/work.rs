@@ -69,6 +69,7 @@ impl Step {
             "box_blur" | "erode" | "dilate" | "resize" | "saturation" | "sepia" => 1.0,
             "adaptive_threshold" => 1.5,
             "noise" => 10.0,
+            "rotate_by" | "warp" => 6.0,
             "gradient" => 2.0,
             // Two passes over squares, and a difference at most.
             "open" | "close" | "tophat" | "blackhat" => 2.2,

@@ -167,6 +167,48 @@ def grain(amount, seed, distribution):
     return colours(g)
 
 
+def perspective(data):
+    """Pillow's, of the places as they are; its affine maps of integers round these."""
+    return lambda p: pillow(p.squeeze(), lambda i: i.transform(
+        (211, 190), Image.Transform.PERSPECTIVE, data, Image.Resampling.NEAREST))
+
+
+def looked_up(place, size):
+    """The mean of four pixels by weights in 2^-15, in whole numbers."""
+    def g(p):
+        height, width = p.shape[:2]
+        v, u = np.mgrid[:size[1], :size[0]] + 0.5
+        x, y = place(u, v, width, height)
+        is_inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        left, top = np.floor(x - 0.5), np.floor(y - 0.5)
+        across = np.floor((x - 0.5 - left) * 32768 + 0.5).astype(np.int64)[..., None]
+        down = np.floor((y - 0.5 - top) * 32768 + 0.5).astype(np.int64)[..., None]
+        columns = [np.clip(left.astype(np.int64) + i, 0, width - 1) for i in (0, 1)]
+        rows = [np.clip(top.astype(np.int64) + i, 0, height - 1) for i in (0, 1)]
+        wide = p.astype(np.int64)
+        sums = sum(wide[rows[j], columns[i]] * (across if i else 32768 - across) * (down if j else 32768 - down)
+                   for i in (0, 1) for j in (0, 1))
+        return np.where(is_inside[..., None], (sums + (1 << 29)) >> 30, 0).astype(p.dtype)
+    return g
+
+
+def warped(a, b, c, d, e, f, g, h):
+    def place(u, v, width, height):
+        w = g * u + h * v + 1
+        return (a * u + b * v + c) / w, (d * u + e * v + f) / w
+    return looked_up(place, (211, 190))
+
+
+def turned(degrees):
+    """403 x 307 by 30 degrees is 503 x 468."""
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    def place(u, v, width, height):
+        return (cosine * (u - 251.5) + sine * (v - 234) + width / 2, cosine * (v - 234) - sine * (u - 251.5) + height / 2)
+    return looked_up(place, (503, 468))
+
+
+WARP = (1.7, 0.21, -13.3, -0.11, 1.43, 21.7, 0.00031, 0.00017)
+SHEAR = (1.3, 0.45, -31.25, -0.21, 1.61, 7.4, 0, 0)
 PREWITT = [[-1, 0, 1]] * 3
 GRAY = ["gray8", "gray16le"]
 EIGHT = ["gray8", "rgb8", "rgba8"]
@@ -224,6 +266,15 @@ LINES = [
     ("flip_horizontal", ALL, "cv2.flip", lambda p: cv2.flip(p, 1)),
     ("flip_vertical", ALL, "cv2.flip", lambda p: cv2.flip(p, 0)),
     ("crop:x=13,y=7,width=201,height=150", ALL, "NumPy", lambda p: p[7:157, 13:214]),
+    ("warp:a=1.7,b=0.21,c=-13.3,d=-0.11,e=1.43,f=21.7,g=0.00031,h=0.00017,width=211,height=190,filter=nearest", EIGHT,
+     "Pillow's Image.transform", perspective(WARP)),
+    ("warp:a=1.3,b=0.45,c=-31.25,d=-0.21,e=1.61,f=7.4,width=211,height=190,filter=nearest", EIGHT,
+     "Pillow's Image.transform", perspective(SHEAR)),
+    ("warp:a=1.7,b=0.21,c=-13.3,d=-0.11,e=1.43,f=21.7,g=0.00031,h=0.00017,width=211,height=190", ALL, "NumPy", warped(*WARP)),
+    ("warp:a=1.3,b=0.45,c=-31.25,d=-0.21,e=1.61,f=7.4,width=211,height=190", ALL, "NumPy", warped(*SHEAR)),
+    ("rotate_by:angle=30", ALL, "NumPy", turned(30)),
+    ("rotate_by:angle=90", ALL, "cv2.rotate", lambda p: cv2.rotate(p, cv2.ROTATE_90_CLOCKWISE)),
+    ("rotate_by:angle=-180,filter=nearest", ALL, "cv2.rotate", lambda p: cv2.rotate(p, cv2.ROTATE_180)),
     ("resize:width=211,height=97,filter=nearest", EIGHT, "Pillow's Image.resize",
      lambda p: pillow(p.squeeze(), lambda i: i.resize((211, 97), Image.Resampling.NEAREST))),
 ]

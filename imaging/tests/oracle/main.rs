@@ -156,6 +156,40 @@ fn table() -> Vec<(String, Definition)> {
             definition(move |p| shapes::resize(p, size, filter)),
         );
     }
+    for (angle, size, filter) in [
+        (15.0, "whole", "bilinear"),
+        (-77.25, "whole", "bilinear"),
+        (33.0, "same", "bilinear"),
+        (201.5, "whole", "nearest"),
+        (-5.0, "same", "nearest"),
+    ] {
+        add(
+            format!("rotate_by:angle={angle},size={size},filter={filter}"),
+            definition(move |p| shapes::rotate_by(p, angle, size == "same", filter == "bilinear")),
+        );
+    }
+    for (map, size, filter) in [
+        ([1.0, 0.25, -3.0, -0.125, 0.75, 2.5, 0.0, 0.0], (0, 0), "bilinear"),
+        (
+            [0.37, 0.1, 1.3, 0.2, 0.41, -1.7, 0.003, 0.011],
+            (31, 19),
+            "bilinear",
+        ),
+        (
+            [2.3, -0.4, 3.0, 0.3, 1.9, -5.0, -0.002, 0.004],
+            (40, 0),
+            "nearest",
+        ),
+    ] {
+        let [a, b, c, d, e, f, g, h] = map;
+        add(
+            format!(
+                "warp:a={a},b={b},c={c},d={d},e={e},f={f},g={g},h={h},width={},height={},filter={filter}",
+                size.0, size.1
+            ),
+            definition(move |p| shapes::warp(p, map, size, filter == "bilinear")),
+        );
+    }
     add(
         "crop:x=0,y=0,width=1,height=1".into(),
         definition(|p| shapes::crop(p, [0, 0, 1, 1])),

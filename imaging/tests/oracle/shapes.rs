@@ -111,3 +111,88 @@ pub fn resize(p: &Picture, (width, height): (i64, i64), filter: Filter) -> Pictu
             .collect()
     })
 }
+
+/// A result of that size, each of whose pixels shows the place that `place` says of its middle: zero where that is outside.
+/// Smoothly: a mean of the four pixels around the place, by weights in 2^-15, colours by alpha; those beyond the border are as
+/// those at it.
+fn looked_up(
+    p: &Picture,
+    size: (i64, i64),
+    smoothly: bool,
+    place: impl Fn(f64, f64) -> (f64, f64),
+) -> Picture {
+    p.make(size, p.channels, |column, row| {
+        let (x, y) = place(column as f64 + 0.5, row as f64 + 0.5);
+        if x < 0.0 || y < 0.0 || x >= p.width as f64 || y >= p.height as f64 {
+            return vec![0; p.channels];
+        }
+        if !smoothly {
+            return p.at(x as i64, y as i64).to_vec();
+        }
+        let one = 1i128 << 15;
+        let split = |place: f64| {
+            let before = (place - 0.5).floor();
+            (before as i64, ((place - 0.5 - before) * 32768.0).round() as i128)
+        };
+        let ((left, right_weight), (top, lower_weight)) = (split(x), split(y));
+        let sum = |value: &dyn Fn(&[i64]) -> i64| -> i128 {
+            let mut sum = 0;
+            for (dy, by_row) in [(0, one - lower_weight), (1, lower_weight)] {
+                for (dx, by_column) in [(0, one - right_weight), (1, right_weight)] {
+                    let pixel = p.at(
+                        (left + dx).clamp(0, p.width - 1),
+                        (top + dy).clamp(0, p.height - 1),
+                    );
+                    sum += by_row * by_column * i128::from(value(pixel));
+                }
+            }
+            sum
+        };
+        let alpha = sum(&|pixel| pixel[p.channels - 1]);
+        (0..p.channels)
+            .map(|channel| {
+                if !p.has_alpha || channel == p.colours() {
+                    rounded(sum(&|pixel| pixel[channel]), one * one)
+                } else if alpha == 0 {
+                    0
+                } else {
+                    rounded(sum(&|pixel| pixel[channel] * pixel[p.channels - 1]), alpha)
+                }
+            })
+            .collect()
+    })
+}
+
+/// A turn clockwise about the middle.
+pub fn rotate_by(p: &Picture, degrees: f64, same_size: bool, smoothly: bool) -> Picture {
+    let (width, height) = (p.width as f64, p.height as f64);
+    let (sine, cosine) = degrees.to_radians().sin_cos();
+    let side = |sum: f64| (sum - 1e-6).ceil() as i64;
+    let size = if same_size {
+        (p.width, p.height)
+    } else {
+        (
+            side(width * cosine.abs() + height * sine.abs()),
+            side(width * sine.abs() + height * cosine.abs()),
+        )
+    };
+    let (middle_u, middle_v) = (size.0 as f64 / 2.0, size.1 as f64 / 2.0);
+    looked_up(p, size, smoothly, |u, v| {
+        let (across, down) = (u - middle_u, v - middle_v);
+        (
+            cosine * across + sine * down + width / 2.0,
+            cosine * down - sine * across + height / 2.0,
+        )
+    })
+}
+
+pub fn warp(p: &Picture, m: [f64; 8], size: (i64, i64), smoothly: bool) -> Picture {
+    let size = (
+        if size.0 == 0 { p.width } else { size.0 },
+        if size.1 == 0 { p.height } else { size.1 },
+    );
+    looked_up(p, size, smoothly, |u, v| {
+        let w = m[6] * u + m[7] * v + 1.0;
+        ((m[0] * u + m[1] * v + m[2]) / w, (m[3] * u + m[4] * v + m[5]) / w)
+    })
+}

@@ -7,13 +7,19 @@ use crate::common;
 
 /// Any operation with any parameters that are quick enough to test.
 fn step() -> impl Strategy<Value = String> {
-    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 9)).prop_map(|(index, positions)| {
+    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 11)).prop_map(|(index, positions)| {
         let info = operations()[index];
         let parameters = info
             .parameters
             .iter()
             .zip(positions)
             .map(|(parameter, position)| {
+                if parameter.min < 0.0 {
+                    // Around the default, as far as a slider goes in a hundred steps.
+                    let number = parameter.default + parameter.step * 100.0 * (2.0 * position - 1.0);
+                    let number = (number.clamp(parameter.min, parameter.max) * 1e6).round() / 1e6;
+                    return format!("{}={number}", parameter.name);
+                }
                 // Squared, so that small values are more frequent; a large radius on a small image shows nothing new.
                 let number = parameter.min
                     + (parameter.max.min(parameter.min + 64.0) - parameter.min) * position * position;

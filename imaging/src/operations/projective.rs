@@ -1,0 +1,233 @@
+//! Results whose pixels look up their place in the image by a map of the plane, and what they find there.
+//!
+//! The middle of the pixel in column i and row j of the result is (i + 0.5, j + 0.5). A pixel whose place lies outside of the image has
+//! no data where a number stands for none (see [`crate::meaning`]) and is zero elsewhere: black, or transparent where there is alpha.
+//! One whose place lies inside takes the pixel that the place is in (nearest), or a mean of the four whose middles are around it
+//! (bilinear), of which those beyond the border are the ones at the border. Colours count by alpha in it.
+
+use crate::numbers::Numbers;
+use crate::operation::{ParameterInfo, ParameterKind};
+use crate::patch::Patch;
+use crate::sample::{Bits, Sample};
+use crate::{Affine, Region, Size};
+
+/// How pixels are mixed.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Filter {
+    Nearest,
+    Bilinear,
+}
+
+/// The parameter that chooses a [`Filter`].
+pub(super) const FILTER: ParameterInfo = ParameterInfo {
+    name: "filter",
+    symbol: "filter",
+    summary: "How pixels are mixed: nearest (not at all) or bilinear (of four).",
+    unit: "",
+    kind: ParameterKind::Choice(&["nearest", "bilinear"]),
+    min: 0.0,
+    max: 1.0,
+    default: 1.0,
+    step: 1.0,
+};
+
+impl Filter {
+    /// The filter of that name.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "nearest" => Self::Nearest,
+            _ => Self::Bilinear,
+        }
+    }
+}
+
+/// From a place (u, v) in the result to the place in the image that it shows: ((a·u + b·v + c) / w, (d·u + e·v + f) / w) with
+/// w = g·u + h·v + 1.
+#[derive(Clone, Copy)]
+pub(super) struct Projective {
+    /// The affine part: a to f.
+    pub affine: Affine,
+    /// g and h: both 0 where there is no perspective.
+    pub vanishing: [f64; 2],
+}
+
+/// Of how many parts of a pixel's width the weights of bilinear filtering know: 2^15, so that sums of four 16-bit colours, each times
+/// alpha and two weights, stay within 62 bits.
+const BITS: u32 = 15;
+
+/// Columns or rows of two neighbours, and the weight of the second in 2^-15.
+type Pair = ([u32; 2], u64);
+
+impl Projective {
+    fn divisor(self, u: f64, v: f64) -> f64 {
+        self.vanishing[0] * u + self.vanishing[1] * v + 1.0
+    }
+
+    /// Whether every place in a result of that size has one in the plane of the image: where the divisor is positive in the corners,
+    /// it is between them.
+    pub fn covers(self, result: Size) -> bool {
+        let (width, height) = (f64::from(result.width), f64::from(result.height));
+        [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
+            .into_iter()
+            .all(|(u, v)| self.divisor(u, v) > 0.0)
+    }
+
+    /// The place in the image.
+    fn at(self, u: f64, v: f64) -> (f64, f64) {
+        let (x, y) = self.affine.at(u, v);
+        let divisor = self.divisor(u, v);
+        (x / divisor, y / divisor)
+    }
+
+    /// The place of a pixel's middle, where that is inside of the image.
+    fn inside(self, image: Size, column: u32, row: u32) -> Option<(f64, f64)> {
+        let (x, y) = self.at(f64::from(column) + 0.5, f64::from(row) + 0.5);
+        let is_inside = x >= 0.0 && y >= 0.0 && x < f64::from(image.width) && y < f64::from(image.height);
+        is_inside.then_some((x, y))
+    }
+
+    /// The map as an affine one, where it is.
+    pub fn as_affine(self) -> Option<Affine> {
+        (self.vanishing == [0.0; 2]).then_some(self.affine)
+    }
+
+    /// The pixels of the image that `output` looks up: the rectangle around the places of its corners, between which all others
+    /// lie, and around it what the filter reaches and a pixel for the rounding of places. One pixel where all is outside.
+    pub fn input_region(self, image: Size, output: Region) -> Region {
+        let middles =
+            |start: u32, count: u32| [f64::from(start) + 0.5, f64::from(start) + f64::from(count) - 0.5];
+        let columns = middles(output.x, output.width);
+        let rows = middles(output.y, output.height);
+        let places = columns.map(|u| rows.map(|v| self.at(u, v)));
+        let places = places.as_flattened();
+        let span = |place: &dyn Fn(&(f64, f64)) -> f64, length: u32| {
+            let least = places.iter().map(place).fold(f64::INFINITY, f64::min);
+            let most = places.iter().map(place).fold(f64::NEG_INFINITY, f64::max);
+            let start = ((least - 0.5).floor() - 1.0).clamp(0.0, f64::from(length) - 1.0);
+            let end = ((most + 0.5).floor() + 2.0).clamp(start + 1.0, f64::from(length));
+            (start as u32, (end - start) as u32)
+        };
+        let (x, width) = span(&|place| place.0, image.width);
+        let (y, height) = span(&|place| place.1, image.height);
+        Region::new(x, y, width, height)
+    }
+
+    /// The nearest pixels.
+    pub fn nearest<B: Bits>(self, input: &Patch<'_, B>, output: Region, size: Size) -> Patch<'static, B> {
+        let channels = input.channels.count();
+        let outside = vec![B::wrap(input.meaning.bits(f64::NAN)); channels];
+        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
+        for row in output.y..output.y + output.height {
+            for column in output.x..output.x + output.width {
+                let pixel = match self.inside(input.image, column, row) {
+                    Some((x, y)) => input.row(y as u32, x as u32, 1),
+                    None => &outside,
+                };
+                samples.extend_from_slice(pixel);
+            }
+        }
+        Patch::owned(size, output, input.channels, samples)
+    }
+
+    /// Means of four intensities, rounded half up.
+    pub fn bilinear<S: Sample>(self, input: &Patch<'_, S>, output: Region, size: Size) -> Patch<'static, S> {
+        let channels = input.channels.count();
+        let is_opaque = input.is_opaque();
+        let mut samples = vec![S::default(); output.size().pixels() as usize * channels];
+        let rows = samples.chunks_exact_mut(output.width as usize * channels);
+        for (row, line) in (output.y..).zip(rows) {
+            for (column, to) in (output.x..).zip(line.chunks_exact_mut(channels)) {
+                let Some((x, y)) = self.inside(input.image, column, row) else {
+                    continue;
+                };
+                let (columns, by_column) = pair(x, input.image.width);
+                let (rows, by_row) = pair(y, input.image.height);
+                let weights = products(by_column, by_row);
+                let pixels = rows.map(|y| columns.map(|x| input.row(y, x, 1)));
+                let [a, b, c, d] = [pixels[0][0], pixels[0][1], pixels[1][0], pixels[1][1]];
+                let sum = |value: &dyn Fn(&[S]) -> u64| {
+                    let [a, b, c, d] = [value(a), value(b), value(c), value(d)];
+                    weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d
+                };
+                if is_opaque {
+                    for (channel, to) in to.iter_mut().enumerate() {
+                        *to = rounded(sum(&|pixel| u64::from(pixel[channel].into())));
+                    }
+                } else if let Some((to_alpha, colours)) = to.split_last_mut() {
+                    let last = channels - 1;
+                    let alpha = |pixel: &[S]| u64::from(pixel[last].into());
+                    let weight = sum(&alpha);
+                    *to_alpha = rounded(weight);
+                    for (channel, to) in colours.iter_mut().enumerate() {
+                        let product = sum(&|pixel| alpha(pixel) * u64::from(pixel[channel].into()));
+                        *to = S::weighted(product as i64, weight as i64);
+                    }
+                }
+            }
+        }
+        Patch::owned(size, output, input.channels, samples)
+    }
+
+    /// Means of four numbers, by the weights of those that have data: no data where these are less than half of all.
+    pub fn numbers(self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) {
+        let region = self.input_region(input.image, output);
+        let channels = input.channels;
+        let stride = region.width as usize * channels;
+        let mut patch = Vec::with_capacity(stride * region.height as usize);
+        let mut line = Vec::new();
+        for y in region.y..region.y + region.height {
+            input.row_within(y, region.x, region.width, &mut line);
+            patch.extend_from_slice(&line);
+        }
+        let at = |x: u32, y: u32| (y - region.y) as usize * stride + (x - region.x) as usize * channels;
+        for row in output.y..output.y + output.height {
+            line.clear();
+            for column in output.x..output.x + output.width {
+                let Some((x, y)) = self.inside(input.image, column, row) else {
+                    line.extend(std::iter::repeat_n(f64::NAN, channels));
+                    continue;
+                };
+                let (columns, by_column) = pair(x, input.image.width);
+                let (rows, by_row) = pair(y, input.image.height);
+                let places = rows.map(|y| columns.map(|x| at(x, y)));
+                // Powers of two: the sum of all is exactly one.
+                let weights =
+                    products(by_column, by_row).map(|weight| weight as f64 / f64::from(1 << (2 * BITS)));
+                for channel in 0..channels {
+                    let (mut value, mut total) = (0.0, 0.0);
+                    for (place, weight) in places.as_flattened().iter().zip(weights) {
+                        let number = patch[place + channel];
+                        if !number.is_nan() && weight > 0.0 {
+                            value += weight * number;
+                            total += weight;
+                        }
+                    }
+                    line.push(if total < 0.5 { f64::NAN } else { value / total });
+                }
+            }
+            out(&line);
+        }
+    }
+}
+
+/// The two columns (or rows) whose middles are on both sides of a place.
+fn pair(place: f64, length: u32) -> Pair {
+    let before = (place - 0.5).floor();
+    let weight = ((place - 0.5 - before) * f64::from(1 << BITS) + 0.5) as u64;
+    let last = length - 1;
+    // Before the first middle it is -1, which counts as 0.
+    let (first, second) = (before.max(0.0) as u32, (before + 1.0) as u32);
+    ([first.min(last), second.min(last)], weight)
+}
+
+/// The weights of four pixels, row by row: their sum is 2^30.
+fn products(by_column: u64, by_row: u64) -> [u64; 4] {
+    let one = 1 << BITS;
+    let (column, row) = (one - by_column, one - by_row);
+    [column * row, by_column * row, column * by_row, by_column * by_row]
+}
+
+/// A sum by [`products`], rounded half up.
+fn rounded<S: Sample>(sum: u64) -> S {
+    S::wrap(((sum + (1 << (2 * BITS - 1))) >> (2 * BITS)) as u32)
+}
