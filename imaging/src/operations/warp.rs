@@ -51,7 +51,9 @@ const fn side(name: &'static str, summary: &'static str) -> ParameterInfo {
 }
 
 /// Most of what a pixel further means in the picture.
-const MOST: f64 = 1000.0;
+const MOST: f64 = 10.0;
+/// Most of perspective: a hundred pixels further the picture is half as large or twice.
+const BENT: f64 = 0.01;
 /// Farthest move, pixels.
 const FAR: f64 = MAX_SIDE as f64;
 
@@ -68,56 +70,56 @@ impl Operation for Warp {
                 "a",
                 1.0,
                 MOST,
-                0.01,
+                0.0001,
                 "Columns of the picture for a column of the result.",
             ),
             coefficient(
                 "b",
                 0.0,
                 MOST,
-                0.01,
+                0.0001,
                 "Columns of the picture for a row of the result.",
             ),
             coefficient(
                 "c",
                 0.0,
                 FAR,
-                1.0,
+                0.1,
                 "Column of the picture that the left edge shows.",
             ),
             coefficient(
                 "d",
                 0.0,
                 MOST,
-                0.01,
+                0.0001,
                 "Rows of the picture for a column of the result.",
             ),
             coefficient(
                 "e",
                 1.0,
                 MOST,
-                0.01,
+                0.0001,
                 "Rows of the picture for a row of the result.",
             ),
             coefficient(
                 "f",
                 0.0,
                 FAR,
-                1.0,
+                0.1,
                 "Row of the picture that the upper edge shows.",
             ),
             coefficient(
                 "g",
                 0.0,
-                1.0,
-                0.0001,
+                BENT,
+                0.000001,
                 "Perspective from column to column; 0 for an affine map.",
             ),
             coefficient(
                 "h",
                 0.0,
-                1.0,
-                0.0001,
+                BENT,
+                0.000001,
                 "Perspective from row to row; 0 for an affine map.",
             ),
             side("width", "Width of the result; 0 is that of the picture."),

@@ -15,8 +15,13 @@ fn step() -> impl Strategy<Value = String> {
             .zip(positions)
             .map(|(parameter, position)| {
                 if parameter.min < 0.0 {
-                    // Around the default, as far as a slider goes in a hundred steps.
-                    let number = parameter.default + parameter.step * 100.0 * (2.0 * position - 1.0);
+                    // Any angle; else around the default.
+                    let span = parameter.max - parameter.min;
+                    let reach = match parameter.unit {
+                        "°" => span / 2.0,
+                        _ => f64::max(100.0 * parameter.step, (span / 20.0).min(1.0)),
+                    };
+                    let number = parameter.default + reach * (2.0 * position - 1.0);
                     let number = (number.clamp(parameter.min, parameter.max) * 1e6).round() / 1e6;
                     return format!("{}={number}", parameter.name);
                 }
