@@ -1,10 +1,15 @@
 //! Kinds of TIFF that other programs write, with the pixels that libvips, Pillow and tifffile agree on.
 #![cfg(feature = "files")]
 
+#[allow(dead_code, reason = "other tests use the rest of it")]
+#[path = "common/tiff.rs"]
+mod tiff;
+
 use std::path::{Path, PathBuf};
 
 use azulejo_imaging::file::{Decoder, Limits};
 use azulejo_imaging::{PixelFormat, Raster};
+use tiff::Tiff;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -129,6 +134,106 @@ fn signed_samples_keep_their_numbers() {
     for (pair, byte) in image.bytes().chunks_exact(2).zip(&bytes[8..3508]) {
         assert_eq!(i16::from_le_bytes([pair[0], pair[1]]), i16::from(*byte as i8));
     }
+}
+
+/// Reads a strip that is not packed, of 3 by 2 pixels; gives the name of the format, the bytes, and what was said.
+fn strip(tiff: Tiff, samples: &[u8]) -> (String, Vec<u8>, String) {
+    let tiff = Tiff {
+        width: 3,
+        height: 2,
+        compression: 1,
+        rows_per_strip: Some(2),
+        ..tiff
+    };
+    let file = tiff.assemble(&[samples.to_vec()], (3, 2));
+    let decoder = Decoder::of_bytes(file, &Limits::default()).unwrap();
+    let notes = decoder.notes().join("; ");
+    let image = decoder.read_all().unwrap();
+    (image.format().name().to_string(), image.into_bytes(), notes)
+}
+
+#[test]
+fn samples_of_24_bits_keep_their_numbers_in_32() {
+    let numbers = [0u32, 1, 255, 70_000, 0x80_00_01, 0xff_ff_ff];
+    for (big_endian, photometric) in [(false, 1), (true, 1), (false, 0), (true, 0)] {
+        // The highest byte comes first in any file, as GDAL and tifffile have it.
+        let stored = numbers.map(|number| [(number >> 16) as u8, (number >> 8) as u8, number as u8]);
+        let tiff = Tiff {
+            samples: 1,
+            bits: 24,
+            photometric,
+            big_endian,
+            ..Tiff::default()
+        };
+        let (format, bytes, notes) = strip(tiff, stored.as_flattened());
+        assert_eq!(format, "gray-u32le");
+        assert!(notes.contains("24 bits became 32"), "{notes}");
+        let expected = numbers.map(|number| match photometric {
+            0 => 0xff_ff_ff - number,
+            _ => number,
+        });
+        assert_eq!(bytes, expected.map(u32::to_le_bytes).as_flattened());
+    }
+}
+
+#[test]
+fn white_that_is_zero_is_turned_round_in_32_bits() {
+    let numbers = [0u32, 1, 255, 70_000, u32::MAX - 1, u32::MAX];
+    let tiff = Tiff {
+        samples: 1,
+        bits: 32,
+        photometric: 0,
+        ..Tiff::default()
+    };
+    let (format, bytes, _) = strip(tiff, numbers.map(u32::to_le_bytes).as_flattened());
+    assert_eq!(format, "gray-u32le");
+    assert_eq!(
+        bytes,
+        numbers.map(|number| (!number).to_le_bytes()).as_flattened()
+    );
+}
+
+#[test]
+fn floating_point_of_24_bits_is_that_of_32() {
+    // Sign, 7 bits of exponent with a bias of 63, 16 bits of fraction.
+    let stored = [0x3f_00_00u32, 0xbf_80_00, 0x40_40_00, 0, 0x00_00_01, 0x7f_00_00];
+    let numbers = [1.0f32, -1.5, 2.5, 0.0, 3.308_722_5e-24, f32::INFINITY];
+    let tiff = Tiff {
+        samples: 1,
+        bits: 24,
+        photometric: 1,
+        format: 3,
+        ..Tiff::default()
+    };
+    let bytes = stored.map(|number| [number as u8, (number >> 8) as u8, (number >> 16) as u8]);
+    let (format, bytes, notes) = strip(tiff, bytes.as_flattened());
+    assert_eq!(format, "gray-f32le");
+    assert!(notes.contains("24-bit"), "{notes}");
+    assert_eq!(bytes, numbers.map(f32::to_le_bytes).as_flattened());
+}
+
+#[test]
+fn inks_that_are_no_parts_are_bands() {
+    let inks = |bits, format| Tiff {
+        samples: 4,
+        bits,
+        photometric: 5,
+        format,
+        ..Tiff::default()
+    };
+    let numbers: Vec<u8> = (0..24)
+        .flat_map(|n| (n as f32 / 7.0 - 1.0).to_le_bytes())
+        .collect();
+    let (format, bytes, notes) = strip(inks(32, 3), &numbers);
+    assert_eq!((format.as_str(), &bytes), ("bands4-f32le", &numbers));
+    assert!(notes.contains("inks are read as bands"), "{notes}");
+    let signed: Vec<u8> = (0..24).map(|n| (n * 10 - 120) as i8 as u8).collect();
+    let (format, bytes, _) = strip(inks(8, 2), &signed);
+    let wide: Vec<u8> = signed
+        .iter()
+        .flat_map(|n| i16::from(*n as i8).to_le_bytes())
+        .collect();
+    assert_eq!((format.as_str(), bytes), ("bands4-i16le", wide));
 }
 
 #[test]

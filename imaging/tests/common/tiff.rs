@@ -18,6 +18,8 @@ pub struct Tiff {
     pub extra: Vec<u16>,
     pub icc: Vec<u8>,
     pub orientation: u16,
+    /// What samples are: 1 whole numbers, 2 signed ones, 3 floating point.
+    pub format: u16,
 }
 
 impl Default for Tiff {
@@ -36,6 +38,7 @@ impl Default for Tiff {
             extra: Vec::new(),
             icc: Vec::new(),
             orientation: 1,
+            format: 1,
         }
     }
 }
@@ -154,6 +157,9 @@ impl Tiff {
         }
         if self.predictor {
             entries.push((317, short, vec![2]));
+        }
+        if self.format != 1 {
+            entries.push((339, short, vec![self.format.into(); self.samples.into()]));
         }
         if !self.extra.is_empty() {
             entries.push((338, short, self.extra.iter().map(|kind| (*kind).into()).collect()));

@@ -71,7 +71,7 @@ impl Pixels {
             )));
         }
         let plain = matches!(page.photometric, 0..=2);
-        if !plain && page.numbers != Numbers::Unsigned && !matches!(page.photometric, 8 | 9) {
+        if !plain && page.numbers != Numbers::Unsigned && !matches!(page.photometric, 5 | 8 | 9) {
             return Err(unsupported("its colours are signed or floating-point numbers"));
         }
         let alpha = alpha(page, colors);
@@ -93,7 +93,7 @@ impl Pixels {
             ));
         }
         let (meaning, depth) = match (page.numbers, bits) {
-            (_, 32 | 64) => {
+            (_, 24 | 32 | 64) => {
                 return Err(unsupported(&format!("its colours have {bits} bits in a sample")));
             }
             (_, 8) => (Meaning::Number, Depth::Eight),
@@ -198,7 +198,7 @@ impl Pixels {
             Model::Rgb => true,
             _ => false,
         };
-        self.measured.is_some()
+        self.measured.is_some_and(Measured::keeps_numbers)
             || (is_gray_or_rgb
                 && self.alpha.is_none()
                 && self.meaning == Meaning::Number

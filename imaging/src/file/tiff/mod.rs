@@ -33,6 +33,6 @@ use super::FileError;
 
 fn unsupported(what: &str) -> FileError {
     FileError::unsupported(format!(
-        "this kind of TIFF is not read: {what}; save it as RGB or gray, 8 or 16 bit"
+        "this kind of TIFF is not read: {what}; save it as gray, RGB or bands of 8 or 16 bit or of floating point of 32 bit"
     ))
 }

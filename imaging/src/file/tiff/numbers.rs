@@ -4,9 +4,11 @@
 //! bands: RGB and near infrared are four bands, not a picture with something left over. What a band means is not changed: samples
 //! below 8 bit keep their numbers, and so do those of 9 to 16.
 //!
-//! Numbers that no sample of ours has are put where they fit exactly: signed 8 bit into signed 16, whole numbers of 64 bit without a
-//! sign into 32, signed ones of 32 and 64 bit and floating point of 16 into floating point of 32. Where one does not fit, the file
-//! is refused. Floating point of 64 bit is rounded to 32, which is said.
+//! Numbers that no sample of ours has are put where they fit exactly: signed 8 bit into signed 16, whole numbers of 24 and 64 bit
+//! without a sign into 32, signed ones of 32 and 64 bit and floating point of 16 and 24 into floating point of 32. Where one does not
+//! fit, the file is refused. Floating point of 64 bit is rounded to 32, which is said.
+//!
+//! Inks that are signed or floating point have no arithmetic that readers agree on: they are bands.
 
 use super::page::{Numbers, Page};
 use super::samples::float;
@@ -23,10 +25,15 @@ pub(super) struct Measured {
     numbers: Numbers,
     bits: u32,
     depth: Depth,
+    /// Whether white is zero, so that the number is what is missing to the largest.
+    inverted: bool,
 }
 
+/// The photometric interpretation of inks.
+const INKS: u64 = 5;
+
 impl Measured {
-    /// Of a page whose samples are gray or RGB and more; `has_alpha` where one of them is said to be alpha. `None` where they are
+    /// Of a page whose samples are gray, RGB or inks, and more; `has_alpha` where one of them is said to be alpha. `None` where they are
     /// intensities, gray or in colours.
     pub(super) fn of(
         page: &Page,
@@ -39,16 +46,32 @@ impl Measured {
             samples,
             ..
         } = *page;
-        let colors = if page.photometric == 2 { 3 } else { 1 };
+        let colors = match page.photometric {
+            2 => 3,
+            INKS => 4,
+            _ => 1,
+        };
         let is_intensity = numbers == Numbers::Unsigned && bits <= 16;
         let beyond = samples.saturating_sub(colors + usize::from(has_alpha));
-        if !matches!(page.photometric, 0..=2) || (is_intensity && beyond == 0) {
+        let is_read = match page.photometric {
+            0..=2 => !is_intensity || beyond > 0,
+            INKS => !is_intensity,
+            _ => false,
+        };
+        if !is_read {
             return Ok(None);
         }
-        if page.photometric == 0 {
+        // What is missing to the largest number is known of whole numbers without a sign.
+        let inverted = page.photometric == 0;
+        if inverted && (numbers != Numbers::Unsigned || !matches!(bits, 24 | 32) || samples > 1) {
             return Err(unsupported(
                 "white is zero in samples that are numbers, or in bands",
             ));
+        }
+        if page.photometric == INKS {
+            notes.push(
+                "its inks are read as bands: they are numbers that are no parts of 8 or 16 bit".to_owned(),
+            );
         }
         let channels = if samples == 3 && colors == 3 {
             Some(Channels::Rgb)
@@ -74,6 +97,8 @@ impl Measured {
         let became = match (numbers, bits) {
             (Numbers::Float, 64) => Some("64-bit floating-point samples were rounded to 32 bit"),
             (Numbers::Float, 16) => Some("16-bit floating-point samples became 32 bit"),
+            (Numbers::Float, 24) => Some("24-bit floating-point samples became 32 bit"),
+            (Numbers::Unsigned, 24) => Some("samples of 24 bits became 32 bit"),
             (Numbers::Unsigned, 64) => Some("samples of 64 bits, all of them below 2^32, became 32 bit"),
             (Numbers::Signed, 8) => Some("signed samples of 8 bits became signed 16 bit"),
             (Numbers::Signed, 32 | 64) => {
@@ -82,7 +107,12 @@ impl Measured {
             _ => None,
         };
         notes.extend(became.map(str::to_owned));
-        let measured = Self { numbers, bits, depth };
+        let measured = Self {
+            numbers,
+            bits,
+            depth,
+            inverted,
+        };
         Ok(Some((measured, format)))
     }
 
@@ -95,6 +125,11 @@ impl Measured {
         }
     }
 
+    /// Whether the numbers are those that are stored.
+    pub(super) fn keeps_numbers(self) -> bool {
+        !self.inverted
+    }
+
     /// Puts the samples of a stored row, its predictor undone, into the row `to` of a raster: from sample `first` on, `step` apart.
     pub(super) fn unpack(
         self,
@@ -103,7 +138,8 @@ impl Measured {
         (first, step): (usize, usize),
     ) -> Result<(), FileError> {
         let wide = self.depth.bytes();
-        if self.bits as usize == 8 * wide && (step, first) == (1, 0) && !self.is_conditional() {
+        let is_same = self.bits as usize == 8 * wide && !self.inverted && !self.is_conditional();
+        if is_same && (step, first) == (1, 0) {
             let length = to.len();
             to.copy_from_slice(&row[..length]);
             return Ok(());
@@ -135,7 +171,7 @@ impl Measured {
                     }
                     to.copy_from_slice(&bytes[..4]);
                 }
-                (Numbers::Float, 16 | 64) => {
+                (Numbers::Float, 16 | 24 | 64) => {
                     let number = float(bytes);
                     let rounded = number as f32;
                     if number.is_finite() && !rounded.is_finite() {
@@ -144,6 +180,13 @@ impl Measured {
                         ));
                     }
                     to.copy_from_slice(&rounded.to_le_bytes());
+                }
+                (Numbers::Unsigned, 24 | 32) => {
+                    to[..bytes.len()].copy_from_slice(bytes);
+                    to[bytes.len()..].fill(0);
+                    if self.inverted {
+                        to[..bytes.len()].iter_mut().for_each(|byte| *byte = !*byte);
+                    }
                 }
                 _ => to.copy_from_slice(bytes),
             }

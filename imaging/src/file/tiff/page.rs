@@ -258,7 +258,7 @@ impl Page {
         match predictor {
             1 => {}
             2 if matches!(bits, 8 | 16 | 32 | 64) && subsampling.is_none() => {}
-            3 if matches!(bits, 16 | 32 | 64) && numbers == Numbers::Float => {}
+            3 if matches!(bits, 16 | 24 | 32 | 64) && numbers == Numbers::Float => {}
             _ => {
                 return Err(unsupported(&format!(
                     "its predictor {predictor} does not go with {bits} bits in a sample"
@@ -351,9 +351,9 @@ fn sample_kind(
         other => return Err(unsupported(&format!("its samples are of format {other}"))),
     };
     let read = match numbers {
-        Numbers::Unsigned => matches!(bits, 1..=16 | 32 | 64),
+        Numbers::Unsigned => matches!(bits, 1..=16 | 24 | 32 | 64),
         Numbers::Signed => matches!(bits, 8 | 16 | 32 | 64),
-        Numbers::Float => matches!(bits, 16 | 32 | 64),
+        Numbers::Float => matches!(bits, 16 | 24 | 32 | 64),
     };
     if read {
         return Ok((bits as u32, numbers));

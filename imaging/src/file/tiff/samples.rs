@@ -1,6 +1,6 @@
 //! Stored bytes to samples: predictors, orders of bytes, and every width of a sample to 8 or 16 bit.
 
-use super::page::Page;
+use super::page::{Numbers, Page};
 
 /// Turns the bytes of a chunk little endian and undoes its predictor.
 pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut [u8]) {
@@ -12,7 +12,13 @@ pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut 
         }
         return;
     }
-    if big_endian && matches!(page.bits, 16 | 32 | 64) {
+    // Whole numbers of 24 bits are bits in a row, as those of 12 are, the highest first in any file.
+    let is_reversed = match (page.bits, page.numbers) {
+        (24, Numbers::Unsigned) => true,
+        (16 | 24 | 32 | 64, _) => big_endian,
+        _ => false,
+    };
+    if is_reversed {
         for sample in bytes.chunks_exact_mut(width) {
             sample.reverse();
         }
@@ -102,10 +108,11 @@ pub(super) fn unpack(
     }
 }
 
-/// The float of 2, 4 or 8 bytes.
+/// The float of 2, 3, 4 or 8 bytes.
 pub(super) fn float(bytes: &[u8]) -> f64 {
     match *bytes {
         [a, b] => half(u16::from_le_bytes([a, b])),
+        [a, b, c] => small(u32::from_le_bytes([a, b, c, 0]), 16, 7),
         [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).into(),
         [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
         _ => f64::NAN,
@@ -114,14 +121,26 @@ pub(super) fn float(bytes: &[u8]) -> f64 {
 
 /// The float of 16 bits.
 fn half(bits: u16) -> f64 {
-    let fraction = f64::from(bits & 0x3ff) / 1024.0;
-    let magnitude = match bits >> 10 & 0x1f {
-        0 => fraction / 16384.0,
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => return f64::NAN,
-        exponent => (1.0 + fraction) * libm::ldexp(1.0, i32::from(exponent) - 15),
+    small(bits.into(), 10, 5)
+}
+
+/// A float laid out as IEEE 754 lays out those of 16 and 32 bits: the sign, `exponent` bits, `fraction` bits. That of 24 bits, with 7
+/// and 16, is in Adobe's Photoshop TIFF Technical Note 3.
+fn small(bits: u32, fraction: u32, exponent: u32) -> f64 {
+    let most = (1 << exponent) - 1;
+    let bias = most / 2;
+    let part = f64::from(bits & ((1 << fraction) - 1)) / f64::from(1u32 << fraction);
+    let magnitude = match (bits >> fraction & most) as i32 {
+        0 => libm::ldexp(part, 1 - bias as i32),
+        power if power == most as i32 && part == 0.0 => f64::INFINITY,
+        power if power == most as i32 => return f64::NAN,
+        power => libm::ldexp(1.0 + part, power - bias as i32),
     };
-    if bits >> 15 == 0 { magnitude } else { -magnitude }
+    if bits >> (fraction + exponent) == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
 }
 
 /// Chunky samples from units of shared colour differences: luma of the unit, then the two.
@@ -155,5 +174,14 @@ mod tests {
         }
         assert_eq!(half(0xfc00), f64::NEG_INFINITY);
         assert!(half(0x7c01).is_nan());
+        for (bytes, value) in [
+            ([0, 0, 0x3f], 1.0),
+            ([0, 0x80, 0xbf], -1.5),
+            ([1, 0, 0], libm::ldexp(1.0, -78)),
+            ([0, 0, 0x7f], f64::INFINITY),
+        ] {
+            assert_eq!(float(&bytes), value, "{bytes:?}");
+        }
+        assert!(float(&[1, 0, 0x7f]).is_nan());
     }
 }
