@@ -29,11 +29,10 @@ pub fn apply_tiles(
     };
     let format = recipe.output_format(info.format);
     options.encode.check(kind, size, format)?;
-    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let image = read_whole(&mut decoder)?;
+    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let metadata = info.metadata.after(&recipe, info.stored_size);
     let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;
-    left_out.extend_from_slice(encoder.left_out());
 
     let grid = TileGrid::new(size, tile);
     let pixel = format.bytes_per_pixel();
@@ -57,6 +56,7 @@ pub fn apply_tiles(
             bail!("stopped before the end");
         }
     }
+    left_out.extend_from_slice(encoder.left_out());
     encoder.finish()?;
     Ok(left_out)
 }

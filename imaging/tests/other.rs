@@ -307,10 +307,10 @@ fn written(kind: FileKind, image: &Raster, metadata: &Metadata) -> (Vec<u8>, Vec
         ..EncodeOptions::default()
     };
     let mut encoder = Encoder::create(&path, kind, &options, image.size(), image.format(), metadata).unwrap();
-    let left_out = encoder.left_out().to_vec();
     for row in image.bytes().chunks(image.stride() * 3) {
         encoder.write_rows(row).unwrap();
     }
+    let left_out = encoder.left_out().to_vec();
     encoder.finish().unwrap();
     (std::fs::read(path).unwrap(), left_out)
 }
@@ -349,9 +349,10 @@ fn a_gif_keeps_256_colours_and_says_what_it_does_not_keep() {
         .read_all()
         .unwrap();
     assert_eq!(colors(&back), colors(&few));
-    assert!(left_out[0].contains("256 colours"), "{left_out:?}");
+    assert!(left_out.is_empty(), "{left_out:?}");
     let many = common::noise_image(Size::new(60, 40), PixelFormat::RGBA8);
     let (file, left_out) = written(FileKind::Gif, &many, &Metadata::default());
+    assert!(left_out[0].contains("more than 256 colours"), "{left_out:?}");
     assert!(left_out[1].contains("transparency"), "{left_out:?}");
     let back = Decoder::of_bytes(file, &Limits::default())
         .unwrap()
@@ -361,6 +362,35 @@ fn a_gif_keeps_256_colours_and_says_what_it_does_not_keep() {
     palette.sort_unstable();
     palette.dedup();
     assert!(palette.len() <= 256, "{}", palette.len());
+}
+
+#[test]
+fn the_last_colour_that_a_gif_holds_is_told_from_the_first_that_it_does_not() {
+    // 255 grays and what is invisible, whatever its colour; then the 256th gray.
+    for (grays, is_kept) in [(255, true), (256, false)] {
+        let pixels = (0..1024).flat_map(|n| {
+            let gray = (n / 2 % grays) as u8;
+            if n % 2 == 0 {
+                [n as u8, (n >> 8) as u8, 7, 0]
+            } else {
+                [gray, gray, gray, 255]
+            }
+        });
+        let image = Raster::from_bytes(Size::new(32, 32), PixelFormat::RGBA8, pixels.collect()).unwrap();
+        let (file, left_out) = written(FileKind::Gif, &image, &Metadata::default());
+        assert_eq!(left_out.is_empty(), is_kept, "{left_out:?}");
+        let back = Decoder::of_bytes(file, &Limits::default())
+            .unwrap()
+            .read_all()
+            .unwrap();
+        let visible = |image: &Raster| -> Vec<[u8; 4]> {
+            let pixels = image.bytes().as_chunks::<4>().0.iter();
+            pixels
+                .map(|pixel| if pixel[3] == 0 { [0; 4] } else { *pixel })
+                .collect()
+        };
+        assert_eq!(visible(&back) == visible(&image), is_kept);
+    }
 }
 
 #[test]

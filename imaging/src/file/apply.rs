@@ -73,11 +73,11 @@ pub fn apply_file(
 ) -> Result<Applied, FileError> {
     let decoder = Decoder::open_page(input, &options.limits, options.page)?;
     let info = decoder.info().clone();
+    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let kind = match options.kind {
         Some(kind) => kind,
         None => FileKind::for_output(output, info.kind)?,
     };
-    let mut left_out = decoder.left_out(options.encode.keep_exif);
     let recipe = info.full_recipe(recipe);
     let size = recipe
         .output_size(info.stored_size)
@@ -102,7 +102,6 @@ pub fn apply_file(
     };
     let draft = draft(output, folder)?;
     let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
-    left_out.extend_from_slice(encoder.left_out());
     let run = Run {
         work: &work,
         piece,
@@ -115,7 +114,8 @@ pub fn apply_file(
         progress,
     };
     let scratch = options.scratch.as_deref().unwrap_or(folder);
-    let bytes = run.run(decoder, encoder, from, scratch)?;
+    let (bytes, told) = run.run(decoder, encoder, from, scratch)?;
+    left_out.extend(told);
     draft.as_file().sync_all()?;
     let place = if options.keep_existing {
         draft.persist_noclobber(output)
@@ -169,13 +169,14 @@ enum Source {
 }
 
 impl Run<'_> {
+    /// Reads, renders and writes everything; gives the length of the file and what it does not keep.
     fn run(
         mut self,
         decoder: Decoder,
         mut encoder: Encoder,
         from: Input,
         scratch: &Path,
-    ) -> Result<u64, FileError> {
+    ) -> Result<(u64, Vec<String>), FileError> {
         let (image, format) = (self.work.image, self.work.input_format);
         let mut source = match from {
             Input::Rows => Source::Window(Box::new(Window::new(decoder, image, format))),
@@ -197,7 +198,9 @@ impl Run<'_> {
         if let Source::Window(window) = source {
             window.finish(&mut |_| self.still_wanted())?;
         }
-        encoder.finish()
+        // Some of it is known when the last row is written.
+        let left_out = encoder.left_out().to_vec();
+        Ok((encoder.finish()?, left_out))
     }
 
     fn band_of_rows(&mut self, window: &mut Window, band: Region) -> Result<Raster, FileError> {

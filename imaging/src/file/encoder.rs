@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
-use super::other::{OtherWriter, PlainWriter, losses};
+use super::other::{OtherWriter, PlainWriter};
 use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
 use super::webp_write::WebPWriter;
@@ -186,7 +186,6 @@ impl Encoder {
                         "the ICC profile is left out: it is not written to {other}; choose png, jpeg, tiff or webp to keep it"
                     ));
                 }
-                left_out.extend(losses(other, format));
                 match other {
                     FileKind::Pnm | FileKind::Farbfeld => {
                         Writer::Plain(PlainWriter::new(output, other, size, format)?)
@@ -203,7 +202,8 @@ impl Encoder {
         })
     }
 
-    /// Sentences on what is not written, because the format or the pixels cannot have it.
+    /// Sentences on what is not written, because the format or the pixels cannot have it. What the pixels decide, the colours of a
+    /// GIF, is known when the last row was written.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
@@ -233,6 +233,9 @@ impl Encoder {
             Writer::Plain(writer) => writer.write_rows(rows),
             Writer::Other(writer) => {
                 writer.write_rows(rows);
+                if self.missing_bytes == 0 {
+                    self.left_out.extend(writer.losses());
+                }
                 Ok(())
             }
         }

@@ -20,4 +20,4 @@ mod write;
 
 pub(super) use plain::PlainWriter;
 pub(super) use read::{OtherReader, Pictures};
-pub(super) use write::{OtherWriter, losses};
+pub(super) use write::OtherWriter;

@@ -1,5 +1,7 @@
 //! Writing what `image` writes: the rows are kept until the last, and then the file is written at once.
 
+use std::collections::BTreeSet;
+
 use image::codecs::bmp::BmpEncoder;
 use image::codecs::gif::GifEncoder;
 use image::codecs::qoi::QoiEncoder;
@@ -20,19 +22,47 @@ pub(in crate::file) struct OtherWriter {
     size: Size,
     format: PixelFormat,
     pixels: Vec<u8>,
+    palette: Palette,
 }
 
-/// Sentences on what a file of `kind` does not keep of an image of that format.
-pub(in crate::file) fn losses(kind: FileKind, format: PixelFormat) -> Vec<String> {
-    let mut losses = Vec::new();
-    if kind == FileKind::Gif {
-        losses.push("a GIF holds 256 colours: where there are more, the nearest are taken".to_owned());
-        if format.channels.has_alpha() {
-            losses
-                .push("a GIF holds no partial transparency: what is not invisible becomes opaque".to_owned());
+/// Colours of a GIF.
+const GIF_COLORS: usize = 256;
+
+/// What a GIF does not keep of the pixels that were seen.
+#[derive(Default)]
+struct Palette {
+    /// The colours, one more than a GIF has at most: gray and RGB have numbers of their own. What is invisible is one.
+    colors: BTreeSet<u32>,
+    is_partial: bool,
+}
+
+impl Palette {
+    /// Looks at rows of 8-bit samples.
+    fn see(&mut self, rows: &[u8], channels: Channels) {
+        const INVISIBLE: u32 = 1 << 24;
+        let has_alpha = channels.has_alpha();
+        let mut last = None;
+        for pixel in rows.chunks_exact(channels.count()) {
+            // Neighbours are often the same.
+            if last == Some(pixel) || (self.colors.len() > GIF_COLORS && (self.is_partial || !has_alpha)) {
+                continue;
+            }
+            last = Some(pixel);
+            let alpha = if has_alpha {
+                pixel[channels.count() - 1]
+            } else {
+                255
+            };
+            self.is_partial |= !matches!(alpha, 0 | 255);
+            if self.colors.len() <= GIF_COLORS {
+                self.colors.insert(match *pixel {
+                    _ if alpha == 0 => INVISIBLE,
+                    [red, green, blue, ..] => u32::from_be_bytes([0, red, green, blue]),
+                    _ => u32::from(pixel[0]),
+                });
+            }
         }
     }
-    losses
 }
 
 impl OtherWriter {
@@ -43,11 +73,30 @@ impl OtherWriter {
             size,
             format,
             pixels: Vec::new(),
+            palette: Palette::default(),
         }
     }
 
     pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) {
+        if self.kind == FileKind::Gif {
+            self.palette.see(rows, self.format.channels);
+        }
         self.pixels.extend_from_slice(rows);
+    }
+
+    /// Sentences on what the file does not keep of the rows that were written.
+    pub(in crate::file) fn losses(&self) -> Vec<String> {
+        let mut losses = Vec::new();
+        if self.palette.colors.len() > GIF_COLORS {
+            losses.push(format!(
+                "the image has more than {GIF_COLORS} colours, and a GIF holds no more: the nearest were taken"
+            ));
+        }
+        if self.palette.is_partial {
+            losses
+                .push("a GIF holds no partial transparency: what is not invisible became opaque".to_owned());
+        }
+        losses
     }
 
     pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {

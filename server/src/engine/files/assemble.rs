@@ -105,6 +105,8 @@ impl Assemble {
             return Ok(run.leave_assembly(assembly.band));
         }
         if let Some(assembly) = place.take() {
+            // What the pixels decide is known now.
+            self.note_output(&assembly);
             let bytes = finish(run, assembly)?;
             self.desk.tell(Event::Assembled {
                 job: run.spec.id(),
@@ -118,10 +120,14 @@ impl Assemble {
     /// Begins the result, and notes what it has no room for.
     fn begin(&self) -> Result<Assembly, Trouble> {
         let assembly = begin(&self.run, &self.limits)?;
+        self.note_output(&assembly);
+        Ok(assembly)
+    }
+
+    fn note_output(&self, assembly: &Assembly) {
         let (id, said) = (self.run.spec.id(), notes::bounded(assembly.encoder.left_out()));
         self.run.notes().output.clone_from(&said);
         self.desk.note(move |db| notes::put_output(db, id, &said));
-        Ok(assembly)
     }
 
     fn note_start(&self) {
