@@ -9,6 +9,7 @@
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
 //! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
+//! - [`corpus`]: image files of others, judged by others.
 //! - [`adjacent`]: the version before this one and this one in one installation.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
 //! - [`screenshots`]: every page in every state, to look at.
@@ -22,6 +23,7 @@ mod adjacent;
 mod chaos;
 mod check;
 mod circles;
+mod corpus;
 mod debian;
 mod dependencies;
 mod dist;
@@ -93,6 +95,9 @@ enum Command {
     Kafka(kafka::Action),
     /// Look whether files of a crate import each other in a circle; a part of `test`.
     Circles,
+    /// Read every image file of a folder here and with libvips, Pillow, OpenCV and tifffile, and compare the pixels; fails when one is
+    /// wrong, hangs or panics, or when more than 5 % of those that others read are refused. Needs Python 3 and PyPI.
+    Corpus(corpus::Options),
     /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
     Portability,
     /// Look whether licences, sources and known vulnerabilities of what is built in keep to the rules in deny.toml; builds cargo-deny
@@ -105,8 +110,10 @@ enum Command {
 }
 
 fn main() -> Result<()> {
+    // Paths in them are from the folder in which this was called.
+    let arguments = Arguments::parse();
     shell::enter_workspace()?;
-    match Arguments::parse().command {
+    match arguments.command {
         Command::Bench { arguments } => programs::bench(&arguments),
         Command::Up { arguments } => programs::up(&arguments),
         Command::Build => {
@@ -130,6 +137,7 @@ fn main() -> Result<()> {
         }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
+        Command::Corpus(options) => corpus::run(&options),
         Command::Dependencies => dependencies::check().map(drop),
         Command::Portability => portability::check().map(drop),
         Command::Nightly(options) => nightly::run(&options),
