@@ -7,7 +7,7 @@ use azulejo_imaging::file::{ApplyOptions, Decoder, FileErrorKind, FileKind, Limi
 use azulejo_imaging::{Raster, Recipe};
 
 /// Files and what they are.
-const KINDS: [(&str, &str); 14] = [
+const KINDS: [(&str, &str); 19] = [
     ("separate_420", "baseline 4:2:0, one scan for each component"),
     ("separate_440", "baseline 4:4:0, one scan for each component"),
     ("y_then_chroma", "baseline 4:2:0 in two scans: Y, then Cb with Cr"),
@@ -28,6 +28,11 @@ const KINDS: [(&str, &str); 14] = [
     ("same_id", "three components with the same id"),
     ("dnl", "DNL marker though the height is in the header"),
     ("orientation_long", "orientation 6 stored as a long"),
+    ("lossless_gray", "lossless, 8 bits, gray, predictor 7"),
+    ("lossless_rgb", "lossless, 8 bits, RGB, predictor 4"),
+    ("lossless_12", "lossless, 12 bits, gray, predictor 5"),
+    ("lossless_16", "lossless, 16 bits, gray, predictor 6"),
+    ("lossless_rgb16", "lossless, 16 bits, RGB, predictor 2"),
 ];
 
 fn data(name: &str) -> PathBuf {

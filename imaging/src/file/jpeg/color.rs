@@ -41,6 +41,11 @@ impl Colors {
         }
     }
 
+    /// What components are of which nothing is said, where they are no transform of colours: gray or RGB.
+    pub(super) fn of_samples(count: usize) -> Self {
+        if count == 1 { Self::Gray } else { Self::Rgb }
+    }
+
     /// Whether the picture is one of inks, given as RGB.
     pub(super) fn are_inks(self) -> bool {
         matches!(self, Self::Cmyk | Self::Ycck)

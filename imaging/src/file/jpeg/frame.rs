@@ -10,6 +10,10 @@ pub(in crate::file) struct Frame {
     pub size: Size,
     pub components: Vec<Component>,
     pub progressive: bool,
+    /// Whether the samples are stored by their differences, without a transform.
+    pub lossless: bool,
+    /// Bits of a sample: 8, or 2 to 16 where it is lossless.
+    pub precision: u32,
     /// Largest sampling factors, across and down.
     pub most: (u32, u32),
 }
@@ -45,8 +49,7 @@ impl Frame {
         let damaged = || FileError::damaged("its frame header is broken");
         let [precision, h1, h0, w1, w0, count] = *segment.first_chunk::<6>().ok_or_else(damaged)?;
         let kind = match marker {
-            0xc0..=0xc2 => None,
-            0xc3 => Some("lossless"),
+            0xc0..=0xc3 => None,
             0xc5..=0xc7 => Some("hierarchical"),
             0xcb | 0xcd..=0xcf => Some("lossless or hierarchical with arithmetic coding"),
             _ => Some("arithmetic coding"),
@@ -54,10 +57,11 @@ impl Frame {
         if let Some(kind) = kind {
             return Err(unsupported(kind));
         }
-        if precision == 12 {
+        let lossless = marker == 0xc3;
+        if precision == 12 && !lossless {
             return Err(unsupported("12 bits a sample"));
         }
-        if precision != 8 {
+        if precision != 8 && !(lossless && (2..=16).contains(&precision)) {
             return Err(damaged());
         }
         let list = segment.get(6..6 + 3 * usize::from(count)).ok_or_else(damaged)?;
@@ -82,6 +86,15 @@ impl Frame {
                 "{count} components, which are no known colours"
             )));
         }
+        let is_even = components.len() == 1
+            || components
+                .iter()
+                .all(|component| (component.h, component.v) == (1, 1));
+        if lossless && (!is_even || components.len() == 4) {
+            return Err(unsupported(
+                "lossless, of components that are no gray and no RGB of one size",
+            ));
+        }
         let most = |f: fn(&Component) -> u32| components.iter().map(f).max().unwrap_or(1);
         Ok(Self {
             size: Size::new(
@@ -91,6 +104,8 @@ impl Frame {
             most: (most(|component| component.h), most(|component| component.v)),
             components,
             progressive: marker == 0xc2,
+            lossless,
+            precision: precision.into(),
         })
     }
 
@@ -131,13 +146,17 @@ impl Frame {
 
     /// Fewest bytes of compressed data that an image of this size takes. The shortest Huffman code has one bit. A block of
     /// a baseline image is a DC code and at least one AC code, the end of the block; of a progressive one it may be a DC
-    /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent.
+    /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent; of a lossless one, a sample is.
     pub(in crate::file) fn least_bytes(&self) -> u64 {
+        if self.lossless {
+            return self.size.pixels() * self.components.len() as u64 / 8;
+        }
         self.blocks() * if self.progressive { 1 } else { 2 } / 8
     }
 }
 
-fn unsupported(kind: &str) -> FileError {
+/// What is said of a kind that is not read.
+pub(super) fn unsupported(kind: &str) -> FileError {
     FileError::unsupported(format!(
         "this kind of JPEG is not read ({kind}); save it as baseline or PNG"
     ))

@@ -13,11 +13,13 @@
 //!   segments.
 //! - `bytes`, `bits`, `huffman`, `block`: from the file to the coefficients of a block. `scan`: one scan, row by row of MCUs.
 //! - `idct`, `upsample`, `color`: from coefficients to pixels.
+//! - `lossless`: the kind that has no coefficients.
 //! - `picture`: all of it. `read`: the reader of files on top of it; `embedded`: of pictures inside of other files. `write`:
 //!   writing.
 //!
 //! Read are baseline and extended sequential, and progressive, with Huffman codes and 8 bits a sample, of one, three or four
-//! components. Arithmetic coding, 12 bits, lossless and hierarchical are refused as kinds that are not read. A file that breaks
+//! components, and lossless of 2 to 16 bits, gray or RGB. Arithmetic coding, 12 bits and hierarchical are refused as kinds that are not
+//! read. A file that breaks
 //! off with rows missing is damaged; a missing end marker alone is nothing.
 
 mod bits;
@@ -28,6 +30,7 @@ pub(super) mod embedded;
 mod frame;
 mod huffman;
 mod idct;
+mod lossless;
 mod markers;
 mod metadata;
 mod picture;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bits::MAX_BLOCK_BYTES;
 use super::bytes::ReadAt;
 use super::color::{self, Colors, YCbCrRow};
-use super::frame::{Frame, Layout};
+use super::frame::{Frame, Layout, unsupported};
 use super::idct::BlockRow;
 use super::markers::{Head, ScanHeader, Scans};
 use super::scan::{Coefficients, Scan};
@@ -59,6 +59,9 @@ impl<S: ReadAt> Picture<S> {
     /// Prepares to decode what `head` is the start of. `colors` says what the components are.
     pub(super) fn new(mut source: S, head: Head, colors: Colors) -> Result<Self, FileError> {
         let (frame, scans) = head.scans(&mut source)?;
+        if frame.lossless {
+            return Err(unsupported("lossless, inside of another file"));
+        }
         let quantization = check(&frame, &scans)?;
         let pixels_across = (frame.mcus().0 * 8 * frame.most.0) as usize;
         let planes = frame.components.iter().zip(quantization);

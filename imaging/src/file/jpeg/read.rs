@@ -2,21 +2,29 @@
 
 use super::bytes::ReadAt as _;
 use super::color::Colors;
+use super::frame::unsupported;
+use super::lossless::Lossless;
 use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
 use crate::file::color::Inks;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, exif};
-use crate::{Depth, PixelFormat};
+use crate::{Channels, Depth, PixelFormat, Size};
 
 pub(in crate::file) struct JpegReader {
-    picture: Picture<Source>,
+    pixels: Pixels,
     /// Bytes that the picture holds.
     held: u64,
     /// What turns inks into colours, and the inks of a row.
     inks: Option<(Inks, Vec<u8>)>,
     notes: Vec<String>,
+}
+
+/// What gives the pixels.
+enum Pixels {
+    Picture(Picture<Source>),
+    Lossless(Lossless<Source>),
 }
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is not what its header says.
@@ -58,7 +66,21 @@ impl JpegReader {
             notes.push("the ICC profile is left out: parts of it are missing, or it is too large".to_owned());
         }
         let resolution = pieces.resolution;
-        let mut colors = head.colors()?;
+        let (lossless, precision) = (head.frame.lossless, head.frame.precision);
+        let mut colors = if lossless && !head.pieces.jfif && head.pieces.adobe.is_none() {
+            Colors::of_samples(head.frame.components.len())
+        } else {
+            head.colors()?
+        };
+        if lossless && colors == Colors::YCbCr {
+            return Err(unsupported("lossless, of YCbCr"));
+        }
+        if (9..16).contains(&precision) {
+            let most = (1u32 << precision) - 1;
+            notes.push(format!(
+                "samples of {precision} bits are kept as they are in 16 bit: {most} is the brightest"
+            ));
+        }
         let mut inks = None;
         if colors.are_inks() {
             // The profile is about inks, and the pixels no longer are.
@@ -78,29 +100,40 @@ impl JpegReader {
         let info = ImageInfo {
             kind: FileKind::Jpeg,
             stored_size: size,
-            format: if colors == Colors::Gray {
-                PixelFormat::GRAY8
-            } else {
-                PixelFormat::RGB8
+            format: PixelFormat {
+                channels: if colors == Colors::Gray {
+                    Channels::Gray
+                } else {
+                    Channels::Rgb
+                },
+                depth: if precision > 8 {
+                    Depth::Sixteen
+                } else {
+                    Depth::Eight
+                },
             },
             orientation,
             metadata,
         };
         let scans = head.first_data();
-        let mut picture = Picture::new(file, head, colors)?;
-        if picture.is_unended() || !has_end(picture.source(), scans, length)? {
+        let mut pixels = if lossless {
+            Pixels::Lossless(Lossless::new(file, head)?)
+        } else {
+            Pixels::Picture(Picture::new(file, head, colors)?)
+        };
+        if pixels.is_unended() || !has_end(pixels.source(), scans, length)? {
             // Without an end marker it may be whole all the same; only its rows can tell.
-            let mut row = vec![0; size.width as usize * picture.channels()];
+            let mut row = vec![0; size.width as usize * pixels.pixel_bytes()];
             for _ in 0..size.height {
-                picture.read_rows(&mut row)?;
+                pixels.read_rows(&mut row)?;
             }
-            picture.rewind()?;
+            pixels.rewind()?;
         }
-        let held = picture.held_bytes();
+        let held = pixels.held_bytes();
         Ok((
             info,
             Self {
-                picture,
+                pixels,
                 held,
                 inks,
                 notes,
@@ -123,9 +156,9 @@ impl JpegReader {
         let channels = if self.inks.is_some() {
             3
         } else {
-            self.picture.channels()
+            self.pixels.pixel_bytes()
         };
-        let mut pixels = vec![0; self.picture.size().pixels() as usize * channels];
+        let mut pixels = vec![0; self.pixels.size().pixels() as usize * channels];
         self.read_rows(&mut pixels)?;
         Ok(pixels)
     }
@@ -133,15 +166,66 @@ impl JpegReader {
     /// Fills `buffer` with the next rows.
     pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let Some((inks, row)) = &mut self.inks else {
-            return self.picture.read_rows(buffer);
+            return self.pixels.read_rows(buffer);
         };
-        for out in buffer.chunks_exact_mut(3 * self.picture.size().width as usize) {
-            self.picture.read_rows(row)?;
+        for out in buffer.chunks_exact_mut(3 * self.pixels.size().width as usize) {
+            self.pixels.read_rows(row)?;
             // Stored is the light that an ink lets through.
             row.iter_mut().for_each(|sample| *sample = 255 - *sample);
             inks.convert_bytes(row, out)?;
         }
         Ok(())
+    }
+}
+
+impl Pixels {
+    fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), FileError> {
+        match self {
+            Self::Picture(picture) => picture.read_rows(rows),
+            Self::Lossless(samples) => samples.read_rows(rows),
+        }
+    }
+
+    fn rewind(&mut self) -> Result<(), FileError> {
+        match self {
+            Self::Picture(picture) => picture.rewind(),
+            Self::Lossless(samples) => samples.rewind(),
+        }
+    }
+
+    fn size(&self) -> Size {
+        match self {
+            Self::Picture(picture) => picture.size(),
+            Self::Lossless(samples) => samples.size(),
+        }
+    }
+
+    fn pixel_bytes(&self) -> usize {
+        match self {
+            Self::Picture(picture) => picture.channels(),
+            Self::Lossless(samples) => samples.pixel_bytes(),
+        }
+    }
+
+    fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Picture(picture) => picture.held_bytes(),
+            Self::Lossless(samples) => samples.held_bytes(),
+        }
+    }
+
+    fn is_unended(&self) -> bool {
+        match self {
+            Self::Picture(picture) => picture.is_unended(),
+            Self::Lossless(samples) => samples.is_unended(),
+        }
+    }
+
+    fn source(&mut self) -> &mut Source {
+        match self {
+            Self::Picture(picture) => picture.source(),
+            Self::Lossless(samples) => samples.source(),
+        }
     }
 }
 
