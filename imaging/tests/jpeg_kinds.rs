@@ -69,10 +69,10 @@ fn every_kind_has_the_pixels_that_others_read() {
 fn kinds_that_are_not_read_are_called_so() {
     let twelve = std::fs::read(data("twelve.jpg")).unwrap();
     let frame = twelve.windows(2).position(|pair| pair == [0xff, 0xc1]).unwrap();
-    // As other starts of a frame: lossless, hierarchical, arithmetic coding.
+    // As other starts of a frame: hierarchical, arithmetic coding, lossless with arithmetic coding.
     for (marker, precision, word) in [
         (0xc1, 12, "12 bits"),
-        (0xc3, 8, "lossless"),
+        (0xcb, 8, "lossless"),
         (0xc5, 8, "hierarchical"),
         (0xc9, 8, "arithmetic"),
         (0xca, 8, "arithmetic"),

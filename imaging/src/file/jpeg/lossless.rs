@@ -281,7 +281,7 @@ mod tests {
         file.extend([predictor, 0, shift as u8]);
         let (mut bits, mut markers) = (String::new(), 0);
         let flush = |bits: &mut String, file: &mut Vec<u8>| {
-            while bits.len() % 8 != 0 {
+            while !bits.len().is_multiple_of(8) {
                 bits.push('1');
             }
             for at in (0..bits.len()).step_by(8) {
@@ -353,7 +353,8 @@ mod tests {
             );
             let samples: Vec<Vec<u16>> = (0..count)
                 .map(|_| {
-                    let samples = (0..WIDTH * HEIGHT).map(|_| random() % (1 << (precision - shift)) << shift);
+                    let samples =
+                        (0..WIDTH * HEIGHT).map(|_| (random() % (1 << (precision - shift))) << shift);
                     samples.map(|sample| sample as u16).collect()
                 })
                 .collect();
