@@ -75,6 +75,9 @@ impl Projective {
     /// The place in the image.
     fn at(self, u: f64, v: f64) -> (f64, f64) {
         let (x, y) = self.affine.at(u, v);
+        if self.vanishing == [0.0; 2] {
+            return (x, y);
+        }
         let divisor = self.divisor(u, v);
         (x / divisor, y / divisor)
     }
@@ -114,25 +117,87 @@ impl Projective {
 
     /// The nearest pixels.
     pub fn nearest<B: Bits>(self, input: &Patch<'_, B>, output: Region, size: Size) -> Patch<'static, B> {
-        let channels = input.channels.count();
-        let outside = vec![B::wrap(input.meaning.bits(f64::NAN)); channels];
-        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
-        for row in output.y..output.y + output.height {
-            for column in output.x..output.x + output.width {
-                let pixel = match self.inside(input.image, column, row) {
-                    Some((x, y)) => input.row(y as u32, x as u32, 1),
-                    None => &outside,
-                };
-                samples.extend_from_slice(pixel);
+        let outside = B::wrap(input.meaning.bits(f64::NAN));
+        let samples = match input.channels.count() {
+            1 => self.picked::<B, 1>(input, output, outside),
+            2 => self.picked::<B, 2>(input, output, outside),
+            3 => self.picked::<B, 3>(input, output, outside),
+            4 => self.picked::<B, 4>(input, output, outside),
+            count => {
+                let outside = vec![outside; count];
+                let mut samples = Vec::with_capacity(output.size().pixels() as usize * count);
+                for row in output.y..output.y + output.height {
+                    for column in output.x..output.x + output.width {
+                        let place = self.inside(input.image, column, row);
+                        let pixel = place.map(|(x, y)| input.row(y as u32, x as u32, 1));
+                        samples.extend_from_slice(pixel.unwrap_or(&outside));
+                    }
+                }
+                samples
+            }
+        };
+        Patch::owned(size, output, input.channels, samples)
+    }
+
+    /// The nearest pixels, of `N` samples.
+    fn picked<B: Bits, const N: usize>(self, input: &Patch<'_, B>, output: Region, outside: B) -> Vec<B> {
+        let region = input.region;
+        let (pixels, _) = input.samples.as_chunks::<N>();
+        let mut samples = vec![outside; output.size().pixels() as usize * N];
+        let rows = samples.chunks_exact_mut(output.width as usize * N);
+        for (row, line) in (output.y..).zip(rows) {
+            for (column, to) in (output.x..).zip(line.as_chunks_mut::<N>().0) {
+                if let Some((x, y)) = self.inside(input.image, column, row) {
+                    let (x, y) = (x as u32 - region.x, y as u32 - region.y);
+                    *to = pixels[y as usize * region.width as usize + x as usize];
+                }
             }
         }
-        Patch::owned(size, output, input.channels, samples)
+        samples
     }
 
     /// Means of four intensities, rounded half up.
     pub fn bilinear<S: Sample>(self, input: &Patch<'_, S>, output: Region, size: Size) -> Patch<'static, S> {
+        let samples = match (input.channels.count(), input.is_opaque()) {
+            (1, true) => self.mixed::<S, 1>(input, output),
+            (2, true) => self.mixed::<S, 2>(input, output),
+            (3, true) => self.mixed::<S, 3>(input, output),
+            (4, true) => self.mixed::<S, 4>(input, output),
+            (_, is_opaque) => self.mixed_by_alpha(input, output, is_opaque),
+        };
+        Patch::owned(size, output, input.channels, samples)
+    }
+
+    /// Means of pixels of `N` samples, none of which is weighed.
+    fn mixed<S: Sample, const N: usize>(self, input: &Patch<'_, S>, output: Region) -> Vec<S> {
+        let (image, region) = (input.image, input.region);
+        let (pixels, _) = input.samples.as_chunks::<N>();
+        let mut samples = vec![S::default(); output.size().pixels() as usize * N];
+        let rows = samples.chunks_exact_mut(output.width as usize * N);
+        for (row, line) in (output.y..).zip(rows) {
+            for (column, to) in (output.x..).zip(line.as_chunks_mut::<N>().0) {
+                let Some((x, y)) = self.inside(image, column, row) else {
+                    continue;
+                };
+                let ([left, right], by_column) = pair(x, image.width);
+                let ([top, bottom], by_row) = pair(y, image.height);
+                let weights = products(by_column, by_row);
+                let [left, right] = [left, right].map(|x| (x - region.x) as usize);
+                let [top, bottom] = [top, bottom].map(|y| (y - region.y) as usize * region.width as usize);
+                let [a, b] = [pixels[top + left], pixels[top + right]];
+                let [c, d] = [pixels[bottom + left], pixels[bottom + right]];
+                for channel in 0..N {
+                    let [a, b, c, d] = [a, b, c, d].map(|pixel| u64::from(pixel[channel].into()));
+                    to[channel] = rounded(weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d);
+                }
+            }
+        }
+        samples
+    }
+
+    /// Means of pixels of any number of samples; colours count by alpha unless all are opaque.
+    fn mixed_by_alpha<S: Sample>(self, input: &Patch<'_, S>, output: Region, is_opaque: bool) -> Vec<S> {
         let channels = input.channels.count();
-        let is_opaque = input.is_opaque();
         let mut samples = vec![S::default(); output.size().pixels() as usize * channels];
         let rows = samples.chunks_exact_mut(output.width as usize * channels);
         for (row, line) in (output.y..).zip(rows) {
@@ -144,10 +209,9 @@ impl Projective {
                 let (rows, by_row) = pair(y, input.image.height);
                 let weights = products(by_column, by_row);
                 let pixels = rows.map(|y| columns.map(|x| input.row(y, x, 1)));
-                let [a, b, c, d] = [pixels[0][0], pixels[0][1], pixels[1][0], pixels[1][1]];
-                let sum = |value: &dyn Fn(&[S]) -> u64| {
-                    let [a, b, c, d] = [value(a), value(b), value(c), value(d)];
-                    weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d
+                let sum = |value: &dyn Fn(&[S]) -> u64| -> u64 {
+                    let pixels = pixels.as_flattened().iter().zip(weights);
+                    pixels.map(|(pixel, weight)| weight * value(pixel)).sum()
                 };
                 if is_opaque {
                     for (channel, to) in to.iter_mut().enumerate() {
@@ -165,7 +229,7 @@ impl Projective {
                 }
             }
         }
-        Patch::owned(size, output, input.channels, samples)
+        samples
     }
 
     /// Means of four numbers, by the weights of those that have data: no data where these are less than half of all.
@@ -212,12 +276,14 @@ impl Projective {
 
 /// The two columns (or rows) whose middles are on both sides of a place.
 fn pair(place: f64, length: u32) -> Pair {
-    let before = (place - 0.5).floor();
-    let weight = ((place - 0.5 - before) * f64::from(1 << BITS) + 0.5) as u64;
-    let last = length - 1;
+    let from_middle = place - 0.5;
+    // The floor, which without newer instructions is a call.
+    let before = from_middle as i32 - i32::from(from_middle < 0.0);
+    let weight = ((from_middle - f64::from(before)) * f64::from(1 << BITS) + 0.5) as i32;
+    let last = length as i32 - 1;
     // Before the first middle it is -1, which counts as 0.
-    let (first, second) = (before.max(0.0) as u32, (before + 1.0) as u32);
-    ([first.min(last), second.min(last)], weight)
+    let sides = [before.max(0), before + 1].map(|side| side.min(last) as u32);
+    (sides, weight as u64)
 }
 
 /// The weights of four pixels, row by row: their sum is 2^30.
