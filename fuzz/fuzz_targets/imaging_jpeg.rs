@@ -1,5 +1,5 @@
-//! Any bytes are a JPEG image or an error: the magic is put in front, or a picture of several scans with restart markers or
-//! progressive ones, of which the data replaces the end.
+//! Any bytes are a JPEG image or an error: the magic is put in front, or a picture of several scans with restart markers,
+//! a lossless or a progressive one, of which the data replaces the end.
 #![no_main]
 
 #[path = "../file.rs"]
@@ -8,6 +8,7 @@ mod file;
 use libfuzzer_sys::fuzz_target;
 
 const SEPARATE: &[u8] = include_bytes!("../../imaging/tests/data/jpeg/separate_restart.jpg");
+const LOSSLESS: &[u8] = include_bytes!("../../imaging/tests/data/jpeg/lossless_rgb.jpg");
 const PROGRESSIVE: &[u8] = include_bytes!("../../imaging/tests/data/jpeg/cr_finer_progressive.jpg");
 
 fuzz_target!(|data: &[u8]| {
@@ -15,6 +16,7 @@ fuzz_target!(|data: &[u8]| {
         b"\xff\xd8\xff\xe0",
         &SEPARATE[..SEPARATE.len() / 4],
         &SEPARATE[..SEPARATE.len() / 2],
+        &LOSSLESS[..LOSSLESS.len() / 4],
         &PROGRESSIVE[..PROGRESSIVE.len() / 4],
         &PROGRESSIVE[..PROGRESSIVE.len() / 2],
     ];

@@ -213,6 +213,27 @@ fn floating_point_of_24_bits_is_that_of_32() {
 }
 
 #[test]
+fn logarithms_of_light_become_numbers() {
+    // Written by OpenCV, read by libvips.
+    let (image, notes) = read("logluv.tif");
+    assert_eq!(image.format().name(), "bands3-f32le");
+    assert!(notes.iter().any(|note| note.contains("LogLuv")), "{notes:?}");
+    let expected = std::fs::read(file("logluv.f32")).unwrap();
+    let numbers = |bytes: &[u8]| -> Vec<f32> {
+        let numbers = bytes.as_chunks::<4>().0.iter();
+        numbers.map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let (found, expected) = (numbers(image.bytes()), numbers(&expected));
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!(
+            (found - expected).abs() <= expected.abs() * 1e-5,
+            "{found} for {expected}"
+        );
+    }
+}
+
+#[test]
 fn inks_that_are_no_parts_are_bands() {
     let inks = |bits, format| Tiff {
         samples: 4,

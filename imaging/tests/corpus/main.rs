@@ -24,7 +24,7 @@ use read::Read;
 use verdict::Verdict;
 
 /// What of the files that a judge reads may be refused.
-const MAX_REFUSED: f64 = 0.055;
+const MAX_REFUSED: f64 = 0.05;
 
 /// The folder of the files, and whether somebody named it.
 fn folder() -> Option<PathBuf> {

@@ -6,7 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
-use super::unsupported;
+use super::{logluv, unsupported};
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
 use crate::file::{FileError, MAX_INFLATE_RATIO, webp_read};
@@ -26,6 +26,8 @@ pub(super) enum Codec {
         converts: bool,
     },
     WebP,
+    /// Logarithms of light, which become floating point of 32 bit, little endian.
+    LogLuv,
 }
 
 /// The most memory that a window of LZMA may ask for.
@@ -46,6 +48,7 @@ impl Codec {
             },
             8 | 32946 => Self::Deflate,
             32773 => Self::PackBits,
+            34676 => Self::LogLuv,
             34925 => Self::Lzma,
             50000 => Self::Zstd,
             50001 => Self::WebP,
@@ -58,7 +61,7 @@ impl Codec {
                     32809 => "ThunderScan",
                     32909 => "PixarLog",
                     33003 | 33005 | 34712 => "JPEG 2000",
-                    34676 | 34677 => "SGI Log",
+                    34677 => "SGI LogLuv of 24 bits",
                     34887 => "LERC",
                     34892 => "lossy JPEG of DNG",
                     50002 | 52546 => "JPEG XL",
@@ -88,6 +91,8 @@ impl Codec {
             // A code of 12 bits stands for a string as long as the table has entries.
             Self::Lzw => 2731,
             Self::Deflate => MAX_INFLATE_RATIO,
+            // Two bytes repeat one of at least two of a float up to 129 times.
+            Self::LogLuv => 200,
             // A row of any width may be told by a bit; a block of Zstandard of 128 KiB by four bytes; LZMA is near that.
             Self::Fax(_) | Self::Zstd | Self::Lzma => 1 << 17,
             Self::Jpeg { .. } | Self::WebP => u64::MAX,
@@ -125,6 +130,7 @@ impl Codec {
                 jpeg(data, tables.as_deref(), colors, out, size, samples)?;
             }
             Self::WebP => webp(data, out, size, samples)?,
+            Self::LogLuv => logluv::decode(data, size.width as usize, samples, out).ok_or_else(damaged)?,
         }
         Ok(())
     }

@@ -47,8 +47,8 @@ impl Pixels {
         let mut notes = Vec::new();
         let bits = page.bits;
         let colors = match page.photometric {
-            0 | 1 | 3 | 4 => 1,
-            2 | 6 | 8 | 9 => 3,
+            0 | 1 | 3 | 4 | 32844 => 1,
+            2 | 6 | 8 | 9 | 32845 => 3,
             5 => 4,
             10 => return Err(unsupported("its colours are ITU Lab")),
             32803 => {
@@ -56,7 +56,6 @@ impl Pixels {
                     "it is the raw data of a camera (colour filter array)",
                 ));
             }
-            32844 | 32845 => return Err(unsupported("its colours are logarithms (LogL, LogLuv)")),
             34892 => return Err(unsupported("it is the raw data of a camera (LinearRaw)")),
             other => {
                 return Err(unsupported(&format!(
@@ -71,7 +70,10 @@ impl Pixels {
             )));
         }
         let plain = matches!(page.photometric, 0..=2);
-        if !plain && page.numbers != Numbers::Unsigned && !matches!(page.photometric, 5 | 8 | 9) {
+        if !plain
+            && page.numbers != Numbers::Unsigned
+            && !matches!(page.photometric, 5 | 8 | 9 | 32844 | 32845)
+        {
             return Err(unsupported("its colours are signed or floating-point numbers"));
         }
         let alpha = alpha(page, colors);

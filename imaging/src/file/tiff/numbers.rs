@@ -31,6 +31,9 @@ pub(super) struct Measured {
 
 /// The photometric interpretation of inks.
 const INKS: u64 = 5;
+/// Those of SGI's logarithms of light.
+const LOG_L: u64 = 32844;
+const LOG_LUV: u64 = 32845;
 
 impl Measured {
     /// Of a page whose samples are gray, RGB or inks, and more; `has_alpha` where one of them is said to be alpha. `None` where they are
@@ -49,6 +52,7 @@ impl Measured {
         let colors = match page.photometric {
             2 => 3,
             INKS => 4,
+            LOG_LUV => 3,
             _ => 1,
         };
         let is_intensity = numbers == Numbers::Unsigned && bits <= 16;
@@ -56,6 +60,7 @@ impl Measured {
         let is_read = match page.photometric {
             0..=2 => !is_intensity || beyond > 0,
             INKS => !is_intensity,
+            LOG_L | LOG_LUV => true,
             _ => false,
         };
         if !is_read {
@@ -68,12 +73,19 @@ impl Measured {
                 "white is zero in samples that are numbers, or in bands",
             ));
         }
+        match page.photometric {
+            LOG_L => notes.push("SGI LogL became luminance, floating point of 32 bit".to_owned()),
+            LOG_LUV => notes.push(
+                "SGI LogLuv became X, Y and Z of CIE, three bands of floating point of 32 bit".to_owned(),
+            ),
+            _ => {}
+        }
         if page.photometric == INKS {
             notes.push(
                 "its inks are read as bands: they are numbers that are no parts of 8 or 16 bit".to_owned(),
             );
         }
-        let channels = if samples == 3 && colors == 3 {
+        let channels = if samples == 3 && page.photometric == 2 {
             Some(Channels::Rgb)
         } else {
             Channels::without_colour(samples)

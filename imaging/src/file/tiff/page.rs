@@ -238,7 +238,23 @@ impl Page {
         if photometric == 5 && ink_set != 1 {
             return Err(unsupported("its inks are not cyan, magenta, yellow and black"));
         }
-        let (bits, numbers) = sample_kind(file, directory, samples)?;
+        let is_log = matches!(codec, Codec::LogLuv);
+        if is_log != matches!(photometric, 32844 | 32845) || (is_log && planar) {
+            return Err(unsupported(
+                "its logarithms of light are packed otherwise than SGI packs them",
+            ));
+        }
+        // Unpacked they are other numbers than the file says.
+        let samples = match photometric {
+            32844 => 1,
+            32845 => 3,
+            _ => samples,
+        };
+        let (bits, numbers) = if is_log {
+            (32, Numbers::Float)
+        } else {
+            sample_kind(file, directory, samples)?
+        };
         let is_jpeg = matches!(codec, Codec::Jpeg { .. });
         if (is_jpeg || matches!(codec, Codec::WebP)) && bits != 8 {
             return Err(unsupported(&format!(
