@@ -34,7 +34,10 @@ fn tiff(choice: [u8; 8], data: &[u8]) -> Vec<u8> {
         (317, 1 + u32::from(predictor % 3)),
         (339, u32::from(format % 7)),
         (if tiled { 322 } else { 278 }, side),
-        (if tiled { 323 } else { 279 }, if tiled { side } else { data.len() as u32 }),
+        (
+            if tiled { 323 } else { 279 },
+            if tiled { side } else { data.len() as u32 },
+        ),
     ];
     if extra & 1 != 0 {
         entries.push((338, u32::from(extra >> 1) % 3));
@@ -46,7 +49,11 @@ fn tiff(choice: [u8; 8], data: &[u8]) -> Vec<u8> {
     let start = 8 + 2 + 12 * count as u32 + 4;
     entries.push((if tiled { 324 } else { 273 }, start));
     entries.sort_unstable();
-    let mut file = if big_endian { b"MM".to_vec() } else { b"II".to_vec() };
+    let mut file = if big_endian {
+        b"MM".to_vec()
+    } else {
+        b"II".to_vec()
+    };
     file.extend(number(42, 2));
     file.extend(number(8, 4));
     file.extend(number(count as u32, 2));
