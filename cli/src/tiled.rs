@@ -21,6 +21,7 @@ pub fn apply_tiles(
 ) -> anyhow::Result<Vec<String>> {
     let mut decoder = Decoder::open_page(input, &options.limits, options.page)?;
     let info = decoder.info().clone();
+    decoder.convert(recipe)?;
     let recipe = info.full_recipe(recipe);
     let size = recipe.output_size(info.stored_size)?;
     let kind = match options.kind {

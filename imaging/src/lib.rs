@@ -27,6 +27,7 @@
 #![deny(missing_docs)]
 
 mod affine;
+mod color_space;
 mod convolve;
 pub mod encoding;
 #[cfg(feature = "decode")]
@@ -48,6 +49,7 @@ mod simd;
 mod stretch;
 
 pub use affine::Affine;
+pub use color_space::ColorSpace;
 pub use encoding::{Encoding, ParseEncodingError, TiffCompression, TiffLayout, TiffOptions};
 pub use format::{Bands, Channels, Depth, MAX_BANDS, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};

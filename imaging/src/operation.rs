@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::color_space::ColorSpace;
 use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
@@ -237,6 +238,11 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         None
     }
 
+    /// The space that the colours of the file are converted to, where the operation asks for one.
+    fn color_space(&self) -> Option<ColorSpace> {
+        None
+    }
+
     /// From places in the result to places in an image of that size; `None` where no affine map says it. Whatever stays in its
     /// place, as with an operation on single pixels or on neighbours, needs none of its own.
     fn pixel_map(&self, input: Size) -> Option<Affine> {
@@ -295,6 +301,8 @@ pub(crate) trait Shape: Send + Sync {
     fn is_separable(&self) -> bool;
     fn needs(&self, input: PixelFormat) -> Option<&'static str>;
     fn no_data(&self) -> Option<f64>;
+    fn color_space(&self) -> Option<ColorSpace>;
+    fn moves_pixels(&self) -> bool;
     fn pixel_map(&self, input: Size) -> Option<Affine>;
 }
 
@@ -305,6 +313,14 @@ impl<T: Operation> Shape for T {
 
     fn no_data(&self) -> Option<f64> {
         Operation::no_data(self)
+    }
+
+    fn color_space(&self) -> Option<ColorSpace> {
+        Operation::color_space(self)
+    }
+
+    fn moves_pixels(&self) -> bool {
+        Operation::moves_pixels(self)
     }
 
     fn output_size(&self, input: Size) -> Result<Size, String> {

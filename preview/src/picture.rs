@@ -1,6 +1,6 @@
 //! The chosen picture: read by the server's decoders, turned upright as the server does it, rendered by the workers' kernels.
 
-use azulejo_imaging::file::{Decoder, FileError, ImageInfo, Limits};
+use azulejo_imaging::file::{Conversion, Decoder, FileError, ImageInfo, Limits};
 use azulejo_imaging::{
     MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size,
     Stretch, TileBytes, render,
@@ -161,10 +161,14 @@ impl Picture {
         if needed > MAX_STEP_BYTES.max(self.stored.bytes().len() as u64) {
             return Err(PictureError::LargeStep(needed));
         }
-        if region == image.region() {
+        let conversion = Conversion::of(&self.info, &recipe)?;
+        if region == image.region() && conversion.is_none() {
             return Ok(render(&recipe, image, region, &self.stored, output)?);
         }
-        let pixels = self.stored.crop(region)?;
+        let mut pixels = self.stored.crop(region)?;
+        if let Some(conversion) = conversion {
+            pixels = conversion.apply_to(pixels)?;
+        }
         Ok(render(&recipe, image, region, &pixels, output)?)
     }
 }

@@ -71,13 +71,14 @@ pub fn apply_file(
     options: &ApplyOptions,
     progress: &mut dyn FnMut(ApplyProgress) -> bool,
 ) -> Result<Applied, FileError> {
-    let decoder = Decoder::open_page(input, &options.limits, options.page)?;
+    let mut decoder = Decoder::open_page(input, &options.limits, options.page)?;
     let info = decoder.info().clone();
     let mut left_out = decoder.left_out(options.encode.keep_exif);
     let kind = match options.kind {
         Some(kind) => kind,
         None => FileKind::for_output(output, info.kind)?,
     };
+    decoder.convert(recipe)?;
     let recipe = info.full_recipe(recipe);
     let size = recipe
         .output_size(info.stored_size)

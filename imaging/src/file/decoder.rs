@@ -11,8 +11,8 @@ use super::png::PngReader;
 use super::source::Source;
 use super::tiff::TiffReader;
 use super::webp_read::WebPReader;
-use super::{FileError, FileKind, ImageInfo, Limits};
-use crate::Raster;
+use super::{Conversion, FileError, FileKind, ImageInfo, Limits};
+use crate::{Raster, Recipe};
 
 /// The rows that [`Decoder::next_rows`] gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Decoder {
     info: ImageInfo,
     reader: Reader,
     next: u32,
+    conversion: Option<Conversion>,
 }
 
 enum Reader {
@@ -111,12 +112,25 @@ impl Decoder {
             info,
             reader,
             next: 0,
+            conversion: None,
         })
     }
 
     /// What the header says.
     pub fn info(&self) -> &ImageInfo {
         &self.info
+    }
+
+    /// Has the colours of the rows that are still to come converted where `recipe` says so. [`Metadata::after`] the recipe then has the
+    /// profile of what they become.
+    ///
+    /// # Errors
+    /// Those of [`Conversion::of`].
+    ///
+    /// [`Metadata::after`]: super::Metadata::after
+    pub fn convert(&mut self, recipe: &Recipe) -> Result<(), FileError> {
+        self.conversion = Conversion::of(&self.info, recipe)?;
+        Ok(())
     }
 
     /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
@@ -190,7 +204,13 @@ impl Decoder {
                 pixels
             }
         };
-        Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)
+        let raster = Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)?;
+        // Rows that were put together are converted.
+        let is_whole = !matches!(self.reader, Reader::Png(_) | Reader::Tiff(_));
+        match self.conversion.filter(|_| is_whole) {
+            Some(conversion) => conversion.apply_to(raster),
+            None => Ok(raster),
+        }
     }
 
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
@@ -215,6 +235,9 @@ impl Decoder {
             #[cfg(feature = "files")]
             Reader::Other(reader) => reader.read_rows(buffer),
         })?;
+        if let Some(conversion) = &self.conversion {
+            no_panic(|| conversion.apply(buffer))?;
+        }
         let span = RowSpan {
             y: self.next,
             rows: rows as u32,

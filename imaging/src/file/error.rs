@@ -99,7 +99,6 @@ impl FileError {
     }
 
     /// An error while pixels are computed: a recipe that does not fit the image.
-    #[cfg(feature = "files")]
     pub(crate) fn recipe(error: &impl std::fmt::Display) -> Self {
         Self::unsupported(error)
     }

@@ -1,8 +1,9 @@
 //! What carries over from file to file beside the pixels, and what becomes of it on the way.
 
 use super::PngColor;
+use super::color;
 #[cfg(feature = "files")]
-use super::color::{self, Space};
+use super::color::Space;
 use super::geo::GeoTags;
 #[cfg(feature = "files")]
 use crate::{FileKind, PixelFormat};
@@ -36,6 +37,10 @@ impl Metadata {
     /// directions, and which pixels show which place on Earth.
     pub fn after(&self, recipe: &Recipe, size: Size) -> Self {
         let map = recipe.pixel_map(size);
+        let (icc, png_color) = match recipe.color_space() {
+            None => (self.icc.clone(), self.png_color.clone()),
+            Some(space) => (color::of_space(space), PngColor::default()),
+        };
         let mut lost = self.lost.clone();
         if let Err(step) = map
             && self.geo.has_place()
@@ -54,6 +59,8 @@ impl Metadata {
             other => other,
         };
         Self {
+            icc,
+            png_color,
             resolution,
             no_data: recipe.no_data().or(self.no_data),
             geo: self.geo.moved(map.ok()),

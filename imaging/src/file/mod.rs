@@ -53,6 +53,7 @@ use std::path::Path;
 
 #[cfg(feature = "files")]
 pub use apply::{Applied, ApplyOptions, ApplyProgress, apply_file};
+pub use color::Conversion;
 pub use color::PngColor;
 pub use decoder::{Decoder, RowSpan};
 #[cfg(feature = "files")]

@@ -7,6 +7,7 @@ mod bilateral;
 mod blur;
 mod box_blur;
 mod colour;
+mod convert;
 mod crop;
 mod derivatives;
 mod edge_detection;
@@ -79,6 +80,7 @@ table! {
     adaptive_threshold::AdaptiveThreshold,
     noise::Noise,
     colour::Sepia,
+    convert::Convert,
     unsharp::Unsharp,
     box_blur::BoxBlur,
     median::Median,

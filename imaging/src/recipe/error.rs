@@ -45,6 +45,17 @@ pub enum RecipeError {
         /// Why, and what to use.
         reason: &'static str,
     },
+    /// A conversion of colours that stands too late or is not the only one.
+    #[error(
+        "{operation} stands after {before}: colours are converted as the file is read, so it may follow only what moves pixels, \
+         and there may be one"
+    )]
+    TooLate {
+        /// The operation.
+        operation: &'static str,
+        /// What it stands after.
+        before: &'static str,
+    },
     /// No parameter of that name.
     #[error("{operation} has no parameter '{name}'; {known}")]
     UnknownParameter {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 pub use budget::{MAX_STEP_BYTES, TileBytes, TileError, fitting_tile};
 pub use error::RecipeError;
 
+use crate::color_space::ColorSpace;
 use crate::operation::{Kernels, OperationInfo, Shape, Value, Values};
 use crate::operations::Entry;
 use crate::{Affine, PixelFormat, Region, Size};
@@ -138,6 +139,11 @@ impl Recipe {
     /// The number that stands for no data in the result, where a step says so.
     pub fn no_data(&self) -> Option<f64> {
         self.steps.iter().rev().find_map(Step::no_data)
+    }
+
+    /// The space that the colours of the file are to be converted to as they are read.
+    pub fn color_space(&self) -> Option<ColorSpace> {
+        self.steps.iter().find_map(|step| step.shape.color_space())
     }
 
     /// This recipe for an image in which `value` stands for no data.

@@ -37,12 +37,31 @@ pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
     let recipe = Recipe {
         steps: steps.collect::<Result<_, _>>()?,
     };
+    check_conversion(&recipe)?;
     // The canonical text may be the longer one (1e-9 is written out), and it has to be readable in its turn.
     let length = recipe.to_string().len();
     if length > MAX_TEXT {
         return Err(RecipeError::TooLong { length });
     }
     Ok(recipe)
+}
+
+/// Converting the colours of the file first must give what the recipe says.
+fn check_conversion(recipe: &Recipe) -> Result<(), RecipeError> {
+    let converts = |step: &Step| step.shape.color_space().is_some();
+    let Some(last) = recipe.steps.iter().rposition(converts) else {
+        return Ok(());
+    };
+    match recipe.steps[..last]
+        .iter()
+        .find(|step| !step.shape.moves_pixels())
+    {
+        None => Ok(()),
+        Some(before) => Err(RecipeError::TooLate {
+            operation: recipe.steps[last].info.name,
+            before: before.info.name,
+        }),
+    }
 }
 
 fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {

@@ -7,6 +7,7 @@ use moxcms::{
 };
 
 use super::{PngColor, read};
+use crate::color_space::ColorSpace;
 
 /// The white that profiles are about, as their header has to say it.
 const D50: Xyzd = Xyzd {
@@ -81,6 +82,23 @@ fn of_gamma(gamma: Option<u32>, chromaticities: Option<[u32; 8]>) -> Option<Vec<
     };
     let profile = rgb(curve, points, "PNG gAMA and cHRM")?;
     written(&profile)
+}
+
+/// The profile of a space.
+pub(in crate::file) fn of_space(space: ColorSpace) -> Option<Vec<u8>> {
+    // White, red, green and blue.
+    const P3: [f64; 8] = [0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060];
+    const ADOBE: [f64; 8] = [0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06];
+    const ROMM: [f64; 8] = [0.3457, 0.3585, 0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001];
+    let power = |exponent| ToneReprCurve::Parametric(vec![exponent]);
+    let (curve, points, name) = match space {
+        ColorSpace::Srgb => (srgb_curve(), SRGB, "sRGB"),
+        ColorSpace::DisplayP3 => (srgb_curve(), P3, "Display P3"),
+        // 563 / 256.
+        ColorSpace::AdobeRgb => (power(2.199_218_75), ADOBE, "Compatible with Adobe RGB (1998)"),
+        ColorSpace::ProPhoto => (power(1.8), ROMM, "ProPhoto RGB"),
+    };
+    written(&rgb(curve, points, name)?)
 }
 
 fn srgb_curve() -> ToneReprCurve {

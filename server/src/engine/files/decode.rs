@@ -61,7 +61,10 @@ impl Decode {
     fn open(&mut self) -> Result<(), Trouble> {
         let run = &self.run;
         let (path, page) = (run.spec.folder.original(), run.spec.row.page);
-        let decoder = Decoder::open_page(&path, &self.limits, page).map_err(|error| of_file(&error))?;
+        let mut decoder = Decoder::open_page(&path, &self.limits, page).map_err(|error| of_file(&error))?;
+        decoder
+            .convert(&run.spec.recipe)
+            .map_err(|error| of_file(&error))?;
         let info = decoder.info();
         if info.stored_size != run.spec.row.stored_size || info.format != run.spec.row.input_format {
             return Err(Trouble::Reason(

@@ -23,6 +23,7 @@ pub enum NoRegion {
 /// [`NoRegion`].
 pub fn decode(spec: &JobSpec, region: Region, limits: &Limits) -> Result<Vec<u8>, NoRegion> {
     let mut decoder = Decoder::open_page(&spec.folder.original(), limits, spec.row.page)?;
+    decoder.convert(&spec.recipe)?;
     let info = decoder.info();
     if info.stored_size != spec.row.stored_size || info.format != spec.row.input_format {
         return Err(NoRegion::Other(
