@@ -180,6 +180,35 @@ fn others_read_the_same_measurements_and_no_data() {
 }
 
 #[test]
+fn littlecms_converts_to_the_same_colours() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let apply = |space: &str, from: &str, to: &str| {
+        let recipe: Recipe = format!("convert:profile={space}").parse().unwrap();
+        let [from, to] = [from, to].map(|name| folder.path().join(format!("{name}.png")));
+        apply_file(&recipe, &from, &to, &ApplyOptions::default(), &mut |_| true).unwrap();
+    };
+    // One without a profile, and one of each space, with colours that sRGB does not have.
+    write(
+        folder.path(),
+        "plain",
+        "png",
+        &common::noise_image(Size::new(97, 83), PixelFormat::RGB8),
+        0,
+    );
+    let spaces = ["srgb", "display_p3", "adobe_rgb", "prophoto"];
+    for space in &spaces[1..] {
+        apply(space, "plain", space);
+    }
+    for from in ["plain", "display_p3", "adobe_rgb", "prophoto"] {
+        for to in spaces {
+            apply(to, from, &format!("{from}.{to}"));
+        }
+    }
+    judge(python, "colors", folder.path());
+}
+
+#[test]
 fn corners_lie_where_they_lay_after_every_move() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -3,10 +3,12 @@
     written.py pixels FOLDER     every FOLDER/*.json says what the file beside it is to be
     written.py place FOLDER      writes FOLDER/utm.tif, point.tif, gcps.tif
     written.py corners FOLDER    looks where the results NAME.RECIPE.tif lie
+    written.py colors FOLDER     converts NAME.png and looks whether NAME.SPACE.png has these colours
 
 Each difference is a line on standard output; none is success.
 """
 
+import io
 import json
 import pathlib
 import sys
@@ -15,7 +17,7 @@ import numpy
 import pyvips
 import rasterio
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import Affine
@@ -180,4 +182,51 @@ def corners(folder):
         print("no result was looked at")
 
 
-{"pixels": pixels, "place": place, "corners": corners}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+D50, D65 = (0.3457, 0.3585), (0.3127, 0.3290)
+
+
+def under_d50(place, white):
+    """Where x and y of a colour under that white lie under D50, by Bradford's matrix."""
+    bradford = numpy.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    xyz = lambda xy: numpy.array([xy[0] / xy[1], 1.0, (1 - xy[0] - xy[1]) / xy[1]])
+    ratio = (bradford @ xyz(D50)) / (bradford @ xyz(white))
+    moved = numpy.linalg.inv(bradford) @ (ratio * (bradford @ xyz(place)))
+    return moved[:2] / moved.sum()
+
+
+def colors(folder):
+    """LittleCMS, which is in Pillow, by the profiles of the two files; for sRGB by one of its own."""
+    srgb = ImageCms.createProfile("sRGB")
+    primaries = {
+        "srgb": [(0.64, 0.33), (0.30, 0.60), (0.15, 0.06)],
+        "display_p3": [(0.68, 0.32), (0.265, 0.69), (0.15, 0.06)],
+        "adobe_rgb": [(0.64, 0.33), (0.21, 0.71), (0.15, 0.06)],
+        "prophoto": [(0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)],
+    }
+    count = 0
+    for file in sorted(folder.glob("*.*.png")):
+        name, space, _ = file.name.split(".")
+        before, after = Image.open(folder / f"{name}.png"), Image.open(file)
+        read = lambda image: ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        source = read(before) if "icc_profile" in before.info else srgb
+        target = read(after)
+        told = target.profile
+        for found, place in zip([told.red_colorant, told.green_colorant, told.blue_colorant], primaries[space]):
+            found, place = numpy.array(found[1][:2]), under_d50(place, D50 if space == "prophoto" else D65)
+            if abs(found - place).max() > 0.002:
+                print(f"{file.name}: a primary is {found}, not {place}")
+        wanted = ImageCms.profileToProfile(
+            before, source, srgb if space == "srgb" else target, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.NOOPTIMIZE | ImageCms.Flags.HIGHRESPRECALC,
+        )
+        off = abs(numpy.asarray(wanted).astype(int) - numpy.asarray(after).astype(int))
+        # Near black a curve that is a power is steep, and both look up rounded numbers there.
+        bright = off[numpy.asarray(wanted) >= 32]
+        if off.max() > 6 or bright.max() > 1 or off.mean() > 0.1:
+            print(f"{file.name}: colours are {off.max()} off, {bright.max()} where it is bright, {off.mean():.4f} in the mean")
+        count += 1
+    if count != 16:
+        print(f"{count} results were looked at")
+
+
+{"pixels": pixels, "colors": colors, "place": place, "corners": corners}[sys.argv[1]](pathlib.Path(sys.argv[2]))
