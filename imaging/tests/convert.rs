@@ -169,6 +169,23 @@ fn gray_is_converted_by_its_curve() {
 }
 
 #[test]
+fn measurements_and_samples_without_data_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from.png");
+    std::fs::write(&from, sample(&colors(PixelFormat::RGB8))).unwrap();
+    let recipe: Recipe = "convert:profile=adobe_rgb".parse().unwrap();
+    let info = probe(&from, &Limits::default()).unwrap();
+    assert!(Conversion::of(&info, &recipe).unwrap().is_some());
+    let (mut with_hole, mut bands) = (info.clone(), info);
+    with_hole.metadata.no_data = Some(7.0);
+    bands.format = "bands4-u16le".parse().unwrap();
+    for (info, says) in [(with_hole, "no data"), (bands, "gray or RGB")] {
+        let error = Conversion::of(&info, &recipe).err().unwrap().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_file_whose_profile_is_broken_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("from.png");

@@ -386,6 +386,7 @@ fn operations_on_single_pixels_leave_no_data_alone() {
             "gamma",
             "saturation",
             "sepia",
+            "convert",
             "threshold",
             "adaptive_threshold:radius=2",
             "noise",

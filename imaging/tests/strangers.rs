@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 const SIZE: Size = Size::new(403, 307);
 /// What these libraries do not have, or define otherwise; `strangers.py` says how. Their definitions are in `oracle`.
-const NOT_THERE: [&str; 4] = ["bilateral", "grayscale", "saturation", "unsharp"];
+const NOT_THERE: [&str; 5] = ["bilateral", "convert", "grayscale", "saturation", "unsharp"];
 
 #[derive(Deserialize)]
 struct Line {

@@ -5,7 +5,7 @@
 
 use crate::color_space::ColorSpace;
 use crate::operation::{
-    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_intensities,
+    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
 };
 use crate::patch::Patch;
 use crate::sample::Sample;
@@ -44,7 +44,7 @@ impl Operation for Convert {
     }
 
     fn needs(&self, input: PixelFormat) -> Option<&'static str> {
-        needs_intensities(input)
+        needs_colours(input)
     }
 
     fn color_space(&self) -> Option<ColorSpace> {

@@ -30,6 +30,8 @@ fn table() -> Vec<(String, Definition)> {
         ("grayscale".into(), definition(points::grayscale)),
         ("invert".into(), definition(points::invert)),
         ("sepia".into(), definition(points::sepia)),
+        // The colours of the file are converted before: see `imaging/tests/convert.rs`.
+        ("convert".into(), definition(Picture::clone)),
         ("edge_detection".into(), definition(neighbours::edge_detection)),
         ("scharr".into(), definition(edges::scharr)),
         ("prewitt".into(), definition(edges::prewitt)),

@@ -35,6 +35,10 @@ impl Conversion {
             .check(info.format)
             .map_err(|error| FileError::recipe(&error))?;
         let metadata = &info.metadata;
+        if metadata.no_data.is_some() {
+            let sentence = "convert needs an image in which no number stands for no data: that number would become another";
+            return Err(FileError::unsupported(sentence));
+        }
         let icc = metadata
             .png_color
             .profile(metadata.icc.clone())
