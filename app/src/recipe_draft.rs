@@ -116,12 +116,18 @@ impl Draft {
             }
             _ => parameter.default_value(),
         });
-        let values = values.collect();
-        self.steps.push(DraftStep {
+        let step = DraftStep {
             id: self.next,
             info,
-            values,
-        });
+            values: values.collect(),
+        };
+        // Colours are converted as the file is read: the step may not stand after what changes pixels.
+        let place = if info.name == "convert" {
+            0
+        } else {
+            self.steps.len()
+        };
+        self.steps.insert(place, step);
         self.next += 1;
     }
 

@@ -7,8 +7,13 @@ use crate::common;
 
 /// Any operation with any parameters that are quick enough to test.
 fn step() -> impl Strategy<Value = String> {
-    (0..operations().len(), proptest::collection::vec(0.0..=1.0f64, 11)).prop_map(|(index, positions)| {
-        let info = operations()[index];
+    // `convert` changes nothing once the file is read, and may not stand everywhere: see `convert.rs`.
+    let known: Vec<_> = operations()
+        .iter()
+        .filter(|info| info.name != "convert")
+        .collect();
+    let known = proptest::sample::select(known);
+    (known, proptest::collection::vec(0.0..=1.0f64, 11)).prop_map(|(info, positions)| {
         let parameters = info
             .parameters
             .iter()
