@@ -9,6 +9,7 @@ mod bad_input;
 mod base;
 mod cache;
 mod conditional;
+mod convert;
 mod dead_tiles;
 mod end;
 mod expect;
