@@ -120,7 +120,7 @@ impl Core {
 
     /// The stranded try that was sent first, of those whose tile may be sent again now, and the worker that was lost with it.
     pub(super) fn next_stranded(&self) -> Option<(TryId, WorkerKey)> {
-        let all_read_more = self.may_send_version(record::MEASURED);
+        let all_read_more = self.may_send_version(record::LATEST);
         let may_go = |id: &TryId| {
             let Some(out) = self.out.get(id) else { return false };
             self.jobs.get(&out.job).is_some_and(|job| {

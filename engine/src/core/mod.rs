@@ -244,7 +244,7 @@ impl Core {
         if let Some(reason) = self.hold.as_ref().and_then(|hold| hold.reason.clone()) {
             problems.push(("tasks".to_owned(), reason));
         }
-        if let Some(worker) = self.workers.behind(record::MEASURED, self.now)
+        if let Some(worker) = self.workers.behind(record::LATEST, self.now)
             && let Some((id, job)) = self
                 .jobs
                 .iter()
@@ -254,7 +254,7 @@ impl Core {
             problems.push((
                 format!("job {id}"),
                 format!(
-                    "it waits: its pixels need version {version} of the records, which worker {worker} does not read; \
+                    "it waits: its pixels or operations need version {version} of the records, which worker {worker} does not read; \
                      install version {} of the worker, or stop it",
                     env!("CARGO_PKG_VERSION")
                 ),

@@ -121,7 +121,7 @@ impl Core {
     }
 
     fn next_tile(&mut self, now: Time) -> Option<(JobId, u32)> {
-        let all_read_more = self.may_send_version(record::MEASURED);
+        let all_read_more = self.may_send_version(record::LATEST);
         for _ in 0..self.lanes.active() {
             let id = self.lanes.turn()?;
             let job = self

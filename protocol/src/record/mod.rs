@@ -17,7 +17,7 @@ use headers::invalid;
 pub use crate::bounds::MAX_RECIPE_BYTES;
 pub use headers::{Headers, Origin, RecordError};
 pub use rendering::{PROGRAM, Rendering};
-pub use version::{MEASURED, READABLE, VERSION, version_for};
+pub use version::{LATEST, READABLE, VERSION, version_for};
 
 /// Metadata of a record in `tasks`. Its value is the pixels of `region`, row-major, in `format`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl TaskHeader {
             holder,
             traceparent: headers.traceparent()?,
         };
-        if version < MEASURED && task.format.is_measurement() {
+        if version < LATEST && task.format.is_measurement() {
             return Err(invalid(
                 "format",
                 &task.format.to_string(),

@@ -74,7 +74,7 @@ fn both_versions_are_read_and_what_version_1_did_not_know_says_nothing_in_it() {
 }
 
 #[test]
-fn what_a_measurement_needs_is_version_3_and_nothing_else_is() {
+fn what_needs_newer_formats_or_operations_is_version_3_and_nothing_else_is() {
     let recipe = |text: &str| text.parse::<azulejo_imaging::Recipe>().unwrap();
     for (format, text, version) in [
         ("rgb8", "blur", 2),
@@ -82,6 +82,8 @@ fn what_a_measurement_needs_is_version_3_and_nothing_else_is() {
         ("gray-i16le", "blur", 3),
         ("bands4-u8", "rotate_90", 3),
         ("gray8", "no_data:value=0|blur", 3),
+        ("rgb8", "grayscale|rotate_270|tophat", 3),
+        ("rgb8", "convert", 3),
     ] {
         assert_eq!(
             version_for(format.parse().unwrap(), &recipe(text)),
