@@ -38,7 +38,7 @@ impl Metadata {
     pub fn after(&self, recipe: &Recipe, size: Size) -> Self {
         let map = recipe.pixel_map(size);
         let (icc, png_color) = match recipe.color_space() {
-            None => (self.icc.clone(), self.png_color.clone()),
+            None => (self.icc.clone(), self.png_color),
             Some(space) => (color::of_space(space), PngColor::default()),
         };
         let mut lost = self.lost.clone();

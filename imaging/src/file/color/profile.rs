@@ -94,8 +94,8 @@ pub(in crate::file) fn of_space(space: ColorSpace) -> Option<Vec<u8>> {
     let (curve, points, name) = match space {
         ColorSpace::Srgb => (srgb_curve(), SRGB, "sRGB"),
         ColorSpace::DisplayP3 => (srgb_curve(), P3, "Display P3"),
-        // 563 / 256.
-        ColorSpace::AdobeRgb => (power(2.199_218_75), ADOBE, "Compatible with Adobe RGB (1998)"),
+        // The exponent that its encoding is defined by.
+        ColorSpace::AdobeRgb => (power(563.0 / 256.0), ADOBE, "Compatible with Adobe RGB (1998)"),
         ColorSpace::ProPhoto => (power(1.8), ROMM, "ProPhoto RGB"),
     };
     written(&rgb(curve, points, name)?)
