@@ -227,6 +227,19 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         true
     }
 
+    /// No less than the sides of `input_region` of whatever region of size `output` in a result of size `result`. What is not
+    /// [separable](Operation::is_separable) has its own: here it is that of the region in the middle.
+    fn widest_input(&self, image: Size, result: Size, output: Size) -> Size {
+        let middle = |whole: u32, part: u32| (whole.saturating_sub(part) / 2, part.min(whole));
+        let (x, width) = middle(result.width, output.width);
+        let (y, height) = middle(result.height, output.height);
+        let needed = self.input_region(image, Region::new(x, y, width, height));
+        // In another size places are rounded, one way here and the other way there.
+        let rounding = if image == result { 0 } else { 2 };
+        let side = |needed: u32, whole: u32| (needed + rounding).min(whole);
+        Size::new(side(needed.width, image.width), side(needed.height, image.height))
+    }
+
     /// What the operation needs and pixels of `input` format are not, in words; `None` where it takes them.
     fn needs(&self, input: PixelFormat) -> Option<&'static str> {
         let _ = input;
@@ -299,6 +312,7 @@ pub(crate) trait Shape: Send + Sync {
     fn output_format(&self, input: PixelFormat) -> PixelFormat;
     fn input_region(&self, image: Size, output: Region) -> Region;
     fn is_separable(&self) -> bool;
+    fn widest_input(&self, image: Size, result: Size, output: Size) -> Size;
     fn needs(&self, input: PixelFormat) -> Option<&'static str>;
     fn no_data(&self) -> Option<f64>;
     fn color_space(&self) -> Option<ColorSpace>;
@@ -337,6 +351,10 @@ impl<T: Operation> Shape for T {
 
     fn is_separable(&self) -> bool {
         Operation::is_separable(self)
+    }
+
+    fn widest_input(&self, image: Size, result: Size, output: Size) -> Size {
+        Operation::widest_input(self, image, result, output)
     }
 
     fn pixel_map(&self, input: Size) -> Option<Affine> {

@@ -58,6 +58,7 @@ fn what_changes_pixels_does_not_stand_before_it() {
     for bad in [
         "blur|convert",
         "convert|to_srgb",
+        "no_data:value=7|convert",
         "rotate_90|invert|flip_vertical|convert",
     ] {
         let error = bad.parse::<Recipe>().unwrap_err().to_string();

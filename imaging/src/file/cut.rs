@@ -1,7 +1,7 @@
 //! How the result is cut into pieces: few enough bytes for the memory, little enough read twice.
 
 use super::FileError;
-use crate::{PixelFormat, Recipe, Region, Size};
+use crate::{PixelFormat, Recipe, RecipeError, Region, Size};
 
 /// Bytes that a piece may take with all that it needs.
 const CAP: u64 = 48 << 20;
@@ -124,8 +124,12 @@ impl Work {
         Ok(best.map(|cut| Cut { ..*cut }))
     }
 
-    /// What pieces of that size cost; one in the middle stands for all.
-    fn try_cut(&self, from: Input, piece: Size) -> Result<Cut, FileError> {
+    /// Sizes of what a piece needs before the first step and after each. One in the middle stands for all, but where the image is
+    /// turned askew.
+    fn sizes_of(&self, piece: Size) -> Result<Vec<Size>, RecipeError> {
+        if !self.recipe.is_separable() {
+            return self.recipe.widest(self.image, piece);
+        }
         let middle = |whole: u32, part: u32| (whole / 2).min(whole - part);
         let region = Region::new(
             middle(self.size.width, piece.width),
@@ -133,25 +137,28 @@ impl Work {
             piece.width,
             piece.height,
         );
-        let plan = self
-            .recipe
-            .plan(self.image, region)
-            .map_err(|error| FileError::recipe(&error))?;
+        let plan = self.recipe.plan(self.image, region)?;
+        Ok(plan.into_iter().map(|(_, region)| region.size()).collect())
+    }
+
+    /// What pieces of that size cost at most.
+    fn try_cut(&self, from: Input, piece: Size) -> Result<Cut, FileError> {
+        let sizes = self.sizes_of(piece).map_err(|error| FileError::recipe(&error))?;
         let pixel = |format: PixelFormat| format.bytes_per_pixel() as u64;
-        let bytes = |region: Region| {
+        let bytes = |size: Size| {
             let most = pixel(self.input_format).max(pixel(self.format));
-            region.size().pixels().saturating_mul(most)
+            size.pixels().saturating_mul(most)
         };
-        let needed = plan[0].1;
+        let needed = sizes[0];
         let held = match from {
             Input::Rows => Size::new(self.image.width, needed.height).pixels(),
-            Input::Disk => needed.size().pixels(),
+            Input::Disk => needed.pixels(),
         };
         let held = held.saturating_mul(pixel(self.input_format));
         // Two steps are there at a time, and a step keeps something between its two directions.
-        let steps = plan
+        let steps = sizes
             .windows(2)
-            .map(|pair| bytes(pair[0].1).saturating_add(bytes(pair[1].1)))
+            .map(|pair| bytes(pair[0]).saturating_add(bytes(pair[1])))
             .max()
             .unwrap_or(0);
         let rows = Size::new(self.size.width, piece.height).pixels() * pixel(self.format);
@@ -209,6 +216,18 @@ mod tests {
             input == Input::Disk && piece.width < 8192 && piece.height >= 512,
             "{piece}"
         );
+    }
+
+    #[test]
+    fn a_piece_that_alone_shows_the_picture_is_what_counts() {
+        // The middle of the result shows nothing; its upper left has the picture, ten times smaller.
+        let image = Size::new(30_000, 30_000);
+        let recipe: Recipe = "warp:a=10,e=10,width=20000,height=20000".parse().unwrap();
+        let (_, piece) = cut("warp:a=10,e=10,width=20000,height=20000", image).unwrap();
+        let needed = recipe
+            .input_region(image, Region::new(0, 0, piece.width, piece.height))
+            .unwrap();
+        assert!(needed.size().pixels() * 3 <= CAP, "{piece} needs {needed}");
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Decoder {
     ///
     /// [`Metadata::after`]: super::Metadata::after
     pub fn convert(&mut self, recipe: &Recipe) -> Result<(), FileError> {
-        self.conversion = Conversion::of(&self.info, recipe)?;
+        self.conversion = no_panic(|| Conversion::of(&self.info, recipe))?;
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl Decoder {
         // Rows that were put together are converted.
         let is_whole = !matches!(self.reader, Reader::Png(_) | Reader::Tiff(_));
         match self.conversion.filter(|_| is_whole) {
-            Some(conversion) => conversion.apply_to(raster),
+            Some(conversion) => no_panic(|| conversion.apply_to(raster)),
             None => Ok(raster),
         }
     }

@@ -49,13 +49,18 @@ impl Metadata {
                 "the place on Earth (GeoTIFF) is left out: {step} moves pixels in a way that it cannot follow"
             ));
         }
-        let quarter_turns = recipe
-            .steps()
-            .iter()
-            .filter(|step| matches!(step.info().name, "rotate_90" | "rotate_270"))
-            .count();
+        // Along which directions of the image those of the result lie.
+        let (is_upright, is_turned) = match map {
+            Ok(map) => (
+                map.x[1] == 0.0 && map.y[0] == 0.0,
+                map.x[0] == 0.0 && map.y[1] == 0.0,
+            ),
+            Err(_) => (false, false),
+        };
         let resolution = match self.resolution {
-            Some((x, y)) if quarter_turns % 2 == 1 => Some((y, x)),
+            Some((x, y)) if is_turned => Some((y, x)),
+            // Where they lie askew, what differs by direction is neither's.
+            Some((x, y)) if !is_upright && x != y => None,
             other => other,
         };
         Self {

@@ -1,7 +1,8 @@
 //! Conversion of colours from the profile of a file to a space that has a name.
 //!
 //! A tile does not know the profile of its file. So the file's reader converts, as [`Recipe::color_space`](crate::Recipe::color_space)
-//! says, and the step itself changes nothing; before it the parser takes only steps that move pixels, with which converting commutes.
+//! says, and the step itself changes nothing; before it the parser takes only steps that move pixels, with which converting
+//! commutes (what they fill with stays black).
 
 use crate::color_space::ColorSpace;
 use crate::operation::{

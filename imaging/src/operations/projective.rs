@@ -55,6 +55,9 @@ pub(super) struct Projective {
 /// alpha and two weights, stay within 62 bits.
 const BITS: u32 = 15;
 
+/// Into how many parts each way a result is cut to see how steep a map is there.
+const PARTS: u32 = 16;
+
 /// Columns or rows of two neighbours, and the weight of the second in 2^-15.
 type Pair = ([u32; 2], u64);
 
@@ -113,6 +116,51 @@ impl Projective {
         let (x, width) = span(&|place| place.0, image.width);
         let (y, height) = span(&|place| place.1, image.height);
         Region::new(x, y, width, height)
+    }
+
+    /// No less than the sides of [`Projective::input_region`] of whatever region of size `output` in a result of size `result`.
+    pub fn widest_input(self, image: Size, result: Size, output: Size) -> Size {
+        let [g, h] = self.vanishing;
+        // Without perspective it is as steep everywhere.
+        let parts = if self.vanishing == [0.0; 2] { 1 } else { PARTS };
+        // Parts of the result, each with what regions that begin in it reach beyond it.
+        let spans = |whole: u32, reach: u32| {
+            let at = move |part: u32| f64::from(whole) * f64::from(part) / f64::from(parts);
+            (0..parts).map(move |part| {
+                let end = at(part + 1) + f64::from(reach);
+                (at(part), end.min(f64::from(whole)))
+            })
+        };
+        // With w = g·u + h·v + 1, x = (p·u + q·v + r) / w changes along u by (v·(p·h - q·g) + p - r·g) / w², and along v by
+        // (u·(q·g - p·h) + q - r·h) / w²: the numerators are largest, and w is least, at the ends.
+        let ends = |factor: f64, rest: f64, (low, high): (f64, f64)| {
+            f64::max((factor * low + rest).abs(), (factor * high + rest).abs())
+        };
+        let (across, down) = (
+            f64::from(output.width.max(1)) - 1.0,
+            f64::from(output.height.max(1)) - 1.0,
+        );
+        let mut most = [0.0_f64; 2];
+        for columns in spans(result.width, output.width) {
+            for rows in spans(result.height, output.height) {
+                let corners = [
+                    (columns.0, rows.0),
+                    (columns.1, rows.0),
+                    (columns.0, rows.1),
+                    (columns.1, rows.1),
+                ];
+                let least = corners.map(|(u, v)| self.divisor(u, v)).into_iter();
+                let least = least.fold(f64::INFINITY, f64::min);
+                for (most, [p, q, r]) in most.iter_mut().zip([self.affine.x, self.affine.y]) {
+                    let turn = p * h - q * g;
+                    let change =
+                        ends(turn, p - r * g, rows) * across + ends(-turn, q - r * h, columns) * down;
+                    *most = most.max(change / (least * least));
+                }
+            }
+        }
+        let side = |span: f64, whole: u32| (span + 5.0).clamp(1.0, f64::from(whole)) as u32;
+        Size::new(side(most[0], image.width), side(most[1], image.height))
     }
 
     /// The nearest pixels.

@@ -82,6 +82,10 @@ impl Operation for RotateBy {
         false
     }
 
+    fn widest_input(&self, image: Size, result: Size, output: Size) -> Size {
+        self.map(image).widest_input(image, result, output)
+    }
+
     fn pixel_map(&self, input: Size) -> Option<Affine> {
         self.map(input).as_affine()
     }

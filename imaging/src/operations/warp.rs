@@ -165,6 +165,10 @@ impl Operation for Warp {
         false
     }
 
+    fn widest_input(&self, image: Size, result: Size, output: Size) -> Size {
+        self.map.widest_input(image, result, output)
+    }
+
     fn pixel_map(&self, _: Size) -> Option<Affine> {
         self.map.as_affine()
     }

@@ -54,22 +54,7 @@ impl TileBytes {
             (0..columns).try_for_each(|column| look_at(column, 0))?;
             (0..rows).try_for_each(|row| look_at(0, row))?;
         } else {
-            let (across, down) = (every(columns), every(rows));
-            for row in sampled(rows, down) {
-                sampled(columns, across).try_for_each(|column| look_at(column, row))?;
-            }
-            if across * down > 1 {
-                // What is between differs from its neighbours by the rounding of places, and a little by perspective.
-                let more =
-                    |side: u32, whole: u32| side.saturating_add(side / 16 + MARGIN).min(whole.max(side));
-                let plan = recipe.plan(image, size.region())?;
-                for (largest, (_, whole)) in largest.iter_mut().zip(plan) {
-                    *largest = Size::new(
-                        more(largest.width, whole.width),
-                        more(largest.height, whole.height),
-                    );
-                }
-            }
+            largest = recipe.widest(image, Size::new(tile, tile))?;
         }
         Ok(Self::of_steps(recipe, format, largest))
     }
@@ -108,22 +93,6 @@ impl TileBytes {
     pub fn fit(self, max_record: u64) -> bool {
         self.record <= max_record && self.step <= MAX_STEP_BYTES
     }
-}
-
-/// Rows and columns of tiles that are looked at where all have to be.
-const MOST_LOOKED_AT: u32 = 96;
-/// Pixels that a tile between those may need more than they, each way.
-const MARGIN: u32 = 4;
-
-/// Every how many of `count` are looked at.
-fn every(count: u32) -> u32 {
-    count.div_ceil(MOST_LOOKED_AT).max(1)
-}
-
-/// These, and the last.
-fn sampled(count: u32, every: u32) -> impl Iterator<Item = u32> {
-    let last = count.checked_sub(1).filter(|last| last % every != 0);
-    (0..count).step_by(every as usize).chain(last)
 }
 
 /// Why a job has no tile that fits.
@@ -268,12 +237,35 @@ mod tests {
         let side = 512.0 * 2f64.sqrt();
         assert!(bytes as f64 >= side * side, "{bytes}");
         assert!(bytes as f64 <= (side + 6.0) * (side + 6.0), "{bytes}");
-        // Of tiles of which only some are looked at, each fits what the largest is said to be.
         let bytes = TileBytes::largest(&recipe, image, PixelFormat::GRAY8, 32).unwrap();
         let size = recipe.output_size(image).unwrap();
         for output in TileGrid::new(size, 32).regions().step_by(7) {
             let part = TileBytes::of_part(&recipe, image, PixelFormat::GRAY8, output).unwrap();
             assert!(part.record <= bytes.record, "{output}: {part:?} {bytes:?}");
+        }
+    }
+
+    /// The picture shows in a single column of tiles, and a part of the result may need all of it.
+    #[test]
+    fn a_part_that_alone_shows_the_picture_is_measured() {
+        for text in [
+            "warp:a=10,c=-5120,e=5,width=60000,height=1024",
+            "warp:a=3,b=0.5,c=-100,e=2,g=-0.0001,h=0.00005,width=9000,height=3000|blur:sigma=3|rotate_by:angle=20",
+            "resize:width=700|warp:c=-3000,g=0.0003,width=8000,height=2000",
+        ] {
+            let recipe: Recipe = text.parse().unwrap();
+            let image = Size::new(5120, 5120);
+            let size = recipe.output_size(image).unwrap();
+            for tile in [64, 512] {
+                let largest = TileBytes::largest(&recipe, image, PixelFormat::RGB8, tile).unwrap();
+                for output in TileGrid::new(size, tile).regions() {
+                    let part = TileBytes::of_part(&recipe, image, PixelFormat::RGB8, output).unwrap();
+                    assert!(
+                        part.record <= largest.record && part.step <= largest.step,
+                        "{text} {output}: {part:?} {largest:?}"
+                    );
+                }
+            }
         }
     }
 

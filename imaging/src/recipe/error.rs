@@ -48,7 +48,7 @@ pub enum RecipeError {
     /// A conversion of colours that stands too late or is not the only one.
     #[error(
         "{operation} stands after {before}: colours are converted as the file is read, so it may follow only what moves pixels, \
-         and there may be one"
+         and a recipe has one at most"
     )]
     TooLate {
         /// The operation.

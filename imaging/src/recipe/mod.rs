@@ -179,6 +179,24 @@ impl Recipe {
         Ok(self.plan(image, output)?[0].1)
     }
 
+    /// For whatever region of size `output` in the result: no less than the sides of what has to be there before the first step and
+    /// after each.
+    ///
+    /// # Errors
+    /// When a step cannot give a result.
+    pub(crate) fn widest(&self, image: Size, output: Size) -> Result<Vec<Size>, RecipeError> {
+        let sizes = self.sizes(image)?;
+        let last = sizes[sizes.len() - 1];
+        let mut needed = Size::new(output.width.min(last.width), output.height.min(last.height));
+        let mut widest = vec![needed];
+        for (step, pair) in self.steps.iter().zip(sizes.windows(2)).rev() {
+            needed = step.shape.widest_input(pair[0], pair[1], needed);
+            widest.push(needed);
+        }
+        widest.reverse();
+        Ok(widest)
+    }
+
     /// Whether [`Recipe::input_region`] may be looked at for rows and columns apart.
     pub(crate) fn is_separable(&self) -> bool {
         self.steps.iter().all(|step| step.shape.is_separable())

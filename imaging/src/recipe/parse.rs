@@ -52,10 +52,9 @@ fn check_conversion(recipe: &Recipe) -> Result<(), RecipeError> {
     let Some(last) = recipe.steps.iter().rposition(converts) else {
         return Ok(());
     };
-    match recipe.steps[..last]
-        .iter()
-        .find(|step| !step.shape.moves_pixels())
-    {
+    // A number that stands for no data would have become another.
+    let may_stand_before = |step: &&Step| step.shape.moves_pixels() && step.shape.no_data().is_none();
+    match recipe.steps[..last].iter().find(|step| !may_stand_before(step)) {
         None => Ok(()),
         Some(before) => Err(RecipeError::TooLate {
             operation: recipe.steps[last].info.name,

@@ -103,6 +103,7 @@ pub fn child() {
                 notes: applied.left_out,
             }
         }
+        Err(error) if error.kind() == FileErrorKind::DiskFull => panic!("{error}"),
         Err(error) => Note {
             refused: Some(error.to_string()),
             damaged: error.kind() == FileErrorKind::Damaged,

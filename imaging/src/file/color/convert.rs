@@ -42,7 +42,7 @@ impl Conversion {
         let icc = metadata
             .png_color
             .profile(metadata.icc.clone())
-            .map_err(FileError::unsupported)?;
+            .map_err(|_| unusable())?;
         let transform = match icc {
             None if space == ColorSpace::Srgb => Transform::Same,
             icc => transform(icc, space, info.format).ok_or_else(unusable)?,
@@ -132,6 +132,6 @@ fn target(space: ColorSpace, is_gray: bool) -> Option<Vec<u8>> {
 
 fn unusable() -> FileError {
     FileError::unsupported(
-        "the ICC profile of the file is none that its colours can be converted by; leave out convert",
+        "what the file says of its colours is nothing that they can be converted by; leave out convert",
     )
 }

@@ -1,8 +1,8 @@
 //! What the numbers of an image mean: its ICC profile, what a PNG says instead of one, and what becomes of both in a result of
 //! another format or with other channels.
 //!
-//! `profile` makes profiles, `convert` goes from one to another, [`inks`] turns inks into light. Nothing is relabelled: where a result cannot keep what its input
-//! says, it gets a profile that means the same, and where there is none, a sentence says that it is left out.
+//! `profile` makes profiles, `convert` goes from one to another, [`inks`] turns inks into light. Nothing is relabelled: where a result
+//! cannot keep what its input says, it gets a profile that means the same, and where there is none, a sentence says that it is left out.
 
 mod convert;
 mod inks;
