@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use azulejo_imaging::file::Conversion;
 use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileError, TileGrid, fitting_tile};
 use azulejo_protocol::filename::result_filename;
 use azulejo_protocol::health::IntakeLimits;
@@ -46,6 +47,7 @@ impl JobSpec {
         let unsuitable =
             |error: &dyn std::fmt::Display| ApiError::unprocessable("unsuitable_recipe", error.to_string());
         let input_size = info.size();
+        Conversion::of(info, &asked).map_err(|error| unsuitable(&error))?;
         let canonical = asked.to_string();
         let full = info.full_recipe(&asked);
         let output_size = full
