@@ -15,7 +15,7 @@
 //! - [`kafka_broker`], [`kafka_clients`], [`kafka_kcat`]: for the conformance suite of the broker: a broker that can be
 //!   killed and started again, clients of librdkafka, and kcat. [`rights`]: the table of rights in docs/kafka.md.
 //!
-//! The programs are those in the folder of the running test (`target/release` under `cargo xtask test`, which builds
+//! The programs are those in the folder of the running test (`target/checks` under `cargo xtask test`, which builds
 //! them first), or in `AZULEJO_BIN_DIR`.
 #![deny(missing_docs)]
 

@@ -26,7 +26,7 @@ pub fn bin_dir() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("AZULEJO_BIN_DIR") {
         return Ok(dir.into());
     }
-    // target/release/deps/test-1234 or target/release/chaos -> target/release
+    // target/checks/deps/test-1234 or target/release/chaos -> target/checks or target/release
     let program = std::env::current_exe()?;
     let dir = program.parent().context("this program lies in no folder")?;
     let dir = if dir.ends_with("deps") {
