@@ -68,7 +68,10 @@ impl Picked {
             name: job.original_filename.clone(),
             bytes: job.input_bytes,
             header: Some(header),
-            sight: Sight::Reading,
+            // The file is read as it is known, by its largest page or first frame.
+            sight: job.page.map_or(Sight::Reading, |page| {
+                Sight::Unseen(format!("the job is on page {page} of the file, which is not read in the browser; the server takes that page again"))
+            }),
             others: Vec::new(),
             stored: Some(job.job_id),
         }

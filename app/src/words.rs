@@ -1,7 +1,7 @@
 //! How numbers, durations and points in time are said. Plain, short, exact; numbers have units.
 
 use azulejo_imaging::FileKind;
-use azulejo_protocol::Timestamp;
+use azulejo_protocol::{Job, Timestamp};
 
 /// `1 tile`, `384 tiles`.
 pub fn plural(count: u64, noun: &str) -> String {
@@ -33,6 +33,12 @@ pub fn browsers_show(filename: &str) -> bool {
     !["tif", "tiff"]
         .iter()
         .any(|tiff| extension.eq_ignore_ascii_case(tiff))
+}
+
+/// Whether the picture that `job` was started on can be shown beside its result: browsers show the file, and the page of it that they
+/// choose is the job's.
+pub fn is_comparable(job: &Job) -> bool {
+    browsers_show(&job.original_filename) && job.page.is_none()
 }
 
 /// The kind of a file of that name; one without a known ending counts as PNG.

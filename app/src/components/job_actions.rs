@@ -91,7 +91,7 @@ pub fn JobActions(
                         let size = job.with_untracked(|job| job.output_bytes.map(words::bytes));
                         let (comparable, openable) = job
                             .with_untracked(|job| {
-                                (words::browsers_show(&job.original_filename), words::browsers_show(&job.result_filename))
+                                (words::is_comparable(job), words::browsers_show(&job.result_filename))
                             });
                         view! {
                             {(comparable && has_original.get())

@@ -98,7 +98,9 @@ fn JobView(first: Job, workers: Vec<WorkerInfo>) -> impl IntoView {
     let query = use_query_map();
     let status = Memo::new(move |_| job.with(|job| job.status));
     let comparing = Memo::new(move |_| {
-        status.get() == JobStatus::Completed && query.with(|query| query.get_str("view") == Some("compare"))
+        status.get() == JobStatus::Completed
+            && query.with(|query| query.get_str("view") == Some("compare"))
+            && job.with(words::is_comparable)
     });
     let error =
         Memo::new(move |_| job.with(|job| job.error.clone().filter(|_| job.status == JobStatus::Failed)));

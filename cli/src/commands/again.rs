@@ -83,7 +83,15 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 once: Some(&once),
             };
             let start = client.again(arguments.job, order);
-            see_through(&client, &mut signals, start, || true, (&mut targets, &target)).await
+            see_through(
+                &client,
+                &mut signals,
+                start,
+                || true,
+                arguments.page,
+                (&mut targets, &target),
+            )
+            .await
         }
         Err(outcome) => Ended { job: None, outcome },
     };

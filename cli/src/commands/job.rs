@@ -31,12 +31,13 @@ pub struct Ended {
 }
 
 /// The job that `start` starts, shown as its tiles land, to its result in its place. `is_sent` says whether the server may have
-/// started it before its answer is here.
+/// started it before its answer is here; `page` is the page that was asked for.
 pub async fn see_through(
     client: &Client,
     signals: &mut Signals,
     start: impl Future<Output = anyhow::Result<Accepted>>,
     is_sent: impl Fn() -> bool,
+    page: Option<u32>,
     (targets, target): (&mut Targets, &Target),
 ) -> Ended {
     let accepted = match started(client, signals, start, is_sent).await {
@@ -67,6 +68,9 @@ pub async fn see_through(
         JobStatus::Completed => {
             bar.finish();
             tell_notes(&job);
+            if let Some(problem) = other_page(page, job.page) {
+                return end(Outcome::Problem(anyhow::anyhow!("job {id}: {problem}")));
+            }
         }
         JobStatus::Cancelled => {
             bar.abandon();
@@ -215,5 +219,26 @@ pub async fn follow(
             }
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// What is wrong when a job is not on the page that was asked for. A server that knows no pages passes over the wish.
+fn other_page(asked: Option<u32>, told: Option<u32>) -> Option<String> {
+    let asked = asked.filter(|_| asked != told)?;
+    Some(format!(
+        "it is not on page {asked}: the server is older than this command and knows no pages; nothing was saved"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_of_another_page_is_a_problem() {
+        assert_eq!(other_page(None, None), None);
+        assert_eq!(other_page(None, Some(2)), None);
+        assert_eq!(other_page(Some(2), Some(2)), None);
+        assert!(other_page(Some(2), None).is_some_and(|problem| problem.contains("page 2")));
     }
 }

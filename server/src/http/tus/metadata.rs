@@ -75,7 +75,11 @@ impl Metadata {
             check_recipe(recipe)?;
         }
         check_format(metadata.format.as_deref().unwrap_or_default())?;
-        check_page(metadata.page.as_deref().unwrap_or_default())?;
+        let page = check_page(metadata.page.as_deref().unwrap_or_default())?;
+        if page.is_some() && metadata.transformation.is_none() {
+            let what = "has 'page' without 'transformation': the page is that of the job, which begins with the last byte";
+            return Err(bad_header(&UPLOAD_METADATA, what));
+        }
         Ok(metadata)
     }
 }
@@ -127,7 +131,8 @@ mod tests {
         let endless = format!("x {}", "a".repeat(MAX_BYTES));
         let recipe = write(&[("transformation", Some("no_such"))]);
         let format = write(&[("format", Some("psd"))]);
-        let page = write(&[("page", Some("0"))]);
+        let page = write(&[("transformation", Some("invert")), ("page", Some("0"))]);
+        let alone = write(&[("page", Some("2"))]);
         for (text, status) in [
             ("filename !", 400),
             ("filename /w==", 400),
@@ -138,6 +143,7 @@ mod tests {
             (&recipe, 422),
             (&format, 422),
             (&page, 422),
+            (&alone, 400),
         ] {
             assert_eq!(read(text).unwrap_err().status, status, "{text}");
         }
