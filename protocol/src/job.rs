@@ -174,9 +174,9 @@ pub struct Job {
     /// Whether the uploaded file was deleted because of its age: then the job cannot be started again, nor another on its image.
     #[serde(default)]
     pub original_gone: bool,
-    /// The page of the uploaded file that it is on, from 1 on; not there where it is the one that the file is known by: of a TIFF the
+    /// The page of the uploaded file that it is on, from 1 on; `None` where it is the one that the file is known by: of a TIFF the
     /// largest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub page: Option<u32>,
     /// Size of the upright input.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::schema::Size))]

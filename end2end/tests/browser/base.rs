@@ -61,6 +61,13 @@ async fn browser_a_picture_goes_its_whole_way_below_a_base_path() -> Result<()> 
     let delete = "const b = [...document.querySelectorAll('form[action=\"/a/tiles/api/delete_job\"] button')][0]; \
                   return !!b && !b.disabled";
     browser.wait_for("the button", SOON, delete).await?;
+    // The page's own stream was asked for before this one, so it is open by then: of a job that was deleted first it would be refused,
+    // and the console would say so.
+    let streams = format!(
+        "return new Promise(done => {{ const stream = new EventSource('/a/tiles/events?job={id}'); \
+         stream.onmessage = () => {{ stream.close(); setTimeout(() => done(true), 300); }}; }})"
+    );
+    ensure!(browser.run(&streams).await? == true, "no stream");
     browser
         .run("document.querySelector('form[action=\"/a/tiles/api/delete_job\"]').requestSubmit()")
         .await?;

@@ -61,7 +61,7 @@ async fn browser_an_operation_is_found_by_what_people_call_it() -> Result<()> {
         browser.run(groups).await? == "Light and dark,Colour,Soften,Sharpen,Edges and forms,Size and shape"
     );
 
-    type_into(&browser, "operation-search", "outline").await?;
+    type_into(&browser, "operation-search", "sobel").await?;
     let is = |wanted: &str| format!("return (() => {{ {shown} }})() === '{wanted}'");
     browser.wait_for("one", SOON, &is("Edge detection")).await?;
     type_into(&browser, "operation-search", ENTER).await?;
