@@ -8,8 +8,8 @@
 //! - [`Picture`] is what the Web Worker holds. Numbers go in and out as plain arrays.
 //!
 //! # Building
-//! For `wasm32-unknown-unknown` with the profile `wasm-release`, `opt-level=3` and SIMD128, then wasm-bindgen with `web(true)`, `typescript(false)`
-//! and `out_name("preview")`: that gives `/pkg/preview.js` and `/pkg/preview_bg.wasm`.
+//! For `wasm32-unknown-unknown` with the profile `wasm-release`, `opt-level=3` and SIMD128, then wasm-bindgen with `web(true)`,
+//! `typescript(false)` and `out_name("preview")`: that gives `/pkg/preview.js` and `/pkg/preview_bg.wasm`.
 
 #![deny(missing_docs)]
 

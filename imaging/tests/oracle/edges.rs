@@ -1,25 +1,8 @@
 //! What is made of other things: windows of the luma, erosions, dilations and means.
 
-use crate::neighbours::{box_blur, dilate, erode};
+use crate::neighbours::{box_blur, dilate, erode, level};
 use crate::picture::{Picture, rounded};
-use crate::points::{grayscale, luma};
-
-/// Luma, or luma times alpha.
-fn level(p: &Picture, x: i64, y: i64) -> i64 {
-    let pixel = p.at(x, y);
-    let value = match p.colours() {
-        1 => pixel[0],
-        _ => luma(pixel[0], pixel[1], pixel[2]),
-    };
-    if p.has_alpha {
-        rounded(
-            i128::from(value) * i128::from(pixel[p.channels - 1]),
-            p.max.into(),
-        )
-    } else {
-        value
-    }
-}
+use crate::points::grayscale;
 
 type Window = [[i64; 3]; 3];
 

@@ -161,23 +161,26 @@ pub fn dilate(p: &Picture, radius: i64) -> Picture {
     ranked(p, radius, |values| values[values.len() - 1])
 }
 
+/// Luma, or luma times alpha.
+pub fn level(p: &Picture, x: i64, y: i64) -> i64 {
+    let pixel = p.at(x, y);
+    let value = match p.colours() {
+        1 => pixel[0],
+        _ => luma(pixel[0], pixel[1], pixel[2]),
+    };
+    if p.has_alpha {
+        rounded(
+            i128::from(value) * i128::from(pixel[p.channels - 1]),
+            p.max.into(),
+        )
+    } else {
+        value
+    }
+}
+
 /// `floor(√(gx² + gy²))` of luma (times alpha) by Sobel's windows; alpha stays.
 pub fn edge_detection(p: &Picture) -> Picture {
-    let level = |x: i64, y: i64| {
-        let pixel = p.at(x, y);
-        let value = match p.colours() {
-            1 => pixel[0],
-            _ => luma(pixel[0], pixel[1], pixel[2]),
-        };
-        if p.has_alpha {
-            rounded(
-                i128::from(value) * i128::from(pixel[p.channels - 1]),
-                p.max.into(),
-            )
-        } else {
-            value
-        }
-    };
+    let level = |x: i64, y: i64| level(p, x, y);
     let channels = 1 + usize::from(p.has_alpha);
     p.make((p.width, p.height), channels, |x, y| {
         let along = |y: i64| level(x + 1, y) - level(x - 1, y);

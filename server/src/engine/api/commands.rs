@@ -41,7 +41,14 @@ impl Engine {
     async fn submit_now(&self, upload: Upload, recipe: &str) -> Result<Job, ApiError> {
         let now = Timestamp::now_utc();
         let config = &self.config;
-        let spec = JobSpec::plan(&upload, recipe, &self.limits(), &self.jobs_dir, now)?;
+        let (recipe, limits, jobs_dir) = (recipe.to_owned(), self.limits(), self.jobs_dir.clone());
+        // It reads the profile of the file where colours are to be converted.
+        let plan = move || {
+            let spec = JobSpec::plan(&upload, &recipe, &limits, &jobs_dir, now);
+            (upload, spec)
+        };
+        let (upload, spec) = blocking(plan).await?;
+        let spec = spec?;
         let promised = views::promised(&self.driver.core());
         let needed = DiskInfo::needed_bytes(spec.source_bytes(), spec.result_bytes());
         let content = self.content_of(&upload).await?;
