@@ -8,9 +8,10 @@ use super::jpeg::JpegReader;
 #[cfg(feature = "files")]
 use super::other::{OtherReader, Pictures};
 use super::png::PngReader;
+use super::reader::ImageReader;
 use super::source::Source;
 use super::tiff::TiffReader;
-use super::webp_read::WebPReader;
+use super::webp::WebPReader;
 use super::{Conversion, FileError, FileKind, ImageInfo, Limits};
 use crate::{Raster, Recipe};
 
@@ -26,19 +27,13 @@ pub struct RowSpan {
 /// Reads an image from top to bottom in strips of stored rows.
 pub struct Decoder {
     info: ImageInfo,
-    reader: Reader,
+    reader: Box<dyn ImageReader>,
     next: u32,
     conversion: Option<Conversion>,
 }
 
-enum Reader {
-    Png(Box<PngReader>),
-    Jpeg(Box<JpegReader>),
-    Tiff(Box<TiffReader>),
-    WebP(Box<WebPReader>),
-    #[cfg(feature = "files")]
-    Other(Box<OtherReader>),
-}
+/// A file that was opened: what its header says, and what reads on.
+type Opened = (ImageInfo, Box<dyn ImageReader>);
 
 /// Bytes of a strip, about: large enough to be quick, small beside everything else.
 const STRIP_BYTES: usize = 1 << 19;
@@ -97,15 +92,10 @@ impl Decoder {
             return Err(FileError::no_page(page, 1));
         }
         let (info, reader) = no_panic(|| match kind {
-            FileKind::Png => PngReader::open(file, length, limits)
-                .map(|(info, reader)| (info, Reader::Png(Box::new(reader)))),
-            FileKind::Jpeg => JpegReader::open(file, length, limits)
-                .map(|(info, reader)| (info, Reader::Jpeg(Box::new(reader)))),
-            FileKind::Tiff => TiffReader::open(file, length, limits, page)
-                .map(|(info, reader)| (info, Reader::Tiff(Box::new(reader)))),
-            FileKind::WebP => {
-                WebPReader::open(file, limits).map(|(info, reader)| (info, Reader::WebP(Box::new(reader))))
-            }
+            FileKind::Png => PngReader::open(file, length, limits).map(boxed),
+            FileKind::Jpeg => JpegReader::open(file, length, limits).map(boxed),
+            FileKind::Tiff => TiffReader::open(file, length, limits, page).map(boxed),
+            FileKind::WebP => WebPReader::open(file, limits).map(boxed),
             other => open_other(other, file, limits, page),
         })?;
         Ok(Self {
@@ -133,28 +123,16 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept: that of a TIFF.
-    fn has_unread_exif(&self) -> bool {
-        matches!(&self.reader, Reader::Tiff(reader) if reader.has_exif())
-    }
-
     /// What of the file is left out or changed, in sentences: other pages and frames, bands that are no colours, numbers that
     /// 16 bit cannot hold as they are, inks and Lab that became RGB, metadata that is damaged.
     pub fn notes(&self) -> &[String] {
-        match &self.reader {
-            Reader::Png(reader) => reader.notes(),
-            Reader::Jpeg(reader) => reader.notes(),
-            Reader::Tiff(reader) => reader.notes(),
-            Reader::WebP(reader) => reader.notes(),
-            #[cfg(feature = "files")]
-            Reader::Other(reader) => reader.notes(),
-        }
+        self.reader.notes()
     }
 
     /// What [`Decoder::notes`] says, and that EXIF was to be kept and cannot be.
     pub fn left_out(&self, keep_exif: bool) -> Vec<String> {
         let mut sentences = self.notes().to_vec();
-        if keep_exif && self.has_unread_exif() {
+        if keep_exif && self.reader.has_unread_exif() {
             sentences.push("EXIF is left out: it is not read from TIFF".to_owned());
         }
         sentences
@@ -169,14 +147,7 @@ impl Decoder {
         let pixels = stored_size
             .pixels()
             .saturating_mul(format.bytes_per_pixel() as u64);
-        pixels.saturating_add(match &self.reader {
-            Reader::Png(reader) => reader.extra_bytes(),
-            Reader::Jpeg(reader) => reader.extra_bytes(),
-            Reader::Tiff(reader) => reader.extra_bytes(),
-            Reader::WebP(reader) => reader.extra_bytes(),
-            #[cfg(feature = "files")]
-            Reader::Other(reader) => reader.extra_bytes(),
-        })
+        pixels.saturating_add(self.reader.extra_bytes())
     }
 
     /// The whole image as it is stored, from a decoder that has given no rows yet. Memory for all of it is allocated: look at
@@ -189,28 +160,19 @@ impl Decoder {
             stored_size, format, ..
         } = self.info;
         let length = Raster::byte_length(stored_size, format).map_err(FileError::too_large)?;
-        let pixels = match &mut self.reader {
-            // These have all of it at once; a second copy of it is not made.
-            Reader::Jpeg(reader) => no_panic(|| reader.decode())?,
-            Reader::WebP(reader) => no_panic(|| reader.decode())?,
-            #[cfg(feature = "files")]
-            Reader::Other(reader) => no_panic(|| reader.decode())?,
-            Reader::Png(_) | Reader::Tiff(_) => {
-                let mut pixels = Vec::with_capacity(length);
-                let mut strip = Vec::new();
-                while self.next_rows(&mut strip)?.is_some() {
-                    pixels.extend_from_slice(&strip);
-                }
-                pixels
-            }
-        };
-        let raster = Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)?;
-        // Rows that were put together are converted.
-        let is_whole = !matches!(self.reader, Reader::Png(_) | Reader::Tiff(_));
-        match self.conversion.filter(|_| is_whole) {
-            Some(conversion) => no_panic(|| conversion.apply_to(raster)),
-            None => Ok(raster),
+        if let Some(pixels) = no_panic(|| self.reader.read_all().transpose())? {
+            let raster = Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)?;
+            return match self.conversion {
+                Some(conversion) => no_panic(|| conversion.apply_to(raster)),
+                None => Ok(raster),
+            };
         }
+        let mut pixels = Vec::with_capacity(length);
+        let mut strip = Vec::new();
+        while self.next_rows(&mut strip)?.is_some() {
+            pixels.extend_from_slice(&strip);
+        }
+        Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)
     }
 
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
@@ -226,15 +188,7 @@ impl Decoder {
         let stride = size.width as usize * self.info.format.bytes_per_pixel();
         let rows = (STRIP_BYTES / stride).clamp(1, (size.height - self.next) as usize);
         buffer.resize(rows * stride, 0);
-        let reader = &mut self.reader;
-        no_panic(|| match reader {
-            Reader::Png(reader) => reader.read_rows(buffer, stride),
-            Reader::Jpeg(reader) => reader.read_rows(buffer),
-            Reader::Tiff(reader) => reader.read_rows(buffer),
-            Reader::WebP(reader) => reader.read_rows(buffer),
-            #[cfg(feature = "files")]
-            Reader::Other(reader) => reader.read_rows(buffer),
-        })?;
+        no_panic(|| self.reader.read_rows(buffer))?;
         if let Some(conversion) = &self.conversion {
             no_panic(|| conversion.apply(buffer))?;
         }
@@ -243,37 +197,30 @@ impl Decoder {
             rows: rows as u32,
         };
         self.next += span.rows;
-        if self.next == size.height
-            && let Reader::Png(reader) = &mut self.reader
-        {
-            no_panic(|| reader.finish())?;
+        if self.next == size.height {
+            no_panic(|| self.reader.finish())?;
         }
         Ok(Some(span))
     }
 }
 
+fn boxed<R: ImageReader + 'static>((info, reader): (ImageInfo, R)) -> Opened {
+    (info, Box::new(reader))
+}
+
 /// Opens a file of a kind that the crate `image` reads.
 #[cfg(feature = "files")]
-fn open_other(
-    kind: FileKind,
-    file: Source,
-    limits: &Limits,
-    page: Option<u32>,
-) -> Result<(ImageInfo, Reader), FileError> {
+fn open_other(kind: FileKind, file: Source, limits: &Limits, page: Option<u32>) -> Result<Opened, FileError> {
     if kind != FileKind::Ico {
-        let (info, reader) = OtherReader::open(kind, file, limits, page)?;
-        return Ok((info, Reader::Other(Box::new(reader))));
+        return OtherReader::open(kind, file, limits, page).map(boxed);
     }
     match OtherReader::open_icon(file, limits, page)? {
-        Pictures::Other(opened) => {
-            let (info, reader) = *opened;
-            Ok((info, Reader::Other(Box::new(reader))))
-        }
+        Pictures::Other(opened) => Ok(boxed(*opened)),
         Pictures::Png(bytes, notes) => {
             let length = bytes.len() as u64;
             let (info, mut reader) = PngReader::open(Source::Memory(Cursor::new(bytes)), length, limits)?;
             reader.add_notes(notes);
-            Ok((ImageInfo { kind, ..info }, Reader::Png(Box::new(reader))))
+            Ok((ImageInfo { kind, ..info }, Box::new(reader)))
         }
     }
 }
@@ -285,7 +232,7 @@ fn open_other(
     _file: Source,
     _limits: &Limits,
     _page: Option<u32>,
-) -> Result<(ImageInfo, Reader), FileError> {
+) -> Result<Opened, FileError> {
     Err(FileError::unsupported(format!(
         "{kind} is not decoded here; the server reads it"
     )))

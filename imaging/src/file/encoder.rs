@@ -1,14 +1,13 @@
 //! Writing: one encoder over all formats, rows from top to bottom.
 
-use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
 use super::other::{OtherWriter, PlainWriter};
 use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
-use super::webp_write::WebPWriter;
+use super::webp::WebPWriter;
+use super::writer::{ImageWriter, Output};
 use super::{FileError, FileKind, Metadata};
 use crate::{Encoding, PixelFormat, Size, TiffOptions, encoding};
 
@@ -72,52 +71,10 @@ impl From<Encoding> for EncodeOptions {
 
 /// Writes an image from top to bottom.
 pub struct Encoder {
-    writer: Writer,
+    writer: Box<dyn ImageWriter>,
     stride: usize,
     missing_bytes: u64,
     left_out: Vec<String>,
-}
-
-enum Writer {
-    Png(PngWriter),
-    Jpeg(JpegWriter),
-    Tiff(TiffWriter),
-    WebP(WebPWriter),
-    Plain(PlainWriter),
-    Other(OtherWriter),
-}
-
-/// The file, buffered, counting what was written.
-pub(super) struct Output {
-    file: BufWriter<File>,
-    written: u64,
-}
-
-impl Output {
-    /// Writes out what is buffered; gives the length.
-    pub(super) fn finish(mut self) -> std::io::Result<u64> {
-        self.file.flush()?;
-        Ok(self.written)
-    }
-
-    /// The same after writing `bytes` over what is at `position`.
-    pub(super) fn finish_with(mut self, position: u64, bytes: &[u8]) -> std::io::Result<u64> {
-        self.file.seek(SeekFrom::Start(position))?;
-        self.file.write_all(bytes)?;
-        self.finish()
-    }
-}
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.written += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
 }
 
 /// Why a format cannot take that EXIF.
@@ -170,16 +127,13 @@ impl Encoder {
             left_out.push(format!("EXIF is left out: {problem}"));
             metadata.exif = None;
         }
-        let output = Output {
-            file: BufWriter::with_capacity(1 << 16, File::create(path)?),
-            written: 0,
-        };
+        let output = Output::create(path)?;
         let stride = size.width as usize * format.bytes_per_pixel();
-        let writer = match kind {
-            FileKind::Png => Writer::Png(PngWriter::new(output, options, size, format, &metadata)?),
-            FileKind::Jpeg => Writer::Jpeg(JpegWriter::new(output, options, size, format, &metadata)?),
-            FileKind::Tiff => Writer::Tiff(TiffWriter::new(output, options, size, format, &metadata)?),
-            FileKind::WebP => Writer::WebP(WebPWriter::new(output, size, format, &metadata)),
+        let writer: Box<dyn ImageWriter> = match kind {
+            FileKind::Png => Box::new(PngWriter::new(output, options, size, format, &metadata)?),
+            FileKind::Jpeg => Box::new(JpegWriter::new(output, options, size, format, &metadata)?),
+            FileKind::Tiff => Box::new(TiffWriter::new(output, options, size, format, &metadata)?),
+            FileKind::WebP => Box::new(WebPWriter::new(output, size, format, &metadata)),
             other => {
                 if metadata.icc.is_some() {
                     left_out.push(format!(
@@ -188,9 +142,9 @@ impl Encoder {
                 }
                 match other {
                     FileKind::Pnm | FileKind::Farbfeld => {
-                        Writer::Plain(PlainWriter::new(output, other, size, format)?)
+                        Box::new(PlainWriter::new(output, other, size, format)?)
                     }
-                    _ => Writer::Other(OtherWriter::new(output, other, size, format)),
+                    _ => Box::new(OtherWriter::new(output, other, size, format)),
                 }
             }
         };
@@ -222,23 +176,11 @@ impl Encoder {
             )));
         }
         self.missing_bytes -= rows.len() as u64;
-        match &mut self.writer {
-            Writer::Png(writer) => writer.write_rows(rows),
-            Writer::Jpeg(writer) => writer.write_rows(rows),
-            Writer::Tiff(writer) => writer.write_rows(rows),
-            Writer::WebP(writer) => {
-                writer.write_rows(rows);
-                Ok(())
-            }
-            Writer::Plain(writer) => writer.write_rows(rows),
-            Writer::Other(writer) => {
-                writer.write_rows(rows);
-                if self.missing_bytes == 0 {
-                    self.left_out.extend(writer.losses());
-                }
-                Ok(())
-            }
+        self.writer.write_rows(rows)?;
+        if self.missing_bytes == 0 {
+            self.left_out.extend(self.writer.losses());
         }
+        Ok(())
     }
 
     /// Writes the end; gives the length of the file.
@@ -252,13 +194,6 @@ impl Encoder {
                 self.missing_bytes
             )));
         }
-        match self.writer {
-            Writer::Png(writer) => writer.finish(),
-            Writer::Jpeg(writer) => writer.finish(),
-            Writer::Tiff(writer) => writer.finish(),
-            Writer::WebP(writer) => writer.finish(),
-            Writer::Plain(writer) => writer.finish(),
-            Writer::Other(writer) => writer.finish(),
-        }
+        self.writer.finish()
     }
 }

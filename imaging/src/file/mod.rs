@@ -9,7 +9,7 @@
 //! With the feature `decode` alone, as in the browser's preview, there is the reading half: from bytes in memory, without
 //! threads and without a file system.
 //!
-//! Each format has a file for reading and one for writing. PNG, TIFF and JPEG are read in strips; WebP, interlaced PNG and the
+//! Each format has a folder with what reads it (an `ImageReader`) and what writes it (an `ImageWriter`). PNG, TIFF and JPEG are read in strips; WebP, interlaced PNG and the
 //! kinds in `other`, which the crate `image` reads and writes, are decoded as a whole, up to [`Limits::max_unstreamed_pixels`]. `apply_file` decides in `cut` how the result is cut.
 //!
 //! What is converted: palettes and samples of less than 8 bit are expanded, a transparent colour becomes alpha, CMYK and YCCK become
@@ -27,8 +27,6 @@ mod decoder;
 #[cfg(feature = "files")]
 mod encoder;
 mod error;
-mod exif;
-mod geo;
 mod jpeg;
 mod metadata;
 #[cfg(feature = "files")]
@@ -36,6 +34,7 @@ mod other;
 mod png;
 #[cfg(feature = "files")]
 mod pool;
+mod reader;
 #[cfg(feature = "files")]
 mod rows;
 #[cfg(feature = "files")]
@@ -44,10 +43,10 @@ mod source;
 #[cfg(feature = "files")]
 mod splice;
 mod tiff;
-mod webp_read;
-#[cfg(feature = "files")]
-mod webp_write;
+mod webp;
 mod whole;
+#[cfg(feature = "files")]
+mod writer;
 
 use std::path::Path;
 
@@ -59,9 +58,7 @@ pub use decoder::{Decoder, RowSpan};
 #[cfg(feature = "files")]
 pub use encoder::{EncodeOptions, Encoder};
 pub use error::{FileError, FileErrorKind};
-pub use exif::Orientation;
-pub use geo::GeoTags;
-pub use metadata::Metadata;
+pub use metadata::{GeoTags, Metadata, Orientation};
 
 pub use crate::kind::FileKind;
 use crate::{Encoding, PixelFormat, Recipe, Size};

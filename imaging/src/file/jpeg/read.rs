@@ -8,8 +8,10 @@ use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
 use crate::file::color::Inks;
+use crate::file::metadata::exif;
+use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, exif};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 pub(in crate::file) struct JpegReader {
@@ -140,31 +142,10 @@ impl JpegReader {
             },
         ))
     }
+}
 
-    /// What is left out or changed, in sentences.
-    pub(in crate::file) fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Bytes that decoding takes beside the file and the pixels.
-    pub(in crate::file) fn extra_bytes(&self) -> u64 {
-        self.held
-    }
-
-    /// All pixels.
-    pub(in crate::file) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
-        let channels = if self.inks.is_some() {
-            3
-        } else {
-            self.pixels.pixel_bytes()
-        };
-        let mut pixels = vec![0; self.pixels.size().pixels() as usize * channels];
-        self.read_rows(&mut pixels)?;
-        Ok(pixels)
-    }
-
-    /// Fills `buffer` with the next rows.
-    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+impl ImageReader for JpegReader {
+    fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let Some((inks, row)) = &mut self.inks else {
             return self.pixels.read_rows(buffer);
         };
@@ -175,6 +156,24 @@ impl JpegReader {
             inks.convert_bytes(row, out)?;
         }
         Ok(())
+    }
+
+    fn read_all(&mut self) -> Option<Result<Vec<u8>, FileError>> {
+        let channels = if self.inks.is_some() {
+            3
+        } else {
+            self.pixels.pixel_bytes()
+        };
+        let mut pixels = vec![0; self.pixels.size().pixels() as usize * channels];
+        Some(self.read_rows(&mut pixels).map(|()| pixels))
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn extra_bytes(&self) -> u64 {
+        self.held
     }
 }
 

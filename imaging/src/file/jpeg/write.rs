@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, PixelDensity, PixelDensityUnit};
 
-use crate::file::encoder::Output;
+use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::simd::{self, Kernel};
 use crate::{Channels, PixelFormat, Size};
@@ -63,18 +63,6 @@ impl JpegWriter {
         })
     }
 
-    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
-        let sent = self
-            .rows
-            .as_ref()
-            .is_some_and(|sender| sender.send(rows.to_vec()).is_ok());
-        if sent { Ok(()) } else { self.join().map(|_| ()) }
-    }
-
-    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
-        self.join()
-    }
-
     fn join(&mut self) -> Result<u64, FileError> {
         self.rows = None;
         let ended = || FileError::unsupported("the JPEG encoder ended early");
@@ -83,6 +71,20 @@ impl JpegWriter {
             .ok_or_else(ended)?
             .join()
             .map_err(|_| ended())?
+    }
+}
+
+impl ImageWriter for JpegWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+        let sent = self
+            .rows
+            .as_ref()
+            .is_some_and(|sender| sender.send(rows.to_vec()).is_ok());
+        if sent { Ok(()) } else { self.join().map(|_| ()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
+        self.join()
     }
 }
 

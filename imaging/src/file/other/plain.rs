@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::file::encoder::Output;
+use crate::file::writer::{ImageWriter, Output};
 use crate::file::{FileError, FileKind};
 use crate::{Channels, Depth, PixelFormat, Size};
 
@@ -37,8 +37,10 @@ impl PlainWriter {
             buffer: Vec::new(),
         })
     }
+}
 
-    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+impl ImageWriter for PlainWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         self.buffer.clear();
         let pixels = rows.chunks_exact(self.format.bytes_per_pixel());
         match (self.kind, self.format.depth) {
@@ -54,7 +56,7 @@ impl PlainWriter {
         Ok(self.output.write_all(&self.buffer)?)
     }
 
-    pub(in crate::file) fn finish(self) -> Result<u64, FileError> {
+    fn finish(self: Box<Self>) -> Result<u64, FileError> {
         Ok(self.output.finish()?)
     }
 }

@@ -16,6 +16,7 @@ use image::{AnimationDecoder, ColorType, ImageDecoder, ImageError, ImageResult};
 
 use super::error::reading;
 use super::{frames, limits};
+use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::whole::Whole;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation, PngColor};
@@ -182,26 +183,8 @@ impl OtherReader {
         Ok((info, reader))
     }
 
-    /// What is left out or changed, in sentences.
-    pub(in crate::file) fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Bytes that decoding takes beside the file and the pixels.
-    pub(in crate::file) fn extra_bytes(&self) -> u64 {
-        let pixels = self.size.pixels();
-        match self.kind {
-            // A frame, and the one before it.
-            FileKind::Gif if matches!(self.pending, Some(Pending::Frame(..))) => pixels.saturating_mul(8),
-            _ if is_float(self.color) => pixels.saturating_mul(32),
-            // Decoded into the pixels themselves.
-            FileKind::Qoi => 0,
-            _ => pixels.saturating_mul(4),
-        }
-    }
-
     /// All pixels.
-    pub(in crate::file) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+    fn decode(&mut self) -> Result<Vec<u8>, FileError> {
         if let Some(whole) = self.whole.take() {
             return Ok(whole.into_pixels());
         }
@@ -214,9 +197,10 @@ impl OtherReader {
         }
         Ok(little_endian(pixels, self.color))
     }
+}
 
-    /// Fills `buffer` with the next rows.
-    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+impl ImageReader for OtherReader {
+    fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let mut whole = match self.whole.take() {
             Some(whole) => whole,
             None => Whole::new(self.decode()?),
@@ -224,6 +208,26 @@ impl OtherReader {
         let read = whole.read_rows(buffer);
         self.whole = Some(whole);
         read
+    }
+
+    fn read_all(&mut self) -> Option<Result<Vec<u8>, FileError>> {
+        Some(self.decode())
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn extra_bytes(&self) -> u64 {
+        let pixels = self.size.pixels();
+        match self.kind {
+            // A frame, and the one before it.
+            FileKind::Gif if matches!(self.pending, Some(Pending::Frame(..))) => pixels.saturating_mul(8),
+            _ if is_float(self.color) => pixels.saturating_mul(32),
+            // Decoded into the pixels themselves.
+            FileKind::Qoi => 0,
+            _ => pixels.saturating_mul(4),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use image::codecs::qoi::QoiEncoder;
 use image::codecs::tga::TgaEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult};
 
-use crate::file::encoder::Output;
+use crate::file::writer::{ImageWriter, Output};
 use crate::file::{FileError, FileKind};
 use crate::{Channels, Depth, PixelFormat, Size};
 
@@ -77,15 +77,31 @@ impl OtherWriter {
         }
     }
 
-    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) {
+    fn encode(&mut self, pixels: &[u8], format: PixelFormat) -> ImageResult<()> {
+        let Size { width, height } = self.size;
+        let color = color(format);
+        let output = &mut self.output;
+        match self.kind {
+            FileKind::Bmp => BmpEncoder::new(output).write_image(pixels, width, height, color),
+            FileKind::Gif => {
+                GifEncoder::new_with_speed(output, GIF_SPEED).encode(pixels, width, height, color)
+            }
+            FileKind::Tga => TgaEncoder::new(output).write_image(pixels, width, height, color),
+            _ => QoiEncoder::new(output).write_image(pixels, width, height, color),
+        }
+    }
+}
+
+impl ImageWriter for OtherWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         if self.kind == FileKind::Gif {
             self.palette.see(rows, self.format.channels);
         }
         self.pixels.extend_from_slice(rows);
+        Ok(())
     }
 
-    /// Sentences on what the file does not keep of the rows that were written.
-    pub(in crate::file) fn losses(&self) -> Vec<String> {
+    fn losses(&self) -> Vec<String> {
         let mut losses = Vec::new();
         if self.palette.colors.len() > GIF_COLORS {
             losses.push(format!(
@@ -99,7 +115,7 @@ impl OtherWriter {
         losses
     }
 
-    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
+    fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
         let pixels = std::mem::take(&mut self.pixels);
         let (pixels, format) = suited(self.kind, pixels, self.format);
         let kind = self.kind;
@@ -108,20 +124,6 @@ impl OtherWriter {
             _ => FileError::unsupported(format!("the {kind} cannot be written; choose png or tiff")),
         })?;
         Ok(self.output.finish()?)
-    }
-
-    fn encode(&mut self, pixels: &[u8], format: PixelFormat) -> ImageResult<()> {
-        let Size { width, height } = self.size;
-        let color = color(format);
-        let output = &mut self.output;
-        match self.kind {
-            FileKind::Bmp => BmpEncoder::new(output).write_image(pixels, width, height, color),
-            FileKind::Gif => {
-                GifEncoder::new_with_speed(output, GIF_SPEED).encode(pixels, width, height, color)
-            }
-            FileKind::Tga => TgaEncoder::new(output).write_image(pixels, width, height, color),
-            _ => QoiEncoder::new(output).write_image(pixels, width, height, color),
-        }
     }
 }
 

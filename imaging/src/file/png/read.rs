@@ -6,13 +6,16 @@ use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::chunks::Chunks;
 use super::feed::Feed;
+use crate::file::metadata::exif;
+use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata, exif};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 pub(in crate::file) struct PngReader {
     reader: png::Reader<Feed>,
     sixteen: bool,
+    stride: usize,
     /// The whole image where it is interlaced, and how much of it has been given out.
     whole: Option<(Vec<u8>, usize)>,
     interlaced: bool,
@@ -89,6 +92,7 @@ impl PngReader {
             Self {
                 reader,
                 sixteen,
+                stride: size.width as usize * format.bytes_per_pixel(),
                 whole: None,
                 interlaced,
                 ended,
@@ -101,41 +105,6 @@ impl PngReader {
     #[cfg(feature = "files")]
     pub(in crate::file) fn add_notes(&mut self, notes: Vec<String>) {
         self.notes.splice(0..0, notes);
-    }
-
-    /// What is left out, in sentences.
-    pub(in crate::file) fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Bytes that decoding takes beside the file and the pixels.
-    pub(in crate::file) fn extra_bytes(&self) -> u64 {
-        match self.reader.output_buffer_size() {
-            Some(whole) if self.interlaced => whole as u64,
-            Some(_) => 0,
-            None => u64::MAX,
-        }
-    }
-
-    /// Fills `buffer` with the next whole rows of `stride` bytes.
-    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8], stride: usize) -> Result<(), FileError> {
-        if self.interlaced {
-            self.read_interlaced(buffer)?;
-        } else {
-            for row in buffer.chunks_exact_mut(stride) {
-                let read = self.reader.read_row(row);
-                if read.map_err(|error| explain(error, self.ended))?.is_none() {
-                    return Err(FileError::damaged("rows are missing at the end"));
-                }
-            }
-        }
-        if self.sixteen {
-            // PNG is big endian.
-            for sample in buffer.chunks_exact_mut(2) {
-                sample.swap(0, 1);
-            }
-        }
-        Ok(())
     }
 
     fn read_interlaced(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
@@ -156,14 +125,47 @@ impl PngReader {
         }
         Ok(())
     }
+}
 
-    /// Reads on to the end of the picture, so that what is broken there is noticed. A file that has no end has had all rows.
-    pub(in crate::file) fn finish(&mut self) -> Result<(), FileError> {
+impl ImageReader for PngReader {
+    fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), FileError> {
+        if self.interlaced {
+            self.read_interlaced(rows)?;
+        } else {
+            for row in rows.chunks_exact_mut(self.stride) {
+                let read = self.reader.read_row(row);
+                if read.map_err(|error| explain(error, self.ended))?.is_none() {
+                    return Err(FileError::damaged("rows are missing at the end"));
+                }
+            }
+        }
+        if self.sixteen {
+            // PNG is big endian.
+            for sample in rows.chunks_exact_mut(2) {
+                sample.swap(0, 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), FileError> {
         self.whole = None;
         if !self.ended {
             return Ok(());
         }
         self.reader.finish().map_err(|error| explain(error, self.ended))
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn extra_bytes(&self) -> u64 {
+        match self.reader.output_buffer_size() {
+            Some(whole) if self.interlaced => whole as u64,
+            Some(_) => 0,
+            None => u64::MAX,
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::filter;
-use crate::file::encoder::Output;
 use crate::file::pool::{Job, Pool};
 use crate::file::splice::{self, Adler, Strip};
+use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata, PngColor};
 use crate::{Channels, Depth, PixelFormat, Size};
 
@@ -69,19 +69,6 @@ impl PngWriter {
         })
     }
 
-    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
-        let rows_per_strip = (STRIP_BYTES / self.layout.stride).max(1);
-        let full = rows_per_strip * self.layout.stride;
-        for row in rows.chunks_exact(self.layout.stride) {
-            self.strip.extend_from_slice(row);
-            self.missing_rows = self.missing_rows.saturating_sub(1);
-            if self.strip.len() >= full || self.missing_rows == 0 {
-                self.send_strip()?;
-            }
-        }
-        Ok(())
-    }
-
     fn send_strip(&mut self) -> Result<(), FileError> {
         let rows = std::mem::take(&mut self.strip);
         let last_row = rows[rows.len() - self.layout.stride..].to_vec();
@@ -94,8 +81,23 @@ impl PngWriter {
         };
         self.pool.submit(job, &mut |strip| self.sink.put(&strip))
     }
+}
 
-    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
+impl ImageWriter for PngWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+        let rows_per_strip = (STRIP_BYTES / self.layout.stride).max(1);
+        let full = rows_per_strip * self.layout.stride;
+        for row in rows.chunks_exact(self.layout.stride) {
+            self.strip.extend_from_slice(row);
+            self.missing_rows = self.missing_rows.saturating_sub(1);
+            if self.strip.len() >= full || self.missing_rows == 0 {
+                self.send_strip()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
         self.pool.finish(&mut |strip| self.sink.put(&strip))?;
         let mut output = self.sink.output;
         write_chunk(&mut output, b"IDAT", &[&self.sink.adler.value().to_be_bytes()])?;

@@ -9,7 +9,7 @@ use super::fax::{self, Fax};
 use super::{logluv, unsupported};
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
-use crate::file::{FileError, MAX_INFLATE_RATIO, webp_read};
+use crate::file::{FileError, MAX_INFLATE_RATIO, webp as webp_file};
 
 /// How chunks are packed.
 pub(super) enum Codec {
@@ -244,7 +244,7 @@ fn jpeg(
 }
 
 fn webp(data: &[u8], out: &mut [u8], size: Size, samples: usize) -> Result<(), FileError> {
-    let mut decoder = image_webp::WebPDecoder::new(std::io::Cursor::new(data)).map_err(webp_read::reading)?;
+    let mut decoder = image_webp::WebPDecoder::new(std::io::Cursor::new(data)).map_err(webp_file::reading)?;
     let (width, height) = decoder.dimensions();
     let stored = if decoder.has_alpha() { 4 } else { 3 };
     let rows = out.len() / (size.width as usize * samples).max(1);
@@ -255,7 +255,7 @@ fn webp(data: &[u8], out: &mut [u8], size: Size, samples: usize) -> Result<(), F
     }
     let mut pixels = vec![0; width as usize * height as usize * stored];
     decoder.set_memory_limit(pixels.len().saturating_mul(2).max(1 << 20));
-    decoder.read_image(&mut pixels).map_err(webp_read::reading)?;
+    decoder.read_image(&mut pixels).map_err(webp_file::reading)?;
     for (pixel, out) in pixels.chunks_exact(stored).zip(out.chunks_exact_mut(samples)) {
         out.fill(255);
         let count = stored.min(samples);

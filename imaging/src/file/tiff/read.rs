@@ -7,6 +7,7 @@ use super::ifd::{Directory, TiffFile};
 use super::numbers::{self, Measured};
 use super::page::{self, Chosen, Page, tag};
 use super::samples::{spread, undo, unpack};
+use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
 
@@ -129,28 +130,6 @@ impl TiffReader {
         Ok((info, reader))
     }
 
-    /// Whether there is a directory of EXIF.
-    pub(in crate::file) fn has_exif(&self) -> bool {
-        self.has_exif
-    }
-
-    /// What is left out or changed, in sentences.
-    pub(in crate::file) fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Bytes that decoding takes beside the file and the pixels: a row of tiles or a strip, packed and unpacked.
-    pub(in crate::file) fn extra_bytes(&self) -> u64 {
-        let rows = self.band_rows(0);
-        let chunk = self
-            .page
-            .stored_bytes(rows)
-            .saturating_mul(self.page.planes() as u64);
-        (self.stride as u64)
-            .saturating_mul(rows.into())
-            .saturating_add(chunk.saturating_mul(3))
-    }
-
     /// Rows that are decoded at once from row `top` on.
     fn band_rows(&self, top: u32) -> u32 {
         let chunk = self.page.chunk.height;
@@ -163,22 +142,6 @@ impl TiffReader {
             .saturating_mul(self.page.planes() as u64);
         let most = CUT_BYTES / row.max(1);
         (chunk - top % chunk).min(most.clamp(1, u32::MAX.into()) as u32)
-    }
-
-    /// Fills `buffer` with the next rows.
-    pub(in crate::file) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            if self.given == self.rows.len() {
-                self.decode()?;
-                self.given = 0;
-            }
-            let count = (buffer.len() - filled).min(self.rows.len() - self.given);
-            buffer[filled..filled + count].copy_from_slice(&self.rows[self.given..self.given + count]);
-            filled += count;
-            self.given += count;
-        }
-        Ok(())
     }
 
     /// Decodes the next row of chunks, or the next part of a strip.
@@ -291,6 +254,42 @@ impl TiffReader {
             undo(page, self.file.big_endian, bytes as usize / rows as usize, out);
         }
         Ok(())
+    }
+}
+
+impl ImageReader for TiffReader {
+    fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            if self.given == self.rows.len() {
+                self.decode()?;
+                self.given = 0;
+            }
+            let count = (buffer.len() - filled).min(self.rows.len() - self.given);
+            buffer[filled..filled + count].copy_from_slice(&self.rows[self.given..self.given + count]);
+            filled += count;
+            self.given += count;
+        }
+        Ok(())
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn extra_bytes(&self) -> u64 {
+        let rows = self.band_rows(0);
+        let chunk = self
+            .page
+            .stored_bytes(rows)
+            .saturating_mul(self.page.planes() as u64);
+        (self.stride as u64)
+            .saturating_mul(rows.into())
+            .saturating_add(chunk.saturating_mul(3))
+    }
+
+    fn has_unread_exif(&self) -> bool {
+        self.has_exif
     }
 }
 

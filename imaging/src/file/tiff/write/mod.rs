@@ -17,8 +17,8 @@ use level::Level;
 use pack::{Chunk, Packed, Packing};
 
 use crate::encoding::{TiffCompression, TiffLayout, TiffOptions};
-use crate::file::encoder::Output;
 use crate::file::pool::Pool;
+use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::{PixelFormat, Size};
 
@@ -202,13 +202,6 @@ impl TiffWriter {
         })
     }
 
-    pub(in crate::file) fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
-        for row in rows.chunks_exact(self.stride) {
-            self.push(row)?;
-        }
-        Ok(())
-    }
-
     /// Takes a row of the image, and the rows of the reduced pictures that it completes.
     fn push(&mut self, row: &[u8]) -> Result<(), FileError> {
         let Self {
@@ -239,8 +232,17 @@ impl TiffWriter {
         }
         Ok(())
     }
+}
 
-    pub(in crate::file) fn finish(mut self) -> Result<u64, FileError> {
+impl ImageWriter for TiffWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
+        for row in rows.chunks_exact(self.stride) {
+            self.push(row)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
         let sink = &mut self.sink;
         self.pool.finish(&mut |packed| sink.put(&packed))?;
         let places = std::mem::take(&mut sink.places);

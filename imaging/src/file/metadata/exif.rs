@@ -85,7 +85,7 @@ fn take(mut block: Vec<u8>) -> (Orientation, Vec<u8>) {
 }
 
 /// The same where there may be none.
-pub(super) fn take_some(block: Option<Vec<u8>>) -> (Orientation, Option<Vec<u8>>) {
+pub(in crate::file) fn take_some(block: Option<Vec<u8>>) -> (Orientation, Option<Vec<u8>>) {
     block
         .map(take)
         .map_or((Orientation::Upright, None), |(orientation, block)| {

@@ -1,10 +1,15 @@
 //! What carries over from file to file beside the pixels, and what becomes of it on the way.
 
+pub(super) mod exif;
+mod geo;
+
+pub use exif::Orientation;
+pub use geo::GeoTags;
+
 use super::PngColor;
 use super::color;
 #[cfg(feature = "files")]
 use super::color::Space;
-use super::geo::GeoTags;
 #[cfg(feature = "files")]
 use crate::{FileKind, PixelFormat};
 use crate::{Recipe, Size};

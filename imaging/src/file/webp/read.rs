@@ -4,13 +4,14 @@ use std::io::BufReader;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::exif;
-use super::source::Source;
-use super::whole::Whole;
-use super::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::file::metadata::exif;
+use crate::file::reader::ImageReader;
+use crate::file::source::Source;
+use crate::file::whole::Whole;
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
 use crate::{PixelFormat, Size};
 
-pub(super) struct WebPReader {
+pub(in crate::file) struct WebPReader {
     decoder: WebPDecoder<BufReader<Source>>,
     /// The decoded image and how much of it has been given out.
     whole: Option<Whole>,
@@ -19,7 +20,7 @@ pub(super) struct WebPReader {
 }
 
 impl WebPReader {
-    pub(super) fn open(file: Source, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(in crate::file) fn open(file: Source, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
         let mut decoder = WebPDecoder::new(BufReader::with_capacity(1 << 16, file)).map_err(reading)?;
         let (width, height) = decoder.dimensions();
         let size = Size::new(width, height);
@@ -64,20 +65,8 @@ impl WebPReader {
         ))
     }
 
-    /// What is left out, in sentences.
-    pub(super) fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Bytes that decoding takes beside the file and the pixels: lossless pictures are unpacked with an alpha, and lossy ones
-    /// in planes.
-    pub(super) fn extra_bytes(&self) -> u64 {
-        let (width, height) = self.decoder.dimensions();
-        Size::new(width, height).pixels().saturating_mul(4)
-    }
-
     /// All pixels.
-    pub(super) fn decode(&mut self) -> Result<Vec<u8>, FileError> {
+    fn decode(&mut self) -> Result<Vec<u8>, FileError> {
         let length = self.decoder.output_buffer_size();
         let length = length.ok_or_else(|| FileError::too_large("it does not fit the address space"))?;
         self.decoder.set_memory_limit(length.saturating_mul(2));
@@ -85,9 +74,10 @@ impl WebPReader {
         self.decoder.read_image(&mut pixels).map_err(reading)?;
         Ok(pixels)
     }
+}
 
-    /// Fills `buffer` with the next rows.
-    pub(super) fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
+impl ImageReader for WebPReader {
+    fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let mut whole = match self.whole.take() {
             Some(whole) => whole,
             None => Whole::new(self.decode()?),
@@ -96,10 +86,23 @@ impl WebPReader {
         self.whole = Some(whole);
         read
     }
+
+    fn read_all(&mut self) -> Option<Result<Vec<u8>, FileError>> {
+        Some(self.decode())
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    fn extra_bytes(&self) -> u64 {
+        let (width, height) = self.decoder.dimensions();
+        Size::new(width, height).pixels().saturating_mul(4)
+    }
 }
 
 /// What an error of the decoder means, in words.
-pub(super) fn reading(error: DecodingError) -> FileError {
+pub(in crate::file) fn reading(error: DecodingError) -> FileError {
     use DecodingError as E;
     match error {
         E::IoError(error) => FileError::reading(&error),

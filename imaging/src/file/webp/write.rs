@@ -2,12 +2,12 @@
 
 use image_webp::{ColorType, EncodingError, WebPEncoder};
 
-use super::encoder::Output;
-use super::{FileError, Metadata};
+use crate::file::writer::{ImageWriter, Output};
+use crate::file::{FileError, Metadata};
 use crate::{Channels, PixelFormat, Size};
 
 /// Keeps the rows until the last, since the format is coded as a whole.
-pub(super) struct WebPWriter {
+pub(in crate::file) struct WebPWriter {
     output: Output,
     size: Size,
     channels: Channels,
@@ -16,7 +16,7 @@ pub(super) struct WebPWriter {
 }
 
 impl WebPWriter {
-    pub(super) fn new(output: Output, size: Size, format: PixelFormat, metadata: &Metadata) -> Self {
+    pub(in crate::file) fn new(output: Output, size: Size, format: PixelFormat, metadata: &Metadata) -> Self {
         Self {
             output,
             size,
@@ -25,12 +25,15 @@ impl WebPWriter {
             pixels: Vec::new(),
         }
     }
+}
 
-    pub(super) fn write_rows(&mut self, rows: &[u8]) {
+impl ImageWriter for WebPWriter {
+    fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
         self.pixels.extend_from_slice(rows);
+        Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, FileError> {
+    fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
         let mut encoder = WebPEncoder::new(&mut self.output);
         if let Some(icc) = self.metadata.icc {
             encoder.set_icc_profile(icc);
