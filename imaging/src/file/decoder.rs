@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
+#[cfg(feature = "files")]
+use super::blocks::Blocks;
 use super::jpeg::JpegReader;
 #[cfg(feature = "files")]
 use super::other::{OtherReader, Pictures};
@@ -175,6 +177,40 @@ impl Decoder {
         Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)
     }
 
+    /// Has that many threads decode where the format allows it: the chunks of a TIFF. 0 or 1 is the caller's own. More memory is taken
+    /// then than [`Decoder::bytes_for_all`] says, by a few megabytes.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.reader.set_threads(threads);
+    }
+
+    /// The image as something of which any part can be read at once, where that costs no more than reading its rows.
+    #[cfg(feature = "files")]
+    pub(super) fn blocks(&self) -> Option<Box<dyn Blocks>> {
+        self.conversion.is_none().then(|| self.reader.blocks())?
+    }
+
+    /// Fills `rows` with the next whole rows, as many as it has room for.
+    ///
+    /// # Errors
+    /// When the data is damaged or ends early, and when there are not so many rows.
+    pub(super) fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), FileError> {
+        let size = self.info.stored_size;
+        let stride = size.width as usize * self.info.format.bytes_per_pixel();
+        let count = rows.len() / stride;
+        if count > (size.height - self.next) as usize {
+            return Err(FileError::damaged("rows are missing at the end"));
+        }
+        no_panic(|| self.reader.read_rows(rows))?;
+        if let Some(conversion) = &self.conversion {
+            no_panic(|| conversion.apply(rows))?;
+        }
+        self.next += count as u32;
+        if self.next == size.height {
+            no_panic(|| self.reader.finish())?;
+        }
+        Ok(())
+    }
+
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
     /// width; `None` after the last.
     ///
@@ -188,18 +224,11 @@ impl Decoder {
         let stride = size.width as usize * self.info.format.bytes_per_pixel();
         let rows = (STRIP_BYTES / stride).clamp(1, (size.height - self.next) as usize);
         buffer.resize(rows * stride, 0);
-        no_panic(|| self.reader.read_rows(buffer))?;
-        if let Some(conversion) = &self.conversion {
-            no_panic(|| conversion.apply(buffer))?;
-        }
         let span = RowSpan {
             y: self.next,
             rows: rows as u32,
         };
-        self.next += span.rows;
-        if self.next == size.height {
-            no_panic(|| self.reader.finish())?;
-        }
+        self.read_rows(buffer)?;
         Ok(Some(span))
     }
 }

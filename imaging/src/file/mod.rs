@@ -20,6 +20,8 @@
 
 #[cfg(feature = "files")]
 mod apply;
+#[cfg(feature = "files")]
+mod blocks;
 mod color;
 #[cfg(feature = "files")]
 mod cut;
@@ -31,6 +33,8 @@ mod jpeg;
 mod metadata;
 #[cfg(feature = "files")]
 mod other;
+#[cfg(feature = "files")]
+mod pieces;
 mod png;
 #[cfg(feature = "files")]
 mod pool;

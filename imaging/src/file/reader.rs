@@ -1,6 +1,8 @@
 //! What a kind of file brings to be read.
 
 use super::FileError;
+#[cfg(feature = "files")]
+use super::blocks::Blocks;
 
 /// Gives the pixels of one image file.
 pub(super) trait ImageReader: Send {
@@ -24,6 +26,15 @@ pub(super) trait ImageReader: Send {
     /// When something is.
     fn finish(&mut self) -> Result<(), FileError> {
         Ok(())
+    }
+
+    /// Has that many threads decode, where pieces of the file stand for themselves; 0 or 1 is the caller's own.
+    fn set_threads(&mut self, _threads: usize) {}
+
+    /// The image as something of which any part can be read at once, where that costs no more than reading its rows.
+    #[cfg(feature = "files")]
+    fn blocks(&self) -> Option<Box<dyn Blocks>> {
+        None
     }
 
     /// What of the file is left out or changed, in sentences.

@@ -1,7 +1,5 @@
 //! The header and the directories of a TIFF: tags and their values, every count bounded by the bytes of the file.
 
-use std::io::{Read, Seek, SeekFrom};
-
 use crate::file::FileError;
 use crate::file::source::Source;
 
@@ -59,7 +57,7 @@ impl TiffFile {
     }
 
     /// Fills `bytes` from that place.
-    pub(super) fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+    pub(super) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
         if offset
             .checked_add(bytes.len() as u64)
             .is_none_or(|end| end > self.length)
@@ -69,8 +67,7 @@ impl TiffFile {
             ));
         }
         self.source
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| self.source.read_exact(bytes))
+            .read_exact_at(bytes, offset)
             .map_err(|error| FileError::reading(&error))
     }
 

@@ -13,6 +13,9 @@
 //! whose numbers are not changed: see `numbers`. Beside inks, palettes, YCbCr and Lab such bands are left out. What changes or is
 //! left out is said by [`Decoder::notes`](super::Decoder::notes).
 
+#[cfg(feature = "files")]
+mod blocks;
+mod chunks;
 mod codec;
 mod color;
 mod fax;
