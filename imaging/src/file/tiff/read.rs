@@ -1,15 +1,14 @@
 //! The reader: from chunks to rows of pixels.
 
-use super::codec::Codec;
 use super::color::Pixels;
-use super::geo;
-use super::ifd::{Directory, TiffFile};
-use super::numbers::{self, Measured};
-use super::page::{self, Chosen, Page, tag};
+use super::numbers;
 use super::samples::{spread, undo, unpack};
+use super::{TiffFile, geo};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::header::tiff::page::{self, Chosen, tag};
+use crate::header::tiff::{Codec, Directory, Measured, Page, orientation};
 
 /// Reads a page of a TIFF from top to bottom.
 pub(in crate::file) struct TiffReader {
@@ -61,7 +60,8 @@ impl TiffReader {
             count,
             smaller,
         } = page::choose(&mut file, first, chosen)?;
-        let page = Page::of(&mut file, &directory, limits)?;
+        let mut page = Page::of(&mut file, &directory, limits)?;
+        page.codec.read_tables(&mut file, &directory)?;
         let mut metadata = metadata(&mut file, &directory, limits);
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let places = Places::of(&mut file, &directory, &page)?;
@@ -97,12 +97,11 @@ impl TiffReader {
             // The profile is about what was stored.
             metadata.icc = None;
         }
-        let orientation = directory.number(&mut file, tag::ORIENTATION).ok().flatten();
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
-            orientation: Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1)),
+            orientation: orientation(&mut file, &directory),
             metadata,
         };
         let mut reader = Self {
