@@ -152,7 +152,7 @@ mod tests {
     fn every_kind_of_file_tells_its_size() {
         for (file, kind, size, format) in [
             (
-                &b"RIFF\x16\0\0\0WEBPVP8L\x05\0\0\0\x2f\xcf\xc7\x4a\x10."[..],
+                &b"RIFF\x16\0\0\0WEBPVP8L\x05\0\0\0\x2f\xcf\xc7\x2b\x11."[..],
                 FileKind::WebP,
                 Size::new(2000, 1200),
                 PixelFormat::RGBA8,

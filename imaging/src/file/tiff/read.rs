@@ -7,8 +7,8 @@ use super::{TiffFile, geo};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
-use crate::header::tiff::page::{self, Chosen, tag};
-use crate::header::tiff::{Codec, Directory, Measured, Page, orientation};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Chosen, Codec, Directory, Measured, Page, choose, orientation};
 
 /// Reads a page of a TIFF from top to bottom.
 pub(in crate::file) struct TiffReader {
@@ -59,7 +59,7 @@ impl TiffReader {
             number,
             count,
             smaller,
-        } = page::choose(&mut file, first, chosen)?;
+        } = choose(&mut file, first, chosen)?;
         let mut page = Page::of(&mut file, &directory, limits)?;
         page.codec.read_tables(&mut file, &directory)?;
         let mut metadata = metadata(&mut file, &directory, limits);

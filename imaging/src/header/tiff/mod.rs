@@ -2,12 +2,14 @@
 //! too.
 
 pub(crate) mod carried;
+pub(crate) mod choose;
 pub(crate) mod ifd;
 pub(crate) mod numbers;
 pub(crate) mod packing;
 pub(crate) mod page;
 
 pub(crate) use carried::{Carried, Meaning};
+pub(crate) use choose::{Chosen, choose};
 pub(crate) use ifd::{Directory, TiffFile};
 pub(crate) use numbers::Measured;
 pub(crate) use packing::Codec;
@@ -35,7 +37,7 @@ pub(crate) fn orientation(file: &mut TiffFile<impl ReadAt>, directory: &Director
 /// When it is damaged or of a kind that is not read, or there is no such page.
 pub(super) fn read(source: &mut impl ReadAt, length: u64, chosen: Option<u32>) -> Result<Header, FileError> {
     let (mut file, first) = TiffFile::open(source, length)?;
-    let chosen = page::choose(&mut file, first, chosen)?;
+    let chosen = choose(&mut file, first, chosen)?;
     let page = Page::of(&mut file, &chosen.directory, &Limits::NONE)?;
     Ok(Header {
         kind: FileKind::Tiff,
