@@ -65,8 +65,16 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn of_bytes(file: Vec<u8>, limits: &Limits) -> Result<Self, FileError> {
+        Self::of_bytes_page(file, limits, None)
+    }
+
+    /// As [`Decoder::of_bytes`], of page number `page`, from 1 on: see [`Decoder::open_page`].
+    ///
+    /// # Errors
+    /// As [`Decoder::open_page`].
+    pub fn of_bytes_page(file: Vec<u8>, limits: &Limits, page: Option<u32>) -> Result<Self, FileError> {
         let length = file.len() as u64;
-        Self::read_header(Source::Memory(Cursor::new(file)), length, limits, None)
+        Self::read_header(Source::Memory(Cursor::new(file)), length, limits, page)
     }
 
     fn read_header(

@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::io::{Cursor, Read, Result, Seek, SeekFrom};
 
+use crate::header::ReadAt;
+use crate::header::bytes::read_seekable;
+
 /// A file on a disk, or one in memory.
 pub(super) enum Source {
     File(File),
@@ -74,5 +77,11 @@ impl Seek for Source {
             Self::File(file) => file.seek(position),
             Self::Memory(bytes) => bytes.seek(position),
         }
+    }
+}
+
+impl ReadAt for Source {
+    fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<usize> {
+        read_seekable(self, at, buffer)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::bytes::{ReadAt, Reader};
 use crate::file::FileError;
+use crate::header::bytes::{ReadAt, Reader};
 
 /// Most bytes that a block takes: 64 codes of 16 bits with values of 15, and a stuffed zero behind each.
 pub(super) const MAX_BLOCK_BYTES: usize = 64 * 31 / 8 * 2 + 16;

@@ -9,9 +9,9 @@
 //! decoded side by side, a row of MCUs of each at a time, and no picture of coefficients is kept between them.
 //!
 //! # Tour
-//! - `markers`: from marker to marker; a `Head` is what stands before the first scan. `metadata`, `frame`, `tables`: the
-//!   segments.
-//! - `bytes`, `bits`, `huffman`, `block`: from the file to the coefficients of a block. `scan`: one scan, row by row of MCUs.
+//! - `header::jpeg`: the markers, the frame and the application segments, which need no codec. `markers`: a `Head` is what stands
+//!   before the first scan; the scans. `tables`: theirs. `layout`: where samples lie.
+//! - `bits`, `huffman`, `block`: from the file to the coefficients of a block. `scan`: one scan, row by row of MCUs.
 //! - `idct`, `upsample`, `color`: from coefficients to pixels.
 //! - `lossless`: the kind that has no coefficients.
 //! - `picture`: all of it. `read`: the reader of files on top of it; `embedded`: of pictures inside of other files. `write`:
@@ -24,15 +24,13 @@
 
 mod bits;
 mod block;
-mod bytes;
 mod color;
 pub(super) mod embedded;
-mod frame;
 mod huffman;
 mod idct;
+mod layout;
 mod lossless;
 mod markers;
-mod metadata;
 mod picture;
 mod read;
 mod scan;

@@ -1,8 +1,5 @@
 //! A JPEG file as the other formats are read: its metadata, then its rows.
 
-use super::bytes::ReadAt as _;
-use super::color::Colors;
-use super::frame::unsupported;
 use super::lossless::Lossless;
 use super::markers::Head;
 use super::picture::Picture;
@@ -12,7 +9,9 @@ use crate::file::metadata::exif;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
-use crate::{Channels, Depth, PixelFormat, Size};
+use crate::header::ReadAt as _;
+use crate::header::jpeg::{Colors, most_before_pixels};
+use crate::{Depth, Size};
 
 pub(in crate::file) struct JpegReader {
     pixels: Pixels,
@@ -31,8 +30,6 @@ enum Pixels {
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is not what its header says.
 const MAX_BYTES_PER_PIXEL: u64 = 16;
-/// How many times the limit of one piece of metadata all of it may take: profile, EXIF, and what is not used.
-const MAX_METADATA_PIECES: u64 = 4;
 
 impl JpegReader {
     pub(in crate::file) fn open(
@@ -40,7 +37,7 @@ impl JpegReader {
         length: u64,
         limits: &Limits,
     ) -> Result<(ImageInfo, Self), FileError> {
-        let max_metadata = (limits.max_metadata_bytes as u64).saturating_mul(MAX_METADATA_PIECES);
+        let max_metadata = most_before_pixels(limits);
         let mut head = Head::read(&mut file, Tables::default(), max_metadata)?;
         let size = head.frame.size;
         limits.check_size(size)?;
@@ -69,14 +66,8 @@ impl JpegReader {
         }
         let resolution = pieces.resolution;
         let (lossless, precision) = (head.frame.lossless, head.frame.precision);
-        let mut colors = if lossless && !head.pieces.jfif && head.pieces.adobe.is_none() {
-            Colors::of_samples(head.frame.components.len())
-        } else {
-            head.colors()?
-        };
-        if lossless && colors == Colors::YCbCr {
-            return Err(unsupported("lossless, of YCbCr"));
-        }
+        let mut colors = Colors::of_file(&head.frame, &head.pieces)?;
+        let format = colors.format(precision);
         if (9..16).contains(&precision) {
             let most = (1u32 << precision) - 1;
             notes.push(format!(
@@ -102,18 +93,7 @@ impl JpegReader {
         let info = ImageInfo {
             kind: FileKind::Jpeg,
             stored_size: size,
-            format: PixelFormat {
-                channels: if colors == Colors::Gray {
-                    Channels::Gray
-                } else {
-                    Channels::Rgb
-                },
-                depth: if precision > 8 {
-                    Depth::Sixteen
-                } else {
-                    Depth::Eight
-                },
-            },
+            format,
             orientation,
             metadata,
         };

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::block::{self, Band};
-use super::bytes::ReadAt;
-use super::frame::Frame;
 use super::huffman::Huffman;
 use super::idct::Block;
 use super::markers::{ScanHeader, ScanPart};
 use crate::file::FileError;
+use crate::header::ReadAt;
+use crate::header::jpeg::Frame;
 
 /// The coefficients of a component in one row of MCUs: rows of blocks, padded to whole MCUs.
 pub(super) type Coefficients = Vec<Block>;

@@ -3,7 +3,6 @@
 pub(super) mod exif;
 mod geo;
 
-pub use exif::Orientation;
 pub use geo::GeoTags;
 
 use super::PngColor;

@@ -9,7 +9,8 @@ use super::feed::Feed;
 use crate::file::metadata::exif;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::limits::MAX_INFLATE_RATIO;
 use crate::{Channels, Depth, PixelFormat, Size};
 
 pub(in crate::file) struct PngReader {

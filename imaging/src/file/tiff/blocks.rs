@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::chunks::Chunks;
-use super::ifd::TiffFile;
+use super::TiffFile;
+use super::chunks::{Chunks, read_at};
 use super::samples::undo;
 use crate::file::FileError;
 use crate::file::blocks::{Blocks, raster};
@@ -59,7 +59,7 @@ impl StoredBlocks {
         let offset = offset.saturating_add(u64::from(y0 - top) * row as u64);
         if row <= WORTH * count {
             space.resize(row * (y1 - y0) as usize, 0);
-            self.file.read_at(offset, space)?;
+            read_at(&self.file, offset, space)?;
             for (stored, out) in space.chunks_exact(row).zip(out) {
                 out[..count].copy_from_slice(&stored[from..from + count]);
                 undo(page, self.file.big_endian, count, &mut out[..count]);
@@ -68,7 +68,7 @@ impl StoredBlocks {
         }
         for (y, out) in out.enumerate() {
             let place = offset.saturating_add((y * row + from) as u64);
-            self.file.read_at(place, &mut out[..count])?;
+            read_at(&self.file, place, &mut out[..count])?;
             undo(page, self.file.big_endian, count, &mut out[..count]);
         }
         Ok(())

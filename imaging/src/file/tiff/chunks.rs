@@ -1,11 +1,11 @@
 //! The strips or tiles of a page: where they lie, and how their bytes become pixels.
 
-use super::codec::Codec;
+use super::TiffFile;
 use super::color::Pixels;
-use super::ifd::{Directory, TiffFile};
-use super::page::{Page, tag};
 use super::samples::{spread, undo, unpack};
 use crate::file::FileError;
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Codec, Directory, Page};
 
 /// Strips or tiles in a file.
 const MAX_CHUNKS: u64 = 1 << 23;
@@ -206,7 +206,7 @@ impl Chunks {
         let skipped = u64::from(part.top % self.page.chunk.height) * row;
         let offset = offset.saturating_add(skipped);
         self.check(file.length.saturating_sub(offset), out.len() as u64)?;
-        file.read_at(offset, out)?;
+        read_at(file, offset, out)?;
         undo(&self.page, file.big_endian, row as usize, out);
         Ok(())
     }
@@ -248,10 +248,10 @@ impl Chunks {
         resize(out, bytes as usize);
         let reversed = page.reversed && page.codec.has_bit_order();
         if matches!(page.codec, Codec::None) && !reversed {
-            file.read_at(offset, out)?;
+            read_at(file, offset, out)?;
         } else {
             resize(packed, length as usize);
-            file.read_at(offset, packed)?;
+            read_at(file, offset, packed)?;
             if reversed {
                 packed.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
             }
@@ -266,6 +266,18 @@ impl Chunks {
         }
         Ok(())
     }
+}
+
+/// Fills `bytes` from that place of the file; several threads may do so at once.
+pub(super) fn read_at(file: &TiffFile, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+    let end = offset.checked_add(bytes.len() as u64);
+    if end.is_none_or(|end| end > file.length) {
+        return Err(FileError::damaged(
+            "it points beyond its end; send the whole file",
+        ));
+    }
+    let read = file.source.read_exact_at(bytes, offset);
+    read.map_err(|error| FileError::reading(&error))
 }
 
 /// Makes a buffer that long for data that fills it. Fresh memory from the system is zero without being touched, so data

@@ -5,76 +5,34 @@ use std::io::Read;
 use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
-use super::fax::{self, Fax};
-use super::{logluv, unsupported};
+use super::{TiffFile, fax, logluv};
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
-use crate::file::{FileError, MAX_INFLATE_RATIO, webp as webp_file};
+use crate::file::{FileError, webp as webp_file};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Codec, Directory};
+use crate::limits::MAX_INFLATE_RATIO;
 
-/// How chunks are packed.
-pub(super) enum Codec {
-    None,
-    PackBits,
-    Lzw,
-    Deflate,
-    Zstd,
-    Lzma,
-    Fax(Fax),
-    /// With the tables that all share; `converts` from YCbCr to RGB.
-    Jpeg {
-        tables: Option<Vec<u8>>,
-        converts: bool,
-    },
-    WebP,
-    /// Logarithms of light, which become floating point of 32 bit, little endian.
-    LogLuv,
-}
+/// Bytes of the tables that JPEG tiles share.
+const MAX_TABLES: usize = 1 << 16;
 
 /// The most memory that a window of LZMA may ask for.
 const MAX_LZMA_WINDOW: u64 = 1 << 26;
 
 impl Codec {
-    /// The packing of that number; those of JPEG and of scans have more to say.
-    pub(super) fn of(compression: u64) -> Result<Self, FileError> {
-        Ok(match compression {
-            1 => Self::None,
-            2 => Self::Fax(Fax::Huffman),
-            3 => Self::Fax(Fax::Group3 { differences: false }),
-            4 => Self::Fax(Fax::Group4),
-            5 => Self::Lzw,
-            7 => Self::Jpeg {
-                tables: None,
-                converts: false,
-            },
-            8 | 32946 => Self::Deflate,
-            32773 => Self::PackBits,
-            34676 => Self::LogLuv,
-            34925 => Self::Lzma,
-            50000 => Self::Zstd,
-            50001 => Self::WebP,
-            other => {
-                let name = match other {
-                    6 => "old-style JPEG (compression 6)",
-                    9 | 10 | 34661 => "JBIG",
-                    32766 => "NeXT",
-                    32771 => "CCITT runs in words (compression 32771)",
-                    32809 => "ThunderScan",
-                    32909 => "PixarLog",
-                    33003 | 33005 | 34712 => "JPEG 2000",
-                    34677 => "SGI LogLuv of 24 bits",
-                    34887 => "LERC",
-                    34892 => "lossy JPEG of DNG",
-                    50002 | 52546 => "JPEG XL",
-                    _ => return Err(unsupported(&format!("its compression is number {other}"))),
-                };
-                return Err(unsupported(&format!("it is packed with {name}")));
-            }
-        })
-    }
-
-    /// Whether a predictor means something with it.
-    pub(super) fn has_predictor(&self) -> bool {
-        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd | Self::Lzma)
+    /// Reads what the tiles share, where they are JPEGs.
+    ///
+    /// # Errors
+    /// When it is not in the file.
+    pub(super) fn read_tables(
+        &mut self,
+        file: &mut TiffFile,
+        directory: &Directory,
+    ) -> Result<(), FileError> {
+        if let Self::Jpeg { tables, .. } = self {
+            *tables = directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?;
+        }
+        Ok(())
     }
 
     /// Whether the order of bits in a byte concerns it.

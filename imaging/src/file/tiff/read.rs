@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::blocks::StoredBlocks;
 use super::chunks::{Chunks, Part, Workspace, resize};
 use super::color::Pixels;
-use super::geo;
-use super::ifd::{Directory, TiffFile};
-use super::numbers::{self, Measured};
-use super::page::{self, Chosen, Page, tag};
+use super::numbers;
+use super::{TiffFile, geo};
 #[cfg(feature = "files")]
 use crate::file::blocks::Blocks;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Chosen, Directory, Measured, Page, choose, orientation};
 
 /// Reads a page of a TIFF from top to bottom.
 pub(in crate::file) struct TiffReader {
@@ -55,8 +55,9 @@ impl TiffReader {
             number,
             count,
             smaller,
-        } = page::choose(&mut file, first, chosen)?;
-        let page = Page::of(&mut file, &directory, limits)?;
+        } = choose(&mut file, first, chosen)?;
+        let mut page = Page::of(&mut file, &directory, limits)?;
+        page.codec.read_tables(&mut file, &directory)?;
         let mut metadata = metadata(&mut file, &directory, limits);
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let mut notes = Vec::new();
@@ -91,12 +92,11 @@ impl TiffReader {
             // The profile is about what was stored.
             metadata.icc = None;
         }
-        let orientation = directory.number(&mut file, tag::ORIENTATION).ok().flatten();
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
-            orientation: Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1)),
+            orientation: orientation(&mut file, &directory),
             metadata,
         };
         let chunks = Chunks::of(&mut file, &directory, page, pixels)?;

@@ -4,9 +4,9 @@ use super::Sink;
 use super::level::Level;
 use super::pack::Packing;
 use crate::encoding::TiffCompression;
-use crate::file::tiff::page::tag;
 use crate::file::tiff::{geo, measured};
 use crate::file::{FileError, GeoTags, Metadata};
+use crate::header::tiff::page::tag;
 use crate::{Channels, PixelFormat};
 
 /// What values are.

@@ -2,7 +2,7 @@
 
 /// What was found.
 #[derive(Default)]
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     pub jfif: bool,
     /// Pixels per metre.
     pub resolution: Option<(f64, f64)>,
@@ -15,7 +15,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Looks at an application segment.
-    pub(super) fn take(&mut self, marker: u8, mut segment: Vec<u8>) {
+    pub(crate) fn take(&mut self, marker: u8, mut segment: Vec<u8>) {
         match marker {
             0xe0 if segment.starts_with(b"JFIF\0") => {
                 self.jfif = true;
@@ -38,12 +38,12 @@ impl Pieces {
     }
 
     /// Whether there are parts of a profile.
-    pub(super) fn has_profile(&self) -> bool {
+    pub(crate) fn has_profile(&self) -> bool {
         !self.profile.is_empty()
     }
 
     /// The profile, if all of its parts are there, each once.
-    pub(super) fn profile(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn profile(&mut self) -> Option<Vec<u8>> {
         self.profile.sort_by_key(|(number, ..)| *number);
         let numbers = self.profile.iter().map(|(number, ..)| usize::from(*number));
         let count = usize::from(self.profile.first()?.1);

@@ -1,11 +1,11 @@
 //! The header and the directories of a TIFF: tags and their values, every count bounded by the bytes of the file.
 
-use crate::file::FileError;
-use crate::file::source::Source;
+use crate::FileError;
+use crate::header::bytes::ReadAt;
 
 /// The file, and how its numbers are stored.
-pub(super) struct TiffFile {
-    source: Source,
+pub(crate) struct TiffFile<S> {
+    pub source: S,
     pub length: u64,
     pub big_endian: bool,
     big: bool,
@@ -20,7 +20,7 @@ struct Entry {
 }
 
 /// A directory: what a page says about itself.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     entries: Vec<Entry>,
     /// Where the next one is; 0 after the last.
     pub next: u64,
@@ -29,9 +29,9 @@ pub(super) struct Directory {
 /// Tags of a directory; the count of BigTIFF has room for more.
 const MAX_ENTRIES: u64 = 65_535;
 
-impl TiffFile {
+impl<S: ReadAt> TiffFile<S> {
     /// Reads the header; gives the place of the first directory, too.
-    pub(super) fn open(source: Source, length: u64) -> Result<(Self, u64), FileError> {
+    pub(crate) fn open(source: S, length: u64) -> Result<(Self, u64), FileError> {
         let mut file = Self {
             source,
             length,
@@ -57,7 +57,7 @@ impl TiffFile {
     }
 
     /// Fills `bytes` from that place.
-    pub(super) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+    pub(crate) fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
         if offset
             .checked_add(bytes.len() as u64)
             .is_none_or(|end| end > self.length)
@@ -66,13 +66,15 @@ impl TiffFile {
                 "it points beyond its end; send the whole file",
             ));
         }
-        self.source
-            .read_exact_at(bytes, offset)
-            .map_err(|error| FileError::reading(&error))
+        match self.source.read_at(offset, bytes) {
+            Ok(read) if read == bytes.len() => Ok(()),
+            Ok(_) => Err(FileError::reading(&std::io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(FileError::reading(&error)),
+        }
     }
 
     /// A whole number of up to 8 bytes.
-    pub(super) fn number(&self, bytes: &[u8]) -> u64 {
+    pub(crate) fn number(&self, bytes: &[u8]) -> u64 {
         let append = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         if self.big_endian {
             bytes.iter().fold(0, append)
@@ -82,7 +84,7 @@ impl TiffFile {
     }
 
     /// Reads the directory at that place.
-    pub(super) fn directory(&mut self, at: u64) -> Result<Directory, FileError> {
+    pub(crate) fn directory(&mut self, at: u64) -> Result<Directory, FileError> {
         let (count_bytes, entry_bytes, field) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
         let mut count = [0; 8];
         self.read_at(at, &mut count[..count_bytes])?;
@@ -117,14 +119,14 @@ impl TiffFile {
 }
 
 impl Directory {
-    pub(super) fn has(&self, tag: u16) -> bool {
+    pub(crate) fn has(&self, tag: u16) -> bool {
         self.entries.iter().any(|entry| entry.tag == tag)
     }
 
     /// The first `most` bytes of a tag's values, and how many bytes each has.
     fn raw(
         &self,
-        file: &mut TiffFile,
+        file: &mut TiffFile<impl ReadAt>,
         tag: u16,
         most: u64,
     ) -> Result<Option<(u16, usize, Vec<u8>)>, FileError> {
@@ -158,7 +160,12 @@ impl Directory {
     }
 
     /// Whole numbers, `most` at most; none where the tag is missing or holds something else.
-    pub(super) fn numbers(&self, file: &mut TiffFile, tag: u16, most: u64) -> Result<Vec<u64>, FileError> {
+    pub(crate) fn numbers(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        tag: u16,
+        most: u64,
+    ) -> Result<Vec<u64>, FileError> {
         Ok(match self.raw(file, tag, most)? {
             Some((1 | 3 | 4 | 6 | 8 | 9 | 13 | 16 | 17 | 18, each, bytes)) => {
                 bytes.chunks_exact(each).map(|bytes| file.number(bytes)).collect()
@@ -168,12 +175,16 @@ impl Directory {
     }
 
     /// One whole number.
-    pub(super) fn number(&self, file: &mut TiffFile, tag: u16) -> Result<Option<u64>, FileError> {
+    pub(crate) fn number(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        tag: u16,
+    ) -> Result<Option<u64>, FileError> {
         Ok(self.numbers(file, tag, 1)?.first().copied())
     }
 
     /// Fractions, `most` at most.
-    pub(super) fn fractions(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<f64> {
+    pub(crate) fn fractions(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<f64> {
         match self.raw(file, tag, most) {
             Ok(Some((5, _, bytes))) => bytes
                 .chunks_exact(8)
@@ -184,7 +195,7 @@ impl Directory {
     }
 
     /// Text, the first `most` bytes of it.
-    pub(super) fn text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Option<Vec<u8>> {
+    pub(crate) fn text(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Option<Vec<u8>> {
         match self.raw(file, tag, most) {
             Ok(Some((2, _, bytes))) => Some(bytes),
             _ => None,
@@ -192,7 +203,7 @@ impl Directory {
     }
 
     /// Floating-point numbers of 8 bytes, `most` at most; none where the tag is missing, damaged or holds something else.
-    pub(super) fn doubles(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<f64> {
+    pub(crate) fn doubles(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<f64> {
         match self.raw(file, tag, most) {
             Ok(Some((12, _, bytes))) => bytes
                 .chunks_exact(8)
@@ -203,7 +214,7 @@ impl Directory {
     }
 
     /// A text with the zero byte at its end; none where the tag is missing, damaged or has more than `most` bytes.
-    pub(super) fn whole_text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<u8> {
+    pub(crate) fn whole_text(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<u8> {
         let fits = |entry: &Entry| entry.tag == tag && entry.kind == 2 && entry.count <= most;
         if !self.entries.iter().any(fits) {
             return Vec::new();
@@ -215,9 +226,9 @@ impl Directory {
     }
 
     /// Bytes, unless they are more than `most`.
-    pub(super) fn bytes(
+    pub(crate) fn bytes(
         &self,
-        file: &mut TiffFile,
+        file: &mut TiffFile<impl ReadAt>,
         tag: u16,
         most: usize,
     ) -> Result<Option<Vec<u8>>, FileError> {
