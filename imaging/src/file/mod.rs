@@ -72,7 +72,7 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Pixels of the longer side.
     pub max_side: u32,
-    /// Bytes of each piece of metadata, unpacked: ICC profile, EXIF.
+    /// Bytes of each piece of metadata, unpacked: ICC profile, EXIF, XMP.
     pub max_metadata_bytes: usize,
     /// Pixels of an image that cannot be read in strips and is held in memory as a whole: WebP, interlaced PNG, and whatever is
     /// neither PNG, JPEG nor TIFF.

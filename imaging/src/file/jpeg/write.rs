@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, PixelDensity, PixelDensityUnit};
 
+use crate::file::metadata::xmp;
 use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::simd::{self, Kernel};
@@ -22,6 +23,8 @@ pub(in crate::file) struct JpegWriter {
 
 /// Batches of rows that may wait for the encoder.
 const QUEUE: usize = 2;
+/// Most bytes of XMP in its one segment, beside its length and its name.
+pub(in crate::file) const MAX_XMP: usize = 65_535 - 2 - xmp::JPEG.len();
 /// Most bytes of EXIF that the one segment for it holds, beside its length and its name.
 pub(in crate::file) const MAX_EXIF: usize = 65_535 - 2 - 6;
 
@@ -122,6 +125,11 @@ fn encode(
     }
     if let Some(exif) = &metadata.exif {
         encoder.add_exif_metadata(exif).map_err(error)?;
+    }
+    if let Some(text) = &metadata.xmp {
+        encoder
+            .add_app_segment(1, [xmp::JPEG, text].concat())
+            .map_err(error)?;
     }
     encoder.encode_image(rows).map_err(error)?;
     Ok(output.output.finish()?)

@@ -7,10 +7,10 @@
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use flate2::read::ZlibDecoder;
-
 use super::feed::Piece;
+use super::text;
 use crate::file::color::PngColor;
+use crate::file::metadata::xmp;
 use crate::file::source::Source;
 use crate::file::{FileError, Limits};
 
@@ -22,6 +22,7 @@ pub(super) struct Chunks {
     pub ended: bool,
     pub icc: Option<Vec<u8>>,
     pub exif: Option<Vec<u8>>,
+    pub xmp: Option<Vec<u8>>,
     /// Pixels per metre.
     pub resolution: Option<(f64, f64)>,
     pub color: PngColor,
@@ -59,6 +60,7 @@ impl Chunks {
                 ended: false,
                 icc: None,
                 exif: None,
+                xmp: None,
                 resolution: None,
                 color: PngColor::default(),
                 notes: Vec::new(),
@@ -204,7 +206,7 @@ impl Walk<'_> {
     /// Looks at a chunk that is none of the picture.
     fn metadata(&mut self, name: [u8; 4], length: u64) -> Result<(), FileError> {
         let most = match &name {
-            b"iCCP" | b"eXIf" => self.limits.max_metadata_bytes as u64,
+            b"iCCP" | b"eXIf" | b"iTXt" => self.limits.max_metadata_bytes as u64,
             b"acTL" | b"pHYs" | b"cICP" | b"sRGB" | b"gAMA" | b"cHRM" | b"mDCV" | b"cLLI" => 64,
             b"fcTL" => {
                 self.stands_first |= !self.has_pixels;
@@ -212,6 +214,17 @@ impl Walk<'_> {
             }
             _ => return Ok(()),
         };
+        let mut data = Vec::new();
+        if &name == b"iTXt" {
+            // Other texts are not looked at.
+            data.resize(length.min(xmp::PNG.len() as u64) as usize, 0);
+            self.file
+                .read_exact(&mut data)
+                .map_err(|error| FileError::reading(&error))?;
+            if data != xmp::PNG {
+                return Ok(());
+            }
+        }
         let word = String::from_utf8_lossy(&name).into_owned();
         if length > most {
             self.found.notes.push(format!(
@@ -219,10 +232,11 @@ impl Walk<'_> {
             ));
             return Ok(());
         }
-        let mut data = vec![0; length as usize];
+        let begun = data.len();
+        data.resize(length as usize, 0);
         let mut stored = [0; CHECKSUM as usize];
         self.file
-            .read_exact(&mut data)
+            .read_exact(&mut data[begun..])
             .and_then(|()| self.file.read_exact(&mut stored))
             .map_err(|error| FileError::reading(&error))?;
         let mut checksum = crc32fast::Hasher::new();
@@ -261,9 +275,16 @@ impl Walk<'_> {
             }
             b"iCCP" => {
                 if self.found.icc.is_none() {
-                    self.found.icc = unpack_profile(&data, self.limits.max_metadata_bytes);
+                    self.found.icc = text::profile(&data, self.limits.max_metadata_bytes);
                 }
                 self.found.icc.is_some()
+            }
+            b"iTXt" => {
+                if self.found.xmp.is_none() {
+                    let text = data.get(xmp::PNG.len()..).unwrap_or_default();
+                    self.found.xmp = text::international(text, self.limits.max_metadata_bytes);
+                }
+                self.found.xmp.is_some()
             }
             _ => self.found.color.take(name, &data),
         }
@@ -285,16 +306,4 @@ impl Walk<'_> {
         }
         self.found
     }
-}
-
-/// The profile of an `iCCP`: behind a name and the number of the method, packed.
-fn unpack_profile(data: &[u8], most: usize) -> Option<Vec<u8>> {
-    let end = data.iter().take(80).position(|byte| *byte == 0)?;
-    let [0, packed @ ..] = data.get(end + 1..)? else {
-        return None;
-    };
-    let mut profile = Vec::new();
-    let mut unpacker = ZlibDecoder::new(packed).take(most as u64 + 1);
-    unpacker.read_to_end(&mut profile).ok()?;
-    (profile.len() <= most && !profile.is_empty()).then_some(profile)
 }

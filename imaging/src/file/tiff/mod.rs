@@ -5,6 +5,7 @@
 //!   that was asked for, else the largest, the first among equals.
 //! - `codec`, `fax`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
 //!   widths of samples. `color`: what the samples mean. `numbers`: what is read as a measurement; `measured`: how one is written.
+//! - `exif`, `geo`: what else the directory tells.
 //! - `read`: the reader, a row of tiles or a strip at a time, and strips that are not packed in parts. `write`: writing.
 //!
 //! # What is converted
@@ -15,6 +16,7 @@
 
 mod codec;
 mod color;
+mod exif;
 mod fax;
 mod geo;
 mod ifd;

@@ -2,11 +2,13 @@
 
 use super::codec::Codec;
 use super::color::Pixels;
+use super::exif;
 use super::geo;
 use super::ifd::{Directory, TiffFile};
 use super::numbers::{self, Measured};
 use super::page::{self, Chosen, Page, tag};
 use super::samples::{spread, undo, unpack};
+use crate::file::metadata::xmp;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
@@ -27,7 +29,8 @@ pub(in crate::file) struct TiffReader {
     /// A chunk of each plane.
     planes: Vec<Vec<u8>>,
     values: Vec<u16>,
-    has_exif: bool,
+    /// What EXIF lacks, in sentences.
+    private_notes: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -63,6 +66,8 @@ impl TiffReader {
         } = page::choose(&mut file, first, chosen)?;
         let page = Page::of(&mut file, &directory, limits)?;
         let mut metadata = metadata(&mut file, &directory, limits);
+        let exif = exif::read(&mut file, &directory, limits.max_metadata_bytes);
+        metadata.exif = exif.block;
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let places = Places::of(&mut file, &directory, &page)?;
         let mut notes = Vec::new();
@@ -98,11 +103,13 @@ impl TiffReader {
             metadata.icc = None;
         }
         let orientation = directory.number(&mut file, tag::ORIENTATION).ok().flatten();
+        let orientation = Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1));
+        metadata.xmp = xmp::upright(orientation, metadata.xmp.take());
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
-            orientation: Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1)),
+            orientation,
             metadata,
         };
         let mut reader = Self {
@@ -117,7 +124,7 @@ impl TiffReader {
             packed: Vec::new(),
             planes: Vec::new(),
             values: Vec::new(),
-            has_exif: directory.has(tag::EXIF),
+            private_notes: exif.notes,
             notes,
         };
         if reader.pixels.measured.is_some_and(Measured::is_conditional) {
@@ -288,8 +295,8 @@ impl ImageReader for TiffReader {
             .saturating_add(chunk.saturating_mul(3))
     }
 
-    fn has_unread_exif(&self) -> bool {
-        self.has_exif
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
 }
 
