@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Result, Seek as _, SeekFrom};
 
+use crate::file::FileError;
 use crate::file::source::Source;
 
 /// A file that is read at any place.
@@ -133,6 +134,20 @@ impl Reader {
                 },
                 Some(skipped) => self.advance(skipped),
             }
+        }
+    }
+
+    /// Goes on behind the restart marker of that number, 0 to 7. What lies before it is skipped.
+    pub(super) fn restart(
+        &mut self,
+        number: u8,
+        source: &mut impl ReadAt,
+    ) -> std::result::Result<(), FileError> {
+        let marker = self.marker(source).map_err(|error| FileError::reading(&error))?;
+        match marker {
+            Some(marker) if marker == 0xd0 + number => Ok(()),
+            None | Some(0xd9) => Err(FileError::damaged("it ends in the middle; send the whole file")),
+            Some(_) => Err(FileError::damaged("its restart markers are out of order")),
         }
     }
 }

@@ -10,6 +10,8 @@ pub(in crate::file) struct Frame {
     pub size: Size,
     pub components: Vec<Component>,
     pub progressive: bool,
+    /// Whether its codes are arithmetic, not Huffman's.
+    pub arithmetic: bool,
     /// Whether the samples are stored by their differences, without a transform.
     pub lossless: bool,
     /// Bits of a sample: 8, or 2 to 16 where it is lossless.
@@ -49,10 +51,10 @@ impl Frame {
         let damaged = || FileError::damaged("its frame header is broken");
         let [precision, h1, h0, w1, w0, count] = *segment.first_chunk::<6>().ok_or_else(damaged)?;
         let kind = match marker {
-            0xc0..=0xc3 => None,
             0xc5..=0xc7 => Some("hierarchical"),
-            0xcb | 0xcd..=0xcf => Some("lossless or hierarchical with arithmetic coding"),
-            _ => Some("arithmetic coding"),
+            0xcb => Some("lossless with arithmetic coding"),
+            0xcd..=0xcf => Some("hierarchical with arithmetic coding"),
+            _ => None,
         };
         if let Some(kind) = kind {
             return Err(unsupported(kind));
@@ -103,7 +105,8 @@ impl Frame {
             ),
             most: (most(|component| component.h), most(|component| component.v)),
             components,
-            progressive: marker == 0xc2,
+            progressive: matches!(marker, 0xc2 | 0xca),
+            arithmetic: matches!(marker, 0xc9 | 0xca),
             lossless,
             precision: precision.into(),
         })
@@ -147,9 +150,13 @@ impl Frame {
     /// Fewest bytes of compressed data that an image of this size takes. The shortest Huffman code has one bit. A block of
     /// a baseline image is a DC code and at least one AC code, the end of the block; of a progressive one it may be a DC
     /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent; of a lossless one, a sample is.
+    /// Arithmetic codes of a block that is as expected take next to nothing, and zeros at the end are not stored.
     pub(in crate::file) fn least_bytes(&self) -> u64 {
         if self.lossless {
             return self.size.pixels() * self.components.len() as u64 / 8;
+        }
+        if self.arithmetic {
+            return 0;
         }
         self.blocks() * if self.progressive { 1 } else { 2 } / 8
     }

@@ -7,7 +7,7 @@ use super::color::Colors;
 use super::frame::Frame;
 use super::huffman::Huffman;
 use super::metadata::Pieces;
-use super::tables::{Quantization, Tables};
+use super::tables::{Conditioning, Quantization, Tables};
 use crate::file::FileError;
 
 /// Bytes that are held while markers are read.
@@ -36,6 +36,7 @@ pub(super) struct ScanHeader {
     pub restart: u32,
     /// The quantization tables as they stand.
     pub quantization: [Option<Arc<Quantization>>; 4],
+    pub conditioning: Conditioning,
 }
 
 /// A component in a scan.
@@ -44,6 +45,8 @@ pub(super) struct ScanPart {
     pub component: usize,
     pub dc: Option<Arc<Huffman>>,
     pub ac: Option<Arc<Huffman>>,
+    /// The numbers of its tables for DC and AC coefficients.
+    pub tables: (u8, u8),
 }
 
 /// All scans.
@@ -260,9 +263,10 @@ impl<S: ReadAt> Walk<'_, S> {
                 let segment = self.segment(length)?;
                 self.tables.restart_segment(&segment)
             }
-            0xcc => Err(FileError::unsupported(
-                "this kind of JPEG is not read (arithmetic coding); save it as baseline or PNG",
-            )),
+            0xcc => {
+                let segment = self.segment(length)?;
+                self.tables.arithmetic_segment(&segment)
+            }
             _ => {
                 self.skip(length);
                 Ok(())
@@ -298,6 +302,7 @@ impl<S: ReadAt> Walk<'_, S> {
                 component,
                 dc: table(&self.tables.dc, pair[1] >> 4),
                 ac: table(&self.tables.ac, pair[1] & 15),
+                tables: (pair[1] >> 4, pair[1] & 15),
             });
         }
         Ok(ScanHeader {
@@ -308,6 +313,7 @@ impl<S: ReadAt> Walk<'_, S> {
             after: bits & 15,
             restart: self.tables.restart,
             quantization: self.tables.quantization.clone(),
+            conditioning: self.tables.conditioning,
         })
     }
 
