@@ -119,7 +119,9 @@ fn kept(kind: FileKind) -> String {
     icc[16..20].copy_from_slice(b"RGB ");
     let metadata = Metadata {
         icc: Some(icc),
-        exif: Some(b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec()),
+        // The name of a camera's maker.
+        exif: Some(b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0Abc\0\0\0\0\0".to_vec()),
+        xmp: Some(b"<x:xmpmeta/>".to_vec()),
         resolution: Some((4000.0, 4000.0)),
         ..Metadata::default()
     };
@@ -130,6 +132,7 @@ fn kept(kind: FileKind) -> String {
     let parts = [
         ("profile", back.icc == metadata.icc),
         ("EXIF", back.exif == metadata.exif),
+        ("XMP", back.xmp == metadata.xmp),
         ("resolution", back.resolution.is_some()),
     ];
     let parts: Vec<&str> = parts.iter().filter(|part| part.1).map(|part| part.0).collect();

@@ -139,11 +139,11 @@ impl Decoder {
         self.reader.notes()
     }
 
-    /// What [`Decoder::notes`] says, and that EXIF was to be kept and cannot be.
+    /// What [`Decoder::notes`] says, and what of EXIF and XMP was to be kept and cannot be.
     pub fn left_out(&self, keep_exif: bool) -> Vec<String> {
         let mut sentences = self.notes().to_vec();
-        if keep_exif && self.reader.has_unread_exif() {
-            sentences.push("EXIF is left out: it is not read from TIFF".to_owned());
+        if keep_exif {
+            sentences.extend_from_slice(self.reader.private_notes());
         }
         sentences
     }

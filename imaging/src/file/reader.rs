@@ -43,8 +43,8 @@ pub(super) trait ImageReader: Send {
     /// Bytes that decoding takes beside the file and the pixels.
     fn extra_bytes(&self) -> u64;
 
-    /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept.
-    fn has_unread_exif(&self) -> bool {
-        false
+    /// What of EXIF and XMP is left out, in sentences for who wants to keep them.
+    fn private_notes(&self) -> &[String] {
+        &[]
     }
 }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
 
+use crate::FileError;
+
 /// A file that is read at any place.
 pub trait ReadAt {
     /// Fills as much of `buffer` as there is from byte `at` on; gives how much, which is less than all of it only at the end.
@@ -173,6 +175,20 @@ impl Reader {
                 },
                 Some(skipped) => self.advance(skipped),
             }
+        }
+    }
+
+    /// Goes on behind the restart marker of that number, 0 to 7. What lies before it is skipped.
+    pub(crate) fn restart(
+        &mut self,
+        number: u8,
+        source: &mut impl ReadAt,
+    ) -> std::result::Result<(), FileError> {
+        let marker = self.marker(source).map_err(|error| FileError::reading(&error))?;
+        match marker {
+            Some(marker) if marker == 0xd0 + number => Ok(()),
+            None | Some(0xd9) => Err(FileError::damaged("it ends in the middle; send the whole file")),
+            Some(_) => Err(FileError::damaged("its restart markers are out of order")),
         }
     }
 }

@@ -56,9 +56,13 @@ impl Frame {
     /// Fewest bytes of compressed data that an image of this size takes. The shortest Huffman code has one bit. A block of
     /// a baseline image is a DC code and at least one AC code, the end of the block; of a progressive one it may be a DC
     /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent; of a lossless one, a sample is.
+    /// Arithmetic codes of a block that is as expected take next to nothing, and zeros at the end are not stored.
     pub(in crate::file) fn least_bytes(&self) -> u64 {
         if self.lossless {
             return self.size.pixels() * self.components.len() as u64 / 8;
+        }
+        if self.arithmetic {
+            return 0;
         }
         self.blocks() * if self.progressive { 1 } else { 2 } / 8
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::huffman::Huffman;
-use super::tables::{Quantization, Tables};
+use super::tables::{Conditioning, Quantization, Tables};
 use crate::file::FileError;
 use crate::header::ReadAt;
 use crate::header::jpeg::segments::Pieces;
@@ -32,6 +32,7 @@ pub(super) struct ScanHeader {
     pub restart: u32,
     /// The quantization tables as they stand.
     pub quantization: [Option<Arc<Quantization>>; 4],
+    pub conditioning: Conditioning,
 }
 
 /// A component in a scan.
@@ -40,6 +41,8 @@ pub(super) struct ScanPart {
     pub component: usize,
     pub dc: Option<Arc<Huffman>>,
     pub ac: Option<Arc<Huffman>>,
+    /// The numbers of its tables for DC and AC coefficients.
+    pub tables: (u8, u8),
 }
 
 /// All scans.
@@ -173,9 +176,7 @@ fn table<S: ReadAt>(
         0xdb => tables.quantization_segment(&markers.segment(length)?),
         0xc4 => tables.huffman_segment(&markers.segment(length)?),
         0xdd => tables.restart_segment(&markers.segment(length)?),
-        0xcc => Err(FileError::unsupported(
-            "this kind of JPEG is not read (arithmetic coding); save it as baseline or PNG",
-        )),
+        0xcc => tables.arithmetic_segment(&markers.segment(length)?),
         _ => {
             markers.skip(length);
             Ok(())
@@ -212,6 +213,7 @@ impl<S: ReadAt> Walk<'_, S> {
                 component,
                 dc: table(&self.tables.dc, pair[1] >> 4),
                 ac: table(&self.tables.ac, pair[1] & 15),
+                tables: (pair[1] >> 4, pair[1] & 15),
             });
         }
         Ok(ScanHeader {
@@ -222,6 +224,7 @@ impl<S: ReadAt> Walk<'_, S> {
             after: bits & 15,
             restart: self.tables.restart,
             quantization: self.tables.quantization.clone(),
+            conditioning: self.tables.conditioning,
         })
     }
 }

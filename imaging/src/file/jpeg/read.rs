@@ -5,7 +5,7 @@ use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
 use crate::file::color::Inks;
-use crate::file::metadata::exif;
+use crate::file::metadata::{exif, xmp};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
@@ -20,6 +20,7 @@ pub(in crate::file) struct JpegReader {
     /// What turns inks into colours, and the inks of a row.
     inks: Option<(Inks, Vec<u8>)>,
     notes: Vec<String>,
+    private_notes: Vec<String>,
 }
 
 /// What gives the pixels.
@@ -58,6 +59,13 @@ impl JpegReader {
         let pieces = &mut head.pieces;
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
         let (orientation, exif) = exif::take_some(pieces.exif.take().filter(small));
+        let xmp = xmp::upright(orientation, pieces.xmp.take().filter(small));
+        let mut private_notes = Vec::new();
+        if pieces.has_extended_xmp {
+            private_notes.push(
+                "the extended XMP is left out: only what is in the first segment of XMP is kept".to_owned(),
+            );
+        }
         let mut notes = Vec::new();
         let has_profile = pieces.has_profile();
         let mut icc = pieces.profile().filter(small);
@@ -88,6 +96,7 @@ impl JpegReader {
             icc,
             resolution,
             exif,
+            xmp,
             ..Metadata::default()
         };
         let info = ImageInfo {
@@ -119,6 +128,7 @@ impl JpegReader {
                 held,
                 inks,
                 notes,
+                private_notes,
             },
         ))
     }
@@ -150,6 +160,10 @@ impl ImageReader for JpegReader {
 
     fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
 
     fn extra_bytes(&self) -> u64 {

@@ -1,12 +1,15 @@
 //! EXIF: which way is up, and what must not be carried over.
 
-use crate::Orientation;
+use super::tags::{EXIF, INTEROPERABILITY};
 use crate::header::exif::{NAME, Structure};
+use crate::{ColorSpace, Orientation};
 
 const STRIP_OFFSETS: u16 = 0x0111;
 const STRIP_LENGTHS: u16 = 0x0117;
 const JPEG_OFFSET: u16 = 0x0201;
 const JPEG_LENGTH: u16 = 0x0202;
+const COLOR_SPACE: u16 = 0xa001;
+const INTEROPERABILITY_INDEX: u16 = 1;
 
 /// What of an EXIF block is used: the orientation, and the block as a TIFF structure that can be carried over. There the
 /// orientation is reset, so that the image is not turned a second time, and the thumbnail is gone: it shows what a recipe
@@ -29,6 +32,14 @@ pub(in crate::file) fn take_some(block: Option<Vec<u8>>) -> (Orientation, Option
         .map_or((Orientation::Upright, None), |(orientation, block)| {
             (orientation, Some(block))
         })
+}
+
+/// Has the block say that its image is in that space, where it says anything of it, so that it does not contradict the profile.
+pub(in crate::file) fn set_color_space(block: &mut [u8], space: ColorSpace) {
+    if let Some(mut exif) = Structure::of(block) {
+        // What is missing contradicts nothing.
+        let _ = exif.set_color_space(space);
+    }
 }
 
 impl Structure<&mut [u8]> {
@@ -66,6 +77,34 @@ impl Structure<&mut [u8]> {
         field.fill(0);
         field[lowest] = 1;
         Some(orientation)
+    }
+
+    fn set_color_space(&mut self, space: ColorSpace) -> Option<()> {
+        let first = self.long(4)? as usize;
+        let exif = self.long(self.entry(first, EXIF)? + 8)? as usize;
+        // 1 is sRGB; of every other space it is only said that there is a profile.
+        let value: u16 = if space == ColorSpace::Srgb { 1 } else { 0xffff };
+        if let Some(entry) = self.entry(exif, COLOR_SPACE)
+            && self.short(entry + 2)? == 3
+        {
+            let bytes = match self.little {
+                true => value.to_le_bytes(),
+                false => value.to_be_bytes(),
+            };
+            self.bytes.get_mut(entry + 8..entry + 10)?.copy_from_slice(&bytes);
+        }
+        // Adobe RGB has a name in the rules for the names of a camera's files (DCF), R03; other files are R98.
+        let other = self.long(self.entry(exif, INTEROPERABILITY)? + 8)? as usize;
+        let entry = self.entry(other, INTEROPERABILITY_INDEX)?;
+        let index = self.bytes.get_mut(entry + 8..entry + 12)?;
+        if index == b"R03\0" || index == b"R98\0" {
+            index.copy_from_slice(if space == ColorSpace::AdobeRgb {
+                b"R03\0"
+            } else {
+                b"R98\0"
+            });
+        }
+        Some(())
     }
 
     /// Cuts the second directory off and blanks it with its picture; gives where the block may end then.
@@ -141,6 +180,46 @@ mod tests {
         assert_eq!(take(little.clone()).0, Orientation::Rotate270);
         little[20] = 1;
         assert_eq!(take(little).0, Orientation::Upright);
+    }
+
+    #[test]
+    fn the_color_space_is_that_of_the_profile() {
+        use super::super::tags::{Tag, Tags};
+        for little in [true, false] {
+            let tag = |number, kind, count, bytes: &[u8]| Tag {
+                number,
+                kind,
+                count,
+                bytes: bytes.to_vec(),
+            };
+            let tags = |value: u16, name: &[u8]| Tags {
+                little,
+                exif: vec![tag(
+                    COLOR_SPACE,
+                    3,
+                    1,
+                    &if little {
+                        value.to_le_bytes()
+                    } else {
+                        value.to_be_bytes()
+                    },
+                )],
+                interoperability: vec![tag(1, 2, 4, name)],
+                ..Tags::default()
+            };
+            let mut block = tags(0xffff, b"R03\0").block().unwrap();
+            for (space, value, name) in [
+                (ColorSpace::Srgb, 1, b"R98\0"),
+                (ColorSpace::AdobeRgb, 0xffff, b"R03\0"),
+                (ColorSpace::DisplayP3, 0xffff, b"R98\0"),
+            ] {
+                set_color_space(&mut block, space);
+                assert_eq!(Tags::of(&block), Some(tags(value, name)));
+            }
+            for length in 0..block.len() {
+                set_color_space(&mut block[..length], ColorSpace::Srgb);
+            }
+        }
     }
 
     #[test]

@@ -5,12 +5,10 @@
 //! read: a frame of an animation that is out of order, a broken chunk of text. And where the file ends behind the pixels
 //! without saying so, the end is added.
 
-use std::io::Read as _;
-
-use flate2::read::ZlibDecoder;
-
 use super::feed::Piece;
+use super::text;
 use crate::file::color::PngColor;
+use crate::file::metadata::xmp;
 use crate::file::source::Source;
 use crate::file::{FileError, Limits};
 use crate::header::png::{self, CHECKSUM, HEADER, Next, SIGNATURE};
@@ -23,6 +21,7 @@ pub(super) struct Chunks {
     pub ended: bool,
     pub icc: Option<Vec<u8>>,
     pub exif: Option<Vec<u8>>,
+    pub xmp: Option<Vec<u8>>,
     /// Pixels per metre.
     pub resolution: Option<(f64, f64)>,
     pub color: PngColor,
@@ -52,6 +51,7 @@ impl Chunks {
                 ended: false,
                 icc: None,
                 exif: None,
+                xmp: None,
                 resolution: None,
                 color: PngColor::default(),
                 notes: Vec::new(),
@@ -169,7 +169,7 @@ impl Walk<'_> {
     /// Looks at a chunk that is none of the picture.
     fn metadata(&mut self, name: [u8; 4], length: u64) -> Result<(), FileError> {
         let most = match &name {
-            b"iCCP" | b"eXIf" => self.limits.max_metadata_bytes as u64,
+            b"iCCP" | b"eXIf" | b"iTXt" => self.limits.max_metadata_bytes as u64,
             b"acTL" | b"pHYs" | b"cICP" | b"sRGB" | b"gAMA" | b"cHRM" | b"mDCV" | b"cLLI" => 64,
             b"fcTL" => {
                 self.stands_first |= !self.has_pixels;
@@ -177,6 +177,15 @@ impl Walk<'_> {
             }
             _ => return Ok(()),
         };
+        let mut data = Vec::new();
+        if &name == b"iTXt" {
+            // Other texts are not looked at.
+            data.resize(length.min(xmp::PNG.len() as u64) as usize, 0);
+            self.chunks.read(&mut data)?;
+            if data != xmp::PNG {
+                return Ok(());
+            }
+        }
         let word = String::from_utf8_lossy(&name).into_owned();
         if length > most {
             self.found.notes.push(format!(
@@ -184,9 +193,10 @@ impl Walk<'_> {
             ));
             return Ok(());
         }
-        let mut data = vec![0; length as usize];
+        let begun = data.len();
+        data.resize(length as usize, 0);
         let mut stored = [0; CHECKSUM as usize];
-        self.chunks.read(&mut data)?;
+        self.chunks.read(&mut data[begun..])?;
         self.chunks.read(&mut stored)?;
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(&name);
@@ -224,9 +234,16 @@ impl Walk<'_> {
             }
             b"iCCP" => {
                 if self.found.icc.is_none() {
-                    self.found.icc = unpack_profile(&data, self.limits.max_metadata_bytes);
+                    self.found.icc = text::profile(&data, self.limits.max_metadata_bytes);
                 }
                 self.found.icc.is_some()
+            }
+            b"iTXt" => {
+                if self.found.xmp.is_none() {
+                    let text = data.get(xmp::PNG.len()..).unwrap_or_default();
+                    self.found.xmp = text::international(text, self.limits.max_metadata_bytes);
+                }
+                self.found.xmp.is_some()
             }
             _ => self.found.color.take(name, &data),
         }
@@ -248,16 +265,4 @@ impl Walk<'_> {
         }
         self.found
     }
-}
-
-/// The profile of an `iCCP`: behind a name and the number of the method, packed.
-fn unpack_profile(data: &[u8], most: usize) -> Option<Vec<u8>> {
-    let end = data.iter().take(80).position(|byte| *byte == 0)?;
-    let [0, packed @ ..] = data.get(end + 1..)? else {
-        return None;
-    };
-    let mut profile = Vec::new();
-    let mut unpacker = ZlibDecoder::new(packed).take(most as u64 + 1);
-    unpacker.read_to_end(&mut profile).ok()?;
-    (profile.len() <= most && !profile.is_empty()).then_some(profile)
 }

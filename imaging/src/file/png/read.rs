@@ -6,7 +6,7 @@ use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::chunks::Chunks;
 use super::feed::Feed;
-use crate::file::metadata::exif;
+use crate::file::metadata::{exif, xmp};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
@@ -36,6 +36,7 @@ impl PngReader {
             ended,
             icc,
             exif,
+            xmp,
             resolution,
             color,
             notes,
@@ -76,7 +77,7 @@ impl PngReader {
             icc,
             resolution,
             exif,
-            no_data: None,
+            xmp: xmp::upright(orientation, xmp),
             png_color: color,
             ..Metadata::default()
         };

@@ -5,6 +5,7 @@
 //!   what is read as a measurement. It needs no codec.
 //! - `codec`, `fax`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
 //!   widths of samples. `color`: what the samples mean. `numbers`: those of a measurement; `measured`: how one is written.
+//! - `exif`, `geo`: what else the directory tells.
 //! - `chunks`: where strips and tiles lie and how their bytes become pixels. `read`: the reader, rows of tiles or strips at a time, on several
 //!   threads where they are packed, and strips that are not packed in parts. `blocks`: any part of a page that is not packed. `write`: writing.
 //!
@@ -19,6 +20,7 @@ mod blocks;
 mod chunks;
 mod codec;
 mod color;
+mod exif;
 mod fax;
 mod geo;
 mod logluv;

@@ -8,9 +8,10 @@ use super::blocks::StoredBlocks;
 use super::chunks::{Chunks, Part, Workspace, resize};
 use super::color::Pixels;
 use super::numbers;
-use super::{TiffFile, geo};
+use super::{TiffFile, exif, geo};
 #[cfg(feature = "files")]
 use crate::file::blocks::Blocks;
+use crate::file::metadata::xmp;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
@@ -29,7 +30,8 @@ pub(in crate::file) struct TiffReader {
     next: u32,
     /// Memory of each thread that decodes.
     spaces: Vec<Workspace>,
-    has_exif: bool,
+    /// What EXIF lacks, in sentences.
+    private_notes: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -59,6 +61,8 @@ impl TiffReader {
         let mut page = Page::of(&mut file, &directory, limits)?;
         page.codec.read_tables(&mut file, &directory)?;
         let mut metadata = metadata(&mut file, &directory, limits);
+        let exif = exif::read(&mut file, &directory, limits.max_metadata_bytes);
+        metadata.exif = exif.block;
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
         let mut notes = Vec::new();
         if count > 1 {
@@ -92,11 +96,13 @@ impl TiffReader {
             // The profile is about what was stored.
             metadata.icc = None;
         }
+        let orientation = orientation(&mut file, &directory);
+        metadata.xmp = xmp::upright(orientation, metadata.xmp.take());
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
-            orientation: orientation(&mut file, &directory),
+            orientation,
             metadata,
         };
         let chunks = Chunks::of(&mut file, &directory, page, pixels)?;
@@ -108,7 +114,7 @@ impl TiffReader {
             given: 0,
             next: 0,
             spaces: vec![Workspace::default()],
-            has_exif: directory.has(tag::EXIF),
+            private_notes: exif.notes,
             notes,
         };
         if reader
@@ -288,8 +294,8 @@ impl ImageReader for TiffReader {
             .saturating_add(chunk.saturating_mul(3))
     }
 
-    fn has_unread_exif(&self) -> bool {
-        self.has_exif
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
 }
 

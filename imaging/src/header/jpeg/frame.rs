@@ -8,6 +8,8 @@ pub(crate) struct Frame {
     pub size: Size,
     pub components: Vec<Component>,
     pub progressive: bool,
+    /// Whether its codes are arithmetic, not Huffman's.
+    pub arithmetic: bool,
     /// Whether the samples are stored by their differences, without a transform.
     pub lossless: bool,
     /// Bits of a sample: 8, or 2 to 16 where it is lossless.
@@ -33,10 +35,10 @@ impl Frame {
         let damaged = || FileError::damaged("its frame header is broken");
         let [precision, h1, h0, w1, w0, count] = *segment.first_chunk::<6>().ok_or_else(damaged)?;
         let kind = match marker {
-            0xc0..=0xc3 => None,
             0xc5..=0xc7 => Some("hierarchical"),
-            0xcb | 0xcd..=0xcf => Some("lossless or hierarchical with arithmetic coding"),
-            _ => Some("arithmetic coding"),
+            0xcb => Some("lossless with arithmetic coding"),
+            0xcd..=0xcf => Some("hierarchical with arithmetic coding"),
+            _ => None,
         };
         if let Some(kind) = kind {
             return Err(unsupported(kind));
@@ -87,7 +89,8 @@ impl Frame {
             ),
             most: (most(|component| component.h), most(|component| component.v)),
             components,
-            progressive: marker == 0xc2,
+            progressive: matches!(marker, 0xc2 | 0xca),
+            arithmetic: matches!(marker, 0xc9 | 0xca),
             lossless,
             precision: precision.into(),
         })

@@ -26,6 +26,31 @@ pub(crate) struct Directory {
     pub next: u64,
 }
 
+/// A tag with its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub number: u16,
+    /// What the values are, as TIFF counts.
+    pub kind: u16,
+    pub count: u32,
+    /// The values as they are stored.
+    pub bytes: Vec<u8>,
+}
+
+/// A value that is the place of a directory.
+pub(crate) const PLACE: u16 = 13;
+
+/// Bytes of a value of that kind; `None` where the kind is not known.
+pub(crate) fn width(kind: u16) -> Option<usize> {
+    match kind {
+        1 | 2 | 6 | 7 | 129 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | PLACE => Some(4),
+        5 | 10 | 12 => Some(8),
+        _ => None,
+    }
+}
+
 /// Tags of a directory; the count of BigTIFF has room for more.
 const MAX_ENTRIES: u64 = 65_535;
 
@@ -118,6 +143,44 @@ impl<S: ReadAt> TiffFile<S> {
     }
 }
 
+impl Entry {
+    /// The first `most` values, as bytes, their kind, and how many bytes each has.
+    fn values(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        most: u64,
+    ) -> Result<Option<(u16, usize, Vec<u8>)>, FileError> {
+        let each: usize = match self.kind {
+            1 | 2 | 6 | 7 | 129 => 1,
+            3 | 8 => 2,
+            4 | 9 | 11 | 13 => 4,
+            5 | 10 | 12 | 16 | 17 | 18 => 8,
+            _ => return Ok(None),
+        };
+        let Some(total) = self.count.checked_mul(each as u64) else {
+            return Err(FileError::damaged(format!(
+                "its tag {} has too many values",
+                self.tag
+            )));
+        };
+        let inline = if file.big { 8 } else { 4 };
+        let wanted = self.count.min(most).saturating_mul(each as u64);
+        if total <= inline {
+            return Ok(Some((self.kind, each, self.value[..wanted as usize].to_vec())));
+        }
+        let offset = file.number(&self.value[..inline as usize]);
+        if offset.checked_add(wanted).is_none_or(|end| end > file.length) {
+            return Err(FileError::damaged(format!(
+                "its tag {} points beyond its end; send the whole file",
+                self.tag
+            )));
+        }
+        let mut bytes = vec![0; wanted as usize];
+        file.read_at(offset, &mut bytes)?;
+        Ok(Some((self.kind, each, bytes)))
+    }
+}
+
 impl Directory {
     pub(crate) fn has(&self, tag: u16) -> bool {
         self.entries.iter().any(|entry| entry.tag == tag)
@@ -133,30 +196,7 @@ impl Directory {
         let Some(entry) = self.entries.iter().find(|entry| entry.tag == tag) else {
             return Ok(None);
         };
-        let each: usize = match entry.kind {
-            1 | 2 | 6 | 7 => 1,
-            3 | 8 => 2,
-            4 | 9 | 11 | 13 => 4,
-            5 | 10 | 12 | 16 | 17 | 18 => 8,
-            _ => return Ok(None),
-        };
-        let Some(total) = entry.count.checked_mul(each as u64) else {
-            return Err(FileError::damaged(format!("its tag {tag} has too many values")));
-        };
-        let inline = if file.big { 8 } else { 4 };
-        let wanted = entry.count.min(most).saturating_mul(each as u64);
-        if total <= inline {
-            return Ok(Some((entry.kind, each, entry.value[..wanted as usize].to_vec())));
-        }
-        let offset = file.number(&entry.value[..inline as usize]);
-        if offset.checked_add(wanted).is_none_or(|end| end > file.length) {
-            return Err(FileError::damaged(format!(
-                "its tag {tag} points beyond its end; send the whole file"
-            )));
-        }
-        let mut bytes = vec![0; wanted as usize];
-        file.read_at(offset, &mut bytes)?;
-        Ok(Some((entry.kind, each, bytes)))
+        entry.values(file, most)
     }
 
     /// Whole numbers, `most` at most; none where the tag is missing or holds something else.
@@ -238,5 +278,39 @@ impl Directory {
             return Ok(None);
         }
         Ok(self.raw(file, tag, most as u64)?.map(|(_, _, bytes)| bytes))
+    }
+
+    /// The tags that are `wanted`, `most` of them at most, with as many bytes as are `left`; and whether these are all.
+    pub(crate) fn tags(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        wanted: &dyn Fn(u16) -> bool,
+        most: usize,
+        left: &mut usize,
+    ) -> (Vec<Tag>, bool) {
+        let (mut tags, mut is_whole) = (Vec::new(), true);
+        for entry in self.entries.iter().filter(|entry| wanted(entry.tag)) {
+            // What BigTIFF has beside is no kind of EXIF's.
+            let bytes =
+                width(entry.kind).and_then(|width| usize::try_from(entry.count).ok()?.checked_mul(width));
+            let count = u32::try_from(entry.count);
+            let (Some(true), Ok(count)) = (bytes.map(|bytes| bytes <= *left), count) else {
+                is_whole = false;
+                continue;
+            };
+            match entry.values(file, entry.count) {
+                Ok(Some((kind, _, bytes))) if tags.len() < most => {
+                    *left -= bytes.len();
+                    tags.push(Tag {
+                        number: entry.tag,
+                        kind,
+                        count,
+                        bytes,
+                    });
+                }
+                _ => is_whole = false,
+            }
+        }
+        (tags, is_whole)
     }
 }

@@ -41,7 +41,6 @@ pub(crate) mod tag {
     pub const YCBCR_SUBSAMPLING: u16 = 530;
     pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const ICC: u16 = 34675;
-    pub const EXIF: u16 = 34665;
     /// Of GDAL, ASCII: the number that stands for no data, in decimals.
     pub const GDAL_NODATA: u16 = 42113;
 }
