@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let threads = rest.first().map_or(Ok(1), |threads| threads.parse())?;
             let encode = EncodeOptions {
                 threads,
-                quality: 75,
+                quality: Some(75),
                 ..EncodeOptions::default()
             };
             let options = ApplyOptions {
