@@ -4,7 +4,7 @@
 //! Two things lie between that and what somebody sees in the file: the canvas, which has 8 bit and gives back the colours of
 //! opaque pixels only, and the way in which the file is written.
 
-use azulejo_imaging::{Channels, Depth, FileKind, PixelFormat, Size};
+use azulejo_imaging::{Channels, Depth, Encoding, FileKind, PixelFormat, Size, TiffCompression};
 
 /// A part of a result that was rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Claim {
     UpperBits,
     /// The canvas has the bytes that the encoder of a JPEG gets, which then changes them.
     BeforeJpeg,
+    /// The same of a WebP with a quality.
+    BeforeWebP,
     /// The canvas has the bytes of which the 256 colours of a GIF are chosen.
     BeforeGif,
     /// The result has the numbers that are shown stretched: a measurement.
@@ -33,14 +35,16 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// What may be said of `rendered` when the result is written as a file of `kind`; `None` where the canvas does not hold it or
+    /// What may be said of `rendered` when the result is written as `encoding` says; `None` where the canvas does not hold it or
     /// the file cannot.
-    pub fn of(rendered: Rendered, kind: FileKind) -> Option<Self> {
-        if !rendered.is_opaque || kind.problem(rendered.size, rendered.format).is_some() {
+    pub fn of(rendered: Rendered, encoding: Encoding) -> Option<Self> {
+        if !rendered.is_opaque || encoding.problem(rendered.size, rendered.format).is_some() {
             return None;
         }
-        Some(match (kind, rendered.format.depth) {
+        Some(match (encoding.kind(), rendered.format.depth) {
             (FileKind::Jpeg, _) => Self::BeforeJpeg,
+            (FileKind::Tiff, _) if encoding.tiff().compression == TiffCompression::Jpeg => Self::BeforeJpeg,
+            (FileKind::WebP, _) if encoding.quality().is_some() => Self::BeforeWebP,
             (FileKind::Gif, _) => Self::BeforeGif,
             (_, Depth::SignedSixteen | Depth::ThirtyTwo | Depth::Float) => Self::Stretched,
             _ if matches!(rendered.format.channels, Channels::Bands(_)) => Self::Stretched,
@@ -58,6 +62,7 @@ impl Claim {
             Self::Stretched => "the result has the numbers, shown from 2 % to 98 % of the picture",
             Self::UpperBits => "the result has 16 bit, shown in 8",
             Self::BeforeJpeg => "same pixels as before JPEG compression",
+            Self::BeforeWebP => "same pixels as before WebP compression",
             Self::BeforeGif => "same pixels as before 256 colours are chosen",
         }
     }
@@ -67,7 +72,7 @@ impl Claim {
 mod tests {
     use super::*;
 
-    fn of(format: PixelFormat, is_opaque: bool, kind: FileKind) -> Option<Claim> {
+    fn of(format: PixelFormat, is_opaque: bool, encoding: impl Into<Encoding>) -> Option<Claim> {
         let size = Size::new(2000, 1000);
         Claim::of(
             Rendered {
@@ -75,7 +80,7 @@ mod tests {
                 size,
                 is_opaque,
             },
-            kind,
+            encoding.into(),
         )
     }
 
@@ -104,6 +109,10 @@ mod tests {
         }
         for kind in [FileKind::Png, FileKind::Tiff] {
             assert_eq!(of(PixelFormat::RGB16, true, kind), Some(Claim::UpperBits));
+        }
+        let jpeg: Encoding = "tiff:compression=jpeg".parse().unwrap();
+        for (encoding, claim) in [(Encoding::webp(80), Claim::BeforeWebP), (jpeg, Claim::BeforeJpeg)] {
+            assert_eq!(of(PixelFormat::RGB8, true, encoding), Some(claim));
         }
         // The server refuses to write these.
         assert_eq!(of(PixelFormat::RGBA8, true, FileKind::Jpeg), None);

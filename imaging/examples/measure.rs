@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let encoding: Option<Encoding> = rest.get(1).map(|encoding| encoding.parse()).transpose()?;
             let usual = encoding.map_or_else(
                 || EncodeOptions {
-                    quality: 75,
+                    quality: Some(75),
                     ..EncodeOptions::default()
                 },
                 EncodeOptions::from,

@@ -14,7 +14,8 @@ use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, TiffOptions, apply};
 fn write(path: &Path, kind: FileKind, image: &Raster, threads: usize) {
     let options = EncodeOptions {
         threads,
-        quality: 100,
+        // With one a WebP would lose something.
+        quality: (kind != FileKind::WebP).then_some(100),
         ..EncodeOptions::default()
     };
     let metadata = Metadata {

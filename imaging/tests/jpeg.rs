@@ -14,7 +14,7 @@ fn write(image: &Raster, quality: u8) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file.jpg");
     let options = EncodeOptions {
-        quality,
+        quality: Some(quality),
         ..EncodeOptions::default()
     };
     let (size, format) = (image.size(), image.format());

@@ -1,4 +1,4 @@
-//! The kind of file that the result is to be, with the quality of a JPEG.
+//! The kind of file that the result is to be, with the quality of a JPEG or a WebP.
 
 use azulejo_imaging::{Encoding, FileKind};
 use leptos::prelude::*;
@@ -10,8 +10,16 @@ pub fn FileChoice(
     file: RwSignal<Option<Encoding>>,
 ) -> impl IntoView {
     let kind = move || file.get().map(Encoding::kind);
-    let quality = Memo::new(move |_| file.get().map_or(Encoding::USUAL_QUALITY, Encoding::quality));
-    let is_jpeg = Memo::new(move |_| kind() == Some(FileKind::Jpeg));
+    let quality = Memo::new(move |_| {
+        file.get()
+            .and_then(Encoding::quality)
+            .unwrap_or(Encoding::USUAL_QUALITY)
+    });
+    let is_lossy_webp = move || {
+        file.get()
+            .is_some_and(|file| file.kind() == FileKind::WebP && file.quality().is_some())
+    };
+    let has_quality = Memo::new(move |_| kind() == Some(FileKind::Jpeg) || is_lossy_webp());
     view! {
         <div class="file-choice">
             <label for="result-file">"Result"</label>
@@ -19,7 +27,7 @@ pub fn FileChoice(
                 id="result-file"
                 name="format"
                 on:change=move |event| {
-                    file.set(FileKind::from_name(&event_target_value(&event)).map(Encoding::from));
+                    file.set(event_target_value(&event).parse().ok());
                 }
             >
                 <option value="" selected=move || kind().is_none()>
@@ -28,15 +36,24 @@ pub fn FileChoice(
                 {FileKind::WRITTEN
                     .map(|each| {
                         view! {
-                            <option value=each.name() selected=move || kind() == Some(each)>
+                            <option
+                                value=each.name()
+                                selected=move || kind() == Some(each) && !is_lossy_webp()
+                            >
                                 {each.label()}
                             </option>
                         }
                     })
                     .collect_view()}
+                <option
+                    value=Encoding::webp(Encoding::USUAL_QUALITY).to_string()
+                    selected=is_lossy_webp
+                >
+                    "WebP with a quality"
+                </option>
             </select>
             {move || {
-                is_jpeg
+                has_quality
                     .get()
                     .then(|| {
                         view! {
@@ -51,7 +68,10 @@ pub fn FileChoice(
                                     prop:value=move || quality.get()
                                     on:input=move |event| {
                                         if let Ok(quality) = event_target_value(&event).parse() {
-                                            file.set(Some(Encoding::jpeg(quality)));
+                                            file.set(Some(match is_lossy_webp() {
+                                                true => Encoding::webp(quality),
+                                                false => Encoding::jpeg(quality),
+                                            }));
                                         }
                                     }
                                 />

@@ -118,7 +118,7 @@ pub fn Preview(
     let claim = move || {
         let rendered = shown.with(|shown| shown.as_ref().map(|shown| shown.rendered))?;
         let usual = || picture.kind.usual_result(rendered.size, rendered.format);
-        Claim::of(rendered, file.get().map_or_else(usual, Encoding::kind))
+        Claim::of(rendered, file.get().unwrap_or_else(|| usual().into()))
     };
     let tag = move || {
         let is_valid = engine

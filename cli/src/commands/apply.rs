@@ -56,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=4096))]
     tile: Option<u32>,
 
-    /// Quality of a JPEG, or of a TIFF packed so, 1 to 100 [default: that of --format, else 90].
+    /// Quality of a JPEG, of a TIFF packed so or of a WebP, 1 to 100 [default: that of --format, else 90; a WebP without one loses nothing].
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 
@@ -141,7 +141,7 @@ impl Order {
         let usual = encoding.map_or_else(EncodeOptions::default, EncodeOptions::from);
         ApplyOptions {
             encode: EncodeOptions {
-                quality: self.quality.unwrap_or(usual.quality),
+                quality: self.quality.or(usual.quality),
                 keep_exif: self.keep_exif,
                 tiff: TiffOptions {
                     big: if self.bigtiff { Some(true) } else { usual.tiff.big },

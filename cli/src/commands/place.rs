@@ -70,7 +70,7 @@ impl Place {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Format {
     /// Kind of file for the result, and its options: png, png:level=6, jpeg:quality=80, tiff,
-    /// tiff:compression=zstd,level=9,tile=512,pyramid=true,bigtiff=true, webp, bmp, pnm, gif, tga, qoi, farbfeld [default: what the name of the result says, else the
+    /// tiff:compression=zstd,level=9,tile=512,pyramid=true,bigtiff=true, webp, webp:quality=80, bmp, pnm, gif, tga, qoi, farbfeld [default: what the name of the result says, else the
     /// kind of the image].
     #[arg(long, visible_alias = "output-format", value_name = "FORMAT")]
     format: Option<Encoding>,

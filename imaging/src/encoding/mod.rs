@@ -1,5 +1,5 @@
 //! How a result is written: the kind of file and its options. Its text is what APIs, the database and addresses of pages carry:
-//! `png`, `png:level=6`, `jpeg:quality=80`, `tiff:compression=zstd,tile=512,pyramid=true`.
+//! `png`, `png:level=6`, `jpeg:quality=80`, `webp:quality=80`, `tiff:compression=zstd,tile=512,pyramid=true`.
 
 mod parse;
 mod tiff;
@@ -16,7 +16,8 @@ use crate::{FileKind, PixelFormat, Size};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoding {
     kind: FileKind,
-    quality: u8,
+    /// Only what is not usual; of a WebP every one, since the usual WebP has none.
+    quality: Option<u8>,
     level: Option<u8>,
     tiff: TiffOptions,
 }
@@ -24,17 +25,20 @@ pub struct Encoding {
 impl Encoding {
     /// Longest text that is looked at, bytes.
     pub const MAX_TEXT: usize = 120;
-    /// JPEG quality where nobody asks for another.
+    /// Quality of what is packed as JPEG where nobody asks for another.
     pub const USUAL_QUALITY: u8 = 90;
     /// The levels of a PNG, from not compressed to small.
     pub const PNG_LEVELS: (u8, u8) = (0, 9);
 
     /// A JPEG of that quality, 1 to 100; what is beyond is taken for the nearest.
     pub fn jpeg(quality: u8) -> Self {
-        Self {
-            quality: quality.clamp(1, 100),
-            ..FileKind::Jpeg.into()
-        }
+        Self::from(FileKind::Jpeg).of_quality(quality)
+    }
+
+    /// A WebP of that quality, 1 to 100, which loses a little; what is beyond is taken for the nearest. Without a quality,
+    /// from the kind, a WebP loses nothing.
+    pub fn webp(quality: u8) -> Self {
+        Self::from(FileKind::WebP).of_quality(quality)
     }
 
     /// A PNG of that level, 0 to 9; what is beyond is taken for the nearest.
@@ -50,9 +54,17 @@ impl Encoding {
         self.kind
     }
 
-    /// The quality, 1 to 100; it means something for what is packed as JPEG only.
-    pub const fn quality(self) -> u8 {
+    /// The quality, 1 to 100, of a JPEG, a TIFF that is packed so and a WebP. `None` is [`Encoding::USUAL_QUALITY`], and for a WebP
+    /// that it loses nothing.
+    pub const fn quality(self) -> Option<u8> {
         self.quality
+    }
+
+    fn of_quality(mut self, quality: u8) -> Self {
+        let quality = quality.clamp(1, 100);
+        let is_usual = quality == Self::USUAL_QUALITY && self.kind != FileKind::WebP;
+        self.quality = (!is_usual).then_some(quality);
+        self
     }
 
     /// How hard is tried to make the file small; `None` is fast.
@@ -114,7 +126,7 @@ impl From<FileKind> for Encoding {
     fn from(kind: FileKind) -> Self {
         Self {
             kind,
-            quality: Self::USUAL_QUALITY,
+            quality: None,
             level: None,
             tiff: TiffOptions::default(),
         }
@@ -138,8 +150,8 @@ impl fmt::Display for Encoding {
         if let Some(level) = self.level {
             option("level", &level)?;
         }
-        if self.quality != Self::USUAL_QUALITY {
-            option("quality", &self.quality)?;
+        if let Some(quality) = self.quality {
+            option("quality", &quality)?;
         }
         match tiff.layout {
             TiffLayout::Tiles(None) => {}
@@ -171,11 +183,15 @@ mod tests {
     #[test]
     fn texts_are_read_as_they_are_written() {
         let every = FileKind::WRITTEN.into_iter().map(Encoding::from);
-        for format in every.chain([Encoding::jpeg(1), Encoding::jpeg(100), Encoding::png(0)]) {
+        let qualities = [1, 90, 100].map(Encoding::webp);
+        let others = [Encoding::jpeg(1), Encoding::jpeg(100), Encoding::png(0)];
+        for format in every.chain(others).chain(qualities) {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert_eq!(Encoding::jpeg(80).to_string(), "jpeg:quality=80");
         assert_eq!(Encoding::jpeg(90).to_string(), "jpeg");
+        assert_eq!("jpeg:quality=90".parse(), Ok(Encoding::from(FileKind::Jpeg)));
+        assert_eq!(Encoding::webp(90).to_string(), "webp:quality=90");
         assert_eq!(Encoding::png(6).to_string(), "png:level=6");
         assert_eq!("JPG".parse(), Ok(Encoding::from(FileKind::Jpeg)));
     }

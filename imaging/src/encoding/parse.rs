@@ -71,7 +71,10 @@ const fn options(kind: FileKind) -> (&'static [&'static str], &'static str) {
             &["compression", "level", "quality", "tile", "pyramid", "bigtiff"],
             "there are compression, level, quality, tile, pyramid and bigtiff, tiff:compression=zstd,pyramid=true",
         ),
-        FileKind::WebP => (&[], "it has none: it is written without loss"),
+        FileKind::WebP => (
+            &["quality"],
+            "there is quality, webp:quality=80; without it nothing is lost",
+        ),
         _ => (&[], "it has none"),
     }
 }
@@ -123,7 +126,10 @@ fn set(encoding: &mut Encoding, name: &str, value: &str) -> Result<(), &'static 
             };
             encoding.level = Some(number(value, least, most).ok_or(allowed)?);
         }
-        "quality" => encoding.quality = number(value, 1, 100).ok_or("a whole number from 1 to 100")?,
+        "quality" => {
+            let quality = number(value, 1, 100).ok_or("a whole number from 1 to 100")?;
+            *encoding = encoding.of_quality(quality);
+        }
         "compression" => {
             let compression = TiffCompression::from_name(value);
             encoding.tiff.compression =
@@ -200,6 +206,8 @@ mod tests {
         for (text, canonical) in [
             ("png:level=9", "png:level=9"),
             ("tif:compression=deflate,bigtiff=auto,pyramid=false", "tiff"),
+            ("WEBP:quality=90", "webp:quality=90"),
+            ("tiff:quality=90,compression=jpeg", "tiff:compression=jpeg"),
             (
                 "tiff:pyramid=true,tile=512,level=12,compression=zstd",
                 "tiff:compression=zstd,level=12,tile=512,pyramid=true",
@@ -240,7 +248,8 @@ mod tests {
             ("png:level=10", "'10'", "0 (not compressed) to 9"),
             ("png:level=-1", "'-1'", "0 (not compressed) to 9"),
             ("png:level=3,level=4", "'level'", "twice"),
-            ("webp:quality=80", "'quality'", "without loss"),
+            ("webp:quality=0", "'0'", "1 to 100"),
+            ("webp:level=6", "'level'", "without it nothing is lost"),
             ("bmp:level=8", "'level'", "it has none"),
             ("tiff:level=10", "'10'", "1 to 9 for deflate"),
             ("tiff:compression=zstd,level=20", "'20'", "to 19 for zstd"),

@@ -15,8 +15,9 @@ use crate::{Encoding, PixelFormat, Size, TiffOptions, encoding};
 /// How to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// Quality of a JPEG and of a TIFF that is packed so, 1 to 100. From 90 on colour is stored in full resolution.
-    pub quality: u8,
+    /// Quality of a JPEG, of a TIFF that is packed so and of a WebP, 1 to 100. `None` is [`Encoding::USUAL_QUALITY`], and for a WebP
+    /// that it loses nothing. From 90 on JPEG stores colour in full resolution; a WebP with a quality never does.
+    pub quality: Option<u8>,
     /// How hard is tried to make a PNG or a TIFF small: 0 (PNG) or 1 to 9, 19 with Zstandard; `None` is fast.
     pub level: Option<u8>,
     /// How a TIFF is written.
@@ -40,6 +41,11 @@ impl EncodeOptions {
         problem.map_or(Ok(()), |problem| Err(FileError::unsupported(problem)))
     }
 
+    /// The quality of what is packed as JPEG.
+    pub(super) fn jpeg_quality(&self) -> u8 {
+        self.quality.unwrap_or(Encoding::USUAL_QUALITY).clamp(1, 100)
+    }
+
     /// As many threads as the machine has processors, up to four; one where it has one.
     pub fn usual_threads() -> usize {
         std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_DEFAULT_THREADS))
@@ -49,7 +55,7 @@ impl EncodeOptions {
 impl Default for EncodeOptions {
     fn default() -> Self {
         Self {
-            quality: Encoding::USUAL_QUALITY,
+            quality: None,
             level: None,
             tiff: TiffOptions::default(),
             threads: Self::usual_threads(),
@@ -147,7 +153,7 @@ impl Encoder {
             FileKind::Png => Box::new(PngWriter::new(output, options, size, format, &metadata)?),
             FileKind::Jpeg => Box::new(JpegWriter::new(output, options, size, format, &metadata)?),
             FileKind::Tiff => Box::new(TiffWriter::new(output, options, size, format, &metadata)?),
-            FileKind::WebP => Box::new(WebPWriter::new(output, size, format, &metadata)),
+            FileKind::WebP => Box::new(WebPWriter::new(output, options, size, format, &metadata)),
             other => {
                 if metadata.icc.is_some() {
                     left_out.push(format!(

@@ -3,6 +3,7 @@
     written.py pixels FOLDER     every FOLDER/*.json says what the file beside it is to be
     written.py place FOLDER      writes FOLDER/utm.tif, point.tif, gcps.tif
     written.py corners FOLDER    looks where the results NAME.RECIPE.tif lie
+    written.py webp FOLDER       how near every FOLDER/*.webp is to the raw pixels beside it
     written.py colors FOLDER     converts NAME.png and looks whether NAME.SPACE.png has these colours
 
 Each difference is a line on standard output; none is success.
@@ -229,4 +230,27 @@ def colors(folder):
         print(f"{count} results were looked at")
 
 
-{"pixels": pixels, "colors": colors, "place": place, "corners": corners}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+def webp(folder):
+    count = 0
+    for note in sorted(folder.glob("*.json")):
+        told = json.loads(note.read_text())
+        raw = numpy.fromfile(note.with_suffix(".raw"), "u1")
+        shape = (told["height"], told["width"])
+        colors = raw[: 3 * shape[0] * shape[1]].reshape(*shape, 3)
+        alpha = raw[3 * shape[0] * shape[1] :].reshape(shape)
+        file = Image.open(note.with_suffix(".webp"))
+        found = numpy.asarray(file.convert("RGBA"))
+        noise = ((found[..., :3].astype(float) - colors) ** 2).mean()
+        ratio = 10 * numpy.log10(255**2 / max(noise, 1e-9))
+        if ratio < told["least"]:
+            print(f"{note.stem}: {ratio:.1f} dB, not {told['least']}")
+        if (found[..., 3] != alpha).any():
+            print(f"{note.stem}: other alpha")
+        if len(file.info.get("icc_profile", b"")) != told["icc"] or ("exif" in file.info) != told["has_exif"]:
+            print(f"{note.stem}: {sorted(file.info)}")
+        count += 1
+    if count == 0:
+        print("no file was looked at")
+
+
+{"pixels": pixels, "webp": webp, "colors": colors, "place": place, "corners": corners}[sys.argv[1]](pathlib.Path(sys.argv[2]))

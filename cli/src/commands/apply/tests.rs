@@ -150,7 +150,7 @@ async fn the_format_is_what_was_asked_for_else_what_the_name_says() {
         let output = folder.path().join(format!("out-{tile:?}"));
         let mut asked = arguments("invert", &input, &output, tile);
         asked.format = Format::of("jpeg:quality=30", None);
-        assert_eq!(asked.options().encode.quality, 30);
+        assert_eq!(asked.options().encode.quality, Some(30));
         done(asked, false).await.unwrap();
         assert_eq!(kind(&output), Some(FileKind::Jpeg));
     }

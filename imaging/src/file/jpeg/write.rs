@@ -112,7 +112,7 @@ fn encode(
         output,
         given_up: Arc::clone(&rows.given_up),
     };
-    let mut encoder = jpeg_encoder::Encoder::new(&mut output, options.quality.clamp(1, 100));
+    let mut encoder = jpeg_encoder::Encoder::new(&mut output, options.jpeg_quality());
     if let Some((x, y)) = metadata.resolution {
         let per_inch = |value: f64| (value * 0.0254).round().clamp(1.0, 65535.0) as u16;
         encoder.set_density(PixelDensity {

@@ -1,5 +1,7 @@
 //! WebP.
 
+#[cfg(feature = "files")]
+mod lossy;
 mod read;
 #[cfg(feature = "files")]
 mod write;

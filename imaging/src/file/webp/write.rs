@@ -1,9 +1,12 @@
-//! Writing WebP, lossless, as a whole.
+//! Writing WebP, as a whole: without loss, or with a quality.
+
+use std::io::Write;
 
 use image_webp::{ColorType, EncodingError, WebPEncoder};
 
+use super::lossy;
 use crate::file::writer::{ImageWriter, Output};
-use crate::file::{FileError, Metadata};
+use crate::file::{EncodeOptions, FileError, Metadata};
 use crate::{Channels, PixelFormat, Size};
 
 /// Keeps the rows until the last, since the format is coded as a whole.
@@ -11,29 +14,63 @@ pub(in crate::file) struct WebPWriter {
     output: Output,
     size: Size,
     channels: Channels,
+    /// `None` where nothing is to be lost.
+    quality: Option<u8>,
     metadata: Metadata,
     pixels: Vec<u8>,
 }
 
 impl WebPWriter {
-    pub(in crate::file) fn new(output: Output, size: Size, format: PixelFormat, metadata: &Metadata) -> Self {
+    pub(in crate::file) fn new(
+        output: Output,
+        options: &EncodeOptions,
+        size: Size,
+        format: PixelFormat,
+        metadata: &Metadata,
+    ) -> Self {
         Self {
             output,
             size,
             channels: format.channels,
+            quality: options.quality,
             metadata: metadata.clone(),
             pixels: Vec::new(),
         }
+    }
+
+    fn finish_lossy(mut self, quality: u8) -> Result<u64, FileError> {
+        let channels = match self.channels {
+            Channels::Gray => Channels::Rgb,
+            Channels::GrayAlpha => Channels::Rgba,
+            other => other,
+        };
+        let file = lossy::encode(&self.pixels, self.size, channels, quality, &self.metadata)?;
+        self.output.write_all(&file)?;
+        Ok(self.output.finish()?)
     }
 }
 
 impl ImageWriter for WebPWriter {
     fn write_rows(&mut self, rows: &[u8]) -> Result<(), FileError> {
-        self.pixels.extend_from_slice(rows);
+        let stored = self.channels.count();
+        let is_gray = matches!(self.channels, Channels::Gray | Channels::GrayAlpha);
+        if self.quality.is_some() && is_gray {
+            // The encoder with a quality takes colours only.
+            self.pixels.reserve(rows.len() / stored * (stored + 2));
+            for pixel in rows.chunks_exact(stored) {
+                self.pixels.extend_from_slice(&[pixel[0]; 2]);
+                self.pixels.extend_from_slice(pixel);
+            }
+        } else {
+            self.pixels.extend_from_slice(rows);
+        }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<u64, FileError> {
+        if let Some(quality) = self.quality {
+            return self.finish_lossy(quality);
+        }
         let mut encoder = WebPEncoder::new(&mut self.output);
         if let Some(icc) = self.metadata.icc {
             encoder.set_icc_profile(icc);

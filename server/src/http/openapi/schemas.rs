@@ -30,7 +30,7 @@ pub struct ProcessForm {
     /// A recipe: one operation or several joined by `|`, parameters after `:`. `GET /recipes` lists the operations.
     #[schema(example = "blur:sigma=2|sharpen", max_length = 4096, format = "recipe")]
     pub transformation: String,
-    /// The kind of file that the result is to be: `png`, `jpeg`, `jpeg:quality=80`, `tiff`, `webp`, `bmp`, `pnm`,
+    /// The kind of file that the result is to be: `png`, `jpeg`, `jpeg:quality=80`, `tiff`, `webp`, `webp:quality=80`, `bmp`, `pnm`,
     /// `gif`, `tga`, `qoi` or `farbfeld`. Without it, that of the image, or PNG where that cannot hold the result.
     #[schema(example = "png", format = "encoding")]
     pub format: Option<String>,

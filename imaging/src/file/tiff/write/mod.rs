@@ -181,7 +181,7 @@ impl TiffWriter {
         let packing = Packing {
             compression: tiff.compression,
             level: options.level,
-            quality: options.quality.clamp(1, 100),
+            quality: options.jpeg_quality(),
             format,
         };
         Ok(Self {
