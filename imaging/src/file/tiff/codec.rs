@@ -6,7 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
-use super::{logluv, unsupported};
+use super::{logluv, unsupported, zstd};
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
 use crate::file::{FileError, MAX_INFLATE_RATIO, webp as webp_file};
@@ -113,10 +113,7 @@ impl Codec {
             Self::PackBits => pack_bits(data, out).ok_or_else(damaged)?,
             Self::Lzw => lzw(data, out).ok_or_else(damaged)?,
             Self::Deflate => deflate(data, out).ok_or_else(damaged)?,
-            Self::Zstd => {
-                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|_| damaged())?;
-                decoder.read_exact(out).map_err(|_| damaged())?;
-            }
+            Self::Zstd => zstd::decode(data, out).ok_or_else(damaged)?,
             Self::Lzma => {
                 if lzma_window(data).ok_or_else(damaged)? > MAX_LZMA_WINDOW {
                     return Err(FileError::too_large("its LZMA needs more memory than is allowed"));

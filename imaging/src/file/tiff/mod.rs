@@ -3,7 +3,7 @@
 //! # Tour
 //! - `ifd`: header and directories. `page`: what one of them says about its pixels, and which page is the image: the one
 //!   that was asked for, else the largest, the first among equals.
-//! - `codec`, `fax`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
+//! - `codec`, `fax`, `logluv`, `zstd`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
 //!   widths of samples. `color`: what the samples mean. `numbers`: what is read as a measurement; `measured`: how one is written.
 //! - `exif`, `geo`: what else the directory tells.
 //! - `read`: the reader, a row of tiles or a strip at a time, and strips that are not packed in parts. `write`: writing.
@@ -29,6 +29,7 @@ mod read;
 mod samples;
 #[cfg(feature = "files")]
 pub(super) mod write;
+mod zstd;
 
 pub(super) use read::TiffReader;
 
