@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
-use super::{TiffFile, fax, logluv};
+use super::{TiffFile, fax, logluv, zstd};
 use crate::Size;
 use crate::file::jpeg::embedded::{self, Colors};
 use crate::file::{FileError, webp as webp_file};
@@ -71,10 +71,7 @@ impl Codec {
             Self::PackBits => pack_bits(data, out).ok_or_else(damaged)?,
             Self::Lzw => lzw(data, out).ok_or_else(damaged)?,
             Self::Deflate => deflate(data, out).ok_or_else(damaged)?,
-            Self::Zstd => {
-                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|_| damaged())?;
-                decoder.read_exact(out).map_err(|_| damaged())?;
-            }
+            Self::Zstd => zstd::decode(data, out).ok_or_else(damaged)?,
             Self::Lzma => {
                 if lzma_window(data).ok_or_else(damaged)? > MAX_LZMA_WINDOW {
                     return Err(FileError::too_large("its LZMA needs more memory than is allowed"));

@@ -3,8 +3,8 @@
 //! # Tour
 //! - `header::tiff`: directories, what one of them says about its pixels, which page is the image, what becomes of its samples, and
 //!   what is read as a measurement. It needs no codec.
-//! - `codec`, `fax`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
-//!   widths of samples. `color`: what the samples mean. `numbers`: those of a measurement; `measured`: how one is written.
+//! - `codec`, `fax`, `logluv`, `zstd`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors
+//!   and widths of samples. `color`: what the samples mean. `numbers`: those of a measurement; `measured`: how one is written.
 //! - `exif`, `geo`: what else the directory tells.
 //! - `chunks`: where strips and tiles lie and how their bytes become pixels. `read`: the reader, rows of tiles or strips at a time, on several
 //!   threads where they are packed, and strips that are not packed in parts. `blocks`: any part of a page that is not packed. `write`: writing.
@@ -31,6 +31,7 @@ mod read;
 mod samples;
 #[cfg(feature = "files")]
 pub(super) mod write;
+mod zstd;
 
 pub(super) use read::TiffReader;
 
