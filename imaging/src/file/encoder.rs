@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
+use super::metadata::exif;
 use super::metadata::tags::Tags;
 use super::other::{OtherWriter, PlainWriter};
 use super::png::write::PngWriter;
@@ -146,6 +147,9 @@ impl Encoder {
         if let Some((problem, is_all)) = problem {
             left_out.push(problem);
             metadata.exif.take_if(|_| is_all);
+        }
+        if let Some(exif) = &mut metadata.exif {
+            exif::set_size(exif, size);
         }
         let output = Output::create(path)?;
         let stride = size.width as usize * format.bytes_per_pixel();

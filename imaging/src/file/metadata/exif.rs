@@ -1,6 +1,8 @@
 //! EXIF: which way is up, and what must not be carried over.
 
 use super::tags::{EXIF, INTEROPERABILITY};
+#[cfg(feature = "files")]
+use crate::Size;
 use crate::header::exif::{NAME, Structure};
 use crate::{ColorSpace, Orientation};
 
@@ -10,6 +12,8 @@ const JPEG_OFFSET: u16 = 0x0201;
 const JPEG_LENGTH: u16 = 0x0202;
 const COLOR_SPACE: u16 = 0xa001;
 const INTEROPERABILITY_INDEX: u16 = 1;
+const WIDTH: u16 = 0xa002;
+const HEIGHT: u16 = 0xa003;
 
 /// What of an EXIF block is used: the orientation, and the block as a TIFF structure that can be carried over. There the
 /// orientation is reset, so that the image is not turned a second time, and the thumbnail is gone: it shows what a recipe
@@ -42,7 +46,37 @@ pub(in crate::file) fn set_color_space(block: &mut [u8], space: ColorSpace) {
     }
 }
 
+/// Has the block say that its image has that size, where it says anything of it.
+#[cfg(feature = "files")]
+pub(in crate::file) fn set_size(block: &mut [u8], size: Size) {
+    if let Some(mut exif) = Structure::of(block) {
+        for (tag, side) in [(WIDTH, size.width), (HEIGHT, size.height)] {
+            // What is missing contradicts nothing.
+            let _ = exif.set_side(tag, side);
+        }
+    }
+}
+
 impl Structure<&mut [u8]> {
+    /// Has the tag of a side say that length, pixels. By the standard it is a short or a long, one of which always fits.
+    #[cfg(feature = "files")]
+    fn set_side(&mut self, tag: u16, side: u32) -> Option<()> {
+        const LONG: u16 = 4;
+        let first = self.long(4)? as usize;
+        let exif = self.long(self.entry(first, EXIF)? + 8)? as usize;
+        let entry = self.entry(exif, tag)?;
+        if !matches!(self.short(entry + 2)?, 3 | LONG) || self.long(entry + 4)? != 1 {
+            return None;
+        }
+        let (kind, side) = match self.little {
+            true => (LONG.to_le_bytes(), side.to_le_bytes()),
+            false => (LONG.to_be_bytes(), side.to_be_bytes()),
+        };
+        self.bytes.get_mut(entry + 8..entry + 12)?.copy_from_slice(&side);
+        self.bytes.get_mut(entry + 2..entry + 4)?.copy_from_slice(&kind);
+        Some(())
+    }
+
     /// The values of an entry, short or long.
     fn values(&self, entry: usize) -> Option<Vec<u32>> {
         let width = match self.short(entry + 2)? {
@@ -180,6 +214,53 @@ mod tests {
         assert_eq!(take(little.clone()).0, Orientation::Rotate270);
         little[20] = 1;
         assert_eq!(take(little).0, Orientation::Upright);
+    }
+
+    #[test]
+    #[cfg(feature = "files")]
+    fn the_size_is_that_of_the_result() {
+        use super::super::tags::{Tag, Tags};
+        for little in [true, false] {
+            let short = |value: u16| {
+                if little {
+                    value.to_le_bytes()
+                } else {
+                    value.to_be_bytes()
+                }
+                .to_vec()
+            };
+            let long = |value: u32| {
+                if little {
+                    value.to_le_bytes()
+                } else {
+                    value.to_be_bytes()
+                }
+                .to_vec()
+            };
+            let tag = |number, kind, bytes| Tag {
+                number,
+                kind,
+                count: 1,
+                bytes,
+            };
+            let tags = |width, height| Tags {
+                little,
+                exif: vec![width, height, tag(0x9000, 7, vec![b'0'])],
+                ..Tags::default()
+            };
+            // Cameras store a short or a long.
+            let mut block = tags(tag(WIDTH, 3, short(4000)), tag(HEIGHT, 4, long(3000)))
+                .block()
+                .unwrap();
+            set_size(&mut block, Size::new(100_000, 20));
+            let expected = tags(tag(WIDTH, 4, long(100_000)), tag(HEIGHT, 4, long(20)));
+            assert_eq!(Tags::of(&block), Some(expected));
+            // Without these tags, and where the block is cut off, nothing is written.
+            let mut other = exif(1);
+            set_size(&mut other, Size::new(1, 1));
+            assert_eq!(other, exif(1));
+            (0..block.len()).for_each(|end| set_size(&mut block[..end].to_vec(), Size::new(1, 1)));
+        }
     }
 
     #[test]
