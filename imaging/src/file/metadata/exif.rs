@@ -245,7 +245,7 @@ mod tests {
             };
             let tags = |width, height| Tags {
                 little,
-                exif: vec![width, height, tag(0x9000, 7, vec![b'0'])],
+                exif: vec![tag(0x9000, 7, vec![b'0']), width, height],
                 ..Tags::default()
             };
             // Cameras store a short or a long.
