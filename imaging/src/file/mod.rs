@@ -20,6 +20,8 @@
 
 #[cfg(feature = "files")]
 mod apply;
+#[cfg(feature = "files")]
+mod boxes;
 mod color;
 #[cfg(feature = "files")]
 mod cut;
@@ -27,7 +29,11 @@ mod decoder;
 #[cfg(feature = "files")]
 mod encoder;
 mod error;
+#[cfg(feature = "files")]
+mod jp2;
 mod jpeg;
+#[cfg(feature = "files")]
+mod jxl;
 mod metadata;
 #[cfg(feature = "files")]
 mod other;

@@ -6,8 +6,13 @@ use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
+#[cfg(feature = "files")]
+use super::lerc::{self, Around};
+use super::page::Numbers;
 use super::{logluv, unsupported};
 use crate::Size;
+#[cfg(feature = "files")]
+use crate::file::jp2;
 use crate::file::jpeg::embedded::{self, Colors};
 use crate::file::{FileError, MAX_INFLATE_RATIO, webp as webp_file};
 
@@ -28,6 +33,24 @@ pub(super) enum Codec {
     WebP,
     /// Logarithms of light, which become floating point of 32 bit, little endian.
     LogLuv,
+    /// A picture whose samples come little endian; `converts` from YCbCr to RGB.
+    #[cfg(feature = "files")]
+    Jpeg2000 {
+        converts: bool,
+    },
+    /// Numbers that come little endian.
+    #[cfg(feature = "files")]
+    Lerc(Around),
+}
+
+/// What the samples of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// Samples of a pixel.
+    pub samples: usize,
+    /// Bits of each.
+    pub bits: u32,
+    pub numbers: Numbers,
 }
 
 /// The most memory that a window of LZMA may ask for.
@@ -50,6 +73,19 @@ impl Codec {
             32773 => Self::PackBits,
             34676 => Self::LogLuv,
             34925 => Self::Lzma,
+            #[cfg(feature = "files")]
+            33003 | 33004 | 33005 | 34712 => Self::Jpeg2000 {
+                converts: compression == 33003,
+            },
+            #[cfg(feature = "files")]
+            34887 => Self::Lerc(Around::Nothing),
+            #[cfg(not(feature = "files"))]
+            33003 | 33004 | 33005 | 34712 | 34887 => {
+                let name = if compression == 34887 { "LERC" } else { "JPEG 2000" };
+                return Err(FileError::unsupported(format!(
+                    "a TIFF that is packed with {name} is not decoded here; the server reads it"
+                )));
+            }
             50000 => Self::Zstd,
             50001 => Self::WebP,
             other => {
@@ -60,9 +96,7 @@ impl Codec {
                     32771 => "CCITT runs in words (compression 32771)",
                     32809 => "ThunderScan",
                     32909 => "PixarLog",
-                    33003 | 33005 | 34712 => "JPEG 2000",
                     34677 => "SGI LogLuv of 24 bits",
-                    34887 => "LERC",
                     34892 => "lossy JPEG of DNG",
                     50002 | 52546 => "JPEG XL",
                     _ => return Err(unsupported(&format!("its compression is number {other}"))),
@@ -79,7 +113,42 @@ impl Codec {
 
     /// Whether the order of bits in a byte concerns it.
     pub(super) fn has_bit_order(&self) -> bool {
-        !matches!(self, Self::Jpeg { .. } | Self::WebP)
+        match self {
+            Self::Jpeg { .. } | Self::WebP => false,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { .. } | Self::Lerc(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether samples come with the lower byte first, whatever the file says.
+    pub(super) fn is_little_endian(&self) -> bool {
+        match self {
+            Self::LogLuv => true,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { .. } | Self::Lerc(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a chunk is a picture of its own with colours of its own, of which the file says no more.
+    pub(super) fn is_picture(&self) -> bool {
+        match self {
+            Self::Jpeg { .. } => true,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// How many times the bytes of a chunk are held at most while it is unpacked.
+    pub(super) fn copies(&self) -> u64 {
+        match self {
+            // Twice as floating point, and coefficients.
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { .. } => 14,
+            _ => 3,
+        }
     }
 
     /// The most bytes that `length` packed bytes can become.
@@ -96,17 +165,20 @@ impl Codec {
             // A row of any width may be told by a bit; a block of Zstandard of 128 KiB by four bytes; LZMA is near that.
             Self::Fax(_) | Self::Zstd | Self::Lzma => 1 << 17,
             Self::Jpeg { .. } | Self::WebP => u64::MAX,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { .. } | Self::Lerc(_) => u64::MAX,
         })
     }
 
-    /// Unpacks `data` into `out`: rows of a chunk of `size` pixels of `samples` of 8 bit, where the packing knows pixels.
+    /// Unpacks `data` into `out`: rows of a chunk of `size` pixels of samples that are `stored` so, where the packing knows pixels.
     pub(super) fn decode(
         &self,
         data: &[u8],
         out: &mut [u8],
         size: Size,
-        samples: usize,
+        stored: Stored,
     ) -> Result<(), FileError> {
+        let samples = stored.samples;
         let damaged = || FileError::damaged("the data of a strip or tile is wrong or ends early");
         match self {
             Self::None => out.copy_from_slice(data.get(..out.len()).ok_or_else(damaged)?),
@@ -131,6 +203,10 @@ impl Codec {
             }
             Self::WebP => webp(data, out, size, samples)?,
             Self::LogLuv => logluv::decode(data, size.width as usize, samples, out).ok_or_else(damaged)?,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { converts } => jp2::tile(data, out, size, (samples, stored.bits), *converts)?,
+            #[cfg(feature = "files")]
+            Self::Lerc(around) => lerc::decode(data, *around, out, size, stored)?,
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! # Tour
 //! - `ifd`: header and directories. `page`: what one of them says about its pixels, and which page is the image: the one
 //!   that was asked for, else the largest, the first among equals.
-//! - `codec`, `fax`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
+//! - `codec`, `fax`, `lerc`, `logluv`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors and
 //!   widths of samples. `color`: what the samples mean. `numbers`: what is read as a measurement; `measured`: how one is written.
 //! - `read`: the reader, a row of tiles or a strip at a time, and strips that are not packed in parts. `write`: writing.
 //!
@@ -18,6 +18,8 @@ mod color;
 mod fax;
 mod geo;
 mod ifd;
+#[cfg(feature = "files")]
+mod lerc;
 mod logluv;
 #[cfg(feature = "files")]
 mod measured;

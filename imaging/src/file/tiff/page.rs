@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::codec::Codec;
+use super::codec::{Codec, Stored};
 use super::fax::Fax;
 use super::ifd::{Directory, TiffFile};
+#[cfg(feature = "files")]
+use super::lerc::Around;
 use super::unsupported;
 use crate::Size;
 use crate::file::{FileError, Limits};
@@ -44,6 +46,9 @@ pub(super) mod tag {
     pub const YCBCR_SUBSAMPLING: u16 = 530;
     pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const ICC: u16 = 34675;
+    /// Of LERC: its version, and what its data is packed with once more.
+    #[cfg(feature = "files")]
+    pub const LERC: u16 = 50674;
     pub const EXIF: u16 = 34665;
     /// Of GDAL, ASCII: the number that stands for no data, in decimals.
     pub const GDAL_NODATA: u16 = 42113;
@@ -233,6 +238,16 @@ impl Page {
                 tables: directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?,
                 converts: photometric == 6 && !planar,
             },
+            #[cfg(feature = "files")]
+            Codec::Jpeg2000 { converts } => Codec::Jpeg2000 {
+                converts: (converts || photometric == 6) && !planar && samples == 3,
+            },
+            #[cfg(feature = "files")]
+            Codec::Lerc(_) => {
+                let parameters = directory.numbers(file, tag::LERC, 2)?;
+                let around = Around::of(parameters.get(1).copied());
+                Codec::Lerc(around.ok_or_else(|| unsupported("its LERC is packed with something unknown"))?)
+            }
             codec => codec,
         };
         if photometric == 5 && ink_set != 1 {
@@ -261,10 +276,18 @@ impl Page {
                 "it is packed as a picture of {bits} bits in a sample"
             )));
         }
+        #[cfg(feature = "files")]
+        if matches!(codec, Codec::Jpeg2000 { .. })
+            && (!matches!(bits, 8 | 16) || numbers != Numbers::Unsigned)
+        {
+            return Err(unsupported(
+                "it is packed with JPEG 2000 of other than 8 or 16 bits",
+            ));
+        }
         if is_fax && (bits != 1 || (samples != 1 && !planar)) {
             return Err(FileError::damaged("a scan of it has more than a bit a pixel"));
         }
-        let is_jpeg_ycbcr = is_jpeg && photometric == 6 && !planar;
+        let is_jpeg_ycbcr = codec.is_picture() && photometric == 6 && !planar;
         let subsampling = subsampling(file, directory, photometric, planar, is_jpeg_ycbcr)?;
         let extra = directory
             .has(tag::EXTRA)
@@ -326,6 +349,15 @@ impl Page {
     /// Chunks that lie over each other: one for each sample, or one for all.
     pub(super) fn planes(&self) -> usize {
         if self.planar { self.samples } else { 1 }
+    }
+
+    /// What the samples of a chunk are.
+    pub(super) fn stored(&self) -> Stored {
+        Stored {
+            samples: self.chunk_samples(),
+            bits: self.bits,
+            numbers: self.numbers,
+        }
     }
 
     /// Samples of a pixel of a chunk.

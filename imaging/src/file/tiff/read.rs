@@ -245,7 +245,7 @@ impl TiffReader {
         }
         resize(out, bytes as usize);
         let size = page.chunk;
-        page.codec.decode(&self.packed, out, size, page.chunk_samples())?;
+        page.codec.decode(&self.packed, out, size, page.stored())?;
         if let Some(subsampling) = page.subsampling {
             let mut wide = vec![0; spread_bytes];
             spread(out, subsampling, page.chunk.width as usize, &mut wide);
@@ -285,7 +285,7 @@ impl ImageReader for TiffReader {
             .saturating_mul(self.page.planes() as u64);
         (self.stride as u64)
             .saturating_mul(rows.into())
-            .saturating_add(chunk.saturating_mul(3))
+            .saturating_add(chunk.saturating_mul(self.page.codec.copies()))
     }
 
     fn has_unread_exif(&self) -> bool {
