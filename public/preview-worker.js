@@ -2,8 +2,9 @@
 // result that is asked for with the kernels that the worker daemons run. Buffers are transferred, not copied.
 let kernels = null;
 let picture = null;
-// The file of the picture; the newest that was sent, by its serial.
+// The file of the picture, and the page of it where one was chosen; the newest that was sent, by its serial.
 let file = null;
+let page;
 let newest = 0;
 // A module that stopped in the middle of something is not used again: another is loaded under another address.
 let loaded = 0;
@@ -15,17 +16,18 @@ async function load() {
   return module;
 }
 
-/** Decodes `file`. */
+/** Decodes `page` of `file`, or the page that is the image. */
 async function read() {
   kernels ??= await load();
   kernels.Picture.check_file(file.size);
-  return kernels.Picture.read(new Uint8Array(await file.arrayBuffer()));
+  return kernels.Picture.read(new Uint8Array(await file.arrayBuffer()), page);
 }
 
-async function open({ serial, file: chosen }) {
+async function open({ serial, file: chosen, page: number }) {
   picture?.free();
   picture = null;
   file = chosen;
+  page = number;
   try {
     picture = await read();
     postMessage({ serial, kind: picture.kind(), format: picture.format(), size: [...picture.size()] });

@@ -55,12 +55,12 @@ pub async fn loaded(image: &web_sys::SvgElement) {
     image.set_onerror(None);
 }
 
-/// The first bytes of `file`, at most `most` of them; none when it cannot be read.
-pub async fn first_bytes(file: &web_sys::Blob, most: f64) -> Vec<u8> {
-    let Ok(start) = file.slice_with_f64_and_f64(0.0, file.size().min(most)) else {
+/// The bytes of `file` from `start` to before `end`; none when it cannot be read.
+pub async fn part(file: &web_sys::Blob, start: f64, end: f64) -> Vec<u8> {
+    let Ok(part) = file.slice_with_f64_and_f64(start, end) else {
         return Vec::new();
     };
-    let read = JsFuture::from(start.array_buffer()).await;
+    let read = JsFuture::from(part.array_buffer()).await;
     read.map_or_else(|_| Vec::new(), |buffer| js_sys::Uint8Array::new(&buffer).to_vec())
 }
 

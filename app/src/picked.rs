@@ -1,11 +1,11 @@
 //! The picture that was chosen in the Studio, before it is uploaded: what its header says, what came of decoding it in this
 //! browser, and what the server would say against it.
 
-use azulejo_imaging::{Depth, FileKind, PixelFormat, Size};
+use azulejo_imaging::header::Header;
+use azulejo_imaging::{FileKind, Limits, Orientation, PixelFormat, Size};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{Job, JobId};
 
-use crate::header::Header;
 use crate::words;
 
 /// A chosen file.
@@ -15,8 +15,10 @@ pub struct Picked {
     pub name: String,
     /// Its length.
     pub bytes: u64,
-    /// What its first bytes say, if this page can read them: it knows PNG, and JPEG whose size is near the beginning.
+    /// What it says of itself, where it does so in the parts of it that are read for that.
     pub header: Option<Header>,
+    /// The page of it that is meant, from 1 on, where it is not the one that the file is known by.
+    pub page: Option<u32>,
     /// What the preview makes of it.
     pub sight: Sight,
     /// Names of the files that were chosen with it: each becomes a job of its own.
@@ -54,24 +56,20 @@ pub struct Decoded {
 impl Picked {
     /// The picture of `job`, which the server keeps. What the file itself says is not known yet.
     pub fn of_job(job: &Job) -> Self {
-        let PixelFormat { channels, depth } = job.input_format;
         let header = Header {
             kind: words::file_kind(&job.original_filename),
             // As the pipeline carries it, that is upright.
-            width: job.input_size.width,
-            height: job.input_size.height,
-            is_turned: false,
-            channels: channels.count().min(4) as u8,
-            depth: if depth == Depth::Eight { 8 } else { 16 },
+            stored_size: job.input_size,
+            format: job.input_format,
+            orientation: Orientation::Upright,
+            pages: None,
         };
         Self {
             name: job.original_filename.clone(),
             bytes: job.input_bytes,
             header: Some(header),
-            // The file is read as it is known, by its largest page or first frame.
-            sight: job.page.map_or(Sight::Reading, |page| {
-                Sight::Unseen(format!("the job is on page {page} of the file, which is not read in the browser; the server takes that page again"))
-            }),
+            page: job.page,
+            sight: Sight::Reading,
             others: Vec::new(),
             stored: Some(job.job_id),
         }
@@ -88,13 +86,13 @@ impl Picked {
     /// Size of the upright picture, pixels.
     pub fn size(&self) -> Option<Size> {
         let decoded = self.decoded().map(|decoded| decoded.size);
-        decoded.or_else(|| self.header.map(Header::size))
+        decoded.or_else(|| self.header.map(|header| header.size()))
     }
 
     /// The pixels as the pipeline carries them.
     pub fn format(&self) -> Option<PixelFormat> {
         let decoded = self.decoded().map(|decoded| decoded.format);
-        decoded.or_else(|| self.header.map(Header::carried))
+        decoded.or_else(|| self.header.map(|header| header.format))
     }
 
     /// The kind of file.
@@ -142,8 +140,8 @@ impl Picked {
         }
     }
 
-    /// Why the server would refuse it, and what to do. Where the header is not read there is no objection: the server
-    /// knows more formats than this page.
+    /// Why the server would refuse it by its limits, and what to do. Where the header is not found there is no objection: the server
+    /// reads all of the file.
     pub fn objection(&self, limits: &IntakeLimits) -> Option<String> {
         if self.bytes > limits.max_bytes {
             return Some(format!(
@@ -174,7 +172,9 @@ impl Picked {
                 megapixels(limits.max_pixels)
             ));
         }
-        None
+        // What only some kinds of files are refused for: they are held in memory as a whole.
+        let refused = self.header?.check(&Limits::default()).err()?;
+        Some(words::sentence(&refused.to_string()))
     }
 }
 
@@ -194,16 +194,16 @@ mod tests {
     fn picked(width: u32, height: u32, bytes: u64) -> Picked {
         let header = Header {
             kind: FileKind::Png,
-            width,
-            height,
-            channels: 3,
-            depth: 8,
-            is_turned: false,
+            stored_size: Size::new(width, height),
+            format: PixelFormat::RGB8,
+            orientation: Orientation::Upright,
+            pages: Some(1),
         };
         Picked {
             name: "a.png".to_owned(),
             bytes,
             header: Some(header),
+            page: None,
             sight: Sight::Reading,
             others: Vec::new(),
             stored: None,
@@ -261,6 +261,32 @@ mod tests {
         assert_eq!(small.describe(), "1000 × 2000 · gray 16 bit · TIFF · 10 B");
         let objection = small.objection(&LIMITS);
         assert!(objection.is_some_and(|text| text.contains("at least 1024")));
+    }
+
+    #[test]
+    fn what_is_held_in_memory_as_a_whole_has_a_limit_of_its_own() {
+        let of = |kind| {
+            let mut picked = picked(16_000, 16_000, 1000);
+            picked.header = picked.header.map(|header| Header { kind, ..header });
+            picked.objection(&LIMITS)
+        };
+        assert_eq!(of(FileKind::Tiff), None);
+        let objection = of(FileKind::WebP).unwrap();
+        assert!(
+            objection
+                .starts_with("The image is too large: 16000x16000 pixels; a WebP cannot be read in strips"),
+            "{objection}"
+        );
+    }
+
+    #[test]
+    fn a_picture_that_lies_on_its_side_is_measured_upright() {
+        let mut picked = picked(3000, 2000, 1000);
+        picked.header = picked.header.map(|header| Header {
+            orientation: Orientation::Rotate90,
+            ..header
+        });
+        assert_eq!(picked.size(), Some(Size::new(2000, 3000)));
     }
 
     #[test]

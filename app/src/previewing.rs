@@ -132,6 +132,12 @@ impl Engine {
         self.opened.set_value(serial);
         let message = Object::new();
         put(&message, "file", file);
+        let page = self
+            .picked
+            .with_untracked(|picked| picked.as_ref().and_then(|picked| picked.page));
+        if let Some(page) = page {
+            put(&message, "page", &page.into());
+        }
         put(&message, "serial", &serial.into());
         self.post(&message);
     }

@@ -14,7 +14,7 @@ use crate::base::at;
 use crate::browser;
 use crate::components::{Line, Phase, Preview, Sending, UploadControls};
 use crate::failure::Failure;
-use crate::header::{self, HEADER_BYTES};
+use crate::header;
 use crate::picked::{Picked, Sight};
 use crate::stored_original;
 use crate::studio_address::studio_address;
@@ -251,11 +251,14 @@ async fn send_all(
 }
 
 async fn look_at(file: &File, others: Vec<String>) -> Picked {
-    let header = header::read(&browser::first_bytes(file, HEADER_BYTES).await);
+    let bytes = file.size() as u64;
+    let part =
+        async |range: std::ops::Range<u64>| browser::part(file, range.start as f64, range.end as f64).await;
     Picked {
         name: file.name(),
-        bytes: file.size() as u64,
-        header,
+        bytes,
+        header: header::read(bytes, part).await,
+        page: None,
         sight: Sight::Reading,
         others,
         stored: None,

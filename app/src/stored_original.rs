@@ -27,14 +27,6 @@ pub fn open(state: StudioState, job: JobId) {
             }
         });
     };
-    let is_unseen = |picked: &Option<Picked>| {
-        picked
-            .as_ref()
-            .is_some_and(|picked| matches!(picked.sight, Sight::Unseen(_)))
-    };
-    if picked.with_untracked(is_unseen) {
-        return;
-    }
     let bytes = picked.with_untracked(|picked| picked.as_ref().map_or(0, |picked| picked.bytes));
     if bytes > MOST_LOADED {
         return see("this picture is large: it stays on the server, which processes it all the same");

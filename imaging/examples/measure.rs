@@ -1,7 +1,7 @@
 //! What `scripts/compare.py` calls: times an operation alone on raw pixels, or applies a recipe from file to file.
 //!
 //! `measure operation RECIPE WIDTH HEIGHT FORMAT RAW_FILE ROUNDS [portable]` prints the milliseconds of each round and,
-//! last, the SHA-256 of the result. `measure file RECIPE INPUT OUTPUT [THREADS]` only works.
+//! last, the SHA-256 of the result. `measure file RECIPE INPUT OUTPUT [THREADS [ENCODING]]` only works.
 //! Milliseconds are those on the processor, so that other work on the machine counts less.
 #![allow(clippy::print_stdout, reason = "printing is all that it does")]
 
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 
 use azulejo_imaging::file::{ApplyOptions, EncodeOptions, apply_file};
-use azulejo_imaging::{Raster, Recipe, Size, apply, set_portable_only};
+use azulejo_imaging::{Encoding, Raster, Recipe, Size, apply, set_portable_only};
 use sha2::{Digest, Sha256};
 
 /// Milliseconds that this thread has run.
@@ -52,11 +52,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["file", recipe, input, output, ref rest @ ..] => {
             let threads = rest.first().map_or(Ok(1), |threads| threads.parse())?;
-            let encode = EncodeOptions {
-                threads,
-                quality: Some(75),
-                ..EncodeOptions::default()
-            };
+            let encoding: Option<Encoding> = rest.get(1).map(|encoding| encoding.parse()).transpose()?;
+            let usual = encoding.map_or_else(
+                || EncodeOptions {
+                    quality: Some(75),
+                    ..EncodeOptions::default()
+                },
+                EncodeOptions::from,
+            );
+            let encode = EncodeOptions { threads, ..usual };
             let options = ApplyOptions {
                 encode,
                 ..ApplyOptions::default()

@@ -8,6 +8,8 @@
 //! - [`render`]: from those pixels to the finished region, walking forwards. [`TileGrid`] cuts a result into tiles.
 //! - [`operations`]: the table of operations, which parser, docs and UI are made from.
 //!   To read how one is written, start with `operations/grayscale.rs`, then `operations/sharpen.rs`.
+//! - [`header`]: what an image file says of itself before any of its pixels is decoded; needs no codec, and in a browser only the
+//!   parts of the file that say it.
 //! - `file` (feature `files`; `decode` for the half that reads): image files, read and written in strips.
 //!
 //! ```
@@ -30,16 +32,20 @@ mod affine;
 mod color_space;
 mod convolve;
 pub mod encoding;
+mod failure;
 #[cfg(feature = "decode")]
 pub mod file;
 mod format;
 pub mod geometry;
 mod grid;
+pub mod header;
 mod kind;
+mod limits;
 mod meaning;
 mod numbers;
 mod operation;
 mod operations;
+mod orientation;
 mod patch;
 mod raster;
 mod recipe;
@@ -51,12 +57,15 @@ mod stretch;
 pub use affine::Affine;
 pub use color_space::ColorSpace;
 pub use encoding::{Encoding, ParseEncodingError, TiffCompression, TiffLayout, TiffOptions};
+pub use failure::{FileError, FileErrorKind};
 pub use format::{Bands, Channels, Depth, MAX_BANDS, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
 pub use kind::FileKind;
+pub use limits::Limits;
 pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
 pub use operations::operations;
+pub use orientation::Orientation;
 pub use raster::{MAX_RASTER_BYTES, Raster, RasterError};
 pub use recipe::{
     MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, TileError,

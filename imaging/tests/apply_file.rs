@@ -12,7 +12,7 @@ use azulejo_imaging::file::{
     ApplyOptions, Decoder, EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata, apply_file,
     probe,
 };
-use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
+use azulejo_imaging::{Encoding, PixelFormat, Raster, Recipe, Size, apply};
 
 fn write(path: &Path, kind: FileKind, image: &Raster, metadata: &Metadata) {
     let options = EncodeOptions {
@@ -197,4 +197,53 @@ fn an_extension_of_no_format_is_refused_with_those_there_are() {
     assert_eq!(error.kind(), FileErrorKind::Unsupported);
     assert!(error.to_string().contains(".tif"), "{error}");
     assert!(!to.exists());
+}
+
+#[test]
+fn the_file_is_the_same_whatever_the_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    // Large enough to be cut into pieces, below each other or, for a turn, in blocks.
+    let image = common::noise_image(Size::new(4200, 4300), PixelFormat::RGB8);
+    for from_kind in [
+        "tiff:compression=none",
+        "tiff:compression=packbits",
+        "png:level=0",
+    ] {
+        let encoding: Encoding = from_kind.parse().unwrap();
+        let (size, format) = (image.size(), image.format());
+        let options = EncodeOptions::from(encoding);
+        let mut encoder = Encoder::create(
+            &from,
+            encoding.kind(),
+            &options,
+            size,
+            format,
+            &Metadata::default(),
+        )
+        .unwrap();
+        encoder.write_rows(image.bytes()).unwrap();
+        encoder.finish().unwrap();
+        for recipe in ["invert", "blur:sigma=3|rotate_90"] {
+            let recipe: Recipe = recipe.parse().unwrap();
+            let files = [0, 1, 3].map(|threads| {
+                let to = folder.path().join(format!("to{threads}.tif"));
+                let options = ApplyOptions {
+                    encode: EncodeOptions {
+                        threads,
+                        ..EncodeOptions::from("tiff:compression=none".parse::<Encoding>().unwrap())
+                    },
+                    ..ApplyOptions::default()
+                };
+                apply_file(&recipe, &from, &to, &options, &mut |_| true).unwrap();
+                to
+            });
+            let [none, one, three] = files.clone().map(|file| std::fs::read(file).unwrap());
+            assert!(none == one && one == three, "{from_kind} {recipe}");
+            assert!(
+                read(&files[2]) == apply(&recipe, &image).unwrap(),
+                "{from_kind} {recipe}"
+            );
+        }
+    }
 }

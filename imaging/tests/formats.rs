@@ -42,8 +42,14 @@ fn file_of(
 /// Files of the kinds that are not written, made by other programs.
 fn given(kind: FileKind) -> Vec<Vec<u8>> {
     let folders = ["other", "jp2", "jxl"];
-    let folders = folders.map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
-    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let folders = folders.map(|name| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(name)
+    });
+    let entries = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
     let paths = entries.map(|entry| entry.unwrap().path());
     let paths = paths.filter(|path| path.extension().is_none_or(|extension| extension != "raw"));
     let files = paths.map(|path| std::fs::read(path).unwrap());
@@ -122,7 +128,9 @@ fn kept(kind: FileKind) -> String {
     icc[16..20].copy_from_slice(b"RGB ");
     let metadata = Metadata {
         icc: Some(icc),
-        exif: Some(b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec()),
+        // The name of a camera's maker.
+        exif: Some(b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0Abc\0\0\0\0\0".to_vec()),
+        xmp: Some(b"<x:xmpmeta/>".to_vec()),
         resolution: Some((4000.0, 4000.0)),
         ..Metadata::default()
     };
@@ -133,6 +141,7 @@ fn kept(kind: FileKind) -> String {
     let parts = [
         ("profile", back.icc == metadata.icc),
         ("EXIF", back.exif == metadata.exif),
+        ("XMP", back.xmp == metadata.xmp),
         ("resolution", back.resolution.is_some()),
     ];
     let parts: Vec<&str> = parts.iter().filter(|part| part.1).map(|part| part.0).collect();

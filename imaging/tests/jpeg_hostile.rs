@@ -105,12 +105,15 @@ proptest! {
     /// The kinds of `jpeg_kinds`, with wrong bytes, cut or doubled.
     #[test]
     fn whatever_is_wrong_is_an_error_and_no_panic(
-        kind in 0usize..5,
+        kind in 0usize..8,
         wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in any::<prop::sample::Index>(),
         is_cut in any::<bool>(),
     ) {
-        let name = ["y_then_chroma", "cr_finer_progressive", "separate_restart", "sampling_3x1", "dnl"][kind];
+        let name = [
+            "y_then_chroma", "cr_finer_progressive", "separate_restart", "sampling_3x1", "dnl",
+            "arithmetic_422_restart", "arithmetic_conditioning_progressive", "arithmetic_separate",
+        ][kind];
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/jpeg/{name}.jpg"));
         let mut bytes = std::fs::read(path).unwrap();
         for (at, byte) in wrong {

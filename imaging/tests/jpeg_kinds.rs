@@ -7,7 +7,7 @@ use azulejo_imaging::file::{ApplyOptions, Decoder, FileErrorKind, FileKind, Limi
 use azulejo_imaging::{Raster, Recipe};
 
 /// Files and what they are.
-const KINDS: [(&str, &str); 19] = [
+const KINDS: [(&str, &str); 27] = [
     ("separate_420", "baseline 4:2:0, one scan for each component"),
     ("separate_440", "baseline 4:4:0, one scan for each component"),
     ("y_then_chroma", "baseline 4:2:0 in two scans: Y, then Cb with Cr"),
@@ -33,6 +33,29 @@ const KINDS: [(&str, &str); 19] = [
     ("lossless_12", "lossless, 12 bits, gray, predictor 5"),
     ("lossless_16", "lossless, 16 bits, gray, predictor 6"),
     ("lossless_rgb16", "lossless, 16 bits, RGB, predictor 2"),
+    ("arithmetic_420", "arithmetic codes, 4:2:0"),
+    (
+        "arithmetic_422_restart",
+        "arithmetic codes, 4:2:2, restart intervals",
+    ),
+    ("arithmetic_gray", "arithmetic codes, gray"),
+    (
+        "arithmetic_separate",
+        "arithmetic codes, one scan for each component, restart intervals",
+    ),
+    ("arithmetic_progressive", "arithmetic codes, progressive, 4:2:0"),
+    (
+        "arithmetic_progressive_restart",
+        "arithmetic codes, progressive, 4:4:0, restart intervals",
+    ),
+    (
+        "arithmetic_conditioning",
+        "arithmetic codes, conditioning of its own",
+    ),
+    (
+        "arithmetic_conditioning_progressive",
+        "arithmetic codes, progressive, conditioning of its own",
+    ),
 ];
 
 fn data(name: &str) -> PathBuf {
@@ -69,13 +92,14 @@ fn every_kind_has_the_pixels_that_others_read() {
 fn kinds_that_are_not_read_are_called_so() {
     let twelve = std::fs::read(data("twelve.jpg")).unwrap();
     let frame = twelve.windows(2).position(|pair| pair == [0xff, 0xc1]).unwrap();
-    // As other starts of a frame: hierarchical, arithmetic coding, lossless with arithmetic coding.
+    // As other starts of a frame: hierarchical, lossless and hierarchical with arithmetic coding.
     for (marker, precision, word) in [
         (0xc1, 12, "12 bits"),
         (0xcb, 8, "lossless"),
         (0xc5, 8, "hierarchical"),
-        (0xc9, 8, "arithmetic"),
-        (0xca, 8, "arithmetic"),
+        (0xcb, 8, "arithmetic"),
+        (0xcd, 8, "hierarchical with arithmetic"),
+        (0xca, 12, "12 bits"),
     ] {
         let mut bytes = twelve.clone();
         bytes[frame + 1] = marker;
@@ -85,6 +109,35 @@ fn kinds_that_are_not_read_are_called_so() {
         };
         assert_eq!(error.kind(), FileErrorKind::Unsupported, "{error}");
         assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[test]
+fn arithmetic_codes_that_break_off_are_damaged() {
+    for name in [
+        "arithmetic_420",
+        "arithmetic_progressive",
+        "arithmetic_422_restart",
+    ] {
+        let whole = std::fs::read(data(&format!("{name}.jpg"))).unwrap();
+        for cut in [whole.len() / 2, whole.len() - 40] {
+            let error = Decoder::of_bytes(whole[..cut].to_vec(), &Limits::default())
+                .and_then(Decoder::read_all)
+                .unwrap_err();
+            assert_eq!(error.kind(), FileErrorKind::Damaged, "{name} {cut}: {error}");
+        }
+        // A missing end marker alone is nothing.
+        read_bytes(whole[..whole.len() - 2].to_vec());
+    }
+    let whole = std::fs::read(data("arithmetic_conditioning.jpg")).unwrap();
+    for value in [0x01, 0xf0] {
+        let broken = changed(&whole, 0xcc, |_| {
+            vec![0xff, 0xcc, 0, 4, if value == 1 { 0 } else { 0x10 }, value & 0x0f]
+        });
+        let error = Decoder::of_bytes(broken, &Limits::default())
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Damaged, "{error}");
     }
 }
 

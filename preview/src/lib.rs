@@ -33,12 +33,12 @@ impl Picture {
         Ok(picture::Picture::check_file(length as u64)?)
     }
 
-    /// Decodes the picture in `file`.
+    /// Decodes the picture in `file`: page number `page` of it, from 1 on, where one is named, else the page that is the image.
     ///
     /// # Errors
-    /// When it is none that the server reads, is damaged, or takes more memory than the preview has.
-    pub fn read(file: Vec<u8>) -> Result<Picture, JsError> {
-        Ok(Self(picture::Picture::read(file)?))
+    /// When it is none that the server reads, is damaged, has no such page, or takes more memory than the preview has.
+    pub fn read(file: Vec<u8>, page: Option<u32>) -> Result<Picture, JsError> {
+        Ok(Self(picture::Picture::read(file, page)?))
     }
 
     /// The kind of file: `png`, `jpeg` and so on.

@@ -1,6 +1,7 @@
 //! The chosen picture: read by the server's decoders, turned upright as the server does it, rendered by the workers' kernels.
 
 use azulejo_imaging::file::{Conversion, Decoder, FileError, ImageInfo, Limits};
+use azulejo_imaging::header::Header;
 use azulejo_imaging::{
     MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size,
     Stretch, TileBytes, render,
@@ -78,14 +79,24 @@ impl Picture {
         Ok(())
     }
 
-    /// Reads the picture in `file`.
+    /// Reads the picture in `file`: page number `page` of it, from 1 on, where one is named, else the page that is the image.
     ///
     /// # Errors
-    /// When it is none that the server reads, is damaged, or takes more memory than [`MAX_BYTES`].
-    pub fn read(file: Vec<u8>) -> Result<Self, PictureError> {
+    /// When it is none that the server reads, is damaged, has no such page, or takes more memory than [`MAX_BYTES`].
+    pub fn read(file: Vec<u8>, page: Option<u32>) -> Result<Self, PictureError> {
         let length = file.len() as u64;
         Self::check_file(length)?;
-        let decoder = Decoder::of_bytes(file, &Limits::default())?;
+        let limits = Limits::default();
+        // What the header says is too much needs no decoder, which may hold some of it before it says so, too.
+        let header = Header::read(&mut &file[..], length, page)?;
+        header.check(&limits)?;
+        let pixels = header.stored_size.pixels();
+        let pixels = pixels.saturating_mul(header.format.bytes_per_pixel() as u64);
+        let least = pixels.saturating_add(length);
+        if least > MAX_BYTES {
+            return Err(PictureError::Large(least));
+        }
+        let decoder = Decoder::of_bytes_page(file, &limits, page)?;
         let needed = decoder.bytes_for_all().saturating_add(length);
         if needed > MAX_BYTES {
             return Err(PictureError::Large(needed));
@@ -214,7 +225,7 @@ mod tests {
         ]);
         for (kind, format) in kinds {
             let image = raster(format);
-            let picture = Picture::read(file(kind, &image)).unwrap();
+            let picture = Picture::read(file(kind, &image), None).unwrap();
             assert_eq!((picture.info().kind, picture.info().format), (kind, format));
             for operation in operations() {
                 let text = match operation.name {
@@ -245,7 +256,7 @@ mod tests {
         let mut segment = vec![0xff, 0xe1, 0, exif.len() as u8 + 2];
         segment.append(&mut exif);
         let sideways = [&stored[..2], &segment, &stored[2..]].concat();
-        let picture = Picture::read(sideways).unwrap();
+        let picture = Picture::read(sideways, None).unwrap();
         assert_eq!(picture.info().size(), SIZE.transposed());
         let recipe = Recipe::parse("blur:sigma=1|crop:x=2,y=3").unwrap();
         let upright = apply(&Recipe::parse("rotate_90").unwrap(), &image).unwrap();
@@ -274,7 +285,7 @@ mod tests {
             large.extend(value.to_le_bytes());
         }
         large.extend([0; 4]);
-        let error = Picture::read(large).unwrap_err();
+        let error = Picture::read(large, None).unwrap_err();
         assert!(
             matches!(error, PictureError::Large(bytes) if bytes > 518_420_000),
             "{error}"
@@ -288,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_damaged_or_no_picture_says_so() {
         let png = file(FileKind::Png, &raster(PixelFormat::RGB8));
-        let kind = |bytes: &[u8]| match Picture::read(bytes.to_vec()).unwrap_err() {
+        let kind = |bytes: &[u8]| match Picture::read(bytes.to_vec(), None).unwrap_err() {
             PictureError::File(error) => error.kind(),
             other => panic!("{other}"),
         };
@@ -296,9 +307,52 @@ mod tests {
         assert_eq!(kind(b"notes"), FileErrorKind::NotAnImage);
     }
 
+    /// A TIFF of two gray pages: one of 3 by 2, and one of a pixel.
+    fn pages() -> Vec<u8> {
+        let mut file = b"II\x2a\0\x10\0\0\0\x01\x02\x03\x04\x05\x06\x2a\0".to_vec();
+        for (width, height, place, next) in [(3, 2, 8, 118_u32), (1, 1, 14, 0)] {
+            file.extend(8_u16.to_le_bytes());
+            for (tag, value) in [
+                (256_u16, width),
+                (257, height),
+                (258, 8),
+                (259, 1),
+                (262, 1),
+                (273, place),
+                (278, height),
+                (279, width * height),
+            ] {
+                file.extend(tag.to_le_bytes());
+                file.extend([4, 0, 1, 0, 0, 0]);
+                file.extend(u32::to_le_bytes(value));
+            }
+            file.extend(next.to_le_bytes());
+        }
+        file
+    }
+
+    #[test]
+    fn the_page_that_was_chosen_is_shown() {
+        for (page, size, pixels) in [
+            (None, Size::new(3, 2), &[1, 2, 3, 4, 5, 6][..]),
+            (Some(1), Size::new(3, 2), &[1, 2, 3, 4, 5, 6]),
+            (Some(2), Size::new(1, 1), &[0x2a]),
+        ] {
+            let picture = Picture::read(pages(), page).unwrap();
+            assert_eq!(picture.info().size(), size, "{page:?}");
+            let shown = picture.render(&Recipe::identity(), size.region()).unwrap();
+            assert_eq!(shown.bytes(), pixels, "{page:?}");
+        }
+        let error = Picture::read(pages(), Some(3)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the file has 2 pages; there is no page 3, the first is page 1"
+        );
+    }
+
     #[test]
     fn a_step_that_takes_too_much_memory_is_refused() {
-        let picture = Picture::read(file(FileKind::Png, &raster(PixelFormat::RGB8))).unwrap();
+        let picture = Picture::read(file(FileKind::Png, &raster(PixelFormat::RGB8)), None).unwrap();
         let recipe = Recipe::parse("resize:width=20000,height=20000|resize:width=10,height=10").unwrap();
         let error = picture.render(&recipe, Region::new(0, 0, 10, 10)).unwrap_err();
         assert!(matches!(error, PictureError::LargeStep(_)), "{error}");

@@ -60,7 +60,7 @@ pub struct Arguments {
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
 
-    /// Keep EXIF data, which may tell the place and the camera's serial number; not from or to TIFF, and never its thumbnail.
+    /// Keep EXIF and XMP, which may tell the place and the camera's serial number; never the thumbnail in EXIF.
     #[arg(long)]
     keep_exif: bool,
 

@@ -1,18 +1,19 @@
 //! File in, recipe, file out, in pieces of the result with bounded memory.
 //!
 //! Where bands of rows need the input from top to bottom, and not too much of it, a window of decoded rows slides along. Where
-//! they do not, as after a turn, the decoded rows go to a temporary file first. The arithmetic is that of [`render`], so the result is the one
-//! that tiles give.
+//! they do not, as after a turn, pieces of any shape are read in blocks: from the file itself where that can be, else from a temporary
+//! file that the decoded rows go to first. Several threads compute pieces while the caller's reads ahead and writes behind; what is under
+//! way is bounded. The arithmetic is that of [`render`](crate::render), so the result is the one that tiles give.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 
-use super::cut::{Input, Work};
-use super::rows::{Window, fill_scratch};
-use super::scratch::Scratch;
+use super::cut::Work;
+use super::pieces;
 use super::{Decoder, EncodeOptions, Encoder, FileError, FileKind, ImageInfo, Limits};
-use crate::{PixelFormat, Raster, Recipe, Region, Size, render};
+use crate::{PixelFormat, Recipe, Size};
 
 /// How to apply a recipe to a file.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub struct ApplyOptions {
     pub page: Option<u32>,
     /// Format of the output; without it, that of the output's extension, else that of the input where it is written.
     pub kind: Option<FileKind>,
-    /// How to write.
+    /// How to write. As many threads as compress decode, too, and compute pieces, each where there is memory for it.
     pub encode: EncodeOptions,
     /// Where decoded rows go that have to be put aside; without it, beside the output.
     pub scratch: Option<std::path::PathBuf>,
@@ -96,28 +97,21 @@ pub fn apply_file(
         format,
     };
     options.encode.check(kind, size, format)?;
-    let (from, piece) = work.cut()?;
+    let plan = work.plan(options.encode.threads)?;
+    decoder.set_threads(plan.threads);
     let folder = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let draft = draft(output, folder)?;
     let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
-    let run = Run {
-        work: &work,
-        piece,
-        done: 0,
-        total: u64::from(size.height)
-            + match from {
-                Input::Rows => 0,
-                Input::Disk => u64::from(info.stored_size.height),
-            },
-        progress,
-    };
     let scratch = options.scratch.as_deref().unwrap_or(folder);
-    let (bytes, told) = run.run(decoder, encoder, from, scratch)?;
+    let (bytes, told) = pieces::run(Arc::new(work), plan, decoder, encoder, scratch, progress)?;
     left_out.extend(told);
-    draft.as_file().sync_all()?;
+    // What is replaced must not be lost with the result in a power cut. A new file can be made again.
+    if output.exists() {
+        draft.as_file().sync_all()?;
+    }
     let place = if options.keep_existing {
         draft.persist_noclobber(output)
     } else {
@@ -154,101 +148,4 @@ fn draft(output: &Path, folder: &Path) -> Result<NamedTempFile, FileError> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     Ok(builder.tempfile_in(folder)?)
-}
-
-struct Run<'a> {
-    work: &'a Work,
-    piece: Size,
-    done: u64,
-    total: u64,
-    progress: &'a mut dyn FnMut(ApplyProgress) -> bool,
-}
-
-enum Source {
-    Window(Box<Window>),
-    Scratch(Scratch),
-}
-
-impl Run<'_> {
-    /// Reads, renders and writes everything; gives the length of the file and what it does not keep.
-    fn run(
-        mut self,
-        decoder: Decoder,
-        mut encoder: Encoder,
-        from: Input,
-        scratch: &Path,
-    ) -> Result<(u64, Vec<String>), FileError> {
-        let (image, format) = (self.work.image, self.work.input_format);
-        let mut source = match from {
-            Input::Rows => Source::Window(Box::new(Window::new(decoder, image, format))),
-            Input::Disk => {
-                let filled = fill_scratch(decoder, scratch, image, format, &mut |rows| {
-                    self.tell(rows.into())
-                });
-                Source::Scratch(filled?)
-            }
-        };
-        let before = self.total - u64::from(self.work.size.height);
-        for band in self.work.bands(self.piece.height) {
-            match &mut source {
-                Source::Window(window) => encoder.write_rows(self.band_of_rows(window, band)?.bytes())?,
-                Source::Scratch(scratch) => encoder.write_rows(&self.band_of_pieces(scratch, band)?)?,
-            }
-            self.tell(before + band.bottom())?;
-        }
-        if let Source::Window(window) = source {
-            window.finish(&mut |_| self.still_wanted())?;
-        }
-        // Some of it is known when the last row is written.
-        let left_out = encoder.left_out().to_vec();
-        Ok((encoder.finish()?, left_out))
-    }
-
-    fn band_of_rows(&mut self, window: &mut Window, band: Region) -> Result<Raster, FileError> {
-        let region = self.work.input_region(band)?;
-        let (held, pixels) = window.read(region, &mut |_| self.still_wanted())?;
-        let result = render(&self.work.recipe, self.work.image, held, &pixels, band);
-        window.give_back(pixels);
-        result.map_err(|error| FileError::recipe(&error))
-    }
-
-    /// A band, from pieces side by side.
-    fn band_of_pieces(&mut self, scratch: &mut Scratch, band: Region) -> Result<Vec<u8>, FileError> {
-        let pixel = self.work.format.bytes_per_pixel();
-        let stride = band.width as usize * pixel;
-        let mut rows = Vec::new();
-        for x in (0..band.width).step_by(self.piece.width as usize) {
-            let width = self.piece.width.min(band.width - x);
-            let piece = Region::new(x, band.y, width, band.height);
-            let region = self.work.input_region(piece)?;
-            let pixels = scratch.read(region)?;
-            let result = render(&self.work.recipe, self.work.image, region, &pixels, piece)
-                .map_err(|error| FileError::recipe(&error))?;
-            drop(pixels);
-            if width == band.width {
-                return Ok(result.into_bytes());
-            }
-            rows.resize(stride * band.height as usize, 0);
-            for (y, row) in rows.chunks_exact_mut(stride).enumerate() {
-                let at = x as usize * pixel;
-                row[at..at + result.stride()].copy_from_slice(result.row(y as u32));
-            }
-            self.still_wanted()?;
-        }
-        Ok(rows)
-    }
-
-    fn tell(&mut self, done: u64) -> Result<(), FileError> {
-        self.done = done;
-        self.still_wanted()
-    }
-
-    fn still_wanted(&mut self) -> Result<(), FileError> {
-        let (done, total) = (self.done, self.total);
-        if (self.progress)(ApplyProgress { done, total }) {
-            Ok(())
-        } else {
-            Err(FileError::unsupported("stopped before the end"))
-        }
-    }
 }

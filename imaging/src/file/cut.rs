@@ -3,16 +3,16 @@
 use super::FileError;
 use crate::{PixelFormat, Recipe, RecipeError, Region, Size};
 
-/// Bytes that a piece may take with all that it needs.
+/// Bytes that all pieces under way may take with all that they need, for each thread that computes some and for what waits.
 const CAP: u64 = 48 << 20;
 /// The same where no smaller piece can be made: a single pixel of the result needs that much of the image.
 const HARD_CAP: u64 = 512 << 20;
 /// Below that nothing is won by smaller pieces.
 const ENOUGH: u64 = 4 << 20;
-/// The same where every row of a piece is read from a temporary file, in short runs.
-const ENOUGH_FROM_DISK: u64 = 24 << 20;
 /// How much more than the least possible may be read and computed for the sake of smaller pieces, in percent.
 const WORTH: u64 = 150;
+/// Side of the blocks in which the parts of an image are read, about, pixels.
+const BLOCK: u64 = 256;
 
 /// A recipe on an image.
 pub(super) struct Work {
@@ -28,17 +28,44 @@ pub(super) struct Work {
 pub(super) enum Input {
     /// Rows of full width, decoded once, from top to bottom.
     Rows,
-    /// Any part, from a temporary file.
-    Disk,
+    /// Any part of the image, in blocks.
+    Blocks,
 }
 
-/// Width and height of the pieces, those at the right and at the bottom apart.
+/// How the result is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) input: Input,
+    /// Width and height of the pieces, those at the right and at the bottom apart.
+    pub(super) piece: Size,
+    /// Threads that compute them.
+    pub(super) threads: usize,
+}
+
+/// A way to cut.
 struct Cut {
     piece: Size,
-    /// Bytes that a piece takes.
+    /// Bytes that a piece takes with all that it needs.
     memory: u64,
-    /// Bytes of the input of all pieces.
+    /// Bytes of the rows of the result that pieces side by side fill.
+    band: u64,
+    /// Bytes of the input of all pieces, and of what is copied beside it.
     read: u64,
+    /// Bytes that are touched to read these.
+    touched: u64,
+}
+
+impl Cut {
+    /// Bytes of all that is there at a time where that many threads compute pieces.
+    fn in_all(&self, threads: usize) -> u64 {
+        let pieces = self.memory.saturating_mul(in_flight(threads) as u64);
+        pieces.saturating_add(self.band.saturating_mul(if threads > 1 { 2 } else { 1 }))
+    }
+}
+
+/// Pieces that are under way or wait to be written where that many threads compute them.
+fn in_flight(threads: usize) -> usize {
+    if threads > 1 { 2 * threads } else { 1 }
 }
 
 impl Work {
@@ -49,31 +76,54 @@ impl Work {
             .map_err(|error| FileError::recipe(&error))
     }
 
-    /// Where the input is to come from, and the size of the pieces.
+    /// Where the input is to come from, the size of the pieces, and how many of `threads` there is memory for.
     ///
     /// # Errors
     /// When the smallest piece needs more memory than there may be.
-    pub(super) fn cut(&self) -> Result<(Input, Size), FileError> {
-        let (rows, pieces) = (self.best(Input::Rows)?, self.best(Input::Disk)?);
-        let fits = |cut: &Cut| cut.memory <= CAP;
-        // Pieces side by side share less of a large halo; a little less is not worth a temporary file.
-        let much_less =
-            |pieces: &Cut, rows: &Cut| fits(pieces) && pieces.read.saturating_mul(WORTH) / 100 < rows.read;
-        if let Some(rows) = rows.filter(fits)
-            && !pieces.as_ref().is_some_and(|pieces| much_less(pieces, &rows))
-            && self.reads_downwards(rows.piece.height)?
-        {
-            return Ok((Input::Rows, rows.piece));
+    pub(super) fn plan(&self, threads: usize) -> Result<Plan, FileError> {
+        let many = self.fitting(threads.max(1))?;
+        if let Some(plan) = many.or(self.fitting(1)?) {
+            return Ok(plan);
         }
-        match pieces {
-            Some(cut) if cut.memory <= HARD_CAP => Ok((Input::Disk, cut.piece)),
+        let smallest = self
+            .cuts(Input::Blocks)?
+            .into_iter()
+            .min_by_key(|cut| cut.in_all(1));
+        match smallest {
+            Some(cut) if cut.in_all(1) <= HARD_CAP => Ok(Plan {
+                input: Input::Blocks,
+                piece: cut.piece,
+                threads: 1,
+            }),
             cut => Err(FileError::too_large(format!(
                 "a piece of the result needs {} MiB of memory at once, and {} are allowed; make the image smaller first, \
                  by less than this recipe does",
-                cut.map_or(0, |cut| cut.memory >> 20),
+                cut.map_or(0, |cut| cut.in_all(1) >> 20),
                 HARD_CAP >> 20,
             ))),
         }
+    }
+
+    /// The plan for that many threads, where there is one within the memory for them.
+    fn fitting(&self, threads: usize) -> Result<Option<Plan>, FileError> {
+        let (rows, blocks) = (
+            self.best(Input::Rows, threads)?,
+            self.best(Input::Blocks, threads)?,
+        );
+        // Pieces side by side share less of a large halo; a little less is not worth blocks.
+        let much_less = |blocks: &Cut, rows: &Cut| blocks.read.saturating_mul(WORTH) / 100 < rows.read;
+        let plan = |input: Input, cut: Cut| Plan {
+            input,
+            piece: cut.piece,
+            threads,
+        };
+        if let Some(rows) = rows
+            && !blocks.as_ref().is_some_and(|blocks| much_less(blocks, &rows))
+            && self.reads_downwards(rows.piece.height)?
+        {
+            return Ok(Some(plan(Input::Rows, rows)));
+        }
+        Ok(blocks.map(|cut| plan(Input::Blocks, cut)))
     }
 
     /// Regions of that height and full width, from top to bottom.
@@ -97,8 +147,25 @@ impl Work {
         Ok(true)
     }
 
-    /// The cut of least memory among those that read little more than the least; all being too large, the smallest.
-    fn best(&self, from: Input) -> Result<Option<Cut>, FileError> {
+    /// Of the cuts that fit and read little more than the least, the one of least memory; of those that hardly take any, the one that
+    /// touches least.
+    fn best(&self, from: Input, threads: usize) -> Result<Option<Cut>, FileError> {
+        let cap = CAP * if threads > 1 { 1 + threads as u64 } else { 1 };
+        let mut cuts = self.cuts(from)?;
+        cuts.retain(|cut| cut.in_all(threads) <= cap);
+        let worth = cuts
+            .iter()
+            .map(|cut| cut.read)
+            .min()
+            .unwrap_or(0)
+            .saturating_mul(WORTH)
+            / 100;
+        let index = |cut: &Cut| (cut.memory.max(ENOUGH), cut.touched);
+        Ok(cuts.into_iter().filter(|cut| cut.read <= worth).min_by_key(index))
+    }
+
+    /// The ways to cut that are looked at.
+    fn cuts(&self, from: Input) -> Result<Vec<Cut>, FileError> {
         let mut cuts = Vec::new();
         for width in halves(self.size.width) {
             for height in halves(self.size.height.min(4096)) {
@@ -108,20 +175,7 @@ impl Work {
                 break;
             }
         }
-        let fitting = || cuts.iter().filter(|cut| cut.memory <= CAP);
-        let enough = match from {
-            Input::Rows => ENOUGH,
-            Input::Disk => ENOUGH_FROM_DISK,
-        };
-        let best = match fitting().map(|cut| cut.read).min() {
-            Some(least) => {
-                let worth = least.saturating_mul(WORTH) / 100;
-                let index = |cut: &&Cut| (cut.memory.max(enough), cut.read);
-                fitting().filter(|cut| cut.read <= worth).min_by_key(index)
-            }
-            None => cuts.iter().min_by_key(|cut| cut.memory),
-        };
-        Ok(best.map(|cut| Cut { ..*cut }))
+        Ok(cuts)
     }
 
     /// Sizes of what a piece needs before the first step and after each. One in the middle stands for all, but where the image is
@@ -152,7 +206,7 @@ impl Work {
         let needed = sizes[0];
         let held = match from {
             Input::Rows => Size::new(self.image.width, needed.height).pixels(),
-            Input::Disk => needed.pixels(),
+            Input::Blocks => needed.pixels(),
         };
         let held = held.saturating_mul(pixel(self.input_format));
         // Two steps are there at a time, and a step keeps something between its two directions.
@@ -161,13 +215,26 @@ impl Work {
             .map(|pair| bytes(pair[0]).saturating_add(bytes(pair[1])))
             .max()
             .unwrap_or(0);
-        let rows = Size::new(self.size.width, piece.height).pixels() * pixel(self.format);
+        let band = match piece.width == self.size.width {
+            true => 0,
+            false => Size::new(self.size.width, piece.height).pixels() * pixel(self.format),
+        };
         let pieces = u64::from(self.size.width.div_ceil(piece.width))
             * u64::from(self.size.height.div_ceil(piece.height));
+        let blocks = (u64::from(needed.width) + BLOCK).saturating_mul(u64::from(needed.height) + BLOCK);
+        // Rows that several pieces need are copied for each, over the whole width.
+        let again = match from {
+            Input::Rows => pieces
+                .saturating_mul(held)
+                .saturating_sub(self.image.pixels().saturating_mul(pixel(self.input_format))),
+            Input::Blocks => 0,
+        };
         Ok(Cut {
             piece,
-            memory: held.saturating_add(steps).saturating_add(rows),
-            read: pieces.saturating_mul(bytes(needed)),
+            memory: held.saturating_add(steps),
+            band,
+            read: pieces.saturating_mul(bytes(needed)).saturating_add(again),
+            touched: pieces.saturating_mul(blocks),
         })
     }
 }
@@ -181,7 +248,7 @@ fn halves(whole: u32) -> impl Iterator<Item = u32> {
 mod tests {
     use super::*;
 
-    fn cut(recipe: &str, image: Size) -> Result<(Input, Size), FileError> {
+    fn plan(recipe: &str, image: Size, threads: usize) -> Result<Plan, FileError> {
         let recipe: Recipe = recipe.parse().unwrap();
         let size = recipe.output_size(image).unwrap();
         let format = recipe.output_format(PixelFormat::RGB8);
@@ -192,18 +259,61 @@ mod tests {
             size,
             format,
         };
-        work.cut()
+        work.plan(threads)
+    }
+
+    fn cut(recipe: &str, image: Size) -> Result<(Input, Size), FileError> {
+        plan(recipe, image, 1).map(|plan| (plan.input, plan.piece))
     }
 
     #[test]
-    fn small_halos_slide_and_turns_go_through_the_disk() {
+    fn small_halos_slide_and_turns_go_through_blocks() {
         let image = Size::new(40_000, 25_000);
         let (input, piece) = cut("blur:sigma=2", image).unwrap();
         assert!(input == Input::Rows && piece.width == 40_000 && piece.height < 200);
-        assert!(cut("rotate_90", image).unwrap().0 == Input::Disk);
+        assert!(cut("rotate_90", image).unwrap().0 == Input::Blocks);
         // One row of the result needs thousands of the input, so pieces lie side by side.
         let (input, piece) = cut("resize:width=100", image).unwrap();
-        assert!(input == Input::Disk && piece.width < 100, "{piece}");
+        assert!(input == Input::Blocks && piece.width < 100, "{piece}");
+    }
+
+    #[test]
+    fn no_row_is_copied_for_every_piece_of_a_turn() {
+        for side in [300, 2048, 5000, 16_384] {
+            for recipe in [
+                "rotate_90",
+                "rotate_270",
+                "flip_horizontal|rotate_90",
+                "rotate_90|blur:sigma=2",
+            ] {
+                let image = Size::new(side, side + 7);
+                let (input, piece) = cut(recipe, image).unwrap();
+                let is_whole = piece == image.transposed();
+                assert!(input == Input::Blocks || is_whole, "{recipe} of {image}: {piece}");
+            }
+        }
+        // Columns that a crop leaves out are decoded anyway: that needs no temporary file.
+        let (input, _) = cut(
+            "crop:x=9000,y=10,width=100,height=20000",
+            Size::new(20_000, 25_000),
+        )
+        .unwrap();
+        assert_eq!(input, Input::Rows);
+    }
+
+    #[test]
+    fn more_threads_take_no_more_memory_than_there_is_for_them() {
+        for recipe in ["invert", "blur:sigma=100", "rotate_90", "resize:width=50"] {
+            for side in [1000, 20_000, 44_000] {
+                let (one, eight) = (
+                    plan(recipe, Size::new(side, side), 1),
+                    plan(recipe, Size::new(side, side), 8),
+                );
+                assert_eq!(one.unwrap().threads, 1, "{recipe} {side}");
+                let eight = eight.unwrap();
+                assert!(matches!(eight.threads, 1 | 8), "{recipe} {side}: {eight:?}");
+            }
+        }
     }
 
     #[test]
@@ -213,7 +323,7 @@ mod tests {
         // Nor for bands where pieces side by side read much less.
         let (input, piece) = cut("blur:sigma=100", Size::new(8192, 8192)).unwrap();
         assert!(
-            input == Input::Disk && piece.width < 8192 && piece.height >= 512,
+            input == Input::Blocks && piece.width < 8192 && piece.height >= 512,
             "{piece}"
         );
     }

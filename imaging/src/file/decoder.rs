@@ -5,6 +5,8 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 #[cfg(feature = "files")]
+use super::blocks::Blocks;
+#[cfg(feature = "files")]
 use super::jp2::Jp2Reader;
 use super::jpeg::JpegReader;
 #[cfg(feature = "files")]
@@ -67,8 +69,16 @@ impl Decoder {
     /// # Errors
     /// As [`Decoder::open`].
     pub fn of_bytes(file: Vec<u8>, limits: &Limits) -> Result<Self, FileError> {
+        Self::of_bytes_page(file, limits, None)
+    }
+
+    /// As [`Decoder::of_bytes`], of page number `page`, from 1 on: see [`Decoder::open_page`].
+    ///
+    /// # Errors
+    /// As [`Decoder::open_page`].
+    pub fn of_bytes_page(file: Vec<u8>, limits: &Limits, page: Option<u32>) -> Result<Self, FileError> {
         let length = file.len() as u64;
-        Self::read_header(Source::Memory(Cursor::new(file)), length, limits, None)
+        Self::read_header(Source::Memory(Cursor::new(file)), length, limits, page)
     }
 
     fn read_header(
@@ -135,11 +145,11 @@ impl Decoder {
         self.reader.notes()
     }
 
-    /// What [`Decoder::notes`] says, and that EXIF was to be kept and cannot be.
+    /// What [`Decoder::notes`] says, and what of EXIF and XMP was to be kept and cannot be.
     pub fn left_out(&self, keep_exif: bool) -> Vec<String> {
         let mut sentences = self.notes().to_vec();
-        if keep_exif && self.reader.has_unread_exif() {
-            sentences.push("EXIF is left out: it is not read from TIFF".to_owned());
+        if keep_exif {
+            sentences.extend_from_slice(self.reader.private_notes());
         }
         sentences
     }
@@ -181,6 +191,40 @@ impl Decoder {
         Raster::from_bytes(stored_size, format, pixels).map_err(FileError::damaged)
     }
 
+    /// Has that many threads decode where the format allows it: the chunks of a TIFF. 0 or 1 is the caller's own. More memory is taken
+    /// then than [`Decoder::bytes_for_all`] says, by a few megabytes.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.reader.set_threads(threads);
+    }
+
+    /// The image as something of which any part can be read at once, where that costs no more than reading its rows.
+    #[cfg(feature = "files")]
+    pub(super) fn blocks(&self) -> Option<Box<dyn Blocks>> {
+        self.conversion.is_none().then(|| self.reader.blocks())?
+    }
+
+    /// Fills `rows` with the next whole rows, as many as it has room for.
+    ///
+    /// # Errors
+    /// When the data is damaged or ends early, and when there are not so many rows.
+    pub(super) fn read_rows(&mut self, rows: &mut [u8]) -> Result<(), FileError> {
+        let size = self.info.stored_size;
+        let stride = size.width as usize * self.info.format.bytes_per_pixel();
+        let count = rows.len() / stride;
+        if count > (size.height - self.next) as usize {
+            return Err(FileError::damaged("rows are missing at the end"));
+        }
+        no_panic(|| self.reader.read_rows(rows))?;
+        if let Some(conversion) = &self.conversion {
+            no_panic(|| conversion.apply(rows))?;
+        }
+        self.next += count as u32;
+        if self.next == size.height {
+            no_panic(|| self.reader.finish())?;
+        }
+        Ok(())
+    }
+
     /// Replaces the contents of `buffer` by the next rows, laid out as in a [`Raster`](crate::Raster) of the stored
     /// width; `None` after the last.
     ///
@@ -194,18 +238,11 @@ impl Decoder {
         let stride = size.width as usize * self.info.format.bytes_per_pixel();
         let rows = (STRIP_BYTES / stride).clamp(1, (size.height - self.next) as usize);
         buffer.resize(rows * stride, 0);
-        no_panic(|| self.reader.read_rows(buffer))?;
-        if let Some(conversion) = &self.conversion {
-            no_panic(|| conversion.apply(buffer))?;
-        }
         let span = RowSpan {
             y: self.next,
             rows: rows as u32,
         };
-        self.next += span.rows;
-        if self.next == size.height {
-            no_panic(|| self.reader.finish())?;
-        }
+        self.read_rows(buffer)?;
         Ok(Some(span))
     }
 }

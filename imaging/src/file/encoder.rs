@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::jpeg::write::{self as jpeg_write, JpegWriter};
+use super::metadata::tags::Tags;
 use super::other::{OtherWriter, PlainWriter};
 use super::png::write::PngWriter;
 use super::tiff::write::TiffWriter;
@@ -83,19 +84,32 @@ pub struct Encoder {
     left_out: Vec<String>,
 }
 
-/// Why a format cannot take that EXIF.
-fn exif_problem(kind: FileKind, exif: &[u8]) -> Option<String> {
+/// Why a format cannot take EXIF or XMP of that many bytes; a JPEG holds `most`.
+fn no_room(kind: FileKind, bytes: usize, most: usize) -> Option<String> {
     match kind {
-        FileKind::Tiff => Some("it is not written to TIFF; choose png, jpeg or webp to keep it".to_owned()),
-        FileKind::Jpeg if exif.len() > jpeg_write::MAX_EXIF => Some(format!(
-            "it has {} bytes, and JPEG holds {}; choose png or webp to keep it",
-            exif.len(),
-            jpeg_write::MAX_EXIF
+        FileKind::Jpeg if bytes > most => Some(format!(
+            "it has {bytes} bytes, and JPEG holds {most}; choose png, tiff or webp to keep it"
         )),
-        FileKind::Png | FileKind::Jpeg | FileKind::WebP => None,
+        FileKind::Png | FileKind::Jpeg | FileKind::Tiff | FileKind::WebP => None,
         other => Some(format!(
-            "{other} has no place for it; choose png, jpeg or webp to keep it"
+            "{other} has no place for it; choose png, jpeg, tiff or webp to keep it"
         )),
+    }
+}
+
+/// Why a format cannot take that EXIF as a whole, and whether that is all of it.
+fn exif_problem(kind: FileKind, exif: &[u8]) -> Option<(String, bool)> {
+    if let Some(problem) = no_room(kind, exif.len(), jpeg_write::MAX_EXIF) {
+        return Some((format!("EXIF is left out: {problem}"), true));
+    }
+    if kind != FileKind::Tiff {
+        return None;
+    }
+    let choose = "it is damaged; choose png, jpeg or webp to keep it as it is";
+    match Tags::of(exif) {
+        None => Some((format!("EXIF is left out: {choose}"), true)),
+        Some(tags) if tags.is_damaged => Some((format!("a part of EXIF is left out: {choose}"), false)),
+        Some(_) => None,
     }
 }
 
@@ -123,15 +137,15 @@ impl Encoder {
             metadata.exif = None;
             metadata.xmp = None;
         }
-        if kind != FileKind::Tiff && metadata.xmp.take().is_some() {
-            left_out.push(format!(
-                "XMP is left out: it is not written to {kind}; choose tiff to keep it"
-            ));
+        let length = metadata.xmp.as_ref().map(Vec::len);
+        if let Some(problem) = length.and_then(|length| no_room(kind, length, jpeg_write::MAX_XMP)) {
+            left_out.push(format!("XMP is left out: {problem}"));
+            metadata.xmp = None;
         }
         let problem = metadata.exif.as_ref().and_then(|exif| exif_problem(kind, exif));
-        if let Some(problem) = problem {
-            left_out.push(format!("EXIF is left out: {problem}"));
-            metadata.exif = None;
+        if let Some((problem, is_all)) = problem {
+            left_out.push(problem);
+            metadata.exif.take_if(|_| is_all);
         }
         let output = Output::create(path)?;
         let stride = size.width as usize * format.bytes_per_pixel();

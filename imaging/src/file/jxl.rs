@@ -3,12 +3,13 @@
 use jxl_oxide::image::{BitDepth, ExtraChannelType};
 use jxl_oxide::{AllocTracker, InitializeResult, JxlImage, PixelFormat as Colors};
 
-use super::boxes::{FileBox, boxes, read_part};
 use super::metadata::exif;
 use super::reader::ImageReader;
 use super::source::Source;
 use super::whole::Whole;
 use super::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
+use crate::header::boxes::{Boxes, FileBox, read_part};
+use crate::header::jxl::{self, unsupported};
 use crate::{Channels, Depth, PixelFormat, Size};
 
 /// Bytes that are read at once.
@@ -50,12 +51,6 @@ fn reading(error: Box<dyn std::error::Error + Send + Sync>) -> FileError {
     FileError::damaged("its JPEG XL data is wrong or ends early")
 }
 
-fn unsupported(what: &str) -> FileError {
-    FileError::unsupported(format!(
-        "this kind of JPEG XL is not read: {what}; save it as PNG"
-    ))
-}
-
 impl Data {
     /// Finds the data in a file of that length, and its EXIF where that is not packed.
     fn of(mut file: Source, length: u64, limits: &Limits) -> Result<(Self, Option<Vec<u8>>), FileError> {
@@ -70,7 +65,8 @@ impl Data {
                 length,
             });
         } else {
-            for each in boxes(&mut file, length)? {
+            let mut boxes = Boxes::of(&mut file, length);
+            while let Some(each) = boxes.next()? {
                 match &each.name {
                     b"jxlc" => parts.push(each),
                     // Each begins with its number.
@@ -81,7 +77,7 @@ impl Data {
                     }),
                     b"Exif" if each.length <= limits.max_metadata_bytes as u64 => {
                         let mut bytes = Vec::new();
-                        read_part(&mut file, each.start, each.length, &mut bytes)?;
+                        boxes.read(each, &mut bytes)?;
                         exif = tiff_of(bytes);
                     }
                     _ => {}
@@ -272,18 +268,12 @@ fn channels(colors: Colors) -> Result<Channels, FileError> {
 }
 
 fn depth(bits: BitDepth, notes: &mut Vec<String>) -> Result<Depth, FileError> {
-    let (bits, depth) = match bits {
-        BitDepth::IntegerSample {
-            bits_per_sample: bits @ 1..=8,
-        } => (bits, Depth::Eight),
-        BitDepth::IntegerSample {
-            bits_per_sample: bits @ 9..=16,
-        } => (bits, Depth::Sixteen),
-        BitDepth::IntegerSample { bits_per_sample } => {
-            return Err(unsupported(&format!("its samples have {bits_per_sample} bits")));
-        }
-        BitDepth::FloatSample { .. } => return Err(unsupported("its samples are floating-point numbers")),
+    let bits = match bits {
+        BitDepth::IntegerSample { bits_per_sample } => Some(bits_per_sample),
+        BitDepth::FloatSample { .. } => None,
     };
+    let depth = jxl::depth(bits)?;
+    let bits = bits.unwrap_or(0);
     let whole = 8 * depth.bytes();
     if bits as usize != whole {
         notes.push(format!(

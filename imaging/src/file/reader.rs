@@ -1,6 +1,8 @@
 //! What a kind of file brings to be read.
 
 use super::FileError;
+#[cfg(feature = "files")]
+use super::blocks::Blocks;
 
 /// Gives the pixels of one image file.
 pub(super) trait ImageReader: Send {
@@ -26,14 +28,23 @@ pub(super) trait ImageReader: Send {
         Ok(())
     }
 
+    /// Has that many threads decode, where pieces of the file stand for themselves; 0 or 1 is the caller's own.
+    fn set_threads(&mut self, _threads: usize) {}
+
+    /// The image as something of which any part can be read at once, where that costs no more than reading its rows.
+    #[cfg(feature = "files")]
+    fn blocks(&self) -> Option<Box<dyn Blocks>> {
+        None
+    }
+
     /// What of the file is left out or changed, in sentences.
     fn notes(&self) -> &[String];
 
     /// Bytes that decoding takes beside the file and the pixels.
     fn extra_bytes(&self) -> u64;
 
-    /// Whether the file has EXIF beyond the orientation that is not read, and so cannot be kept.
-    fn has_unread_exif(&self) -> bool {
-        false
+    /// What of EXIF and XMP is left out, in sentences for who wants to keep them.
+    fn private_notes(&self) -> &[String] {
+        &[]
     }
 }

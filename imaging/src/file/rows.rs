@@ -1,106 +1,107 @@
-//! The decoded input of one piece of the result after another: a window of rows that slides down the image, or a temporary
-//! file for recipes that do not read from top to bottom.
+//! The decoded input of one piece of the result after another: a window of rows that slides down the image.
 
-use std::path::Path;
-
-use super::scratch::Scratch;
 use super::{Decoder, FileError};
 use crate::{PixelFormat, Raster, Region, Size};
 
 /// Called after every strip of rows that is decoded; an error ends the work.
-pub(super) type Tick<'a> = dyn FnMut(u32) -> Result<(), FileError> + 'a;
+pub(super) type Tick<'a> = dyn FnMut() -> Result<(), FileError> + 'a;
 
-/// Puts the whole image into a temporary file.
-pub(super) fn fill_scratch(
-    mut decoder: Decoder,
-    directory: &Path,
-    size: Size,
-    format: PixelFormat,
-    tick: &mut Tick<'_>,
-) -> Result<Scratch, FileError> {
-    let mut scratch = Scratch::new(directory, size, format)?;
-    let mut strip = Vec::new();
-    while let Some(span) = decoder.next_rows(&mut strip)? {
-        scratch.append(&strip)?;
-        tick(span.y + span.rows)?;
-    }
-    Ok(scratch)
-}
+/// Bytes that are decoded between two calls of a [`Tick`], about.
+const STRIP_BYTES: usize = 1 << 20;
 
-/// The rows that the next bands need, sliding down the image.
+/// The rows that the next pieces need, sliding down the image.
 pub(super) struct Window {
     decoder: Decoder,
     width: u32,
     format: PixelFormat,
     stride: usize,
-    /// First row in `rows`.
-    top: u32,
-    rows: Vec<u8>,
-    strip: Vec<u8>,
+    /// The first row that is not decoded.
+    next: u32,
+    /// Rows above it that the next piece needs, too.
+    kept: Vec<u8>,
+    /// Buffers of pieces that are done.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Window {
     pub(super) fn new(decoder: Decoder, size: Size, format: PixelFormat) -> Self {
-        let stride = size.width as usize * format.bytes_per_pixel();
         Self {
             decoder,
             width: size.width,
             format,
-            stride,
-            top: 0,
-            rows: Vec::new(),
-            strip: Vec::new(),
+            stride: size.width as usize * format.bytes_per_pixel(),
+            next: 0,
+            kept: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
-    /// Whole rows that cover `region`, and which region they are. The rows are lent: [`Window::give_back`] returns them.
+    /// The whole rows that `region` covers, and which region they are. `following` is the first row that the piece after it
+    /// needs; rows above `region` are gone.
     pub(super) fn read(
         &mut self,
         region: Region,
+        following: u32,
         tick: &mut Tick<'_>,
     ) -> Result<(Region, Raster), FileError> {
-        self.drop_above(region.y);
-        while u64::from(self.top) + self.held() < region.bottom() {
-            let Some(span) = self.decoder.next_rows(&mut self.strip)? else {
-                return Err(FileError::damaged("rows are missing at the end"));
-            };
-            // Room for what is needed and one strip more, and not for twice as much.
-            if self.rows.capacity() < self.rows.len() + self.strip.len() {
-                let all = region.height as usize * self.stride + self.strip.len();
-                let more = all.saturating_sub(self.rows.len()).max(self.strip.len());
-                self.rows.reserve_exact(more);
-            }
-            self.rows.extend_from_slice(&self.strip);
-            self.drop_above(region.y);
-            tick(span.y + span.rows)?;
+        let stride = self.stride;
+        let mut rows = self.spare.pop().unwrap_or_default();
+        resize(&mut rows, region.height as usize * stride);
+        let first = self.next - (self.kept.len() / stride) as u32;
+        if region.y < first {
+            return Err(FileError::damaged("rows are missing that were given away"));
         }
-        let held = Region::new(0, self.top, self.width, self.held() as u32);
-        let rows = std::mem::take(&mut self.rows);
+        let useless = ((region.y - first) as usize * stride).min(self.kept.len());
+        let known = (self.kept.len() - useless).min(rows.len());
+        rows[..known].copy_from_slice(&self.kept[useless..useless + known]);
+        while self.next < region.y {
+            let count = ((region.y - self.next) as usize).min(region.height as usize);
+            self.decode(&mut rows[..count * stride], tick)?;
+        }
+        self.decode(&mut rows[known..], tick)?;
+        let again = (following.max(region.y) - region.y) as usize * stride;
+        // What was decoded for a piece before and lies below this one stays.
+        let below = self.kept.split_off((useless + known).min(self.kept.len()));
+        self.kept.clear();
+        self.kept.extend_from_slice(rows.get(again..).unwrap_or_default());
+        self.kept.extend_from_slice(&below);
+        let held = Region::new(0, region.y, self.width, region.height);
         let raster =
             Raster::from_bytes(held.size(), self.format, rows).map_err(|error| FileError::recipe(&error))?;
         Ok((held, raster))
     }
 
+    /// Takes back the memory of a piece's rows.
     pub(super) fn give_back(&mut self, raster: Raster) {
-        self.rows = raster.into_bytes();
+        self.spare.push(raster.into_bytes());
     }
 
-    /// Reads what no band needed, so that damage there is noticed too.
-    pub(super) fn finish(mut self, tick: &mut Tick<'_>) -> Result<(), FileError> {
-        while let Some(span) = self.decoder.next_rows(&mut self.strip)? {
-            tick(span.y + span.rows)?;
+    /// Reads what no piece needed, so that damage there is noticed too.
+    pub(super) fn finish(mut self, height: u32, tick: &mut Tick<'_>) -> Result<(), FileError> {
+        let mut strip = vec![0; self.stride * (STRIP_BYTES / self.stride).max(1)];
+        while self.next < height {
+            let count = ((height - self.next) as usize * self.stride).min(strip.len());
+            self.decode(&mut strip[..count], tick)?;
         }
         Ok(())
     }
 
-    fn held(&self) -> u64 {
-        (self.rows.len() / self.stride) as u64
+    /// Decodes the next rows, as many as `rows` has room for.
+    fn decode(&mut self, rows: &mut [u8], tick: &mut Tick<'_>) -> Result<(), FileError> {
+        let strip = self.stride * (STRIP_BYTES / self.stride).max(1);
+        for rows in rows.chunks_mut(strip) {
+            self.decoder.read_rows(rows)?;
+            self.next += (rows.len() / self.stride) as u32;
+            tick()?;
+        }
+        Ok(())
     }
+}
 
-    /// Forgets the rows above `y`.
-    fn drop_above(&mut self, y: u32) {
-        let useless = (y.saturating_sub(self.top) as usize * self.stride).min(self.rows.len());
-        self.rows.drain(..useless);
-        self.top += (useless / self.stride) as u32;
+/// Makes `buffer` that long; what is in it does not matter.
+fn resize(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.capacity() < length {
+        *buffer = vec![0; length];
     }
+    buffer.resize(length, 0);
 }

@@ -1,6 +1,6 @@
 //! Black and white by the surroundings: what is darker than the mean of a square around it is black.
 
-use super::box_blur::{BoxBlur, radius};
+use super::box_blur::{BoxBlur, opaque, radius};
 use super::grayscale::Grayscale;
 use super::points::with_data;
 use crate::numbers;
@@ -8,7 +8,8 @@ use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
 };
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
+use crate::simd::{self, Kernel};
 use crate::{PixelFormat, Region, Size};
 
 /// White where `v - mean > -offset · max`, OpenCV's `adaptiveThreshold` with `ADAPTIVE_THRESH_MEAN_C`: the mean is rounded to a whole
@@ -69,13 +70,24 @@ impl Operation for AdaptiveThreshold {
         let mut gray = Grayscale.apply(input, region);
         gray.meaning = meaning;
         let no_data = meaning.no_data_intensity();
+        let offset = self.offset * f64::from(S::MAX);
+        if no_data.is_none() && !gray.channels.has_alpha() {
+            let means = opaque(&gray, output, self.radius);
+            let mut result = gray.cropped(output);
+            simd::run(Compare {
+                values: result.samples.to_mut(),
+                means: &means.samples,
+                least: (-offset).floor() as i32 + 1,
+                white: S::wrap(S::MAX),
+            });
+            return result;
+        }
         let square = BoxBlur::of(self.radius);
         let means = match no_data {
             Some(_) => numbers::apply(&square, &gray, output, true),
             None => None,
         };
         let means = means.unwrap_or_else(|| square.apply(gray.clone(), output));
-        let offset = self.offset * f64::from(S::MAX);
         let mut result = gray.cropped(output);
         let step = result.channels.count();
         let pixels = result.samples.to_mut().chunks_exact_mut(step);
@@ -92,5 +104,30 @@ impl Operation for AdaptiveThreshold {
             };
         }
         result
+    }
+}
+
+/// White where the value is above the mean by `least` or more: differences are whole, so that this is the same as above the next
+/// lower number.
+struct Compare<'a, S> {
+    values: &'a mut [S],
+    means: &'a [S],
+    least: i32,
+    white: S,
+}
+
+impl<S: Bits> Kernel for Compare<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (value, &mean) in self.values.iter_mut().zip(self.means) {
+            let difference = (*value).into() as i32 - mean.into() as i32;
+            *value = if difference >= self.least {
+                self.white
+            } else {
+                S::default()
+            };
+        }
     }
 }

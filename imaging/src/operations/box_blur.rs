@@ -123,7 +123,7 @@ impl Operation for BoxBlur {
 }
 
 /// The mean where no alpha weighs: of sums that fit 32 bits, since 201 squares of 16 bit do.
-fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u32) -> Patch<'static, S> {
+pub(super) fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u32) -> Patch<'static, S> {
     let channels = input.channels.count();
     let side = 2 * radius as usize + 1;
     let stride = output.width as usize * channels;
@@ -185,21 +185,42 @@ impl<S: Sample> Kernel for Columns<'_, S> {
 
 /// Sums of `side` columns each, of every channel by itself.
 fn slide(columns: &[u32], channels: usize, side: usize, sums: &mut [u32]) {
-    let (first, rest) = sums.split_at_mut(channels.min(sums.len()));
-    first.fill(0);
-    for pixel in columns.chunks_exact(channels).take(side) {
-        for (sum, column) in first.iter_mut().zip(pixel) {
+    match channels {
+        1 => slide_pixels::<1>(columns, side, sums),
+        2 => slide_pixels::<2>(columns, side, sums),
+        3 => slide_pixels::<3>(columns, side, sums),
+        4 => slide_pixels::<4>(columns, side, sums),
+        _ => {
+            for channel in 0..channels {
+                let column = |x: usize| columns.get(x * channels + channel).copied().unwrap_or(0);
+                let mut sum = (0..side - 1).map(column).sum();
+                let to = sums.iter_mut().skip(channel).step_by(channels);
+                for (x, to) in to.enumerate() {
+                    sum += column(x + side - 1);
+                    *to = sum;
+                    sum -= column(x);
+                }
+            }
+        }
+    }
+}
+
+/// [`slide`] for `N` channels, whose sums stay in registers.
+fn slide_pixels<const N: usize>(columns: &[u32], side: usize, sums: &mut [u32]) {
+    let (columns, _) = columns.as_chunks::<N>();
+    let (first, enter) = columns.split_at((side - 1).min(columns.len()));
+    let mut sum = [0u32; N];
+    for pixel in first {
+        for (sum, column) in sum.iter_mut().zip(pixel) {
             *sum += column;
         }
     }
-    let enter = columns.get(side * channels..).unwrap_or_default();
-    for index in 0..rest.len().min(enter.len()) {
-        let before = if index < channels {
-            first[index]
-        } else {
-            rest[index - channels]
-        };
-        rest[index] = before + enter[index] - columns[index];
+    let moves = enter.iter().zip(columns);
+    for (to, (enter, leave)) in sums.as_chunks_mut::<N>().0.iter_mut().zip(moves) {
+        for channel in 0..N {
+            to[channel] = sum[channel] + enter[channel];
+            sum[channel] = to[channel] - leave[channel];
+        }
     }
 }
 
@@ -214,13 +235,16 @@ impl<S: Sample> Kernel for Mean<'_, S> {
     type Output = ();
 
     /// `floor((sum + area / 2) / area)` by a product: half a unit is added, so that the exact quotient is at least
-    /// `1 / (2 area)`, 1.2e-5, away from a whole number, and the error of the product is below 1e-10.
+    /// `1 / (2 area)`, 1.2e-5, away from a whole number, and the error of the product is below 1e-10. Less a half, the
+    /// nearest whole number is its floor: 2^52 is added, whose last bit is worth one.
     #[inline(always)]
     fn run(self) {
         let inverse = 1.0 / f64::from(self.area);
         let half = f64::from(self.area / 2) + 0.5;
+        let ones = (1u64 << 52) as f64;
         for (to, &sum) in self.out.iter_mut().zip(self.sums) {
-            *to = S::wrap(((f64::from(sum) + half) * inverse) as u32);
+            let quotient = (f64::from(sum) + half) * inverse;
+            *to = S::wrap((quotient - 0.5 + ones).to_bits() as u32);
         }
     }
 }

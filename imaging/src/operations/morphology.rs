@@ -125,7 +125,8 @@ pub(super) fn plain_extreme<V: Value>(
     Patch::owned(input.image, output, input.channels, samples)
 }
 
-/// Along rows first, into a ring of rows; then along columns.
+/// Along rows first, into a ring of rows; then along columns. Three are compared at a time, and then two more with what they gave:
+/// the side of a square is odd.
 fn squares<R: Ranked>(
     mut ranked: R,
     channels: usize,
@@ -139,35 +140,40 @@ fn squares<R: Ranked>(
     let top = i64::from(output.y) - i64::from(radius);
     for index in 0..output.height as usize + side - 1 {
         let row = ranked.row(top + index as i64);
-        let line = &mut ring[index % side];
-        line.copy_from_slice(&row[..stride]);
-        for tap in 1..side {
-            simd::run(Fold {
-                into: line,
-                from: &row[tap * channels..][..stride],
-                extreme,
-            });
-        }
+        let taps = (0..side).map(|tap| &row[tap * channels..][..stride]);
+        fold(taps, &mut ring[index % side], extreme);
         if index + 1 < side {
             continue;
         }
-        ranked.next(|out| {
-            out.copy_from_slice(&ring[0]);
-            for line in &ring[1..] {
-                simd::run(Fold {
-                    into: out,
-                    from: line,
-                    extreme,
-                });
-            }
-        });
+        ranked.next(|out| fold(ring.iter().map(Vec::as_slice), out, extreme));
     }
     ranked.finish()
 }
 
+/// The extremes of rows of one length, an odd number of them.
+fn fold<'a, T: Copy + Ord + 'a>(mut rows: impl Iterator<Item = &'a [T]>, out: &mut [T], extreme: Extreme) {
+    let Some(first) = rows.next() else { return };
+    let mut started = false;
+    while let (Some(second), Some(third)) = (rows.next(), rows.next()) {
+        let first = (!started).then_some(first);
+        simd::run(Fold {
+            first,
+            others: [second, third],
+            out,
+            extreme,
+        });
+        started = true;
+    }
+    if !started {
+        out.copy_from_slice(first);
+    }
+}
+
+/// Of three rows, or of two and what is there.
 struct Fold<'a, T> {
-    into: &'a mut [T],
-    from: &'a [T],
+    first: Option<&'a [T]>,
+    others: [&'a [T]; 2],
+    out: &'a mut [T],
     extreme: Extreme,
 }
 
@@ -176,10 +182,29 @@ impl<T: Copy + Ord> Kernel for Fold<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let pairs = self.into.iter_mut().zip(self.from);
         match self.extreme {
-            Extreme::Smallest => pairs.for_each(|(into, from)| *into = (*into).min(*from)),
-            Extreme::Largest => pairs.for_each(|(into, from)| *into = (*into).max(*from)),
+            Extreme::Smallest => self.with(T::min),
+            Extreme::Largest => self.with(T::max),
+        }
+    }
+}
+
+impl<T: Copy + Ord> Fold<'_, T> {
+    #[inline(always)]
+    fn with(self, choose: impl Fn(T, T) -> T) {
+        let [second, third] = self.others;
+        let others = second.iter().zip(third);
+        match self.first {
+            Some(first) => {
+                for ((to, &first), (&second, &third)) in self.out.iter_mut().zip(first).zip(others) {
+                    *to = choose(choose(first, second), third);
+                }
+            }
+            None => {
+                for (to, (&second, &third)) in self.out.iter_mut().zip(others) {
+                    *to = choose(choose(*to, second), third);
+                }
+            }
         }
     }
 }

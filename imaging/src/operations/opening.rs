@@ -38,6 +38,9 @@ pub(crate) enum Term {
     Closed,
 }
 
+/// Bytes of a strip of the result: two of them and the picture's rows fit a second-level cache.
+const STRIP: usize = 128 << 10;
+
 const PARAMETERS: &[ParameterInfo] = &[radius(50.0, 1.0)];
 
 /// Opening: what is bright and does not hold the square goes.
@@ -150,21 +153,24 @@ impl<F: Form> Operation for Formed<F> {
         output.inflate(reach, reach, image)
     }
 
+    /// In strips, so that what is between the picture and the result stays in the cache. Whether alpha is full is asked of the whole
+    /// picture, which with alpha is one strip.
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let between = output.inflate(self.radius, self.radius, input.image);
-        let twice = |first, second| {
-            extreme(
-                &extreme(&input, between, self.radius, first),
-                output,
-                self.radius,
-                second,
-            )
-        };
-        match F::COMPOSITION {
-            Composition::Opened => twice(Extreme::Smallest, Extreme::Largest),
-            Composition::Closed => twice(Extreme::Largest, Extreme::Smallest),
-            Composition::Difference(from, less) => self.difference(input, output, &from, &less),
+        let bytes = output.width as usize * input.channels.count() * size_of::<S>();
+        let height = ((STRIP / bytes.max(1)) as u32).max(8 * self.radius);
+        if input.channels.has_alpha() || height >= output.height {
+            return self.strip(&input, output);
         }
+        let mut samples = Vec::with_capacity(output.size().pixels() as usize * input.channels.count());
+        for y in (0..output.height).step_by(height as usize) {
+            let strip = Region {
+                y: output.y + y,
+                height: height.min(output.height - y),
+                ..output
+            };
+            samples.extend_from_slice(&self.strip(&input, strip).samples);
+        }
+        Patch::owned(input.image, output, input.channels, samples)
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
@@ -197,23 +203,36 @@ impl<F: Form> Operation for Formed<F> {
 }
 
 impl<F: Form> Formed<F> {
+    fn strip<S: Sample>(&self, input: &Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let between = output.inflate(self.radius, self.radius, input.image);
+        let twice = |first, second| {
+            let between = extreme(input, between, self.radius, first);
+            extreme(&between, output, self.radius, second)
+        };
+        match F::COMPOSITION {
+            Composition::Opened => twice(Extreme::Smallest, Extreme::Largest),
+            Composition::Closed => twice(Extreme::Largest, Extreme::Smallest),
+            Composition::Difference(from, less) => self.difference(input, output, &from, &less),
+        }
+    }
+
     fn difference<S: Sample>(
         &self,
-        input: Patch<'_, S>,
+        input: &Patch<'_, S>,
         output: Region,
         from: &Term,
         less: &Term,
     ) -> Patch<'static, S> {
         let count = input.channels.count();
         let mut samples = if input.is_opaque() {
-            let mut samples = self.term(&input, output, from);
+            let mut samples = self.term(input, output, from);
             simd::run(Subtract {
                 from: &mut samples,
-                less: &self.term(&input, output, less),
+                less: &self.term(input, output, less),
             });
             samples
         } else {
-            let products = times_alpha(&input);
+            let products = times_alpha(input);
             let less = self.term(&products, output, less);
             let from = self.term(&products, output, from);
             let full = i64::from(S::MAX);
@@ -240,7 +259,11 @@ impl<F: Form> Formed<F> {
         let one = |patch: &Patch<'_, V>, region, kind| plain_extreme(patch, region, self.radius, kind);
         let twice = |first, second| one(&one(input, between, first), output, second);
         let patch = match term {
-            Term::Picture => input.clone().cropped(output),
+            Term::Picture => {
+                let rows = output.y..output.y + output.height;
+                let rows = rows.map(|y| input.row(y, output.x, output.width));
+                return rows.collect::<Vec<_>>().concat();
+            }
             Term::Eroded => one(input, output, Extreme::Smallest),
             Term::Dilated => one(input, output, Extreme::Largest),
             Term::Opened => twice(Extreme::Smallest, Extreme::Largest),

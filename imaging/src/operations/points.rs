@@ -4,9 +4,9 @@ use crate::meaning::Meaning;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours, needs_intensities,
 };
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
-use crate::{PixelFormat, Region};
+use crate::{Channels, PixelFormat, Region};
 
 /// Applies `function` to every colour sample that has data. It gets the sample and full intensity, both in the sample's own unit, so that what
 /// is a whole number and a half stays one and is rounded as it should be.
@@ -27,21 +27,50 @@ fn map<S: Sample>(
             }
         })
         .collect();
-    let look_up = |sample: &mut S| {
-        let index: u32 = (*sample).into();
-        *sample = table[index as usize];
-    };
-    let mut patch = input.cropped(output);
-    let channels = patch.channels.count();
-    let samples = patch.samples.to_mut();
-    if patch.channels.has_alpha() {
-        for pixel in samples.chunks_exact_mut(channels) {
-            pixel[..channels - 1].iter_mut().for_each(look_up);
-        }
-    } else {
-        samples.iter_mut().for_each(look_up);
+    // Arrays, so that no index has to be checked.
+    if let Ok(table) = <&[S; 1 << 8]>::try_from(&table[..]) {
+        return each_color(&input, output, |sample| {
+            table[sample.into() as usize % table.len()]
+        });
     }
-    patch
+    match <&[S; 1 << 16]>::try_from(&table[..]) {
+        Ok(table) => each_color(&input, output, |sample| {
+            table[sample.into() as usize % table.len()]
+        }),
+        Err(_) => each_color(&input, output, |sample| table[sample.into() as usize]),
+    }
+}
+
+/// Applies `function` to every colour sample.
+fn each_color<S: Sample>(
+    input: &Patch<'_, S>,
+    output: Region,
+    function: impl Fn(S) -> S,
+) -> Patch<'static, S> {
+    let mut rows = Rows::new(output, input.channels);
+    for y in output.y..output.y + output.height {
+        let from = input.row(y, output.x, output.width);
+        let to = rows.next();
+        match input.channels {
+            Channels::GrayAlpha => beside_alpha::<S, 2>(from, to, &function),
+            Channels::Rgba => beside_alpha::<S, 4>(from, to, &function),
+            _ => to
+                .iter_mut()
+                .zip(from)
+                .for_each(|(to, from)| *to = function(*from)),
+        }
+    }
+    Patch::owned(input.image, output, input.channels, rows.finish())
+}
+
+/// A row of pixels of `N` samples, the last of which is alpha and stays.
+fn beside_alpha<S: Sample, const N: usize>(from: &[S], to: &mut [S], function: &impl Fn(S) -> S) {
+    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
+        for channel in 0..N - 1 {
+            to[channel] = function(from[channel]);
+        }
+        to[N - 1] = from[N - 1];
+    }
 }
 
 /// A result of samples that have data: never the one that stands for none.
@@ -73,6 +102,9 @@ impl Operation for Invert {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        if input.meaning.no_data_intensity().is_none() {
+            return each_color(&input, output, |sample| S::wrap(S::MAX - sample.into()));
+        }
         map(input, output, |value, max| max - value)
     }
 }

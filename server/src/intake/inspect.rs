@@ -1,8 +1,11 @@
 //! What a file is, before a pixel of it is decoded: its header, the limits, and whether it is all there.
 
+use std::fs::File;
 use std::path::Path;
 
+use azulejo_imaging::Size;
 use azulejo_imaging::file::{FileError, FileErrorKind, FileKind, ImageInfo, Limits, probe_page};
+use azulejo_imaging::header::Header;
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
@@ -32,14 +35,47 @@ pub fn inspect(path: &Path, limits: &IntakeLimits) -> Result<ImageInfo, ApiError
 /// # Errors
 /// Those of [`inspect`], for what the header says; 422 for a page that is not there.
 pub fn header(path: &Path, page: Option<u32>, limits: &IntakeLimits) -> Result<ImageInfo, ApiError> {
-    let bounds = Limits {
+    refuse_by_header(path, page, limits)?;
+    let info = probe_page(path, &bounds(limits), page).map_err(|error| from_file(&error))?;
+    check_smallness(info.size(), limits)?;
+    Ok(info)
+}
+
+/// The limits of what reads a file.
+fn bounds(limits: &IntakeLimits) -> Limits {
+    Limits {
         max_bytes: limits.max_bytes,
         max_pixels: limits.max_pixels,
         max_side: limits.max_side,
         ..Limits::default()
-    };
-    let info = probe_page(path, &bounds, page).map_err(|error| from_file(&error))?;
-    let size = info.size();
+    }
+}
+
+/// Refuses by the header alone what is no image or of a size that is not taken, before a codec sees any of it. On everything else the
+/// decoder has the word.
+fn refuse_by_header(path: &Path, page: Option<u32>, limits: &IntakeLimits) -> Result<(), ApiError> {
+    let read = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    match read {
+        Ok((length, mut file)) if length <= limits.max_bytes => match Header::read(&mut file, length, page) {
+            Ok(header) => check(&header, limits),
+            Err(error) if error.kind() == FileErrorKind::NotAnImage => Err(from_file(&error)),
+            Err(_) => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Checks the size that a header says.
+///
+/// # Errors
+/// 413 for an image that is too large, 422 for one that is too small.
+pub fn check(header: &Header, limits: &IntakeLimits) -> Result<(), ApiError> {
+    let checked = header.check(&bounds(limits));
+    checked.map_err(|error| from_file(&error))?;
+    check_smallness(header.size(), limits)
+}
+
+fn check_smallness(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
     if size.width < limits.min_side || size.height < limits.min_side {
         let detail = format!(
             "the image is {} x {}; each side must have at least {} pixels (MIN_IMAGE_SIZE)",
@@ -47,10 +83,11 @@ pub fn header(path: &Path, page: Option<u32>, limits: &IntakeLimits) -> Result<I
         );
         return Err(ApiError::unprocessable("image_too_small", detail));
     }
-    Ok(info)
+    Ok(())
 }
 
-fn from_file(error: &FileError) -> ApiError {
+/// What an error of a file is to who sent it.
+pub fn from_file(error: &FileError) -> ApiError {
     let (status, code) = match error.kind() {
         FileErrorKind::NotAnImage => (415, "not_an_image"),
         FileErrorKind::Unsupported => (415, "unsupported_image"),

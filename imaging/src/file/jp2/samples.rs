@@ -2,9 +2,9 @@
 
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
 
-use super::codestream::Header;
 use crate::Size;
 use crate::file::FileError;
+use crate::header::jp2::Frame;
 
 /// How decoded numbers become samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn open(file: &[u8]) -> Result<Image<'_>, FileError> {
     Image::new(file, &DecodeSettings::default()).map_err(reading)
 }
 
-/// All samples, those of a pixel together, of one byte or two, the lower first. Memory is to be bounded by [`Header::check`]
+/// All samples, those of a pixel together, of one byte or two, the lower first. Memory is to be bounded by [`Frame::check`]
 /// before.
 pub(super) fn decode(
     image: &Image<'_>,
@@ -119,26 +119,26 @@ pub(in crate::file) fn tile(
         .position(|bytes| bytes == [0xff, 0x4f, 0xff, 0x51])
         .ok_or_else(wrong)?;
     let codestream = &data[start..];
-    let header = Header::of(codestream)?;
+    let frame = Frame::of(codestream)?;
     let is_wide = bits == 16;
     let rows = out.len() / (size.width as usize * count * if is_wide { 2 } else { 1 }).max(1);
-    let fits = header.size.width == size.width
-        && header.size.height as usize >= rows
-        && header.size.height <= size.height
-        && header.components.len() == count
-        && header.components.iter().all(|each| u32::from(each.bits) <= bits);
+    let fits = frame.size.width == size.width
+        && frame.size.height as usize >= rows
+        && frame.size.height <= size.height
+        && frame.components.len() == count
+        && frame.components.iter().all(|each| u32::from(each.bits) <= bits);
     if !fits {
         return Err(wrong());
     }
-    if header.components.iter().any(|component| component.is_signed) {
+    if frame.components.iter().any(|component| component.is_signed) {
         return Err(FileError::unsupported(
             "this kind of TIFF is not read: its JPEG 2000 has signed samples; save it as PNG",
         ));
     }
-    header.check(codestream)?;
+    frame.check(codestream)?;
     let image = open(codestream)?;
     // Colour differences at half resolution are converted by the decoder.
-    let is_shared = header
+    let is_shared = frame
         .components
         .windows(2)
         .any(|pair| pair[0].shared != pair[1].shared);

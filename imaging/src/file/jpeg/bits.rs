@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::bytes::{ReadAt, Reader};
 use crate::file::FileError;
+use crate::header::bytes::{ReadAt, Reader};
 
 /// Most bytes that a block takes: 64 codes of 16 bits with values of 15, and a stuffed zero behind each.
 pub(super) const MAX_BLOCK_BYTES: usize = 64 * 31 / 8 * 2 + 16;
@@ -123,15 +123,7 @@ impl Bits {
     pub(super) fn restart(&mut self, number: u8, source: &mut impl ReadAt) -> Result<(), FileError> {
         self.bits = 0;
         self.count = 0;
-        let marker = self
-            .reader
-            .marker(source)
-            .map_err(|error| FileError::reading(&error))?;
-        match marker {
-            Some(marker) if marker == 0xd0 + number => Ok(()),
-            None | Some(0xd9) => Err(FileError::damaged("it ends in the middle; send the whole file")),
-            Some(_) => Err(FileError::damaged("its restart markers are out of order")),
-        }
+        self.reader.restart(number, source)
     }
 }
 

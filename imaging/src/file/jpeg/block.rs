@@ -1,10 +1,102 @@
 //! The codes of one block: sequential, and the four kinds of progressive scan.
 
+use std::sync::Arc;
+
 use super::bits::Bits;
+use super::codes::{Codes, Kind};
 use super::huffman::{Huffman, extended};
 use super::idct::Block;
+use super::markers::{ScanHeader, ScanPart};
 use super::tables::NATURAL;
 use crate::file::FileError;
+use crate::header::bytes::ReadAt;
+
+/// Huffman codes of the components of a scan.
+pub(super) struct HuffmanCodes {
+    bits: Bits,
+    parts: Vec<Part>,
+    kind: Kind,
+    first: u8,
+    last: u8,
+    shift: u8,
+    /// Blocks from here on that the band ends in at once.
+    ends: u32,
+}
+
+struct Part {
+    dc: Arc<Huffman>,
+    ac: Arc<Huffman>,
+    last_dc: i32,
+}
+
+impl HuffmanCodes {
+    /// `capacity` bytes of the data are held at a time.
+    pub(super) fn new(header: &ScanHeader, kind: Kind, capacity: usize) -> Result<Self, FileError> {
+        let none = Huffman::new(&[0; 16], &[]).map(Arc::new);
+        let table = |table: &Option<Arc<Huffman>>, needed: bool| {
+            let table = if needed { table } else { &none };
+            table
+                .clone()
+                .ok_or_else(|| FileError::damaged("a Huffman table is missing"))
+        };
+        let needs_dc = matches!(kind, Kind::Sequential | Kind::DcFirst);
+        let needs_ac = matches!(kind, Kind::Sequential | Kind::AcFirst | Kind::AcRefine);
+        let part = |part: &ScanPart| -> Result<Part, FileError> {
+            Ok(Part {
+                dc: table(&part.dc, needs_dc)?,
+                ac: table(&part.ac, needs_ac)?,
+                last_dc: 0,
+            })
+        };
+        Ok(Self {
+            bits: Bits::new(header.data, capacity),
+            parts: header.parts.iter().map(part).collect::<Result<_, _>>()?,
+            kind,
+            first: header.band.0,
+            last: header.band.1,
+            shift: header.after,
+            ends: 0,
+        })
+    }
+}
+
+impl Codes for HuffmanCodes {
+    #[inline(always)]
+    fn prepare(&mut self, source: &mut impl ReadAt) -> Result<(), FileError> {
+        self.bits
+            .prepare(source)
+            .map_err(|error| FileError::reading(&error))
+    }
+
+    fn restart(&mut self, number: u8, source: &mut impl ReadAt) -> Result<(), FileError> {
+        self.bits.restart(number, source)?;
+        self.ends = 0;
+        for part in &mut self.parts {
+            part.last_dc = 0;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn block(&mut self, index: usize, block: &mut Block, _: &mut impl ReadAt) -> Result<(), FileError> {
+        let part = &mut self.parts[index];
+        let bits = &mut self.bits;
+        let band = Band {
+            codes: &part.ac,
+            first: self.first.into(),
+            last: self.last.into(),
+            shift: self.shift,
+            ends: &mut self.ends,
+        };
+        match self.kind {
+            Kind::Sequential => sequential(bits, (&part.dc, &part.ac), &mut part.last_dc, block),
+            Kind::DcFirst => dc_first(bits, &part.dc, &mut part.last_dc, self.shift, block),
+            Kind::DcRefine => dc_refine(bits, self.shift, block),
+            Kind::AcFirst => band.first(bits, block),
+            Kind::AcRefine => band.refine(bits, block),
+        }
+    }
+}
 
 /// Where the `k`th coefficient lies.
 #[inline(always)]
@@ -25,7 +117,7 @@ fn difference(bits: &mut Bits, codes: &Huffman) -> Result<i32, FileError> {
 
 /// All coefficients of a block; `last` is the DC coefficient of the block before.
 #[inline(always)]
-pub(super) fn sequential(
+fn sequential(
     bits: &mut Bits,
     (dc, ac): (&Huffman, &Huffman),
     last: &mut i32,
@@ -68,7 +160,7 @@ pub(super) fn sequential(
 
 /// The upper bits of the DC coefficient.
 #[inline(always)]
-pub(super) fn dc_first(
+fn dc_first(
     bits: &mut Bits,
     codes: &Huffman,
     last: &mut i32,
@@ -82,7 +174,7 @@ pub(super) fn dc_first(
 
 /// One bit more of the DC coefficient.
 #[inline(always)]
-pub(super) fn dc_refine(bits: &mut Bits, shift: u8, block: &mut Block) -> Result<(), FileError> {
+fn dc_refine(bits: &mut Bits, shift: u8, block: &mut Block) -> Result<(), FileError> {
     if bits.one() {
         block[0] |= 1 << shift;
     }
@@ -90,19 +182,19 @@ pub(super) fn dc_refine(bits: &mut Bits, shift: u8, block: &mut Block) -> Result
 }
 
 /// A band of AC coefficients and what their scans count.
-pub(super) struct Band<'a> {
-    pub codes: &'a Huffman,
-    pub first: usize,
-    pub last: usize,
-    pub shift: u8,
+struct Band<'a> {
+    codes: &'a Huffman,
+    first: usize,
+    last: usize,
+    shift: u8,
     /// Blocks from here on that the band ends in at once.
-    pub ends: &'a mut u32,
+    ends: &'a mut u32,
 }
 
 impl Band<'_> {
     /// The upper bits of the coefficients.
     #[inline(always)]
-    pub(super) fn first(self, bits: &mut Bits, block: &mut Block) -> Result<(), FileError> {
+    fn first(self, bits: &mut Bits, block: &mut Block) -> Result<(), FileError> {
         if *self.ends > 0 {
             *self.ends -= 1;
             return Ok(());
@@ -132,7 +224,7 @@ impl Band<'_> {
 
     /// One bit more of the coefficients.
     #[inline(always)]
-    pub(super) fn refine(self, bits: &mut Bits, block: &mut Block) -> Result<(), FileError> {
+    fn refine(self, bits: &mut Bits, block: &mut Block) -> Result<(), FileError> {
         let bit = 1i16 << self.shift;
         let mut k = self.first;
         if *self.ends == 0 {

@@ -1,11 +1,10 @@
 //! A JPEG inside of another file, which may keep its tables apart and knows what the components are: a tile of a TIFF.
 
-pub(in crate::file) use super::color::Colors;
-pub(in crate::file) use super::frame::Frame;
 use super::markers::{Head, only_tables};
 pub(in crate::file) use super::picture::Picture;
 use super::tables::Tables;
 use crate::file::FileError;
+pub(in crate::file) use crate::header::jpeg::{Colors, Frame};
 
 /// Most bytes that come before the pixels.
 const MAX_HEADER: u64 = 1 << 20;

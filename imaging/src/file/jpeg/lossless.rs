@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use super::bits::Bits;
-use super::bytes::ReadAt;
-use super::frame::Frame;
 use super::huffman::{Huffman, extended};
 use super::markers::{Head, ScanHeader, ScanPart};
 use crate::Size;
 use crate::file::FileError;
+use crate::header::ReadAt;
+use crate::header::jpeg::Frame;
 
 /// Bytes of file that are held for each scan.
 const BUFFER: usize = 1 << 16;

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use super::bytes::{ReadAt, Reader};
-use super::color::Colors;
-use super::frame::Frame;
 use super::huffman::Huffman;
-use super::metadata::Pieces;
-use super::tables::{Quantization, Tables};
+use super::tables::{Conditioning, Quantization, Tables};
 use crate::file::FileError;
-
-/// Bytes that are held while markers are read.
-const BUFFER: usize = 1 << 16;
+use crate::header::ReadAt;
+use crate::header::jpeg::segments::Pieces;
+use crate::header::jpeg::{Colors, Frame, Markers, Preface};
 
 /// What comes before the first scan's data.
 pub(in crate::file) struct Head {
@@ -36,6 +32,7 @@ pub(super) struct ScanHeader {
     pub restart: u32,
     /// The quantization tables as they stand.
     pub quantization: [Option<Arc<Quantization>>; 4],
+    pub conditioning: Conditioning,
 }
 
 /// A component in a scan.
@@ -44,6 +41,8 @@ pub(super) struct ScanPart {
     pub component: usize,
     pub dc: Option<Arc<Huffman>>,
     pub ac: Option<Arc<Huffman>>,
+    /// The numbers of its tables for DC and AC coefficients.
+    pub tables: (u8, u8),
 }
 
 /// All scans.
@@ -60,57 +59,33 @@ impl Head {
     /// Reads markers up to the first scan, `most` bytes at most, with `tables` as they stand before.
     pub(super) fn read(source: &mut impl ReadAt, tables: Tables, most: u64) -> Result<Self, FileError> {
         let mut walk = Walk {
-            reader: Reader::new(0, BUFFER),
-            source,
+            markers: Markers::new(source, 0),
             tables,
         };
-        let (mut frame, mut pieces) = (None, Pieces::default());
-        loop {
-            let marker = walk.marker()?.ok_or_else(ends_early)?;
-            match marker {
-                // Markers without a segment: temporary, restart, start of image.
-                0x01 | 0xd0..=0xd8 => continue,
-                0xd9 => return Err(FileError::damaged("it ends before its pixels")),
-                _ => {}
-            }
-            let length = walk.length()?;
-            if walk.reader.position() + length as u64 > most {
-                return Err(FileError::too_large(format!(
-                    "its pixels do not begin within {most} bytes of metadata"
-                )));
-            }
-            match marker {
-                // Every start of a frame; the gaps are tables.
-                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                    let segment = walk.segment(length)?;
-                    if frame.replace(Frame::of(marker, &segment)?).is_some() {
-                        return Err(FileError::damaged("it has two frame headers"));
-                    }
-                }
-                0xda => {
-                    let mut frame = frame.ok_or_else(|| FileError::damaged("it has no frame header"))?;
-                    let mut first = walk.scan(length, &frame, &[])?;
-                    if frame.size.height == 0 {
-                        frame.size.height = walk.height()?;
-                        first.data = walk.rewound(first.data);
-                    }
-                    return Ok(Self {
-                        frame,
-                        pieces,
-                        tables: walk.tables,
-                        first,
-                    });
-                }
-                0xe0..=0xef => pieces.take(marker, walk.segment(length)?),
-                _ => walk.table(marker, length)?,
-            }
+        let Walk { markers, tables } = &mut walk;
+        let preface = markers.preface(most, |markers, marker, length| {
+            table(tables, markers, marker, length)
+        })?;
+        let Preface {
+            mut frame,
+            pieces,
+            scan,
+        } = preface;
+        let first = walk.scan(scan, &frame, &[])?;
+        if frame.size.height == 0 {
+            frame.size.height = walk.markers.height()?;
         }
+        Ok(Self {
+            frame,
+            pieces,
+            tables: walk.tables,
+            first,
+        })
     }
 
     /// What the components are.
     pub(super) fn colors(&self) -> Result<Colors, FileError> {
-        Colors::of(&self.frame.components, self.pieces.jfif, self.pieces.adobe)
-            .ok_or_else(|| FileError::unsupported("the number of its components is that of no known colours"))
+        Colors::of_frame(&self.frame, &self.pieces)
     }
 
     /// Where the data of the first scan begins.
@@ -125,8 +100,7 @@ impl Head {
         } = self;
         let whole = !frame.progressive && first.parts.len() == frame.components.len();
         let mut walk = Walk {
-            reader: Reader::new(first.data, BUFFER),
-            source,
+            markers: Markers::new(source, first.data),
             tables,
         };
         let mut scans = Scans {
@@ -136,7 +110,7 @@ impl Head {
         if whole {
             return Ok((frame, scans));
         }
-        while let Some(marker) = walk.marker()? {
+        while let Some(marker) = walk.markers.marker()? {
             match marker {
                 0x01 | 0xd0..=0xd8 => continue,
                 0xd9 => {
@@ -145,7 +119,7 @@ impl Head {
                 }
                 _ => {}
             }
-            let Ok(length) = walk.length() else { break };
+            let Ok(length) = walk.markers.length() else { break };
             match marker {
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                     return Err(FileError::damaged("it has two frame headers"));
@@ -159,8 +133,8 @@ impl Head {
                     let scan = walk.scan(length, &frame, &scans.headers)?;
                     scans.headers.push(scan);
                 }
-                0xe0..=0xef => walk.skip(length),
-                _ => walk.table(marker, length)?,
+                0xe0..=0xef => walk.markers.skip(length),
+                _ => table(&mut walk.tables, &mut walk.markers, marker, length)?,
             }
         }
         Ok((frame, scans))
@@ -170,106 +144,47 @@ impl Head {
 /// The tables of a stream that has nothing else: what a TIFF keeps apart for all of its tiles.
 pub(super) fn only_tables(mut bytes: &[u8]) -> Result<Tables, FileError> {
     let mut walk = Walk {
-        reader: Reader::new(0, BUFFER),
-        source: &mut bytes,
+        markers: Markers::new(&mut bytes, 0),
         tables: Tables::default(),
     };
     loop {
-        match walk.marker()? {
+        match walk.markers.marker()? {
             None | Some(0xd9) => return Ok(walk.tables),
             Some(0x01 | 0xd0..=0xd8) => {}
             Some(marker) => {
-                let length = walk.length()?;
-                walk.table(marker, length)?;
+                let length = walk.markers.length()?;
+                table(&mut walk.tables, &mut walk.markers, marker, length)?;
             }
         }
     }
 }
 
-fn ends_early() -> FileError {
-    FileError::damaged("it ends in the middle; send the whole file")
-}
-
-/// Goes from marker to marker.
+/// Goes from marker to marker, with the tables as they stand.
 struct Walk<'a, S> {
-    reader: Reader,
-    source: &'a mut S,
+    markers: Markers<'a, S>,
     tables: Tables,
 }
 
+/// Takes over a segment of tables, skips any other.
+fn table<S: ReadAt>(
+    tables: &mut Tables,
+    markers: &mut Markers<'_, S>,
+    marker: u8,
+    length: usize,
+) -> Result<(), FileError> {
+    match marker {
+        0xdb => tables.quantization_segment(&markers.segment(length)?),
+        0xc4 => tables.huffman_segment(&markers.segment(length)?),
+        0xdd => tables.restart_segment(&markers.segment(length)?),
+        0xcc => tables.arithmetic_segment(&markers.segment(length)?),
+        _ => {
+            markers.skip(length);
+            Ok(())
+        }
+    }
+}
+
 impl<S: ReadAt> Walk<'_, S> {
-    fn marker(&mut self) -> Result<Option<u8>, FileError> {
-        self.reader
-            .marker(self.source)
-            .map_err(|error| FileError::reading(&error))
-    }
-
-    fn byte(&mut self) -> Result<u8, FileError> {
-        let byte = self.reader.byte(self.source);
-        byte.map_err(|error| FileError::reading(&error))?
-            .ok_or_else(ends_early)
-    }
-
-    /// Length of the segment that begins, without the two bytes that say it.
-    fn length(&mut self) -> Result<usize, FileError> {
-        let length = u16::from_be_bytes([self.byte()?, self.byte()?]);
-        let length = length.checked_sub(2);
-        length
-            .map(usize::from)
-            .ok_or_else(|| FileError::damaged("a segment of its header has no length"))
-    }
-
-    fn segment(&mut self, length: usize) -> Result<Vec<u8>, FileError> {
-        let mut segment = Vec::with_capacity(length);
-        while segment.len() < length {
-            self.reader
-                .fill(1, self.source)
-                .map_err(|error| FileError::reading(&error))?;
-            let bytes = self.reader.available();
-            if bytes.is_empty() {
-                return Err(ends_early());
-            }
-            let bytes = &bytes[..bytes.len().min(length - segment.len())];
-            segment.extend_from_slice(bytes);
-            self.reader.advance(bytes.len());
-        }
-        Ok(segment)
-    }
-
-    fn skip(&mut self, length: usize) {
-        let to = self.reader.position() + length as u64;
-        if length <= self.reader.available().len() {
-            self.reader.advance(length);
-        } else {
-            self.reader = Reader::new(to, BUFFER);
-        }
-    }
-
-    /// Takes over a segment of tables, skips any other.
-    fn table(&mut self, marker: u8, length: usize) -> Result<(), FileError> {
-        match marker {
-            0xdb => {
-                let segment = self.segment(length)?;
-                self.tables.quantization_segment(&segment)
-            }
-            0xc4 => {
-                let segment = self.segment(length)?;
-                self.tables.huffman_segment(&segment)
-            }
-            0xdd => {
-                let segment = self.segment(length)?;
-                self.tables.restart_segment(&segment)
-            }
-            0xcc => Err(FileError::unsupported(
-                "this kind of JPEG is not read (arithmetic coding); save it as baseline or PNG",
-            )),
-            _ => {
-                self.skip(length);
-                Ok(())
-            }
-        }
-    }
-
     /// The header of a scan that begins, behind those of `earlier` scans.
     fn scan(
         &mut self,
@@ -278,7 +193,7 @@ impl<S: ReadAt> Walk<'_, S> {
         earlier: &[ScanHeader],
     ) -> Result<ScanHeader, FileError> {
         let damaged = || FileError::damaged("the header of a scan is broken");
-        let segment = self.segment(length)?;
+        let segment = self.markers.segment(length)?;
         let (count, rest) = segment.split_first().ok_or_else(damaged)?;
         let (list, rest) = rest
             .split_at_checked(2 * usize::from(*count))
@@ -298,39 +213,19 @@ impl<S: ReadAt> Walk<'_, S> {
                 component,
                 dc: table(&self.tables.dc, pair[1] >> 4),
                 ac: table(&self.tables.ac, pair[1] & 15),
+                tables: (pair[1] >> 4, pair[1] & 15),
             });
         }
         Ok(ScanHeader {
-            data: self.reader.position(),
+            data: self.markers.position(),
             parts,
             band: (first, last),
             before: bits >> 4,
             after: bits & 15,
             restart: self.tables.restart,
             quantization: self.tables.quantization.clone(),
+            conditioning: self.tables.conditioning,
         })
-    }
-
-    /// The number of rows, which the segment behind the first scan tells where the frame header does not.
-    fn height(&mut self) -> Result<u32, FileError> {
-        loop {
-            match self.marker()? {
-                Some(0xd0..=0xd7) => {}
-                Some(0xdc) => {
-                    let length = self.length()?;
-                    let segment = self.segment(length)?;
-                    let rows = segment.first_chunk::<2>();
-                    return Ok(rows.map_or(0, |rows| u16::from_be_bytes(*rows).into()));
-                }
-                _ => return Ok(0),
-            }
-        }
-    }
-
-    /// Goes back to `data`.
-    fn rewound(&mut self, data: u64) -> u64 {
-        self.reader = Reader::new(data, BUFFER);
-        data
     }
 }
 

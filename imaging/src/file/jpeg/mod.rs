@@ -9,30 +9,31 @@
 //! decoded side by side, a row of MCUs of each at a time, and no picture of coefficients is kept between them.
 //!
 //! # Tour
-//! - `markers`: from marker to marker; a `Head` is what stands before the first scan. `metadata`, `frame`, `tables`: the
-//!   segments.
-//! - `bytes`, `bits`, `huffman`, `block`: from the file to the coefficients of a block. `scan`: one scan, row by row of MCUs.
+//! - `header::jpeg`: the markers, the frame and the application segments, which need no codec. `markers`: a `Head` is what stands
+//!   before the first scan; the scans. `tables`: theirs. `layout`: where samples lie.
+//! - `bits`, `huffman`, `block`: from the file to the coefficients of a block by Huffman codes, `arithmetic`: by the others; both are
+//!   `codes`. `scan`: one scan, row by row of MCUs.
 //! - `idct`, `upsample`, `color`: from coefficients to pixels.
 //! - `lossless`: the kind that has no coefficients.
 //! - `picture`: all of it. `read`: the reader of files on top of it; `embedded`: of pictures inside of other files. `write`:
 //!   writing.
 //!
-//! Read are baseline and extended sequential, and progressive, with Huffman codes and 8 bits a sample, of one, three or four
-//! components, and lossless of 2 to 16 bits, gray or RGB. Arithmetic coding, 12 bits and hierarchical are refused as kinds that are not
-//! read. A file that breaks
+//! Read are baseline and extended sequential, and progressive, with Huffman or arithmetic codes and 8 bits a sample, of one, three or
+//! four components, and lossless with Huffman codes of 2 to 16 bits, gray or RGB. 12 bits, hierarchical and lossless with arithmetic codes
+//! are refused as kinds that are not read. A file that breaks
 //! off with rows missing is damaged; a missing end marker alone is nothing.
 
+mod arithmetic;
 mod bits;
 mod block;
-mod bytes;
+mod codes;
 mod color;
 pub(super) mod embedded;
-mod frame;
 mod huffman;
 mod idct;
+mod layout;
 mod lossless;
 mod markers;
-mod metadata;
 mod picture;
 mod read;
 mod scan;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::bits::MAX_BLOCK_BYTES;
-use super::bytes::ReadAt;
-use super::color::{self, Colors, YCbCrRow};
-use super::frame::{Frame, Layout, unsupported};
+use super::color::{self, YCbCrRow};
 use super::idct::BlockRow;
+use super::layout::Layout;
 use super::markers::{Head, ScanHeader, Scans};
 use super::scan::{Coefficients, Scan};
 use super::tables::Quantization;
 use super::upsample::{Across, Both, Down, Upsampling, repeat};
 use crate::Size;
 use crate::file::FileError;
+use crate::header::ReadAt;
+use crate::header::jpeg::frame::unsupported;
+use crate::header::jpeg::{Colors, Frame};
 use crate::simd;
 
 /// Decodes an image from top to bottom. All scans are read side by side, each from its own place in the file, so that

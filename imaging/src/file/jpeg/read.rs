@@ -1,18 +1,17 @@
 //! A JPEG file as the other formats are read: its metadata, then its rows.
 
-use super::bytes::ReadAt as _;
-use super::color::Colors;
-use super::frame::unsupported;
 use super::lossless::Lossless;
 use super::markers::Head;
 use super::picture::Picture;
 use super::tables::Tables;
 use crate::file::color::Inks;
-use crate::file::metadata::exif;
+use crate::file::metadata::{exif, xmp};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
-use crate::{Channels, Depth, PixelFormat, Size};
+use crate::header::ReadAt as _;
+use crate::header::jpeg::{Colors, most_before_pixels};
+use crate::{Depth, Size};
 
 pub(in crate::file) struct JpegReader {
     pixels: Pixels,
@@ -21,6 +20,7 @@ pub(in crate::file) struct JpegReader {
     /// What turns inks into colours, and the inks of a row.
     inks: Option<(Inks, Vec<u8>)>,
     notes: Vec<String>,
+    private_notes: Vec<String>,
 }
 
 /// What gives the pixels.
@@ -31,8 +31,6 @@ enum Pixels {
 
 /// Bytes that one pixel of a JPEG may take in the file, generously; a longer file is not what its header says.
 const MAX_BYTES_PER_PIXEL: u64 = 16;
-/// How many times the limit of one piece of metadata all of it may take: profile, EXIF, and what is not used.
-const MAX_METADATA_PIECES: u64 = 4;
 
 impl JpegReader {
     pub(in crate::file) fn open(
@@ -40,7 +38,7 @@ impl JpegReader {
         length: u64,
         limits: &Limits,
     ) -> Result<(ImageInfo, Self), FileError> {
-        let max_metadata = (limits.max_metadata_bytes as u64).saturating_mul(MAX_METADATA_PIECES);
+        let max_metadata = most_before_pixels(limits);
         let mut head = Head::read(&mut file, Tables::default(), max_metadata)?;
         let size = head.frame.size;
         limits.check_size(size)?;
@@ -61,6 +59,13 @@ impl JpegReader {
         let pieces = &mut head.pieces;
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
         let (orientation, exif) = exif::take_some(pieces.exif.take().filter(small));
+        let xmp = xmp::upright(orientation, pieces.xmp.take().filter(small));
+        let mut private_notes = Vec::new();
+        if pieces.has_extended_xmp {
+            private_notes.push(
+                "the extended XMP is left out: only what is in the first segment of XMP is kept".to_owned(),
+            );
+        }
         let mut notes = Vec::new();
         let has_profile = pieces.has_profile();
         let mut icc = pieces.profile().filter(small);
@@ -69,14 +74,8 @@ impl JpegReader {
         }
         let resolution = pieces.resolution;
         let (lossless, precision) = (head.frame.lossless, head.frame.precision);
-        let mut colors = if lossless && !head.pieces.jfif && head.pieces.adobe.is_none() {
-            Colors::of_samples(head.frame.components.len())
-        } else {
-            head.colors()?
-        };
-        if lossless && colors == Colors::YCbCr {
-            return Err(unsupported("lossless, of YCbCr"));
-        }
+        let mut colors = Colors::of_file(&head.frame, &head.pieces)?;
+        let format = colors.format(precision);
         if (9..16).contains(&precision) {
             let most = (1u32 << precision) - 1;
             notes.push(format!(
@@ -97,23 +96,13 @@ impl JpegReader {
             icc,
             resolution,
             exif,
+            xmp,
             ..Metadata::default()
         };
         let info = ImageInfo {
             kind: FileKind::Jpeg,
             stored_size: size,
-            format: PixelFormat {
-                channels: if colors == Colors::Gray {
-                    Channels::Gray
-                } else {
-                    Channels::Rgb
-                },
-                depth: if precision > 8 {
-                    Depth::Sixteen
-                } else {
-                    Depth::Eight
-                },
-            },
+            format,
             orientation,
             metadata,
         };
@@ -139,6 +128,7 @@ impl JpegReader {
                 held,
                 inks,
                 notes,
+                private_notes,
             },
         ))
     }
@@ -170,6 +160,10 @@ impl ImageReader for JpegReader {
 
     fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
 
     fn extra_bytes(&self) -> u64 {

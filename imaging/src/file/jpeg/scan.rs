@@ -1,43 +1,32 @@
 //! One scan, decoded a row of MCUs at a time.
 
-use std::sync::Arc;
-
-use super::bits::Bits;
-use super::block::{self, Band};
-use super::bytes::ReadAt;
-use super::frame::Frame;
-use super::huffman::Huffman;
+use super::arithmetic::ArithmeticCodes;
+use super::block::HuffmanCodes;
+use super::codes::{Codes, Kind};
 use super::idct::Block;
 use super::markers::{ScanHeader, ScanPart};
 use crate::file::FileError;
+use crate::header::ReadAt;
+use crate::header::jpeg::Frame;
 
 /// The coefficients of a component in one row of MCUs: rows of blocks, padded to whole MCUs.
 pub(super) type Coefficients = Vec<Block>;
 
 /// Reads on from where the row before ended.
-pub(super) struct Scan {
-    bits: Bits,
+pub(super) enum Scan {
+    Huffman(Rows<HuffmanCodes>),
+    Arithmetic(Rows<ArithmeticCodes>),
+}
+
+/// A scan with one kind of codes.
+pub(super) struct Rows<C> {
+    codes: C,
     parts: Vec<Part>,
-    kind: Kind,
-    first: u8,
-    last: u8,
-    shift: u8,
     /// MCUs between restart markers, those left until the next one, and its number.
     restart: u32,
     left: u32,
     number: u8,
-    /// Blocks from here on that the band ends in at once.
-    ends: u32,
     mcus_across: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Sequential,
-    DcFirst,
-    DcRefine,
-    AcFirst,
-    AcRefine,
 }
 
 struct Part {
@@ -47,9 +36,6 @@ struct Part {
     blocks_across: usize,
     blocks_down: usize,
     padded_across: usize,
-    dc: Arc<Huffman>,
-    ac: Arc<Huffman>,
-    last_dc: i32,
 }
 
 impl Scan {
@@ -74,47 +60,60 @@ impl Scan {
                 ));
             }
         }
-        let none = Huffman::new(&[0; 16], &[]).map(Arc::new);
-        let table = |table: &Option<Arc<Huffman>>, needed: bool| {
-            let table = if needed { table } else { &none };
-            table
-                .clone()
-                .ok_or_else(|| FileError::damaged("a Huffman table is missing"))
-        };
-        let needs_dc = matches!(kind, Kind::Sequential | Kind::DcFirst);
-        let needs_ac = matches!(kind, Kind::Sequential | Kind::AcFirst | Kind::AcRefine);
-        let part = |part: &ScanPart| -> Result<Part, FileError> {
+        Ok(if frame.arithmetic {
+            Self::Arithmetic(Rows::new(
+                ArithmeticCodes::new(header, kind, capacity),
+                header,
+                frame,
+            ))
+        } else {
+            Self::Huffman(Rows::new(
+                HuffmanCodes::new(header, kind, capacity)?,
+                header,
+                frame,
+            ))
+        })
+    }
+
+    /// Decodes row `row` of MCUs into the coefficients of the components.
+    pub(super) fn read_row(
+        &mut self,
+        row: u32,
+        coefficients: &mut [Coefficients],
+        source: &mut impl ReadAt,
+    ) -> Result<(), FileError> {
+        match self {
+            Self::Huffman(rows) => rows.read_row(row, coefficients, source),
+            Self::Arithmetic(rows) => rows.read_row(row, coefficients, source),
+        }
+    }
+}
+
+impl<C: Codes> Rows<C> {
+    fn new(codes: C, header: &ScanHeader, frame: &Frame) -> Self {
+        let part = |part: &ScanPart| {
             let component = &frame.components[part.component];
             let layout = frame.layout(component);
-            Ok(Part {
+            Part {
                 component: part.component,
                 h: component.h as usize,
                 v: component.v as usize,
                 blocks_across: layout.blocks_across as usize,
                 blocks_down: layout.blocks_down as usize,
                 padded_across: layout.padded_across as usize,
-                dc: table(&part.dc, needs_dc)?,
-                ac: table(&part.ac, needs_ac)?,
-                last_dc: 0,
-            })
+            }
         };
-        Ok(Self {
-            bits: Bits::new(header.data, capacity),
-            parts: header.parts.iter().map(part).collect::<Result<_, _>>()?,
-            kind,
-            first,
-            last,
-            shift: header.after,
+        Self {
+            codes,
+            parts: header.parts.iter().map(part).collect(),
             restart: header.restart,
             left: header.restart,
             number: 0,
-            ends: 0,
             mcus_across: frame.mcus().0,
-        })
+        }
     }
 
-    /// Decodes row `row` of MCUs into the coefficients of the components.
-    pub(super) fn read_row(
+    fn read_row(
         &mut self,
         row: u32,
         coefficients: &mut [Coefficients],
@@ -129,7 +128,7 @@ impl Scan {
                 for y in 0..rows {
                     for block in &mut coefficients[component][y * padded..][..across] {
                         self.begin_mcu(source)?;
-                        self.block(0, block)?;
+                        self.codes.block(0, block, source)?;
                     }
                 }
             }
@@ -146,11 +145,10 @@ impl Scan {
                         } = self.parts[index];
                         for y in 0..v {
                             for x in 0..h {
-                                self.bits
-                                    .prepare(source)
-                                    .map_err(|error| FileError::reading(&error))?;
+                                self.codes.prepare(source)?;
                                 let at = y * padded_across + mcu * h + x;
-                                self.block(index, &mut coefficients[component][at])?;
+                                let block = &mut coefficients[component][at];
+                                self.codes.block(index, block, source)?;
                             }
                         }
                     }
@@ -164,38 +162,12 @@ impl Scan {
     fn begin_mcu(&mut self, source: &mut impl ReadAt) -> Result<(), FileError> {
         if self.restart > 0 {
             if self.left == 0 {
-                self.bits.restart(self.number, source)?;
+                self.codes.restart(self.number, source)?;
                 self.number = (self.number + 1) & 7;
                 self.left = self.restart;
-                self.ends = 0;
-                for part in &mut self.parts {
-                    part.last_dc = 0;
-                }
             }
             self.left -= 1;
         }
-        self.bits
-            .prepare(source)
-            .map_err(|error| FileError::reading(&error))
-    }
-
-    #[inline(always)]
-    fn block(&mut self, index: usize, block: &mut Block) -> Result<(), FileError> {
-        let part = &mut self.parts[index];
-        let bits = &mut self.bits;
-        let band = Band {
-            codes: &part.ac,
-            first: self.first.into(),
-            last: self.last.into(),
-            shift: self.shift,
-            ends: &mut self.ends,
-        };
-        match self.kind {
-            Kind::Sequential => block::sequential(bits, (&part.dc, &part.ac), &mut part.last_dc, block),
-            Kind::DcFirst => block::dc_first(bits, &part.dc, &mut part.last_dc, self.shift, block),
-            Kind::DcRefine => block::dc_refine(bits, self.shift, block),
-            Kind::AcFirst => band.first(bits, block),
-            Kind::AcRefine => band.refine(bits, block),
-        }
+        self.codes.prepare(source)
     }
 }

@@ -23,6 +23,25 @@ pub(super) struct Tables {
     pub ac: [Option<Arc<Huffman>>; 4],
     /// MCUs between restart markers; zero where there are none.
     pub restart: u32,
+    pub conditioning: Conditioning,
+}
+
+/// What arithmetic codes go by, for each of the tables that a scan may name.
+#[derive(Clone, Copy)]
+pub(super) struct Conditioning {
+    /// Bounds, in bits, below which a difference of DC coefficients is taken for none, and above which for a large one.
+    pub dc: [(u8, u8); 16],
+    /// The last AC coefficient that counts as a low one.
+    pub ac: [u8; 16],
+}
+
+impl Default for Conditioning {
+    fn default() -> Self {
+        Self {
+            dc: [(0, 1); 16],
+            ac: [5; 16],
+        }
+    }
 }
 
 impl Tables {
@@ -66,6 +85,21 @@ impl Tables {
             let slot = kind.get_mut(usize::from(head & 15)).ok_or_else(damaged)?;
             *slot = Some(Arc::new(Huffman::new(counts, symbols).ok_or_else(damaged)?));
             segment = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes over a DAC segment.
+    pub(super) fn arithmetic_segment(&mut self, segment: &[u8]) -> Result<(), FileError> {
+        let damaged = || FileError::damaged("a table for its arithmetic codes is broken");
+        for pair in segment.chunks(2) {
+            let [head, value] = *pair.first_chunk::<2>().ok_or_else(damaged)?;
+            let slot = usize::from(head & 15);
+            match head >> 4 {
+                0 if value & 15 <= value >> 4 => self.conditioning.dc[slot] = (value & 15, value >> 4),
+                1 if (1..=63).contains(&value) => self.conditioning.ac[slot] = value,
+                _ => return Err(damaged()),
+            }
         }
         Ok(())
     }

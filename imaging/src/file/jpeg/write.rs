@@ -11,6 +11,7 @@ use jpeg_encoder::{EncodingError, ImageBuffer, JpegColorType, PixelDensity, Pixe
 
 use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata};
+use crate::header::jpeg::segments;
 use crate::simd::{self, Kernel};
 use crate::{Channels, PixelFormat, Size};
 
@@ -22,6 +23,8 @@ pub(in crate::file) struct JpegWriter {
 
 /// Batches of rows that may wait for the encoder.
 const QUEUE: usize = 2;
+/// Most bytes of XMP in its one segment, beside its length and its name.
+pub(in crate::file) const MAX_XMP: usize = 65_535 - 2 - segments::XMP.len();
 /// Most bytes of EXIF that the one segment for it holds, beside its length and its name.
 pub(in crate::file) const MAX_EXIF: usize = 65_535 - 2 - 6;
 
@@ -122,6 +125,11 @@ fn encode(
     }
     if let Some(exif) = &metadata.exif {
         encoder.add_exif_metadata(exif).map_err(error)?;
+    }
+    if let Some(text) = &metadata.xmp {
+        encoder
+            .add_app_segment(1, [segments::XMP, text].concat())
+            .map_err(error)?;
     }
     encoder.encode_image(rows).map_err(error)?;
     Ok(output.output.finish()?)

@@ -1,84 +1,25 @@
 //! EXIF: which way is up, and what must not be carried over.
 
-use crate::{Recipe, Size};
+use super::tags::{EXIF, INTEROPERABILITY};
+use crate::header::exif::{NAME, Structure};
+use crate::{ColorSpace, Orientation};
 
-/// The orientation tag: which of the eight ways the stored pixels lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Orientation {
-    /// 1: upright.
-    #[default]
-    Upright,
-    /// 2: mirrored left to right.
-    FlipHorizontal,
-    /// 3: upside down.
-    Rotate180,
-    /// 4: mirrored top to bottom.
-    FlipVertical,
-    /// 5: mirrored along the main diagonal.
-    Transpose,
-    /// 6: to be turned a quarter clockwise.
-    Rotate90,
-    /// 7: mirrored along the other diagonal.
-    Transverse,
-    /// 8: to be turned a quarter counterclockwise.
-    Rotate270,
-}
-
-impl Orientation {
-    /// From the value of the tag; anything else counts as upright, as in every viewer.
-    pub fn from_tag(tag: u16) -> Self {
-        match tag {
-            2 => Self::FlipHorizontal,
-            3 => Self::Rotate180,
-            4 => Self::FlipVertical,
-            5 => Self::Transpose,
-            6 => Self::Rotate90,
-            7 => Self::Transverse,
-            8 => Self::Rotate270,
-            _ => Self::Upright,
-        }
-    }
-
-    /// The recipe that turns the stored pixels upright. Put before the user's recipe it costs nothing extra.
-    pub fn recipe(self) -> Recipe {
-        let text = match self {
-            Self::Upright => return Recipe::identity(),
-            Self::FlipHorizontal => "flip_horizontal",
-            Self::Rotate180 => "rotate_180",
-            Self::FlipVertical => "flip_vertical",
-            Self::Transpose => "rotate_90|flip_horizontal",
-            Self::Rotate90 => "rotate_90",
-            Self::Transverse => "rotate_270|flip_horizontal",
-            Self::Rotate270 => "rotate_270",
-        };
-        Recipe::parse(text).unwrap_or_else(|_| Recipe::identity())
-    }
-
-    /// Size of the upright image.
-    pub fn upright(self, stored: Size) -> Size {
-        match self {
-            Self::Transpose | Self::Rotate90 | Self::Transverse | Self::Rotate270 => stored.transposed(),
-            _ => stored,
-        }
-    }
-}
-
-const ORIENTATION: u16 = 0x0112;
 const STRIP_OFFSETS: u16 = 0x0111;
 const STRIP_LENGTHS: u16 = 0x0117;
 const JPEG_OFFSET: u16 = 0x0201;
 const JPEG_LENGTH: u16 = 0x0202;
+const COLOR_SPACE: u16 = 0xa001;
+const INTEROPERABILITY_INDEX: u16 = 1;
 
 /// What of an EXIF block is used: the orientation, and the block as a TIFF structure that can be carried over. There the
 /// orientation is reset, so that the image is not turned a second time, and the thumbnail is gone: it shows what a recipe
 /// may have cropped away or blurred.
 fn take(mut block: Vec<u8>) -> (Orientation, Vec<u8>) {
-    // The name of a JPEG's segment; some writers put it into other formats too.
-    if block.starts_with(b"Exif\0\0") {
-        block.drain(..6);
+    if block.starts_with(NAME) {
+        block.drain(..NAME.len());
     }
-    let orientation = Structure::of(&mut block).and_then(|mut exif| exif.take_orientation());
-    if let Some(end) = Structure::of(&mut block).and_then(|mut exif| exif.drop_thumbnail()) {
+    let orientation = Structure::of(&mut block[..]).and_then(|mut exif| exif.take_orientation());
+    if let Some(end) = Structure::of(&mut block[..]).and_then(|mut exif| exif.drop_thumbnail()) {
         block.truncate(end);
     }
     (orientation.unwrap_or_default(), block)
@@ -93,48 +34,15 @@ pub(in crate::file) fn take_some(block: Option<Vec<u8>>) -> (Orientation, Option
         })
 }
 
-/// A TIFF structure.
-struct Structure<'a> {
-    bytes: &'a mut [u8],
-    little: bool,
+/// Has the block say that its image is in that space, where it says anything of it, so that it does not contradict the profile.
+pub(in crate::file) fn set_color_space(block: &mut [u8], space: ColorSpace) {
+    if let Some(mut exif) = Structure::of(block) {
+        // What is missing contradicts nothing.
+        let _ = exif.set_color_space(space);
+    }
 }
 
-impl<'a> Structure<'a> {
-    fn of(bytes: &'a mut [u8]) -> Option<Self> {
-        let little = match bytes.get(..4)? {
-            [b'I', b'I', 42, 0] => true,
-            [b'M', b'M', 0, 42] => false,
-            _ => return None,
-        };
-        Some(Self { bytes, little })
-    }
-
-    fn short(&self, at: usize) -> Option<u16> {
-        let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(if self.little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        })
-    }
-
-    fn long(&self, at: usize) -> Option<u32> {
-        let bytes = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(if self.little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        })
-    }
-
-    /// Where the entry of `tag` lies in the directory at `directory`.
-    fn entry(&self, directory: usize, tag: u16) -> Option<usize> {
-        let count = usize::from(self.short(directory)?);
-        (0..count)
-            .map(|index| directory + 2 + index * 12)
-            .find(|entry| self.short(*entry) == Some(tag))
-    }
-
+impl Structure<&mut [u8]> {
     /// The values of an entry, short or long.
     fn values(&self, entry: usize) -> Option<Vec<u32>> {
         let width = match self.short(entry + 2)? {
@@ -161,20 +69,42 @@ impl<'a> Structure<'a> {
             .collect()
     }
 
+    /// The orientation, which is upright from then on.
     fn take_orientation(&mut self) -> Option<Orientation> {
-        let entry = self.entry(self.long(4)? as usize, ORIENTATION)?;
-        // A short by the standard, at the start of the value field; some writers store a byte or a long.
-        let (width, tag) = match self.short(entry + 2)? {
-            1 => (1, u16::from(*self.bytes.get(entry + 8)?)),
-            3 => (2, self.short(entry + 8)?),
-            4 => (4, u16::try_from(self.long(entry + 8)?).unwrap_or(0)),
-            _ => return None,
-        };
-        let lowest = if self.little { 0 } else { width - 1 };
-        let field = self.bytes.get_mut(entry + 8..entry + 8 + width)?;
+        let (orientation, place) = self.orientation()?;
+        let lowest = if self.little { 0 } else { place.len() - 1 };
+        let field = self.bytes.get_mut(place)?;
         field.fill(0);
         field[lowest] = 1;
-        Some(Orientation::from_tag(tag))
+        Some(orientation)
+    }
+
+    fn set_color_space(&mut self, space: ColorSpace) -> Option<()> {
+        let first = self.long(4)? as usize;
+        let exif = self.long(self.entry(first, EXIF)? + 8)? as usize;
+        // 1 is sRGB; of every other space it is only said that there is a profile.
+        let value: u16 = if space == ColorSpace::Srgb { 1 } else { 0xffff };
+        if let Some(entry) = self.entry(exif, COLOR_SPACE)
+            && self.short(entry + 2)? == 3
+        {
+            let bytes = match self.little {
+                true => value.to_le_bytes(),
+                false => value.to_be_bytes(),
+            };
+            self.bytes.get_mut(entry + 8..entry + 10)?.copy_from_slice(&bytes);
+        }
+        // Adobe RGB has a name in the rules for the names of a camera's files (DCF), R03; other files are R98.
+        let other = self.long(self.entry(exif, INTEROPERABILITY)? + 8)? as usize;
+        let entry = self.entry(other, INTEROPERABILITY_INDEX)?;
+        let index = self.bytes.get_mut(entry + 8..entry + 12)?;
+        if index == b"R03\0" || index == b"R98\0" {
+            index.copy_from_slice(if space == ColorSpace::AdobeRgb {
+                b"R03\0"
+            } else {
+                b"R98\0"
+            });
+        }
+        Some(())
     }
 
     /// Cuts the second directory off and blanks it with its picture; gives where the block may end then.
@@ -218,7 +148,6 @@ impl<'a> Structure<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PixelFormat, Raster, apply};
 
     fn exif(orientation: u16) -> Vec<u8> {
         let mut bytes = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
@@ -251,6 +180,46 @@ mod tests {
         assert_eq!(take(little.clone()).0, Orientation::Rotate270);
         little[20] = 1;
         assert_eq!(take(little).0, Orientation::Upright);
+    }
+
+    #[test]
+    fn the_color_space_is_that_of_the_profile() {
+        use super::super::tags::{Tag, Tags};
+        for little in [true, false] {
+            let tag = |number, kind, count, bytes: &[u8]| Tag {
+                number,
+                kind,
+                count,
+                bytes: bytes.to_vec(),
+            };
+            let tags = |value: u16, name: &[u8]| Tags {
+                little,
+                exif: vec![tag(
+                    COLOR_SPACE,
+                    3,
+                    1,
+                    &if little {
+                        value.to_le_bytes()
+                    } else {
+                        value.to_be_bytes()
+                    },
+                )],
+                interoperability: vec![tag(1, 2, 4, name)],
+                ..Tags::default()
+            };
+            let mut block = tags(0xffff, b"R03\0").block().unwrap();
+            for (space, value, name) in [
+                (ColorSpace::Srgb, 1, b"R98\0"),
+                (ColorSpace::AdobeRgb, 0xffff, b"R03\0"),
+                (ColorSpace::DisplayP3, 0xffff, b"R98\0"),
+            ] {
+                set_color_space(&mut block, space);
+                assert_eq!(Tags::of(&block), Some(tags(value, name)));
+            }
+            for length in 0..block.len() {
+                set_color_space(&mut block[..length], ColorSpace::Srgb);
+            }
+        }
     }
 
     #[test]
@@ -313,30 +282,6 @@ mod tests {
                     .windows(5)
                     .any(|window| picture.windows(5).any(|part| part == window))
             );
-        }
-    }
-
-    #[test]
-    fn every_orientation_is_turned_upright() {
-        // The upright image is 0 1 2 / 3 4 5; stored as the standard's eight pictures show.
-        let stored: [(u16, u32, [u8; 6]); 8] = [
-            (1, 3, [0, 1, 2, 3, 4, 5]),
-            (2, 3, [2, 1, 0, 5, 4, 3]),
-            (3, 3, [5, 4, 3, 2, 1, 0]),
-            (4, 3, [3, 4, 5, 0, 1, 2]),
-            (5, 2, [0, 3, 1, 4, 2, 5]),
-            (6, 2, [2, 5, 1, 4, 0, 3]),
-            (7, 2, [5, 2, 4, 1, 3, 0]),
-            (8, 2, [3, 0, 4, 1, 5, 2]),
-        ];
-        for (tag, width, pixels) in stored {
-            let orientation = Orientation::from_tag(tag);
-            let size = Size::new(width, 6 / width);
-            let raster = Raster::from_bytes(size, PixelFormat::GRAY8, pixels.to_vec()).unwrap();
-            let upright = apply(&orientation.recipe(), &raster).unwrap();
-            assert_eq!(upright.size(), Size::new(3, 2), "{tag}");
-            assert_eq!(upright.bytes(), [0, 1, 2, 3, 4, 5], "{tag}");
-            assert_eq!(orientation.upright(size), Size::new(3, 2), "{tag}");
         }
     }
 }

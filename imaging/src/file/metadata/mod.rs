@@ -2,8 +2,9 @@
 
 pub(super) mod exif;
 mod geo;
+pub(super) mod tags;
+pub(super) mod xmp;
 
-pub use exif::Orientation;
 pub use geo::GeoTags;
 
 use super::PngColor;
@@ -31,7 +32,7 @@ pub struct Metadata {
     pub no_data: Option<f64>,
     /// Where on Earth the image lies.
     pub geo: GeoTags,
-    /// XMP, a document of XML. Written to TIFF, and only when `EncodeOptions::keep_exif` says so: it may hold what EXIF may.
+    /// XMP, a document of XML. Written only when `EncodeOptions::keep_exif` says so: it may hold what EXIF may.
     pub xmp: Option<Vec<u8>>,
     /// Sentences on what could not follow the pixels.
     pub lost: Vec<String>,
@@ -46,6 +47,10 @@ impl Metadata {
             None => (self.icc.clone(), self.png_color),
             Some(space) => (color::of_space(space), PngColor::default()),
         };
+        let mut exif = self.exif.clone();
+        if let (Some(space), Some(block)) = (recipe.color_space(), &mut exif) {
+            exif::set_color_space(block, space);
+        }
         let mut lost = self.lost.clone();
         if let Err(step) = map
             && self.geo.has_place()
@@ -72,6 +77,7 @@ impl Metadata {
             icc,
             png_color,
             resolution,
+            exif,
             no_data: recipe.no_data().or(self.no_data),
             geo: self.geo.moved(map.ok()),
             lost,

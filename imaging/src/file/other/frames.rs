@@ -2,15 +2,12 @@
 
 use std::io::{BufRead, Read, Seek, SeekFrom};
 
-use crate::Size;
+use crate::file::source::Source;
 use crate::file::{FileError, Limits};
+use crate::header::{ico, png};
 
 /// Most bytes of one picture of an ICO.
 const MAX_ICON: u64 = 1 << 26;
-/// Bytes of an entry in the directory of an ICO.
-const ENTRY: usize = 16;
-/// Bytes of the directory before its entries.
-const HEAD: usize = 6;
 
 /// Counts the frames of a GIF from its structure; no pixel is decoded.
 ///
@@ -106,55 +103,37 @@ pub(super) struct Icon {
 ///
 /// # Errors
 /// When there is no such picture, or its bytes are not in the file.
-pub(super) fn icon(file: &mut (impl Read + Seek), page: Option<u32>) -> Result<Icon, FileError> {
-    let reading = |error: std::io::Error| FileError::reading(&error);
-    let head: [u8; HEAD] = bytes(file).map_err(reading)?;
-    let count = usize::from(u16::from_le_bytes([head[4], head[5]]));
-    let mut entries = vec![0; count * ENTRY];
-    file.read_exact(&mut entries).map_err(reading)?;
-    let entries: Vec<&[u8]> = entries.chunks_exact(ENTRY).collect();
-    let largest = || {
-        let side = |byte: u8| if byte == 0 { 256 } else { u32::from(byte) };
-        let worth = |entry: &[u8]| {
-            let size = Size::new(side(entry[0]), side(entry[1]));
-            (size.pixels(), u16::from_le_bytes([entry[6], entry[7]]))
-        };
-        // The first of the greatest.
-        (0..entries.len())
-            .rev()
-            .max_by_key(|index| worth(entries[*index]))
-    };
-    let index = match page {
-        Some(page) => (page as usize).checked_sub(1),
-        None => largest(),
-    };
-    let (index, entry) = index
-        .and_then(|index| Some((index, *entries.get(index)?)))
-        .ok_or_else(|| FileError::no_page(page.unwrap_or(1), count as u64))?;
-    let number = |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]);
-    let (length, offset) = (u64::from(number(8)), u64::from(number(12)));
+pub(super) fn icon(file: &mut Source, page: Option<u32>) -> Result<Icon, FileError> {
+    let ico::Picture {
+        entry,
+        offset,
+        length,
+        number,
+        count,
+    } = ico::choose(file, page)?;
     if length > MAX_ICON {
         return Err(FileError::too_large(format!(
             "a picture of {length} bytes in it; {MAX_ICON} bytes are allowed"
         )));
     }
-    file.seek(SeekFrom::Start(offset)).map_err(reading)?;
     let mut picture = Vec::new();
-    file.take(length).read_to_end(&mut picture).map_err(reading)?;
-    let is_png = picture.starts_with(b"\x89PNG\r\n\x1a\n");
+    file.seek(SeekFrom::Start(offset))
+        .and_then(|_| file.take(length).read_to_end(&mut picture))
+        .map_err(|error| FileError::reading(&error))?;
+    let is_png = picture.starts_with(png::MAGIC);
     let bytes = if is_png {
         picture
     } else {
         let mut alone = vec![0, 0, 1, 0, 1, 0];
         alone.extend_from_slice(&entry[..12]);
-        alone.extend_from_slice(&((HEAD + ENTRY) as u32).to_le_bytes());
+        alone.extend_from_slice(&((ico::HEAD + ico::ENTRY) as u32).to_le_bytes());
         alone.append(&mut picture);
         alone
     };
     Ok(Icon {
         bytes,
         is_png,
-        number: index as u32 + 1,
-        count: count as u32,
+        number,
+        count,
     })
 }

@@ -53,12 +53,11 @@ pub(in crate::file) enum Pictures {
 impl OtherReader {
     /// Opens picture number `page` of an ICO, from 1 on, else the largest.
     pub(in crate::file) fn open_icon(
-        source: Source,
+        mut source: Source,
         limits: &Limits,
         page: Option<u32>,
     ) -> Result<Pictures, FileError> {
-        let mut file = BufReader::new(source);
-        let icon = frames::icon(&mut file, page)?;
+        let icon = frames::icon(&mut source, page)?;
         let mut notes = Vec::new();
         if icon.count > 1 {
             notes.push(format!(
@@ -77,12 +76,12 @@ impl OtherReader {
     /// Opens a file of `kind`; of a GIF, frame number `page`, from 1 on, else the first.
     pub(in crate::file) fn open(
         kind: FileKind,
-        source: Source,
+        mut source: Source,
         limits: &Limits,
         page: Option<u32>,
     ) -> Result<(ImageInfo, Self), FileError> {
+        limits::check(kind, &mut source, limits)?;
         let mut file = BufReader::with_capacity(1 << 16, source);
-        limits::check(kind, &mut file, limits)?;
         rewind(&mut file)?;
         let mut notes = Vec::new();
         let mut frame = None;

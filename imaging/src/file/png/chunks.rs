@@ -5,14 +5,13 @@
 //! read: a frame of an animation that is out of order, a broken chunk of text. And where the file ends behind the pixels
 //! without saying so, the end is added.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
-
-use flate2::read::ZlibDecoder;
-
 use super::feed::Piece;
+use super::text;
 use crate::file::color::PngColor;
+use crate::file::metadata::xmp;
 use crate::file::source::Source;
 use crate::file::{FileError, Limits};
+use crate::header::png::{self, CHECKSUM, HEADER, Next, SIGNATURE};
 
 /// What was found.
 pub(super) struct Chunks {
@@ -22,6 +21,7 @@ pub(super) struct Chunks {
     pub ended: bool,
     pub icc: Option<Vec<u8>>,
     pub exif: Option<Vec<u8>>,
+    pub xmp: Option<Vec<u8>>,
     /// Pixels per metre.
     pub resolution: Option<(f64, f64)>,
     pub color: PngColor,
@@ -29,24 +29,16 @@ pub(super) struct Chunks {
     pub notes: Vec<String>,
 }
 
-/// Chunks that are walked over, and pieces that the picture may be in.
-const MAX_CHUNKS: usize = 1 << 22;
+/// Pieces that the picture may be in.
 const MAX_PIECES: usize = 1 << 17;
-/// Bytes of a header of a chunk, of its checksum, and of the signature of the file.
-const HEADER: u64 = 8;
-const CHECKSUM: u64 = 4;
-const SIGNATURE: u64 = 8;
 const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
-/// Bytes that are read at once while chunks are skipped.
-const BUFFER: usize = 512;
 
 impl Chunks {
     /// Walks over the file, which has `length` bytes and begins with the signature.
     pub fn read(source: &mut Source, length: u64, limits: &Limits) -> Result<Self, FileError> {
         let mut walk = Walk {
-            file: BufReader::with_capacity(BUFFER, source),
+            chunks: png::Chunks::new(source, length),
             length,
-            at: SIGNATURE,
             limits,
             has_pixels: false,
             animation: None,
@@ -59,27 +51,20 @@ impl Chunks {
                 ended: false,
                 icc: None,
                 exif: None,
+                xmp: None,
                 resolution: None,
                 color: PngColor::default(),
                 notes: Vec::new(),
             },
         };
-        walk.seek(SIGNATURE)?;
-        for _ in 0..MAX_CHUNKS {
-            if !walk.chunk()? {
-                return Ok(walk.finish());
-            }
-        }
-        Err(FileError::too_large(format!(
-            "it has more than {MAX_CHUNKS} chunks"
-        )))
+        while walk.chunk()? {}
+        Ok(walk.finish())
     }
 }
 
 struct Walk<'a> {
-    file: BufReader<&'a mut Source>,
+    chunks: png::Chunks<'a, Source>,
     length: u64,
-    at: u64,
     limits: &'a Limits,
     has_pixels: bool,
     /// Frames of an animation.
@@ -90,64 +75,46 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn seek(&mut self, to: u64) -> Result<(), FileError> {
-        let reading = |error| FileError::reading(&error);
-        let by = i64::try_from(to).ok().zip(self.file.stream_position().ok());
-        match by.and_then(|(to, from)| Some(to - i64::try_from(from).ok()?)) {
-            Some(by) => self.file.seek_relative(by).map_err(reading),
-            None => self.file.seek(SeekFrom::Start(to)).map(drop).map_err(reading),
-        }
-    }
-
     /// Takes the next chunk; gives whether there may be more.
     fn chunk(&mut self) -> Result<bool, FileError> {
-        let left = self.length.saturating_sub(self.at);
-        if left < HEADER {
-            return Ok(false);
-        }
-        let mut header = [0; HEADER as usize];
-        self.file
-            .read_exact(&mut header)
-            .map_err(|error| FileError::reading(&error))?;
-        let [l3, l2, l1, l0, name @ ..] = header;
-        let length = u64::from(u32::from_be_bytes([l3, l2, l1, l0]));
-        if !name.iter().all(u8::is_ascii_alphabetic) || length > i32::MAX as u64 {
-            return self.rest(left);
-        }
+        let (name, at, length, is_cut) = match self.chunks.next()? {
+            Next::Chunk {
+                name,
+                at,
+                length,
+                is_cut,
+            } => (name, at, length, is_cut),
+            Next::Rest(at) => return self.rest(at),
+            Next::End => return Ok(false),
+        };
         if &name == b"CgBI" {
             return Err(FileError::unsupported(
                 "this kind of PNG is not read: it is packed for Apple's devices (CgBI); save it as an ordinary PNG",
             ));
         }
-        let whole = HEADER + length + CHECKSUM;
         let is_picture = name[0].is_ascii_uppercase() || &name == b"tRNS";
-        if whole > left {
+        if is_cut {
             if &name == b"IDAT" {
-                self.cut_pixels(left - HEADER, length)?;
+                self.cut_pixels(at, length)?;
                 return Ok(false);
             }
-            return self.rest(left);
+            return self.rest(at);
         }
         if is_picture {
-            self.keep(self.at, whole)?;
+            self.keep(at, HEADER + length + CHECKSUM)?;
             self.has_pixels |= &name == b"IDAT";
         } else {
             self.metadata(name, length)?;
         }
-        self.at += whole;
-        if &name == b"IEND" {
-            self.found.ended = true;
-            return Ok(false);
-        }
-        self.seek(self.at)?;
-        Ok(true)
+        self.found.ended = &name == b"IEND";
+        Ok(!self.found.ended)
     }
 
     /// Takes what is left of the file and is no whole chunk. Behind the pixels it does not matter; before them the decoder shall
     /// say what is wrong with it.
-    fn rest(&mut self, left: u64) -> Result<bool, FileError> {
+    fn rest(&mut self, at: u64) -> Result<bool, FileError> {
         if !self.has_pixels {
-            self.keep(self.at, left)?;
+            self.keep(at, self.length.saturating_sub(at))?;
             self.found.ended = true;
         }
         Ok(false)
@@ -173,26 +140,24 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Adds a chunk of pixels that ends with the file, after `left` of its bytes: as one that is so short. Whether all rows
-    /// are there, its data tell.
-    fn cut_pixels(&mut self, left: u64, length: u64) -> Result<(), FileError> {
-        let data = left.min(length);
+    /// Adds the chunk of pixels at `at`, which ends with the file: as one that is so short. Whether all rows are there, its data
+    /// tell.
+    fn cut_pixels(&mut self, at: u64, length: u64) -> Result<(), FileError> {
+        let data = self.length.saturating_sub(at + HEADER).min(length);
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(b"IDAT");
         let mut rest = data;
         let mut block = vec![0; 1 << 16];
         while rest > 0 {
             let part = &mut block[..rest.min(1 << 16) as usize];
-            self.file
-                .read_exact(part)
-                .map_err(|error| FileError::reading(&error))?;
+            self.chunks.read(part)?;
             checksum.update(part);
             rest -= part.len() as u64;
         }
         let header = [&(data as u32).to_be_bytes()[..], b"IDAT"].concat();
         self.found.pieces.push(Piece::Made(header));
         self.found.pieces.push(Piece::File {
-            start: self.at + HEADER,
+            start: at + HEADER,
             length: data,
         });
         let checksum = checksum.finalize().to_be_bytes().to_vec();
@@ -204,7 +169,7 @@ impl Walk<'_> {
     /// Looks at a chunk that is none of the picture.
     fn metadata(&mut self, name: [u8; 4], length: u64) -> Result<(), FileError> {
         let most = match &name {
-            b"iCCP" | b"eXIf" => self.limits.max_metadata_bytes as u64,
+            b"iCCP" | b"eXIf" | b"iTXt" => self.limits.max_metadata_bytes as u64,
             b"acTL" | b"pHYs" | b"cICP" | b"sRGB" | b"gAMA" | b"cHRM" | b"mDCV" | b"cLLI" => 64,
             b"fcTL" => {
                 self.stands_first |= !self.has_pixels;
@@ -212,6 +177,15 @@ impl Walk<'_> {
             }
             _ => return Ok(()),
         };
+        let mut data = Vec::new();
+        if &name == b"iTXt" {
+            // Other texts are not looked at.
+            data.resize(length.min(xmp::PNG.len() as u64) as usize, 0);
+            self.chunks.read(&mut data)?;
+            if data != xmp::PNG {
+                return Ok(());
+            }
+        }
         let word = String::from_utf8_lossy(&name).into_owned();
         if length > most {
             self.found.notes.push(format!(
@@ -219,12 +193,11 @@ impl Walk<'_> {
             ));
             return Ok(());
         }
-        let mut data = vec![0; length as usize];
+        let begun = data.len();
+        data.resize(length as usize, 0);
         let mut stored = [0; CHECKSUM as usize];
-        self.file
-            .read_exact(&mut data)
-            .and_then(|()| self.file.read_exact(&mut stored))
-            .map_err(|error| FileError::reading(&error))?;
+        self.chunks.read(&mut data[begun..])?;
+        self.chunks.read(&mut stored)?;
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(&name);
         checksum.update(&data);
@@ -261,9 +234,16 @@ impl Walk<'_> {
             }
             b"iCCP" => {
                 if self.found.icc.is_none() {
-                    self.found.icc = unpack_profile(&data, self.limits.max_metadata_bytes);
+                    self.found.icc = text::profile(&data, self.limits.max_metadata_bytes);
                 }
                 self.found.icc.is_some()
+            }
+            b"iTXt" => {
+                if self.found.xmp.is_none() {
+                    let text = data.get(xmp::PNG.len()..).unwrap_or_default();
+                    self.found.xmp = text::international(text, self.limits.max_metadata_bytes);
+                }
+                self.found.xmp.is_some()
             }
             _ => self.found.color.take(name, &data),
         }
@@ -285,16 +265,4 @@ impl Walk<'_> {
         }
         self.found
     }
-}
-
-/// The profile of an `iCCP`: behind a name and the number of the method, packed.
-fn unpack_profile(data: &[u8], most: usize) -> Option<Vec<u8>> {
-    let end = data.iter().take(80).position(|byte| *byte == 0)?;
-    let [0, packed @ ..] = data.get(end + 1..)? else {
-        return None;
-    };
-    let mut profile = Vec::new();
-    let mut unpacker = ZlibDecoder::new(packed).take(most as u64 + 1);
-    unpacker.read_to_end(&mut profile).ok()?;
-    (profile.len() <= most && !profile.is_empty()).then_some(profile)
 }

@@ -1,4 +1,4 @@
-//! PNG. Reading: [`chunks`] walks over all chunks and finds the metadata, [`feed`] hands the chunks of the picture to the decoder,
+//! PNG. Reading: [`chunks`] walks over all chunks and finds the metadata ([`text`]), [`feed`] hands the chunks of the picture to the decoder,
 //! [`read`] gives rows. Writing: [`write`], with [`filter`].
 
 mod chunks;
@@ -6,6 +6,7 @@ mod feed;
 #[cfg(feature = "files")]
 mod filter;
 mod read;
+mod text;
 #[cfg(feature = "files")]
 pub(super) mod write;
 

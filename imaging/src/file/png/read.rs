@@ -6,10 +6,11 @@ use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::chunks::Chunks;
 use super::feed::Feed;
-use crate::file::metadata::exif;
+use crate::file::metadata::{exif, xmp};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, MAX_INFLATE_RATIO, Metadata};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::limits::MAX_INFLATE_RATIO;
 use crate::{Channels, Depth, PixelFormat, Size};
 
 pub(in crate::file) struct PngReader {
@@ -35,6 +36,7 @@ impl PngReader {
             ended,
             icc,
             exif,
+            xmp,
             resolution,
             color,
             notes,
@@ -75,7 +77,7 @@ impl PngReader {
             icc,
             resolution,
             exif,
-            no_data: None,
+            xmp: xmp::upright(orientation, xmp),
             png_color: color,
             ..Metadata::default()
         };

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::filter;
+use crate::file::metadata::xmp;
 use crate::file::pool::{Job, Pool};
 use crate::file::splice::{self, Adler, Strip};
 use crate::file::writer::{ImageWriter, Output};
@@ -154,6 +155,10 @@ fn write_head(
     }
     if let Some(exif) = &metadata.exif {
         write_chunk(output, b"eXIf", &[exif])?;
+    }
+    if let Some(text) = &metadata.xmp {
+        // Not packed, of no language, and without another keyword.
+        write_chunk(output, b"iTXt", &[xmp::PNG, &[0; 4], text])?;
     }
     Ok(())
 }

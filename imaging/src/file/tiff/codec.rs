@@ -5,147 +5,59 @@ use std::io::Read;
 use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
-use super::fax::{self, Fax};
 #[cfg(feature = "files")]
-use super::lerc::{self, Around};
-use super::page::Numbers;
-use super::{logluv, unsupported};
+use super::lerc;
+use super::{TiffFile, fax, logluv, zstd};
 use crate::Size;
 #[cfg(feature = "files")]
 use crate::file::jp2;
 use crate::file::jpeg::embedded::{self, Colors};
-use crate::file::{FileError, MAX_INFLATE_RATIO, webp as webp_file};
+use crate::file::{FileError, webp as webp_file};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Codec, Directory, Stored};
+use crate::limits::MAX_INFLATE_RATIO;
 
-/// How chunks are packed.
-pub(super) enum Codec {
-    None,
-    PackBits,
-    Lzw,
-    Deflate,
-    Zstd,
-    Lzma,
-    Fax(Fax),
-    /// With the tables that all share; `converts` from YCbCr to RGB.
-    Jpeg {
-        tables: Option<Vec<u8>>,
-        converts: bool,
-    },
-    WebP,
-    /// Logarithms of light, which become floating point of 32 bit, little endian.
-    LogLuv,
-    /// A picture whose samples come little endian; `converts` from YCbCr to RGB.
-    #[cfg(feature = "files")]
-    Jpeg2000 {
-        converts: bool,
-    },
-    /// Numbers that come little endian.
-    #[cfg(feature = "files")]
-    Lerc(Around),
-}
-
-/// What the samples of a chunk are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stored {
-    /// Samples of a pixel.
-    pub samples: usize,
-    /// Bits of each.
-    pub bits: u32,
-    pub numbers: Numbers,
-}
+/// Bytes of the tables that JPEG tiles share.
+const MAX_TABLES: usize = 1 << 16;
 
 /// The most memory that a window of LZMA may ask for.
 const MAX_LZMA_WINDOW: u64 = 1 << 26;
 
 impl Codec {
-    /// The packing of that number; those of JPEG and of scans have more to say.
-    pub(super) fn of(compression: u64) -> Result<Self, FileError> {
-        Ok(match compression {
-            1 => Self::None,
-            2 => Self::Fax(Fax::Huffman),
-            3 => Self::Fax(Fax::Group3 { differences: false }),
-            4 => Self::Fax(Fax::Group4),
-            5 => Self::Lzw,
-            7 => Self::Jpeg {
-                tables: None,
-                converts: false,
-            },
-            8 | 32946 => Self::Deflate,
-            32773 => Self::PackBits,
-            34676 => Self::LogLuv,
-            34925 => Self::Lzma,
-            #[cfg(feature = "files")]
-            33003 | 33004 | 33005 | 34712 => Self::Jpeg2000 {
-                converts: compression == 33003,
-            },
-            #[cfg(feature = "files")]
-            34887 => Self::Lerc(Around::Nothing),
+    /// Reads what the tiles share, where they are JPEGs.
+    ///
+    /// # Errors
+    /// When it is not in the file, and when the packing is one that only the server reads, and this is not it.
+    pub(super) fn read_tables(
+        &mut self,
+        file: &mut TiffFile,
+        directory: &Directory,
+    ) -> Result<(), FileError> {
+        match self {
+            Self::Jpeg { tables, .. } => *tables = directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?,
             #[cfg(not(feature = "files"))]
-            33003 | 33004 | 33005 | 34712 | 34887 => {
-                let name = if compression == 34887 { "LERC" } else { "JPEG 2000" };
-                return Err(FileError::unsupported(format!(
-                    "a TIFF that is packed with {name} is not decoded here; the server reads it"
-                )));
-            }
-            50000 => Self::Zstd,
-            50001 => Self::WebP,
-            other => {
-                let name = match other {
-                    6 => "old-style JPEG (compression 6)",
-                    9 | 10 | 34661 => "JBIG",
-                    32766 => "NeXT",
-                    32771 => "CCITT runs in words (compression 32771)",
-                    32809 => "ThunderScan",
-                    32909 => "PixarLog",
-                    34677 => "SGI LogLuv of 24 bits",
-                    34892 => "lossy JPEG of DNG",
-                    50002 | 52546 => "JPEG XL",
-                    _ => return Err(unsupported(&format!("its compression is number {other}"))),
-                };
-                return Err(unsupported(&format!("it is packed with {name}")));
-            }
-        })
-    }
-
-    /// Whether a predictor means something with it.
-    pub(super) fn has_predictor(&self) -> bool {
-        matches!(self, Self::Lzw | Self::Deflate | Self::Zstd | Self::Lzma)
+            Self::Jpeg2000 { .. } => return Err(not_here("JPEG 2000")),
+            #[cfg(not(feature = "files"))]
+            Self::Lerc(_) => return Err(not_here("LERC")),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether the order of bits in a byte concerns it.
     pub(super) fn has_bit_order(&self) -> bool {
-        match self {
-            Self::Jpeg { .. } | Self::WebP => false,
-            #[cfg(feature = "files")]
-            Self::Jpeg2000 { .. } | Self::Lerc(_) => false,
-            _ => true,
-        }
+        !self.is_picture() && !matches!(self, Self::WebP | Self::Lerc(_))
     }
 
     /// Whether samples come with the lower byte first, whatever the file says.
     pub(super) fn is_little_endian(&self) -> bool {
-        match self {
-            Self::LogLuv => true,
-            #[cfg(feature = "files")]
-            Self::Jpeg2000 { .. } | Self::Lerc(_) => true,
-            _ => false,
-        }
-    }
-
-    /// Whether a chunk is a picture of its own with colours of its own, of which the file says no more.
-    pub(super) fn is_picture(&self) -> bool {
-        match self {
-            Self::Jpeg { .. } => true,
-            #[cfg(feature = "files")]
-            Self::Jpeg2000 { .. } => true,
-            _ => false,
-        }
+        matches!(self, Self::LogLuv | Self::Jpeg2000 { .. } | Self::Lerc(_))
     }
 
     /// How many times the bytes of a chunk are held at most while it is unpacked.
     pub(super) fn copies(&self) -> u64 {
         match self {
             // Twice as floating point, and coefficients.
-            #[cfg(feature = "files")]
             Self::Jpeg2000 { .. } => 14,
             _ => 3,
         }
@@ -164,9 +76,7 @@ impl Codec {
             Self::LogLuv => 200,
             // A row of any width may be told by a bit; a block of Zstandard of 128 KiB by four bytes; LZMA is near that.
             Self::Fax(_) | Self::Zstd | Self::Lzma => 1 << 17,
-            Self::Jpeg { .. } | Self::WebP => u64::MAX,
-            #[cfg(feature = "files")]
-            Self::Jpeg2000 { .. } | Self::Lerc(_) => u64::MAX,
+            Self::Jpeg { .. } | Self::WebP | Self::Jpeg2000 { .. } | Self::Lerc(_) => u64::MAX,
         })
     }
 
@@ -185,10 +95,7 @@ impl Codec {
             Self::PackBits => pack_bits(data, out).ok_or_else(damaged)?,
             Self::Lzw => lzw(data, out).ok_or_else(damaged)?,
             Self::Deflate => deflate(data, out).ok_or_else(damaged)?,
-            Self::Zstd => {
-                let mut decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|_| damaged())?;
-                decoder.read_exact(out).map_err(|_| damaged())?;
-            }
+            Self::Zstd => zstd::decode(data, out).ok_or_else(damaged)?,
             Self::Lzma => {
                 if lzma_window(data).ok_or_else(damaged)? > MAX_LZMA_WINDOW {
                     return Err(FileError::too_large("its LZMA needs more memory than is allowed"));
@@ -207,9 +114,21 @@ impl Codec {
             Self::Jpeg2000 { converts } => jp2::tile(data, out, size, (samples, stored.bits), *converts)?,
             #[cfg(feature = "files")]
             Self::Lerc(around) => lerc::decode(data, *around, out, size, stored)?,
+            #[cfg(not(feature = "files"))]
+            Self::Jpeg2000 { .. } => return Err(not_here("JPEG 2000")),
+            #[cfg(not(feature = "files"))]
+            Self::Lerc(_) => return Err(not_here("LERC")),
         }
         Ok(())
     }
+}
+
+/// Of a packing that only the server reads.
+#[cfg(not(feature = "files"))]
+fn not_here(name: &str) -> FileError {
+    FileError::unsupported(format!(
+        "a TIFF that is packed with {name} is not decoded here; the server reads it"
+    ))
 }
 
 fn pack_bits(mut data: &[u8], out: &mut [u8]) -> Option<()> {

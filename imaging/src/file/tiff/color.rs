@@ -1,13 +1,11 @@
 //! What samples mean: gray, colours, inks, numbers of a palette; and how they become pixels of a raster.
 
-use super::ifd::{Directory, TiffFile};
-use super::numbers::Measured;
-use super::page::{Numbers, Page, tag};
-use super::samples::Meaning;
-use super::unsupported;
+use super::{TiffFile, unsupported};
 use crate::file::FileError;
 use crate::file::color::Inks;
-use crate::{Channels, Depth, PixelFormat};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Carried, Directory, Meaning, Measured, Page};
+use crate::{Depth, PixelFormat};
 
 /// From samples to pixels.
 pub(super) struct Pixels {
@@ -44,72 +42,24 @@ impl Pixels {
         page: &Page,
         icc: Option<&[u8]>,
     ) -> Result<Self, FileError> {
-        let mut notes = Vec::new();
-        let bits = page.bits;
-        let colors = match page.photometric {
-            0 | 1 | 3 | 4 | 32844 => 1,
-            2 | 6 | 8 | 9 | 32845 => 3,
-            5 => 4,
-            10 => return Err(unsupported("its colours are ITU Lab")),
-            32803 => {
-                return Err(unsupported(
-                    "it is the raw data of a camera (colour filter array)",
-                ));
-            }
-            34892 => return Err(unsupported("it is the raw data of a camera (LinearRaw)")),
-            other => {
-                return Err(unsupported(&format!(
-                    "its photometric interpretation is number {other}"
-                )));
-            }
-        };
-        if page.samples < colors {
-            return Err(FileError::damaged(format!(
-                "it has {} samples a pixel, and its colours need {colors}",
-                page.samples
-            )));
-        }
-        let plain = matches!(page.photometric, 0..=2);
-        if !plain
-            && page.numbers != Numbers::Unsigned
-            && !matches!(page.photometric, 5 | 8 | 9 | 32844 | 32845)
-        {
-            return Err(unsupported("its colours are signed or floating-point numbers"));
-        }
-        let alpha = alpha(page, colors);
-        if let Some((measured, format)) = Measured::of(page, alpha.is_some(), &mut notes)? {
+        let Carried {
+            format,
+            meaning,
+            alpha,
+            measured,
+            mut notes,
+        } = Carried::of(page)?;
+        let (bits, depth) = (page.bits, format.depth);
+        if measured.is_some() {
             return Ok(Self {
                 format,
-                meaning: Meaning::Number,
+                meaning,
                 model: Model::Rgb,
-                alpha: None,
-                measured: Some(measured),
+                alpha,
+                measured,
                 notes,
             });
         }
-        let beyond = page.samples - colors - usize::from(alpha.is_some());
-        if beyond > 0 {
-            notes.push(format!(
-                "{beyond} of the {} bands are left out: they are neither colour nor alpha",
-                page.samples
-            ));
-        }
-        let (meaning, depth) = match (page.numbers, bits) {
-            (_, 24 | 32 | 64) => {
-                return Err(unsupported(&format!("its colours have {bits} bits in a sample")));
-            }
-            (_, 8) => (Meaning::Number, Depth::Eight),
-            (_, 16) => (Meaning::Number, Depth::Sixteen),
-            (_, 1..8) => (Meaning::Part(255), Depth::Eight),
-            _ if plain && alpha.is_none() => {
-                let most = (1u32 << bits) - 1;
-                notes.push(format!(
-                    "samples of {bits} bits are kept as they are in 16 bit: {most} is the brightest"
-                ));
-                (Meaning::Number, Depth::Sixteen)
-            }
-            _ => (Meaning::Part(u16::MAX), Depth::Sixteen),
-        };
         let model = match page.photometric {
             0 | 1 | 4 => Model::Gray {
                 inverted: page.photometric == 0,
@@ -139,31 +89,19 @@ impl Pixels {
             }
             _ => Model::Rgb,
         };
-        let (meaning, depth) = match &model {
-            Model::Palette(colors) => {
-                if colors
-                    .iter()
-                    .flatten()
-                    .any(|value| value % 257 != 0 && value % 256 != 0)
-                {
-                    notes.push("the palette's colours of 16 bit became 8 bit".to_owned());
-                }
-                (Meaning::Number, Depth::Eight)
-            }
-            Model::Lab { .. } => (Meaning::Number, depth),
-            _ => (meaning, depth),
-        };
+        if let Model::Palette(colors) = &model
+            && colors
+                .iter()
+                .flatten()
+                .any(|value| value % 257 != 0 && value % 256 != 0)
+        {
+            notes.push("the palette's colours of 16 bit became 8 bit".to_owned());
+        }
         if matches!(model, Model::Palette(_)) && alpha.is_some() && bits != 8 {
             return Err(unsupported("its palette has alpha beside it"));
         }
-        let channels = match (matches!(model, Model::Gray { .. }), alpha.is_some()) {
-            (true, false) => Channels::Gray,
-            (true, true) => Channels::GrayAlpha,
-            (false, false) => Channels::Rgb,
-            (false, true) => Channels::Rgba,
-        };
         Ok(Self {
-            format: PixelFormat { channels, depth },
+            format,
             meaning,
             model,
             alpha,
@@ -286,19 +224,6 @@ fn light_of_inks(inks: &Inks, values: &[u16], samples: usize) -> Result<Vec<u16>
     let stored: Vec<u16> = pixels.flat_map(|pixel| &pixel[..4]).copied().collect();
     inks.convert(&stored, &mut light)?;
     Ok(light)
-}
-
-/// The sample that is alpha: the first that is said to be, or the only one beyond the colours of which nothing is said.
-fn alpha(page: &Page, colors: usize) -> Option<(usize, bool)> {
-    match &page.extra {
-        Some(extra) => {
-            let first = page.samples.saturating_sub(extra.len()).max(colors);
-            let index = extra.iter().position(|kind| matches!(kind, 1 | 2))?;
-            let place = first + index;
-            (place < page.samples).then(|| (place, extra[index] == 1))
-        }
-        None => (matches!(page.photometric, 0..=2) && page.samples == colors + 1).then_some((colors, false)),
-    }
 }
 
 fn palette(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Model, FileError> {

@@ -3,16 +3,7 @@
 use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
 
-/// Which coding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fax {
-    /// Runs, each row from a whole byte on.
-    Huffman,
-    /// Runs after marks, and rows that tell the difference where `differences`.
-    Group3 { differences: bool },
-    /// Differences alone.
-    Group4,
-}
+use crate::header::tiff::packing::Fax;
 
 /// The codes that are left, and beyond them zeros.
 type Codes<'a> = ByteReader<Box<dyn Iterator<Item = Result<u8, std::convert::Infallible>> + 'a>>;

@@ -1,7 +1,8 @@
 //! The tags of GeoTIFF and of GDAL in a directory.
 
-use super::ifd::{Directory, TiffFile};
+use super::TiffFile;
 use crate::file::GeoTags;
+use crate::header::tiff::Directory;
 
 /// Their numbers.
 pub(super) const PIXEL_SCALE: u16 = 33550;

@@ -4,29 +4,10 @@ use std::io::Read;
 
 use lerc::{DataType, SampleData};
 
-use super::codec::Stored;
+use super::zstd;
 use crate::Size;
 use crate::file::FileError;
-
-/// What a blob is packed with once more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Around {
-    Nothing,
-    Deflate,
-    Zstd,
-}
-
-impl Around {
-    /// From the second number of the tag with the parameters, where there is one.
-    pub(super) fn of(parameter: Option<u64>) -> Option<Self> {
-        match parameter.unwrap_or(0) {
-            0 => Some(Self::Nothing),
-            1 => Some(Self::Deflate),
-            2 => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-}
+use crate::header::tiff::{Around, Numbers, Stored};
 
 fn damaged() -> FileError {
     FileError::damaged("the LERC data of a strip or tile is wrong or ends early")
@@ -54,8 +35,7 @@ pub(super) fn decode(
             &blob
         }
         Around::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(data).map_err(|_| damaged())?;
-            decoder.take(most).read_to_end(&mut blob).map_err(|_| damaged())?;
+            blob = zstd::decode_all(data, most).ok_or_else(damaged)?;
             &blob
         }
     };
@@ -109,7 +89,7 @@ fn fill(samples: &mut [u8], one: &[u8]) {
 
 /// What the samples of a page are called.
 fn kind(stored: Stored) -> Option<DataType> {
-    use super::page::Numbers::{Float, Signed, Unsigned};
+    use Numbers::{Float, Signed, Unsigned};
     Some(match (stored.numbers, stored.bits) {
         (Unsigned, 8) => DataType::Byte,
         (Signed, 8) => DataType::Char,

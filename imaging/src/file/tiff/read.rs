@@ -1,51 +1,48 @@
 //! The reader: from chunks to rows of pixels.
 
-use super::codec::Codec;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(feature = "files")]
+use super::blocks::StoredBlocks;
+use super::chunks::{Chunks, Part, Workspace, resize};
 use super::color::Pixels;
-use super::geo;
-use super::ifd::{Directory, TiffFile};
-use super::numbers::{self, Measured};
-use super::page::{self, Chosen, Page, tag};
-use super::samples::{spread, undo, unpack};
+use super::numbers;
+use super::{TiffFile, exif, geo};
+#[cfg(feature = "files")]
+use crate::file::blocks::Blocks;
+use crate::file::metadata::xmp;
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
-use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata, Orientation};
+use crate::file::{FileError, FileKind, ImageInfo, Limits, Metadata};
+use crate::header::tiff::page::tag;
+use crate::header::tiff::{Chosen, Directory, Measured, Page, choose, orientation};
 
 /// Reads a page of a TIFF from top to bottom.
 pub(in crate::file) struct TiffReader {
-    file: TiffFile,
-    page: Page,
-    pixels: Pixels,
-    places: Places,
+    file: Arc<TiffFile>,
+    chunks: Arc<Chunks>,
     stride: usize,
     /// Decoded rows that have not been given out.
     rows: Vec<u8>,
     given: usize,
     /// The first row that is not decoded.
     next: u32,
-    packed: Vec<u8>,
-    /// A chunk of each plane.
-    planes: Vec<Vec<u8>>,
-    values: Vec<u16>,
-    has_exif: bool,
+    /// Memory of each thread that decodes.
+    spaces: Vec<Workspace>,
+    /// What EXIF lacks, in sentences.
+    private_notes: Vec<String>,
     notes: Vec<String>,
-}
-
-/// Where the chunks lie in the file.
-struct Places {
-    offsets: Vec<u64>,
-    /// Empty where the file does not say.
-    lengths: Vec<u64>,
-    across: u32,
-    down: u32,
 }
 
 /// Bytes that are looked at of the number that stands for no data.
 const MAX_NO_DATA: u64 = 64;
-/// Strips or tiles in a file.
-const MAX_CHUNKS: u64 = 1 << 23;
 /// Bytes that are read at once of a strip that is not packed.
 const CUT_BYTES: u64 = 1 << 20;
+/// Bytes of pixels that are decoded at once where several threads do.
+const GROUP_BYTES: u64 = 4 << 20;
+/// Most threads that decode.
+const MAX_THREADS: usize = 16;
 
 impl TiffReader {
     pub(in crate::file) fn open(
@@ -60,11 +57,13 @@ impl TiffReader {
             number,
             count,
             smaller,
-        } = page::choose(&mut file, first, chosen)?;
-        let page = Page::of(&mut file, &directory, limits)?;
+        } = choose(&mut file, first, chosen)?;
+        let mut page = Page::of(&mut file, &directory, limits)?;
+        page.codec.read_tables(&mut file, &directory)?;
         let mut metadata = metadata(&mut file, &directory, limits);
+        let exif = exif::read(&mut file, &directory, limits.max_metadata_bytes);
+        metadata.exif = exif.block;
         let pixels = Pixels::of(&mut file, &directory, &page, metadata.icc.as_deref())?;
-        let places = Places::of(&mut file, &directory, &page)?;
         let mut notes = Vec::new();
         if count > 1 {
             let why = if chosen.is_none() {
@@ -97,32 +96,35 @@ impl TiffReader {
             // The profile is about what was stored.
             metadata.icc = None;
         }
-        let orientation = directory.number(&mut file, tag::ORIENTATION).ok().flatten();
+        let orientation = orientation(&mut file, &directory);
+        metadata.xmp = xmp::upright(orientation, metadata.xmp.take());
         let info = ImageInfo {
             kind: FileKind::Tiff,
             stored_size: page.size,
             format: pixels.format,
-            orientation: Orientation::from_tag(orientation.and_then(|tag| tag.try_into().ok()).unwrap_or(1)),
+            orientation,
             metadata,
         };
+        let chunks = Chunks::of(&mut file, &directory, page, pixels)?;
         let mut reader = Self {
-            stride: page.size.width as usize * pixels.format.bytes_per_pixel(),
-            file,
-            page,
-            pixels,
-            places,
+            stride: info.stored_size.width as usize * info.format.bytes_per_pixel(),
+            file: Arc::new(file),
+            chunks: Arc::new(chunks),
             rows: Vec::new(),
             given: 0,
             next: 0,
-            packed: Vec::new(),
-            planes: Vec::new(),
-            values: Vec::new(),
-            has_exif: directory.has(tag::EXIF),
+            spaces: vec![Workspace::default()],
+            private_notes: exif.notes,
             notes,
         };
-        if reader.pixels.measured.is_some_and(Measured::is_conditional) {
-            while reader.next < reader.page.size.height {
-                reader.decode()?;
+        if reader
+            .chunks
+            .pixels
+            .measured
+            .is_some_and(Measured::is_conditional)
+        {
+            while reader.next < info.stored_size.height {
+                reader.decode_some()?;
             }
             reader.next = 0;
             reader.rows.clear();
@@ -130,212 +132,171 @@ impl TiffReader {
         Ok((info, reader))
     }
 
-    /// Rows that are decoded at once from row `top` on.
-    fn band_rows(&self, top: u32) -> u32 {
-        let chunk = self.page.chunk.height;
-        if !self.page.is_cut() {
-            return chunk;
+    /// Rows that are decoded at once from row `top` on: those of a row of chunks, of several where more than one thread decodes, or a part
+    /// of a strip that is not packed.
+    fn rows_at_once(&self, top: u32) -> u32 {
+        let page = &self.chunks.page;
+        let chunk = page.chunk.height;
+        let left = page.size.height - top;
+        if page.is_cut() {
+            let row = page.stored_bytes(1).saturating_mul(page.planes() as u64);
+            let most = CUT_BYTES / row.max(1);
+            return (chunk - top % chunk)
+                .min(most.clamp(1, u32::MAX.into()) as u32)
+                .min(left);
         }
-        let row = self
-            .page
-            .stored_bytes(1)
-            .saturating_mul(self.page.planes() as u64);
-        let most = CUT_BYTES / row.max(1);
-        (chunk - top % chunk).min(most.clamp(1, u32::MAX.into()) as u32)
+        let mut rows = chunk;
+        let is_small = |rows: u32| u64::from(rows) * (self.stride as u64) < GROUP_BYTES / 2;
+        while self.spaces.len() > 1 && rows < left && is_small(rows) {
+            rows = rows.saturating_mul(2);
+        }
+        rows.min(left)
     }
 
-    /// Decodes the next row of chunks, or the next part of a strip.
-    fn decode(&mut self) -> Result<(), FileError> {
-        let (size, chunk) = (self.page.size, self.page.chunk);
-        let top = self.next;
-        if top >= size.height {
+    /// Decodes the next rows and keeps them.
+    fn decode_some(&mut self) -> Result<(), FileError> {
+        if self.next >= self.chunks.page.size.height {
             return Err(FileError::damaged("rows are missing at the end"));
         }
-        let height = self.band_rows(top).min(size.height - top);
-        // A tile is stored in full; a strip ends with the image.
-        let stored_rows = if self.page.tiled { chunk.height } else { height };
-        let planes = self.page.planes();
-        resize(&mut self.rows, self.stride * height as usize);
-        self.planes.resize(planes, Vec::new());
-        let pixel = self.pixels.format.bytes_per_pixel();
-        for column in 0..self.places.across {
-            for plane in 0..planes {
-                self.chunk(column, top, plane, stored_rows)?;
-            }
-            let left = column as usize * chunk.width as usize;
-            let width = (chunk.width as usize).min(size.width as usize - left);
-            for y in 0..height as usize {
-                let to = &mut self.rows[y * self.stride + left * pixel..][..width * pixel];
-                let row = |plane: &Vec<u8>| {
-                    let bytes = plane.len() / stored_rows as usize;
-                    y * bytes..(y + 1) * bytes
-                };
-                if self.pixels.is_plain(&self.page) {
-                    let plane = &self.planes[0];
-                    to.copy_from_slice(&plane[row(plane)][..to.len()]);
-                    continue;
-                }
-                if let Some(measured) = self.pixels.measured {
-                    for (index, plane) in self.planes.iter().enumerate() {
-                        measured.unpack(&plane[row(plane)], to, (index, planes))?;
-                    }
-                    continue;
-                }
-                self.values.resize(width * self.page.samples, 0);
-                for (index, plane) in self.planes.iter().enumerate() {
-                    let place = (index, planes);
-                    unpack(
-                        &self.page,
-                        self.pixels.meaning,
-                        &plane[row(plane)],
-                        &mut self.values,
-                        place,
-                    );
-                }
-                self.pixels.convert(&self.values, self.page.samples, to)?;
-            }
-        }
-        self.next += height;
-        Ok(())
+        let rows = self.rows_at_once(self.next);
+        let mut pixels = std::mem::take(&mut self.rows);
+        resize(&mut pixels, self.stride * rows as usize);
+        let decoded = self.decode(rows, &mut pixels);
+        self.rows = pixels;
+        self.given = 0;
+        decoded
     }
 
-    /// Unpacks a chunk, or the rows of it from `top` on, into its plane.
-    fn chunk(&mut self, column: u32, top: u32, plane: usize, rows: u32) -> Result<(), FileError> {
-        let (page, places) = (&self.page, &self.places);
-        let index = (plane as u64 * u64::from(places.down) + u64::from(top / page.chunk.height))
-            * u64::from(places.across)
-            + u64::from(column);
-        let place = |list: &[u64]| list.get(index as usize).copied();
-        let offset = place(&places.offsets)
-            .ok_or_else(|| FileError::damaged("the place of a strip or tile is missing"))?;
-        let bytes = page.stored_bytes(rows);
-        let out = &mut self.planes[plane];
-        let length = place(&places.lengths);
-        let spread_bytes = page.chunk.width as usize * 3 * rows as usize;
-        if offset == 0 && length == Some(0) {
-            // Nothing is stored there: it is zero.
-            let bytes = page.subsampling.map_or(bytes as usize, |_| spread_bytes);
-            resize(out, bytes);
-            out.fill(0);
-            return Ok(());
-        }
-        let skipped = u64::from(top % page.chunk.height) * page.stored_bytes(1);
-        let offset = offset.saturating_add(if page.is_cut() { skipped } else { 0 });
-        let left = self.file.length.saturating_sub(offset);
-        let length = match page.codec {
-            // The length of what is not packed follows from the size; some writers leave it out.
-            Codec::None => left.min(bytes),
-            // What cannot be packed grows, and a picture may bring other data.
-            _ => left
-                .min(length.unwrap_or(left))
-                .min(bytes.saturating_mul(2).saturating_add(1 << 22)),
-        };
-        // Memory is touched only for data that can be that of the chunk.
-        if page.codec.most(length) < bytes {
-            return Err(FileError::damaged(format!(
-                "a strip or tile of {bytes} bytes cannot be packed into {length}; send the whole file"
-            )));
-        }
-        self.packed.resize(length as usize, 0);
-        self.file.read_at(offset, &mut self.packed)?;
-        if page.reversed && page.codec.has_bit_order() {
-            self.packed
-                .iter_mut()
-                .for_each(|byte| *byte = byte.reverse_bits());
-        }
-        resize(out, bytes as usize);
-        let size = page.chunk;
-        page.codec.decode(&self.packed, out, size, page.stored())?;
-        if let Some(subsampling) = page.subsampling {
-            let mut wide = vec![0; spread_bytes];
-            spread(out, subsampling, page.chunk.width as usize, &mut wide);
-            *out = wide;
+    /// Decodes the next rows, as [`TiffReader::rows_at_once`] says, into `out`.
+    fn decode(&mut self, rows: u32, out: &mut [u8]) -> Result<(), FileError> {
+        let (chunks, top) = (&*self.chunks, self.next);
+        let height = if chunks.page.is_cut() {
+            rows
         } else {
-            undo(page, self.file.big_endian, bytes as usize / rows as usize, out);
+            chunks.page.chunk.height
+        };
+        let tops = (top..top + rows).step_by(height.max(1) as usize);
+        let parts = tops.flat_map(|top_of| {
+            let rows = height.min(top + rows - top_of);
+            (0..chunks.across).map(move |column| Part {
+                column,
+                top: top_of,
+                rows,
+            })
+        });
+        // What is not packed is only copied, which a second thread does not make quicker.
+        if self.spaces.len() > 1 && !chunks.is_stored_plain() {
+            let parts: Vec<Part> = parts.collect();
+            decode_parts(&self.file, chunks, &parts, &mut self.spaces, out, self.stride)?;
+        } else {
+            for part in parts {
+                let at = (part.top - top) as usize * self.stride
+                    + part.column as usize * chunks.page.chunk.width as usize * chunks.pixel();
+                chunks.read(&self.file, part, &mut self.spaces[0], &mut out[at..], self.stride)?;
+            }
         }
+        self.next += rows;
         Ok(())
     }
+}
+
+/// Decodes `parts`, each a thread's, and puts their pixels into `out`, whose first row is that of the first part.
+fn decode_parts(
+    file: &TiffFile,
+    chunks: &Chunks,
+    parts: &[Part],
+    spaces: &mut [Workspace],
+    out: &mut [u8],
+    stride: usize,
+) -> Result<(), FileError> {
+    let first = parts.first().map_or(0, |part| part.top);
+    let count = spaces.len().min(parts.len());
+    let next = AtomicUsize::new(0);
+    let work = |space: &mut Workspace| {
+        let mut done = Vec::new();
+        while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let row = chunks.width_of(part.column) as usize * chunks.pixel();
+            let mut pixels = vec![0; row * part.rows as usize];
+            chunks.read(file, *part, space, &mut pixels, row)?;
+            done.push((*part, pixels));
+        }
+        Ok::<_, FileError>(done)
+    };
+    let done = std::thread::scope(|scope| {
+        let threads: Vec<_> = spaces[..count]
+            .iter_mut()
+            .map(|space| scope.spawn(|| work(space)))
+            .collect();
+        let ended = threads.into_iter().map(|thread| {
+            let ended = thread.join();
+            ended.unwrap_or_else(|_| Err(FileError::damaged("the decoder gave up on it")))
+        });
+        ended.collect::<Result<Vec<_>, _>>()
+    })?;
+    for (part, pixels) in done.into_iter().flatten() {
+        let row = chunks.width_of(part.column) as usize * chunks.pixel();
+        let at = (part.top - first) as usize * stride
+            + part.column as usize * chunks.page.chunk.width as usize * chunks.pixel();
+        for (out, pixels) in out[at..].chunks_mut(stride).zip(pixels.chunks_exact(row)) {
+            out[..row].copy_from_slice(pixels);
+        }
+    }
+    Ok(())
 }
 
 impl ImageReader for TiffReader {
     fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
         let mut filled = 0;
         while filled < buffer.len() {
+            let room = &mut buffer[filled..];
             if self.given == self.rows.len() {
-                self.decode()?;
-                self.given = 0;
+                let rows = match self.chunks.page.size.height.checked_sub(self.next) {
+                    Some(1..) => self.rows_at_once(self.next),
+                    _ => return Err(FileError::damaged("rows are missing at the end")),
+                };
+                let bytes = self.stride * rows as usize;
+                if bytes <= room.len() {
+                    self.decode(rows, &mut room[..bytes])?;
+                    filled += bytes;
+                    continue;
+                }
+                self.decode_some()?;
             }
-            let count = (buffer.len() - filled).min(self.rows.len() - self.given);
-            buffer[filled..filled + count].copy_from_slice(&self.rows[self.given..self.given + count]);
+            let count = room.len().min(self.rows.len() - self.given);
+            room[..count].copy_from_slice(&self.rows[self.given..self.given + count]);
             filled += count;
             self.given += count;
         }
         Ok(())
     }
 
+    fn set_threads(&mut self, threads: usize) {
+        self.spaces
+            .resize_with(threads.clamp(1, MAX_THREADS), Workspace::default);
+    }
+
+    #[cfg(feature = "files")]
+    fn blocks(&self) -> Option<Box<dyn Blocks>> {
+        StoredBlocks::of(&self.file, &self.chunks).map(|blocks| Box::new(blocks) as Box<dyn Blocks>)
+    }
+
     fn notes(&self) -> &[String] {
         &self.notes
     }
 
+    /// A row of tiles or a strip, packed and unpacked.
     fn extra_bytes(&self) -> u64 {
-        let rows = self.band_rows(0);
-        let chunk = self
-            .page
-            .stored_bytes(rows)
-            .saturating_mul(self.page.planes() as u64);
+        let page = &self.chunks.page;
+        let rows = self.rows_at_once(0);
+        let chunk = page.stored_bytes(rows).saturating_mul(page.planes() as u64);
         (self.stride as u64)
             .saturating_mul(rows.into())
-            .saturating_add(chunk.saturating_mul(self.page.codec.copies()))
+            .saturating_add(chunk.saturating_mul(page.codec.copies()))
     }
 
-    fn has_unread_exif(&self) -> bool {
-        self.has_exif
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
-}
-
-impl Places {
-    fn of(file: &mut TiffFile, directory: &Directory, page: &Page) -> Result<Self, FileError> {
-        let across = page.size.width.div_ceil(page.chunk.width);
-        let down = page.size.height.div_ceil(page.chunk.height);
-        let count = u64::from(across) * u64::from(down) * page.planes() as u64;
-        if count > MAX_CHUNKS {
-            return Err(FileError::too_large(format!(
-                "it has {count} strips or tiles; {MAX_CHUNKS} are allowed"
-            )));
-        }
-        // Old writers put the places of tiles where those of strips are.
-        let mut either = |tile: u16, strip: u16| {
-            let tag = if page.tiled && directory.has(tile) {
-                tile
-            } else {
-                strip
-            };
-            directory.numbers(file, tag, count)
-        };
-        let offsets = either(tag::TILE_OFFSETS, tag::STRIP_OFFSETS)?;
-        let lengths = either(tag::TILE_LENGTHS, tag::STRIP_LENGTHS)?;
-        if (offsets.len() as u64) < count {
-            return Err(FileError::damaged(format!(
-                "it has {count} strips or tiles and the places of {}",
-                offsets.len()
-            )));
-        }
-        Ok(Self {
-            offsets,
-            lengths,
-            across,
-            down,
-        })
-    }
-}
-
-/// Makes a buffer that long for data that fills it. Fresh memory from the system is zero without being touched, so data
-/// that turns out to be damaged at once has cost nothing.
-fn resize(buffer: &mut Vec<u8>, length: usize) {
-    if buffer.capacity() < length {
-        *buffer = vec![0; length];
-    }
-    buffer.resize(length, 0);
 }
 
 /// What carries over.

@@ -1,6 +1,6 @@
 //! Stored bytes to samples: predictors, orders of bytes, and every width of a sample to 8 or 16 bit.
 
-use super::page::{Numbers, Page};
+use crate::header::tiff::{Meaning, Numbers, Page};
 
 /// Turns the bytes of a chunk little endian and undoes its predictor.
 pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut [u8]) {
@@ -63,15 +63,6 @@ fn float_predictor(row: &mut [u8], scratch: &mut [u8], samples: usize, width: us
             *out = scratch[byte * count + index];
         }
     }
-}
-
-/// How a sample becomes one of 8 or 16 bit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// Its number.
-    Number,
-    /// From 0 to the most that its bits hold, to 0 to that number.
-    Part(u16),
 }
 
 /// Puts the samples of a stored row, `undo` behind it, into `to`: from `first` on, `step` apart.

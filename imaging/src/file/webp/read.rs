@@ -4,7 +4,7 @@ use std::io::BufReader;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use crate::file::metadata::exif;
+use crate::file::metadata::{exif, xmp};
 use crate::file::reader::ImageReader;
 use crate::file::source::Source;
 use crate::file::whole::Whole;
@@ -17,6 +17,7 @@ pub(in crate::file) struct WebPReader {
     whole: Option<Whole>,
     /// What is left out, in sentences.
     notes: Vec<String>,
+    private_notes: Vec<String>,
 }
 
 impl WebPReader {
@@ -30,6 +31,12 @@ impl WebPReader {
         let small = |bytes: &Vec<u8>| bytes.len() <= limits.max_metadata_bytes;
         let exif = decoder.exif_metadata().map_err(reading)?.filter(small);
         let (orientation, exif) = exif::take_some(exif);
+        let mut private_notes = Vec::new();
+        let xmp = decoder.xmp_metadata().unwrap_or_else(|_| {
+            private_notes.push("XMP is left out: it is damaged or too large".to_owned());
+            None
+        });
+        let xmp = xmp::upright(orientation, xmp.filter(small));
         let icc = decoder.icc_profile().map_err(reading)?.filter(small);
         let format = if decoder.has_alpha() {
             PixelFormat::RGBA8
@@ -39,6 +46,7 @@ impl WebPReader {
         let metadata = Metadata {
             icc,
             exif,
+            xmp,
             ..Metadata::default()
         };
         let mut notes = Vec::new();
@@ -61,6 +69,7 @@ impl WebPReader {
                 decoder,
                 whole: None,
                 notes,
+                private_notes,
             },
         ))
     }
@@ -93,6 +102,10 @@ impl ImageReader for WebPReader {
 
     fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    fn private_notes(&self) -> &[String] {
+        &self.private_notes
     }
 
     fn extra_bytes(&self) -> u64 {

@@ -78,6 +78,9 @@ impl ImageWriter for WebPWriter {
         if let Some(exif) = self.metadata.exif {
             encoder.set_exif_metadata(exif);
         }
+        if let Some(xmp) = self.metadata.xmp {
+            encoder.set_xmp_metadata(xmp);
+        }
         let color = match self.channels {
             Channels::Gray => ColorType::L8,
             Channels::GrayAlpha => ColorType::La8,

@@ -1,7 +1,11 @@
 //! A look at the beginning of a file whose rest has not come yet, so that a hopeless one is refused before it has travelled.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
+use azulejo_imaging::file::FileErrorKind;
+use azulejo_imaging::header::{Found, Parts};
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
@@ -11,7 +15,9 @@ use crate::intake::inspect;
 const MAGIC: u64 = 16;
 
 /// The file is looked at when it has so many bytes; what a header says is known by then.
-const LOOKS: [u64; 4] = [MAGIC, 4 << 10, 64 << 10, 1 << 20];
+const LOOKS: [u64; 4] = [MAGIC, 4 << 10, 64 << 10, MOST];
+/// Bytes that are looked at.
+const MOST: u64 = 1 << 20;
 
 /// How far the looking is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,14 +37,25 @@ impl Early {
     }
 }
 
-/// Looks at the file at `path`, which ends early. Blocks.
+/// Looks at the beginning of the file at `path`, of which more comes until it has `length` bytes. Blocks.
 ///
 /// # Errors
 /// 415, 413 or 422 for a file that will be refused for this whatever comes. What may still become sound passes.
-pub fn look(path: &Path, limits: &IntakeLimits) -> Result<(), ApiError> {
-    match inspect::header(path, None, limits) {
-        // Damaged means cut off, here, and a disk that cannot be read is met again at the end.
-        Err(error) if error.code == "image_damaged" || error.status >= 500 => Ok(()),
-        other => other.map(drop),
+pub fn look(path: &Path, length: u64, limits: &IntakeLimits) -> Result<(), ApiError> {
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST.min(length)).read_to_end(&mut beginning));
+    if read.is_err() {
+        // A disk that cannot be read is met again at the end.
+        return Ok(());
+    }
+    let mut parts = Parts::new(length);
+    parts.add(0, beginning);
+    match parts.header(None) {
+        Found::Header(header) => inspect::check(&header, limits),
+        Found::Unknown(Some(error)) if error.kind() != FileErrorKind::Damaged => {
+            Err(inspect::from_file(&error))
+        }
+        // What says it has not come yet; and of damage the decoder has the word.
+        Found::Missing(_) | Found::Unknown(_) => Ok(()),
     }
 }

@@ -216,7 +216,8 @@ impl Held {
         }
         self.turn.early.looked(bytes);
         let (path, limits) = (self.upload.part.clone(), self.intake.config.limits);
-        off_the_runtime(move || early::look(&path, &limits)).await
+        let length = self.length();
+        off_the_runtime(move || early::look(&path, length, &limits)).await
     }
 
     /// Checks a file that is all there; does nothing when that was done.

@@ -4,9 +4,10 @@ use super::Sink;
 use super::level::Level;
 use super::pack::Packing;
 use crate::encoding::TiffCompression;
-use crate::file::tiff::page::tag;
+use crate::file::metadata::tags::{self, Tag, Tags};
 use crate::file::tiff::{geo, measured};
 use crate::file::{FileError, GeoTags, Metadata};
+use crate::header::tiff::page::tag;
 use crate::{Channels, PixelFormat};
 
 /// What values are.
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     Undefined,
     Double,
     Long8,
+    /// One of EXIF's, by its code and the bytes of a value.
+    Given(u16, usize),
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
             Self::Undefined => 7,
             Self::Double => 12,
             Self::Long8 => 16,
+            Self::Given(code, _) => code,
         }
     }
 
@@ -42,6 +46,7 @@ impl Kind {
             Self::Short => 2,
             Self::Long => 4,
             Self::Rational | Self::Double | Self::Long8 => 8,
+            Self::Given(_, bytes) => bytes,
         }
     }
 }
@@ -169,6 +174,43 @@ impl Directory {
             self.add(geo::XMP, Kind::Byte, xmp.clone());
         }
         self.place(&metadata.geo);
+    }
+
+    /// EXIF, whose numbers are little endian: what describes the image, and directories below this one, which are written now.
+    pub(super) fn exif(&mut self, tags: &Tags, sink: &mut Sink) -> Result<(), FileError> {
+        let mut exif = Self::new(self.big);
+        self.given(&tags.main);
+        exif.given(&tags.exif);
+        exif.below(
+            tags::INTEROPERABILITY,
+            Self::new(self.big),
+            &tags.interoperability,
+            sink,
+        )?;
+        self.below(tags::EXIF, exif, &[], sink)?;
+        self.below(tags::GPS, Self::new(self.big), &tags.gps, sink)
+    }
+
+    fn given(&mut self, tags: &[Tag]) {
+        for tag in tags {
+            let kind = Kind::Given(tag.kind, tags::width(tag.kind).unwrap_or(1));
+            self.add(tag.number, kind, tag.bytes.clone());
+        }
+    }
+
+    /// Writes a directory, with `tags` beside what it has, and says in this one where it lies; nothing where it is empty.
+    fn below(&mut self, tag: u16, mut other: Self, tags: &[Tag], sink: &mut Sink) -> Result<(), FileError> {
+        other.given(tags);
+        if other.entries.is_empty() {
+            return Ok(());
+        }
+        let at = other.write(sink, 0)?;
+        // Not every reader of BigTIFF takes wider places here.
+        match u32::try_from(at) {
+            Ok(at) => self.longs(tag, &[at]),
+            Err(_) => self.add(tag, Kind::Long8, at.to_le_bytes().to_vec()),
+        }
+        Ok(())
     }
 
     /// Where on Earth the image lies, and what GDAL says of it.

@@ -17,6 +17,7 @@ use level::Level;
 use pack::{Chunk, Packed, Packing};
 
 use crate::encoding::{TiffCompression, TiffLayout, TiffOptions};
+use crate::file::metadata::tags::Tags;
 use crate::file::pool::Pool;
 use crate::file::writer::{ImageWriter, Output};
 use crate::file::{EncodeOptions, FileError, Metadata};
@@ -253,6 +254,9 @@ impl ImageWriter for TiffWriter {
             directory.no_data(self.metadata.no_data);
             if index == 0 {
                 directory.metadata(&self.metadata);
+                if let Some(tags) = self.metadata.exif.as_deref().and_then(Tags::of) {
+                    directory.exif(&tags.into_little(), sink)?;
+                }
             }
             next = directory.write(sink, next)?;
         }

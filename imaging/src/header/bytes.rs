@@ -1,29 +1,44 @@
-//! Bytes of a JPEG by their place: every scan has its own position in one file.
+//! Bytes of a file by their place, and reading on from one of them through a buffer.
 
-use std::io::{Read as _, Result, Seek as _, SeekFrom};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
 
-use crate::file::source::Source;
+use crate::FileError;
 
 /// A file that is read at any place.
-pub(in crate::file) trait ReadAt {
+pub trait ReadAt {
     /// Fills as much of `buffer` as there is from byte `at` on; gives how much, which is less than all of it only at the end.
+    ///
+    /// # Errors
+    /// When these bytes cannot be had.
     fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<usize>;
 }
 
-impl ReadAt for Source {
+impl<S: ReadAt> ReadAt for &mut S {
     fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.seek(SeekFrom::Start(at))?;
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
+        (**self).read_at(at, buffer)
     }
+}
+
+impl ReadAt for File {
+    fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<usize> {
+        read_seekable(self, at, buffer)
+    }
+}
+
+/// [`ReadAt::read_at`] of what can seek.
+pub(crate) fn read_seekable(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> Result<usize> {
+    source.seek(SeekFrom::Start(at))?;
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match source.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 impl ReadAt for &[u8] {
@@ -36,7 +51,7 @@ impl ReadAt for &[u8] {
 }
 
 /// Reads on from one place, through a buffer.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     buffer: Vec<u8>,
     at: usize,
     end: usize,
@@ -48,7 +63,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Of the bytes from `start` on, `capacity` of which are held at a time.
-    pub(super) fn new(start: u64, capacity: usize) -> Self {
+    pub(crate) fn new(start: u64, capacity: usize) -> Self {
         Self {
             buffer: vec![0; capacity],
             at: 0,
@@ -60,7 +75,7 @@ impl Reader {
 
     /// Makes at least `count` bytes available, or all that are left; `count` is less than the capacity.
     #[inline]
-    pub(super) fn fill(&mut self, count: usize, source: &mut impl ReadAt) -> Result<()> {
+    pub(crate) fn fill(&mut self, count: usize, source: &mut impl ReadAt) -> Result<()> {
         if self.end - self.at >= count || self.drained {
             return Ok(());
         }
@@ -82,30 +97,57 @@ impl Reader {
 
     /// What is available.
     #[inline]
-    pub(super) fn available(&self) -> &[u8] {
+    pub(crate) fn available(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
     }
 
     /// The next four bytes, where so many are available.
     #[inline]
-    pub(super) fn four(&self) -> Option<u32> {
+    pub(crate) fn four(&self) -> Option<u32> {
         let bytes = self.buffer[..self.end].get(self.at..)?.first_chunk::<4>()?;
         Some(u32::from_be_bytes(*bytes))
     }
 
     /// Goes on by `count` available bytes.
     #[inline]
-    pub(super) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         self.at = (self.at + count).min(self.end);
     }
 
+    /// Goes on from byte `to` of the file instead; what the buffer holds from there on is not read again.
+    pub(crate) fn go_to(&mut self, to: u64) {
+        match to.checked_sub(self.position()) {
+            Some(ahead) if ahead <= self.available().len() as u64 => self.advance(ahead as usize),
+            _ => {
+                (self.at, self.end, self.next, self.drained) = (0, 0, to, false);
+            }
+        }
+    }
+
+    /// Fills `bytes` with what comes next.
+    pub(crate) fn read_exact(&mut self, bytes: &mut [u8], source: &mut impl ReadAt) -> Result<()> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            self.fill(1, source)?;
+            let available = self.available();
+            if available.is_empty() {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let count = available.len().min(bytes.len() - filled);
+            bytes[filled..filled + count].copy_from_slice(&available[..count]);
+            self.advance(count);
+            filled += count;
+        }
+        Ok(())
+    }
+
     /// Where in the file the next byte lies.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.next - (self.end - self.at) as u64
     }
 
     /// The next byte; `None` at the end.
-    pub(super) fn byte(&mut self, source: &mut impl ReadAt) -> Result<Option<u8>> {
+    pub(crate) fn byte(&mut self, source: &mut impl ReadAt) -> Result<Option<u8>> {
         self.fill(1, source)?;
         let byte = self.available().first().copied();
         self.advance(1);
@@ -114,7 +156,7 @@ impl Reader {
 
     /// The next marker: `FF` and a byte that is neither zero nor `FF`. What lies before it is skipped, as every reader does:
     /// cameras pad between segments.
-    pub(super) fn marker(&mut self, source: &mut impl ReadAt) -> Result<Option<u8>> {
+    pub(crate) fn marker(&mut self, source: &mut impl ReadAt) -> Result<Option<u8>> {
         loop {
             self.fill(2, source)?;
             let bytes = self.available();
@@ -133,6 +175,20 @@ impl Reader {
                 },
                 Some(skipped) => self.advance(skipped),
             }
+        }
+    }
+
+    /// Goes on behind the restart marker of that number, 0 to 7. What lies before it is skipped.
+    pub(crate) fn restart(
+        &mut self,
+        number: u8,
+        source: &mut impl ReadAt,
+    ) -> std::result::Result<(), FileError> {
+        let marker = self.marker(source).map_err(|error| FileError::reading(&error))?;
+        match marker {
+            Some(marker) if marker == 0xd0 + number => Ok(()),
+            None | Some(0xd9) => Err(FileError::damaged("it ends in the middle; send the whole file")),
+            Some(_) => Err(FileError::damaged("its restart markers are out of order")),
         }
     }
 }

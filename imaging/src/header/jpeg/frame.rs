@@ -1,15 +1,15 @@
 //! The frame header: size, components and how they are sampled.
 
-use super::upsample::Upsampling;
-use crate::Size;
-use crate::file::FileError;
+use crate::{FileError, Size};
 
 /// What the frame header says.
-pub(in crate::file) struct Frame {
+pub(crate) struct Frame {
     /// Size of the image; the height may be zero until the segment that tells it is found.
     pub size: Size,
     pub components: Vec<Component>,
     pub progressive: bool,
+    /// Whether its codes are arithmetic, not Huffman's.
+    pub arithmetic: bool,
     /// Whether the samples are stored by their differences, without a transform.
     pub lossless: bool,
     /// Bits of a sample: 8, or 2 to 16 where it is lossless.
@@ -20,7 +20,7 @@ pub(in crate::file) struct Frame {
 
 /// A component of the frame.
 #[derive(Debug, Clone)]
-pub(in crate::file) struct Component {
+pub(crate) struct Component {
     pub id: u8,
     /// Sampling across and down, 1 to 4.
     pub h: u32,
@@ -29,30 +29,16 @@ pub(in crate::file) struct Component {
     pub quantization: usize,
 }
 
-/// Where the samples of a component lie.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
-    /// Samples that belong to the picture.
-    pub width: u32,
-    pub height: u32,
-    /// Blocks that hold them.
-    pub blocks_across: u32,
-    pub blocks_down: u32,
-    /// Blocks in a row of whole MCUs.
-    pub padded_across: u32,
-    pub upsampling: Upsampling,
-}
-
 impl Frame {
     /// From a frame segment without its length.
-    pub(super) fn of(marker: u8, segment: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn of(marker: u8, segment: &[u8]) -> Result<Self, FileError> {
         let damaged = || FileError::damaged("its frame header is broken");
         let [precision, h1, h0, w1, w0, count] = *segment.first_chunk::<6>().ok_or_else(damaged)?;
         let kind = match marker {
-            0xc0..=0xc3 => None,
             0xc5..=0xc7 => Some("hierarchical"),
-            0xcb | 0xcd..=0xcf => Some("lossless or hierarchical with arithmetic coding"),
-            _ => Some("arithmetic coding"),
+            0xcb => Some("lossless with arithmetic coding"),
+            0xcd..=0xcf => Some("hierarchical with arithmetic coding"),
+            _ => None,
         };
         if let Some(kind) = kind {
             return Err(unsupported(kind));
@@ -103,60 +89,16 @@ impl Frame {
             ),
             most: (most(|component| component.h), most(|component| component.v)),
             components,
-            progressive: marker == 0xc2,
+            progressive: matches!(marker, 0xc2 | 0xca),
+            arithmetic: matches!(marker, 0xc9 | 0xca),
             lossless,
             precision: precision.into(),
         })
     }
-
-    /// MCUs across and down.
-    pub(super) fn mcus(&self) -> (u32, u32) {
-        (
-            self.size.width.div_ceil(8 * self.most.0),
-            self.size.height.div_ceil(8 * self.most.1),
-        )
-    }
-
-    pub(super) fn layout(&self, component: &Component) -> Layout {
-        let width = (self.size.width * component.h).div_ceil(self.most.0);
-        let height = (self.size.height * component.v).div_ceil(self.most.1);
-        Layout {
-            width,
-            height,
-            blocks_across: width.div_ceil(8),
-            blocks_down: height.div_ceil(8),
-            padded_across: self.mcus().0 * component.h,
-            upsampling: Upsampling::of((component.h, component.v), self.most, width),
-        }
-    }
-
-    /// Blocks of 8 by 8 samples.
-    pub(super) fn blocks(&self) -> u64 {
-        self.components
-            .iter()
-            .map(|component| self.blocks_of(component))
-            .sum()
-    }
-
-    /// Those of one component.
-    pub(super) fn blocks_of(&self, component: &Component) -> u64 {
-        let layout = self.layout(component);
-        u64::from(layout.blocks_across) * u64::from(layout.blocks_down)
-    }
-
-    /// Fewest bytes of compressed data that an image of this size takes. The shortest Huffman code has one bit. A block of
-    /// a baseline image is a DC code and at least one AC code, the end of the block; of a progressive one it may be a DC
-    /// code alone, since a whole band of AC coefficients can be skipped by one code or never be sent; of a lossless one, a sample is.
-    pub(in crate::file) fn least_bytes(&self) -> u64 {
-        if self.lossless {
-            return self.size.pixels() * self.components.len() as u64 / 8;
-        }
-        self.blocks() * if self.progressive { 1 } else { 2 } / 8
-    }
 }
 
 /// What is said of a kind that is not read.
-pub(super) fn unsupported(kind: &str) -> FileError {
+pub(crate) fn unsupported(kind: &str) -> FileError {
     FileError::unsupported(format!(
         "this kind of JPEG is not read ({kind}); save it as baseline or PNG"
     ))

@@ -1,21 +1,29 @@
-//! What the application segments of a JPEG say: JFIF, Adobe, EXIF and the ICC profile.
+//! What the application segments of a JPEG say: JFIF, Adobe, EXIF, XMP and the ICC profile.
+
+/// The name of a segment of XMP.
+pub(crate) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// The name of one that has what did not fit the first.
+const EXTENDED_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 
 /// What was found.
 #[derive(Default)]
-pub(super) struct Pieces {
+pub(crate) struct Pieces {
     pub jfif: bool,
     /// Pixels per metre.
     pub resolution: Option<(f64, f64)>,
     /// The transform that Adobe's segment names.
     pub adobe: Option<u8>,
     pub exif: Option<Vec<u8>>,
+    pub xmp: Option<Vec<u8>>,
+    /// Whether there is XMP that did not fit the segment.
+    pub has_extended_xmp: bool,
     /// Parts of the profile: number, how many there are, bytes.
     profile: Vec<(u8, u8, Vec<u8>)>,
 }
 
 impl Pieces {
     /// Looks at an application segment.
-    pub(super) fn take(&mut self, marker: u8, mut segment: Vec<u8>) {
+    pub(crate) fn take(&mut self, marker: u8, mut segment: Vec<u8>) {
         match marker {
             0xe0 if segment.starts_with(b"JFIF\0") => {
                 self.jfif = true;
@@ -25,6 +33,11 @@ impl Pieces {
                 segment.drain(..6);
                 self.exif = Some(segment);
             }
+            0xe1 if segment.starts_with(XMP) && self.xmp.is_none() => {
+                segment.drain(..XMP.len());
+                self.xmp = Some(segment);
+            }
+            0xe1 if segment.starts_with(EXTENDED_XMP) => self.has_extended_xmp = true,
             0xe2 if segment.starts_with(b"ICC_PROFILE\0") && segment.len() > 14 => {
                 let (number, count) = (segment[12], segment[13]);
                 segment.drain(..14);
@@ -38,12 +51,12 @@ impl Pieces {
     }
 
     /// Whether there are parts of a profile.
-    pub(super) fn has_profile(&self) -> bool {
+    pub(crate) fn has_profile(&self) -> bool {
         !self.profile.is_empty()
     }
 
     /// The profile, if all of its parts are there, each once.
-    pub(super) fn profile(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn profile(&mut self) -> Option<Vec<u8>> {
         self.profile.sort_by_key(|(number, ..)| *number);
         let numbers = self.profile.iter().map(|(number, ..)| usize::from(*number));
         let count = usize::from(self.profile.first()?.1);

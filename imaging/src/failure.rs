@@ -99,6 +99,7 @@ impl FileError {
     }
 
     /// An error while pixels are computed: a recipe that does not fit the image.
+    #[cfg(feature = "decode")]
     pub(crate) fn recipe(error: &impl std::fmt::Display) -> Self {
         Self::unsupported(error)
     }

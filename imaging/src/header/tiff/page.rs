@@ -1,18 +1,13 @@
-//! What a page of a TIFF says about its pixels, and which page is the image.
+//! What a page of a TIFF says about its pixels.
 
-use std::collections::HashSet;
-
-use super::codec::{Codec, Stored};
-use super::fax::Fax;
 use super::ifd::{Directory, TiffFile};
-#[cfg(feature = "files")]
-use super::lerc::Around;
+use super::packing::{Around, Codec, Fax};
 use super::unsupported;
-use crate::Size;
-use crate::file::{FileError, Limits};
+use crate::header::bytes::ReadAt;
+use crate::{FileError, Limits, Size};
 
-/// Tags that are read here and by [`super::read`].
-pub(super) mod tag {
+/// Tags that are read here and by the decoder.
+pub(crate) mod tag {
     pub const SUBFILE: u16 = 254;
     pub const WIDTH: u16 = 256;
     pub const HEIGHT: u16 = 257;
@@ -47,23 +42,31 @@ pub(super) mod tag {
     pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const ICC: u16 = 34675;
     /// Of LERC: its version, and what its data is packed with once more.
-    #[cfg(feature = "files")]
     pub const LERC: u16 = 50674;
-    pub const EXIF: u16 = 34665;
     /// Of GDAL, ASCII: the number that stands for no data, in decimals.
     pub const GDAL_NODATA: u16 = 42113;
 }
 
 /// What samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
+pub(crate) enum Numbers {
     Unsigned,
     Signed,
     Float,
 }
 
+/// What the samples of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Samples of a pixel.
+    pub samples: usize,
+    /// Bits of each.
+    pub bits: u32,
+    pub numbers: Numbers,
+}
+
 /// How the pixels of a page lie.
-pub(super) struct Page {
+pub(crate) struct Page {
     pub size: Size,
     /// Bits of a sample, the same for all.
     pub bits: u32,
@@ -86,104 +89,20 @@ pub(super) struct Page {
     pub is_jpeg_ycbcr: bool,
 }
 
-/// Directories that are looked at; the places of more are not followed.
-const MAX_PAGES: usize = 4096;
 /// Samples of a pixel.
 const MAX_SAMPLES: u64 = 4096;
 /// Samples of an image, for each pixel that is allowed: what a file of little bytes may make its reader do.
 const MAX_SAMPLES_A_PIXEL: u64 = 16;
 /// Bytes of a row with all its planes, where strips are read in parts.
 const MAX_ROW: u64 = 1 << 28;
-/// Bytes of the tables that JPEG tiles share.
-const MAX_TABLES: usize = 1 << 16;
-
-/// What [`choose`] found.
-pub(super) struct Chosen {
-    pub directory: Directory,
-    /// Its number, from 1 on.
-    pub number: usize,
-    /// How many pages there are.
-    pub count: usize,
-    /// How many of the others say that they are smaller versions of an image.
-    pub smaller: usize,
-}
-
-/// The directory of page number `page`, from 1 on, else of the largest, the first among equals. Masks and smaller versions count,
-/// those inside of a page behind all others.
-pub(super) fn choose(file: &mut TiffFile, first: u64, page: Option<u32>) -> Result<Chosen, FileError> {
-    let mut seen = HashSet::new();
-    let mut best: Option<(bool, u64, Directory, usize)> = None;
-    let (mut count, mut smaller, mut at, mut inner) = (0, 0, first, Vec::new());
-    while seen.len() < MAX_PAGES {
-        let place = if at != 0 && seen.insert(at) {
-            at
-        } else {
-            // The chain is at its end; pages inside of pages come last.
-            at = 0;
-            match inner.pop() {
-                Some(place) if seen.insert(place) => place,
-                Some(_) => continue,
-                None => break,
-            }
-        };
-        let directory = match file.directory(place) {
-            Ok(directory) => directory,
-            Err(error) if best.is_none() => return Err(error),
-            Err(_) => {
-                at = 0;
-                continue;
-            }
-        };
-        if at != 0 {
-            at = directory.next;
-        }
-        let area = |file: &mut TiffFile| {
-            let width = directory.number(file, tag::WIDTH).ok()??;
-            Some(width.saturating_mul(directory.number(file, tag::HEIGHT).ok()??))
-        };
-        let Some(area) = area(file) else { continue };
-        count += 1;
-        let subfile = subfile(file, &directory);
-        smaller += usize::from(subfile & SMALLER != 0);
-        if let Ok(places) = directory.numbers(file, tag::SUB_DIRECTORIES, 64) {
-            inner.extend(places.into_iter().rev().filter(|place| *place != 0));
-        }
-        // A mask is none of the images where there is one.
-        let rank = match page {
-            Some(page) => (count == page as usize, 0),
-            None => (subfile & 4 == 0, area),
-        };
-        if best
-            .as_ref()
-            .is_none_or(|(image, area, ..)| rank > (*image, *area))
-        {
-            best = Some((rank.0, rank.1, directory, count));
-        }
-    }
-    let (_, _, directory, number) =
-        best.ok_or_else(|| FileError::damaged("it has no page with a width and a height"))?;
-    match page {
-        Some(page) if number != page as usize => Err(FileError::no_page(page, count as u64)),
-        _ => Ok(Chosen {
-            smaller: smaller - usize::from(subfile(file, &directory) & SMALLER != 0),
-            directory,
-            number,
-            count,
-        }),
-    }
-}
-
-/// The bit of a smaller version of another page.
-const SMALLER: u64 = 1;
-
-/// What kind of page it is, in bits.
-fn subfile(file: &mut TiffFile, directory: &Directory) -> u64 {
-    directory.number(file, tag::SUBFILE).ok().flatten().unwrap_or(0)
-}
 
 impl Page {
     /// Finds out, and refuses what is not read.
-    pub(super) fn of(file: &mut TiffFile, directory: &Directory, limits: &Limits) -> Result<Self, FileError> {
+    pub(crate) fn of(
+        file: &mut TiffFile<impl ReadAt>,
+        directory: &Directory,
+        limits: &Limits,
+    ) -> Result<Self, FileError> {
         let mut one = |tag: u16, otherwise: u64| -> Result<u64, FileError> {
             Ok(directory.number(file, tag)?.unwrap_or(otherwise))
         };
@@ -235,14 +154,12 @@ impl Page {
                 differences: group3 & 1 != 0,
             }),
             Codec::Jpeg { .. } => Codec::Jpeg {
-                tables: directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?,
+                tables: None,
                 converts: photometric == 6 && !planar,
             },
-            #[cfg(feature = "files")]
             Codec::Jpeg2000 { converts } => Codec::Jpeg2000 {
                 converts: (converts || photometric == 6) && !planar && samples == 3,
             },
-            #[cfg(feature = "files")]
             Codec::Lerc(_) => {
                 let parameters = directory.numbers(file, tag::LERC, 2)?;
                 let around = Around::of(parameters.get(1).copied());
@@ -276,7 +193,6 @@ impl Page {
                 "it is packed as a picture of {bits} bits in a sample"
             )));
         }
-        #[cfg(feature = "files")]
         if matches!(codec, Codec::Jpeg2000 { .. })
             && (!matches!(bits, 8 | 16) || numbers != Numbers::Unsigned)
         {
@@ -342,17 +258,17 @@ impl Page {
     }
 
     /// Whether strips can be read in parts.
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         !self.tiled && matches!(self.codec, Codec::None) && self.subsampling.is_none()
     }
 
     /// Chunks that lie over each other: one for each sample, or one for all.
-    pub(super) fn planes(&self) -> usize {
+    pub(crate) fn planes(&self) -> usize {
         if self.planar { self.samples } else { 1 }
     }
 
     /// What the samples of a chunk are.
-    pub(super) fn stored(&self) -> Stored {
+    pub(crate) fn stored(&self) -> Stored {
         Stored {
             samples: self.chunk_samples(),
             bits: self.bits,
@@ -361,12 +277,12 @@ impl Page {
     }
 
     /// Samples of a pixel of a chunk.
-    pub(super) fn chunk_samples(&self) -> usize {
+    pub(crate) fn chunk_samples(&self) -> usize {
         if self.planar { 1 } else { self.samples }
     }
 
     /// Bytes of that many rows of a chunk as they are stored.
-    pub(super) fn stored_bytes(&self, rows: u32) -> u64 {
+    pub(crate) fn stored_bytes(&self, rows: u32) -> u64 {
         let width = u64::from(self.chunk.width);
         if let Some((across, down)) = self.subsampling {
             let units = width.div_ceil(across.into()) * u64::from(rows.div_ceil(down));
@@ -379,7 +295,7 @@ impl Page {
 
 /// Bits and kind of the samples, which have to be alike.
 fn sample_kind(
-    file: &mut TiffFile,
+    file: &mut TiffFile<impl ReadAt>,
     directory: &Directory,
     samples: u64,
 ) -> Result<(u32, Numbers), FileError> {
@@ -416,7 +332,7 @@ fn sample_kind(
 
 /// What YCbCr that is not packed as JPEG shares.
 fn subsampling(
-    file: &mut TiffFile,
+    file: &mut TiffFile<impl ReadAt>,
     directory: &Directory,
     photometric: u64,
     planar: bool,

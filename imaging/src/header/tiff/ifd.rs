@@ -1,13 +1,11 @@
 //! The header and the directories of a TIFF: tags and their values, every count bounded by the bytes of the file.
 
-use std::io::{Read, Seek, SeekFrom};
-
-use crate::file::FileError;
-use crate::file::source::Source;
+use crate::FileError;
+use crate::header::bytes::ReadAt;
 
 /// The file, and how its numbers are stored.
-pub(super) struct TiffFile {
-    source: Source,
+pub(crate) struct TiffFile<S> {
+    pub source: S,
     pub length: u64,
     pub big_endian: bool,
     big: bool,
@@ -22,18 +20,43 @@ struct Entry {
 }
 
 /// A directory: what a page says about itself.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     entries: Vec<Entry>,
     /// Where the next one is; 0 after the last.
     pub next: u64,
 }
 
+/// A tag with its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tag {
+    pub number: u16,
+    /// What the values are, as TIFF counts.
+    pub kind: u16,
+    pub count: u32,
+    /// The values as they are stored.
+    pub bytes: Vec<u8>,
+}
+
+/// A value that is the place of a directory.
+pub(crate) const PLACE: u16 = 13;
+
+/// Bytes of a value of that kind; `None` where the kind is not known.
+pub(crate) fn width(kind: u16) -> Option<usize> {
+    match kind {
+        1 | 2 | 6 | 7 | 129 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | PLACE => Some(4),
+        5 | 10 | 12 => Some(8),
+        _ => None,
+    }
+}
+
 /// Tags of a directory; the count of BigTIFF has room for more.
 const MAX_ENTRIES: u64 = 65_535;
 
-impl TiffFile {
+impl<S: ReadAt> TiffFile<S> {
     /// Reads the header; gives the place of the first directory, too.
-    pub(super) fn open(source: Source, length: u64) -> Result<(Self, u64), FileError> {
+    pub(crate) fn open(source: S, length: u64) -> Result<(Self, u64), FileError> {
         let mut file = Self {
             source,
             length,
@@ -59,7 +82,7 @@ impl TiffFile {
     }
 
     /// Fills `bytes` from that place.
-    pub(super) fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
+    pub(crate) fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), FileError> {
         if offset
             .checked_add(bytes.len() as u64)
             .is_none_or(|end| end > self.length)
@@ -68,14 +91,15 @@ impl TiffFile {
                 "it points beyond its end; send the whole file",
             ));
         }
-        self.source
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| self.source.read_exact(bytes))
-            .map_err(|error| FileError::reading(&error))
+        match self.source.read_at(offset, bytes) {
+            Ok(read) if read == bytes.len() => Ok(()),
+            Ok(_) => Err(FileError::reading(&std::io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(FileError::reading(&error)),
+        }
     }
 
     /// A whole number of up to 8 bytes.
-    pub(super) fn number(&self, bytes: &[u8]) -> u64 {
+    pub(crate) fn number(&self, bytes: &[u8]) -> u64 {
         let append = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         if self.big_endian {
             bytes.iter().fold(0, append)
@@ -85,7 +109,7 @@ impl TiffFile {
     }
 
     /// Reads the directory at that place.
-    pub(super) fn directory(&mut self, at: u64) -> Result<Directory, FileError> {
+    pub(crate) fn directory(&mut self, at: u64) -> Result<Directory, FileError> {
         let (count_bytes, entry_bytes, field) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
         let mut count = [0; 8];
         self.read_at(at, &mut count[..count_bytes])?;
@@ -119,49 +143,69 @@ impl TiffFile {
     }
 }
 
+impl Entry {
+    /// The first `most` values, as bytes, their kind, and how many bytes each has.
+    fn values(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        most: u64,
+    ) -> Result<Option<(u16, usize, Vec<u8>)>, FileError> {
+        let each: usize = match self.kind {
+            1 | 2 | 6 | 7 | 129 => 1,
+            3 | 8 => 2,
+            4 | 9 | 11 | 13 => 4,
+            5 | 10 | 12 | 16 | 17 | 18 => 8,
+            _ => return Ok(None),
+        };
+        let Some(total) = self.count.checked_mul(each as u64) else {
+            return Err(FileError::damaged(format!(
+                "its tag {} has too many values",
+                self.tag
+            )));
+        };
+        let inline = if file.big { 8 } else { 4 };
+        let wanted = self.count.min(most).saturating_mul(each as u64);
+        if total <= inline {
+            return Ok(Some((self.kind, each, self.value[..wanted as usize].to_vec())));
+        }
+        let offset = file.number(&self.value[..inline as usize]);
+        if offset.checked_add(wanted).is_none_or(|end| end > file.length) {
+            return Err(FileError::damaged(format!(
+                "its tag {} points beyond its end; send the whole file",
+                self.tag
+            )));
+        }
+        let mut bytes = vec![0; wanted as usize];
+        file.read_at(offset, &mut bytes)?;
+        Ok(Some((self.kind, each, bytes)))
+    }
+}
+
 impl Directory {
-    pub(super) fn has(&self, tag: u16) -> bool {
+    pub(crate) fn has(&self, tag: u16) -> bool {
         self.entries.iter().any(|entry| entry.tag == tag)
     }
 
     /// The first `most` bytes of a tag's values, and how many bytes each has.
     fn raw(
         &self,
-        file: &mut TiffFile,
+        file: &mut TiffFile<impl ReadAt>,
         tag: u16,
         most: u64,
     ) -> Result<Option<(u16, usize, Vec<u8>)>, FileError> {
         let Some(entry) = self.entries.iter().find(|entry| entry.tag == tag) else {
             return Ok(None);
         };
-        let each: usize = match entry.kind {
-            1 | 2 | 6 | 7 => 1,
-            3 | 8 => 2,
-            4 | 9 | 11 | 13 => 4,
-            5 | 10 | 12 | 16 | 17 | 18 => 8,
-            _ => return Ok(None),
-        };
-        let Some(total) = entry.count.checked_mul(each as u64) else {
-            return Err(FileError::damaged(format!("its tag {tag} has too many values")));
-        };
-        let inline = if file.big { 8 } else { 4 };
-        let wanted = entry.count.min(most).saturating_mul(each as u64);
-        if total <= inline {
-            return Ok(Some((entry.kind, each, entry.value[..wanted as usize].to_vec())));
-        }
-        let offset = file.number(&entry.value[..inline as usize]);
-        if offset.checked_add(wanted).is_none_or(|end| end > file.length) {
-            return Err(FileError::damaged(format!(
-                "its tag {tag} points beyond its end; send the whole file"
-            )));
-        }
-        let mut bytes = vec![0; wanted as usize];
-        file.read_at(offset, &mut bytes)?;
-        Ok(Some((entry.kind, each, bytes)))
+        entry.values(file, most)
     }
 
     /// Whole numbers, `most` at most; none where the tag is missing or holds something else.
-    pub(super) fn numbers(&self, file: &mut TiffFile, tag: u16, most: u64) -> Result<Vec<u64>, FileError> {
+    pub(crate) fn numbers(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        tag: u16,
+        most: u64,
+    ) -> Result<Vec<u64>, FileError> {
         Ok(match self.raw(file, tag, most)? {
             Some((1 | 3 | 4 | 6 | 8 | 9 | 13 | 16 | 17 | 18, each, bytes)) => {
                 bytes.chunks_exact(each).map(|bytes| file.number(bytes)).collect()
@@ -171,12 +215,16 @@ impl Directory {
     }
 
     /// One whole number.
-    pub(super) fn number(&self, file: &mut TiffFile, tag: u16) -> Result<Option<u64>, FileError> {
+    pub(crate) fn number(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        tag: u16,
+    ) -> Result<Option<u64>, FileError> {
         Ok(self.numbers(file, tag, 1)?.first().copied())
     }
 
     /// Fractions, `most` at most.
-    pub(super) fn fractions(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<f64> {
+    pub(crate) fn fractions(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<f64> {
         match self.raw(file, tag, most) {
             Ok(Some((5, _, bytes))) => bytes
                 .chunks_exact(8)
@@ -187,7 +235,7 @@ impl Directory {
     }
 
     /// Text, the first `most` bytes of it.
-    pub(super) fn text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Option<Vec<u8>> {
+    pub(crate) fn text(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Option<Vec<u8>> {
         match self.raw(file, tag, most) {
             Ok(Some((2, _, bytes))) => Some(bytes),
             _ => None,
@@ -195,7 +243,7 @@ impl Directory {
     }
 
     /// Floating-point numbers of 8 bytes, `most` at most; none where the tag is missing, damaged or holds something else.
-    pub(super) fn doubles(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<f64> {
+    pub(crate) fn doubles(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<f64> {
         match self.raw(file, tag, most) {
             Ok(Some((12, _, bytes))) => bytes
                 .chunks_exact(8)
@@ -206,7 +254,7 @@ impl Directory {
     }
 
     /// A text with the zero byte at its end; none where the tag is missing, damaged or has more than `most` bytes.
-    pub(super) fn whole_text(&self, file: &mut TiffFile, tag: u16, most: u64) -> Vec<u8> {
+    pub(crate) fn whole_text(&self, file: &mut TiffFile<impl ReadAt>, tag: u16, most: u64) -> Vec<u8> {
         let fits = |entry: &Entry| entry.tag == tag && entry.kind == 2 && entry.count <= most;
         if !self.entries.iter().any(fits) {
             return Vec::new();
@@ -218,9 +266,9 @@ impl Directory {
     }
 
     /// Bytes, unless they are more than `most`.
-    pub(super) fn bytes(
+    pub(crate) fn bytes(
         &self,
-        file: &mut TiffFile,
+        file: &mut TiffFile<impl ReadAt>,
         tag: u16,
         most: usize,
     ) -> Result<Option<Vec<u8>>, FileError> {
@@ -230,5 +278,39 @@ impl Directory {
             return Ok(None);
         }
         Ok(self.raw(file, tag, most as u64)?.map(|(_, _, bytes)| bytes))
+    }
+
+    /// The tags that are `wanted`, `most` of them at most, with as many bytes as are `left`; and whether these are all.
+    pub(crate) fn tags(
+        &self,
+        file: &mut TiffFile<impl ReadAt>,
+        wanted: &dyn Fn(u16) -> bool,
+        most: usize,
+        left: &mut usize,
+    ) -> (Vec<Tag>, bool) {
+        let (mut tags, mut is_whole) = (Vec::new(), true);
+        for entry in self.entries.iter().filter(|entry| wanted(entry.tag)) {
+            // What BigTIFF has beside is no kind of EXIF's.
+            let bytes =
+                width(entry.kind).and_then(|width| usize::try_from(entry.count).ok()?.checked_mul(width));
+            let count = u32::try_from(entry.count);
+            let (Some(true), Ok(count)) = (bytes.map(|bytes| bytes <= *left), count) else {
+                is_whole = false;
+                continue;
+            };
+            match entry.values(file, entry.count) {
+                Ok(Some((kind, _, bytes))) if tags.len() < most => {
+                    *left -= bytes.len();
+                    tags.push(Tag {
+                        number: entry.tag,
+                        kind,
+                        count,
+                        bytes,
+                    });
+                }
+                _ => is_whole = false,
+            }
+        }
+        (tags, is_whole)
     }
 }
