@@ -60,15 +60,19 @@ save("jxl/float.jxl", imagecodecs.jpegxl_encode((picture(1, 8) / 255).astype("f4
 
 
 # Tiles of a TIFF
-def tiff(name, image, compression, order="<", tile=(32, 32), **more):
+def tiff(name, image, compression, tile=(32, 32), **more):
     kind = "rgb" if image.ndim == 3 and image.shape[2] >= 3 else "minisblack"
-    with tifffile.TiffWriter(to / f"packed/{name}.tif", byteorder=order) as out:
+    with tifffile.TiffWriter(to / f"packed/{name}.tif", byteorder="<") as out:
         out.write(image, compression=compression, tile=tile, photometric=kind, metadata=None, software=False, **more)
 
 
 tiff("jp2_rgb8", picture(3, 8), "jpeg2000", compressionargs={"level": 0})
 tiff("jp2_rgba8", picture(4, 8), "jpeg2000", compressionargs={"level": 0}, extrasamples=["unassalpha"])
-tiff("jp2_gray16", picture(1, 16), "jpeg2000", order=">", compressionargs={"level": 0})
+# The numbers of a JPEG 2000 have no order of bytes; tifffile would reverse them, so it gets tiles that are packed.
+gray = np.pad(picture(1, 16), ((0, 3), (0, 27)))
+tiles = [imagecodecs.jpeg2k_encode(np.ascontiguousarray(gray[:, x : x + 32]), level=0, codecformat="j2k") for x in (0, 32)]
+with tifffile.TiffWriter(to / "packed/jp2_gray16.tif", byteorder=">") as out:
+    out.write(iter(tiles), shape=(HEIGHT, WIDTH), dtype="u2", compression="jpeg2000", tile=(32, 32), photometric="minisblack", metadata=None, software=False)
 tiff("jp2_rgb16", picture(3, 16), 33005, compressionargs={"level": 0})
 tiff("jp2_strips", picture(3, 8), "jpeg2000", tile=None, rowsperstrip=16, compressionargs={"level": 0})
 rgb = smooth.astype(float)

@@ -16,6 +16,10 @@ const TILE_BYTES: u64 = 1 << 10;
 /// Bytes that all of these may take in any picture; in a large one, as many as its samples.
 const MAX_BYTES: u64 = 1 << 26;
 
+fn cut() -> FileError {
+    FileError::damaged("its JPEG 2000 data ends in the middle; send the whole file")
+}
+
 impl Frame {
     /// Whether all of `codestream` can be decoded in memory for its samples and a little more.
     ///
@@ -43,10 +47,13 @@ impl Frame {
     }
 
     /// Bytes that the blocks of a tile take, by that of all headers which asks for the most.
+    ///
+    /// # Errors
+    /// When a header is damaged, or not all data is there: the decoder fills in what is missing.
     fn most_blocks(&self, codestream: &[u8]) -> Result<u64, FileError> {
         let mut fields = Fields(codestream);
         fields.short();
-        let (mut most, mut layers) = (0, 1);
+        let (mut most, mut layers, mut parts) = (0, 1, 0);
         // The bytes behind the end of the tile part whose header this is.
         let mut behind = None;
         loop {
@@ -56,18 +63,20 @@ impl Frame {
                     let mut part = fields.segment().ok_or_else(damaged)?;
                     part.short();
                     let length = part.long().ok_or_else(damaged)? as usize;
-                    behind = Some(if length == 0 {
-                        0
-                    } else {
-                        whole.saturating_sub(length)
+                    // Without a length it is all that is there.
+                    behind = Some(match length {
+                        0 => 0,
+                        _ => whole.checked_sub(length).ok_or_else(cut)?,
                     });
+                    parts += 1;
                 }
                 Some(DATA) => {
                     let behind = behind.take().ok_or_else(damaged)?;
                     let data = fields.0.len().checked_sub(behind).ok_or_else(damaged)?;
                     fields.take(data);
                     if !fields.0.starts_with(&TILE_PART.to_be_bytes()) {
-                        return Ok(most);
+                        // Each tile has a part at least.
+                        return if parts < self.tiles { Err(cut()) } else { Ok(most) };
                     }
                 }
                 Some(marker @ (CODING | COMPONENT_CODING)) => {

@@ -51,7 +51,7 @@ impl Codec {
 
     /// Whether samples come with the lower byte first, whatever the file says.
     pub(super) fn is_little_endian(&self) -> bool {
-        matches!(self, Self::LogLuv | Self::Jpeg2000 { .. } | Self::Lerc(_))
+        matches!(self, Self::LogLuv | Self::Jpeg2000 { .. })
     }
 
     /// How many times the bytes of a chunk are held at most while it is unpacked.
@@ -59,6 +59,8 @@ impl Codec {
         match self {
             // Twice as floating point, and coefficients.
             Self::Jpeg2000 { .. } => 14,
+            // As numbers, and the blob, which may be packed once more.
+            Self::Lerc(_) => 6,
             _ => 3,
         }
     }

@@ -1,4 +1,4 @@
-//! LERC (compression 34887), by the crate `lerc-rs`: what GDAL and libtiff write. Pixels without data are not a number, or zero.
+//! LERC (compression 34887), by the crate `lerc-rs`: what GDAL and libtiff write, which pack samples as they are in the order of the file. Pixels without data are not a number, or zero.
 
 use std::io::Read;
 

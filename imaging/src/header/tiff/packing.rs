@@ -24,7 +24,7 @@ pub(crate) enum Codec {
     Jpeg2000 {
         converts: bool,
     },
-    /// LERC: numbers, which come little endian.
+    /// LERC: numbers, whose bytes, the lower first, are in the order of the file.
     Lerc(Around),
 }
 
