@@ -78,7 +78,7 @@ tiff("jp2_strips", picture(3, 8), "jpeg2000", tile=None, rowsperstrip=16, compre
 rgb = smooth.astype(float)
 luma = rgb @ [0.299, 0.587, 0.114]
 ycc = np.stack([luma, (rgb[..., 2] - luma) / 1.772 + 128, (rgb[..., 0] - luma) / 1.402 + 128], axis=-1)
-tiff("jp2_ycbcr", ycc.round().astype("u1"), 33003, compressionargs={"level": 0, "mct": False})
+tiff("jp2_ycbcr", ycc.round().clip(0, 255).astype("u1"), 33003, compressionargs={"level": 0, "mct": False})
 save("packed/jp2_ycbcr.raw", smooth.tobytes())
 
 for name, image in [
