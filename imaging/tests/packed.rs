@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use azulejo_imaging::file::{Decoder, FileErrorKind, FileKind, Limits};
+use azulejo_imaging::header::Header;
 use azulejo_imaging::{Depth, PixelFormat, Raster, Size};
 
 const SIZE: Size = Size::new(37, 29);
@@ -249,6 +250,39 @@ fn what_is_damaged_is_refused_or_read() {
             file[at] ^= 1 << (index % 8);
             let _ = try_read(file);
         }
+    }
+}
+
+/// Bits that are wrong make other sizes and kinds of some headers: what is read of them without a codec is what the decoders say.
+#[test]
+fn headers_of_damaged_files_are_those_of_the_decoders() {
+    let limits = Limits::default();
+    let names = HOSTILE.iter().filter(|name| !name.starts_with("packed"));
+    for name in names.chain(&[
+        "jxl/graya8.jxl",
+        "jxl/frames.jxl",
+        "jp2/rgba8.jp2",
+        "jp2/gray12.jp2",
+    ]) {
+        let whole = bytes(name);
+        let mut count = 0;
+        for bit in 0..whole.len().min(150) * 8 {
+            let mut file = whole.clone();
+            file[bit / 8] ^= 1 << (bit % 8);
+            let header = Header::read(&mut file.as_slice(), file.len() as u64, None);
+            let Ok(decoder) = Decoder::of_bytes(file, &limits) else {
+                continue;
+            };
+            count += 1;
+            let info = decoder.info();
+            let header = header.unwrap_or_else(|error| panic!("{name}, bit {bit}: {error}"));
+            assert_eq!(
+                (header.kind, header.stored_size, header.format),
+                (info.kind, info.stored_size, info.format),
+                "{name}, bit {bit}"
+            );
+        }
+        assert!(count > 0, "{name}");
     }
 }
 
