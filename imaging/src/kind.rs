@@ -40,6 +40,10 @@ pub enum FileKind {
     Hdr,
     /// OpenEXR. Read, not written.
     Exr,
+    /// JPEG 2000: JP2 files and codestreams. Read, not written.
+    Jp2,
+    /// JPEG XL. Read, not written.
+    Jxl,
 }
 
 /// Name, label, usual extension and media type of a kind, and the names and extensions that it has beside its name.
@@ -53,7 +57,7 @@ struct Names(
 
 impl FileKind {
     /// All that are read.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Png,
         Self::Jpeg,
         Self::Tiff,
@@ -68,6 +72,8 @@ impl FileKind {
         Self::Dds,
         Self::Hdr,
         Self::Exr,
+        Self::Jp2,
+        Self::Jxl,
     ];
     /// Those that are written, too.
     pub const WRITTEN: [Self; 10] = [
@@ -107,6 +113,14 @@ impl FileKind {
             Self::Dds => Names("dds", "DDS", "dds", "image/vnd-ms.dds", &[]),
             Self::Hdr => Names("hdr", "HDR", "hdr", "image/vnd.radiance", &[]),
             Self::Exr => Names("exr", "OpenEXR", "exr", "image/x-exr", &[]),
+            Self::Jp2 => Names(
+                "jp2",
+                "JPEG 2000",
+                "jp2",
+                "image/jp2",
+                &["j2k", "j2c", "jpc", "jpf", "jpx"],
+            ),
+            Self::Jxl => Names("jxl", "JPEG XL", "jxl", "image/jxl", &[]),
         }
     }
 
@@ -169,6 +183,10 @@ impl FileKind {
             [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', ..]
             | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => Some(Self::Hdr),
             [0x76, 0x2f, 0x31, 1, ..] => Some(Self::Exr),
+            [0, 0, 0, 12, b'j', b'P', b' ', b' ', 13, 10, 0x87, 10, ..] | [0xff, 0x4f, 0xff, 0x51, ..] => {
+                Some(Self::Jp2)
+            }
+            [0, 0, 0, 12, b'J', b'X', b'L', b' ', 13, 10, 0x87, 10, ..] | [0xff, 0x0a, ..] => Some(Self::Jxl),
             _ if is_tga(bytes) => Some(Self::Tga),
             _ => None,
         }
@@ -206,7 +224,9 @@ impl FileKind {
             {
                 Some("is coded in memory, 512 MiB of pixels at most")
             }
-            Self::Ico | Self::Dds | Self::Hdr | Self::Exr => Some("is read and not written"),
+            Self::Ico | Self::Dds | Self::Hdr | Self::Exr | Self::Jp2 | Self::Jxl => {
+                Some("is read and not written")
+            }
             _ => None,
         }
     }
@@ -257,7 +277,9 @@ mod tests {
         for kind in FileKind::ALL {
             for name in [kind.name(), kind.extension(), &kind.label().to_uppercase()] {
                 let known = FileKind::from_name(name) == Some(kind);
-                assert!(known || (kind == FileKind::Exr && name == "OPENEXR"), "{name}");
+                // These labels are longer than the names.
+                let is_label = matches!(name, "OPENEXR" | "JPEG 2000" | "JPEG XL");
+                assert!(known || is_label, "{name}");
             }
         }
         assert_eq!(FileKind::from_path(Path::new("a/b.PGM")), Some(FileKind::Pnm));

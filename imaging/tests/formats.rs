@@ -41,9 +41,18 @@ fn file_of(
 
 /// Files of the kinds that are not written, made by other programs.
 fn given(kind: FileKind) -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/other");
-    let entries = std::fs::read_dir(folder).unwrap();
-    let files = entries.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    let folders = ["other", "jp2", "jxl"];
+    let folders = folders.map(|name| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(name)
+    });
+    let entries = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let paths = paths.filter(|path| path.extension().is_none_or(|extension| extension != "raw"));
+    let files = paths.map(|path| std::fs::read(path).unwrap());
     files
         .filter(|file| FileKind::from_magic(&file[..file.len().min(FileKind::MAGIC_BYTES)]) == Some(kind))
         .collect()
@@ -171,7 +180,8 @@ fn table() -> String {
         });
         let names: Vec<String> = [
             "png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "webp", "bmp", "dib", "pnm", "pbm", "pgm",
-            "ppm", "pam", "gif", "tga", "qoi", "ff", "ico", "dds", "hdr", "exr",
+            "ppm", "pam", "gif", "tga", "qoi", "ff", "ico", "dds", "hdr", "exr", "jp2", "j2k", "j2c", "jpc",
+            "jpf", "jpx", "jxl",
         ]
         .into_iter()
         .filter(|name| FileKind::from_path(&Path::new("a").with_extension(name)) == Some(kind))

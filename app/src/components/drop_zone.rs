@@ -14,7 +14,7 @@ const MOTIF: &str = "M0 0h80v80h-80zM40 4Q43 37 76 40Q43 43 40 76Q37 43 4 40Q37 
 
 /// What the server takes, by type and by ending: not every system knows the types of all.
 const ACCEPT: &str = "image/png,image/jpeg,image/tiff,image/webp,image/bmp,image/gif,image/x-icon,.png,.jpg,.jpeg,.tif,.tiff,\
-.webp,.bmp,.gif,.ico,.pbm,.pgm,.ppm,.pnm,.pam,.tga,.qoi,.ff,.dds,.hdr,.exr";
+.webp,.bmp,.gif,.ico,.pbm,.pgm,.ppm,.pnm,.pam,.tga,.qoi,.ff,.dds,.hdr,.exr,.jp2,.j2k,.j2c,.jpc,.jpf,.jpx,.jxl";
 
 /// What is said while the preview decodes a picture.
 const READING: &str = "Decoding it in this browser";

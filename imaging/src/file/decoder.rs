@@ -6,7 +6,11 @@ use std::path::Path;
 
 #[cfg(feature = "files")]
 use super::blocks::Blocks;
+#[cfg(feature = "files")]
+use super::jp2::Jp2Reader;
 use super::jpeg::JpegReader;
+#[cfg(feature = "files")]
+use super::jxl::JxlReader;
 #[cfg(feature = "files")]
 use super::other::{OtherReader, Pictures};
 use super::png::PngReader;
@@ -96,9 +100,11 @@ impl Decoder {
             .map_err(|error| FileError::reading(&error))?;
         let kind = FileKind::from_magic(&magic).ok_or_else(FileError::not_an_image)?;
         file.rewind()?;
-        if let (FileKind::Png | FileKind::Jpeg | FileKind::WebP, Some(page)) = (kind, page)
-            && page != 1
-        {
+        let has_one = matches!(
+            kind,
+            FileKind::Png | FileKind::Jpeg | FileKind::WebP | FileKind::Jp2 | FileKind::Jxl
+        );
+        if let Some(page) = page.filter(|page| has_one && *page != 1) {
             return Err(FileError::no_page(page, 1));
         }
         let (info, reader) = no_panic(|| match kind {
@@ -106,7 +112,7 @@ impl Decoder {
             FileKind::Jpeg => JpegReader::open(file, length, limits).map(boxed),
             FileKind::Tiff => TiffReader::open(file, length, limits, page).map(boxed),
             FileKind::WebP => WebPReader::open(file, limits).map(boxed),
-            other => open_other(other, file, limits, page),
+            other => open_other(other, file, length, limits, page),
         })?;
         Ok(Self {
             info,
@@ -245,11 +251,20 @@ fn boxed<R: ImageReader + 'static>((info, reader): (ImageInfo, R)) -> Opened {
     (info, Box::new(reader))
 }
 
-/// Opens a file of a kind that the crate `image` reads.
+/// Opens a file of a kind that a borrowed decoder reads as a whole.
 #[cfg(feature = "files")]
-fn open_other(kind: FileKind, file: Source, limits: &Limits, page: Option<u32>) -> Result<Opened, FileError> {
-    if kind != FileKind::Ico {
-        return OtherReader::open(kind, file, limits, page).map(boxed);
+fn open_other(
+    kind: FileKind,
+    file: Source,
+    length: u64,
+    limits: &Limits,
+    page: Option<u32>,
+) -> Result<Opened, FileError> {
+    match kind {
+        FileKind::Jp2 => return Jp2Reader::open(file, length, limits).map(boxed),
+        FileKind::Jxl => return JxlReader::open(file, length, limits).map(boxed),
+        FileKind::Ico => {}
+        _ => return OtherReader::open(kind, file, limits, page).map(boxed),
     }
     match OtherReader::open_icon(file, limits, page)? {
         Pictures::Other(opened) => Ok(boxed(*opened)),
@@ -267,6 +282,7 @@ fn open_other(kind: FileKind, file: Source, limits: &Limits, page: Option<u32>) 
 fn open_other(
     kind: FileKind,
     _file: Source,
+    _length: u64,
     _limits: &Limits,
     _page: Option<u32>,
 ) -> Result<Opened, FileError> {

@@ -28,7 +28,11 @@ mod cut;
 mod decoder;
 #[cfg(feature = "files")]
 mod encoder;
+#[cfg(feature = "files")]
+mod jp2;
 mod jpeg;
+#[cfg(feature = "files")]
+mod jxl;
 mod metadata;
 #[cfg(feature = "files")]
 mod other;

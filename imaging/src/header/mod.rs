@@ -3,8 +3,8 @@
 //!
 //! # Tour
 //! - [`Header::read`] reads from a [`ReadAt`]: a file, bytes in memory, or [`Parts`] of a file that are fetched as they are needed.
-//! - `jpeg`, `png`, `tiff`: what the decoders of these files read their headers with, too. `webp`, `bmp`, `exr`, `plain` and `text`: what
-//!   the codecs of others read, which the tests compare. `ico`: which picture of an icon is read.
+//! - `jp2`, `jpeg`, `png`, `tiff`: what the decoders of these files read their headers with, too. `webp`, `bmp`, `exr`, `jxl`, `plain` and
+//!   `text`: what the codecs of others read, which the tests compare. `boxes`: where the parts of JP2 and JPEG XL lie. `ico`: which picture of an icon is read.
 //! - `exif`: the orientation that JPEG, PNG and WebP carry.
 //!
 //! # What a header is not
@@ -32,11 +32,14 @@
 )]
 
 mod bmp;
+pub(crate) mod boxes;
 pub(crate) mod bytes;
 pub(crate) mod exif;
 pub(crate) mod exr;
 pub(crate) mod ico;
+pub(crate) mod jp2;
 pub(crate) mod jpeg;
+pub(crate) mod jxl;
 mod parts;
 mod plain;
 pub(crate) mod png;
@@ -99,6 +102,8 @@ impl Header {
             FileKind::Dds => plain::dds(source),
             FileKind::Ico => ico::read(source, length, page),
             FileKind::Exr => exr::read(source),
+            FileKind::Jp2 => jp2::read(source, length),
+            FileKind::Jxl => jxl::read(source, length),
         }
     }
 
@@ -117,6 +122,8 @@ impl Header {
             FileKind::Png | FileKind::Jpeg | FileKind::Tiff => Ok(()),
             FileKind::WebP => limits.check_unstreamed(self.stored_size, "a WebP"),
             FileKind::Exr => limits.check_unstreamed(self.stored_size, "an OpenEXR"),
+            FileKind::Jp2 => limits.check_unstreamed(self.stored_size, "a JPEG 2000"),
+            FileKind::Jxl => limits.check_unstreamed(self.stored_size, "a JPEG XL"),
             kind => limits.check_unstreamed(self.stored_size, kind.label()),
         }
     }

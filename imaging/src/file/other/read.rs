@@ -249,7 +249,12 @@ impl Pending {
             FileKind::Dds => Box::new(DdsDecoder::new(file)?),
             FileKind::Hdr => Box::new(HdrDecoder::new(file)?),
             FileKind::Exr => Box::new(OpenExrDecoder::new(file)?),
-            FileKind::Png | FileKind::Jpeg | FileKind::Tiff | FileKind::WebP => {
+            FileKind::Png
+            | FileKind::Jpeg
+            | FileKind::Tiff
+            | FileKind::WebP
+            | FileKind::Jp2
+            | FileKind::Jxl => {
                 let hint = image::error::ImageFormatHint::Unknown;
                 return Err(ImageError::Unsupported(hint.into()));
             }

@@ -255,7 +255,7 @@ impl Chunks {
             if reversed {
                 packed.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
             }
-            page.codec.decode(packed, out, page.chunk, page.chunk_samples())?;
+            page.codec.decode(packed, out, page.chunk, page.stored())?;
         }
         if let Some(subsampling) = page.subsampling {
             let mut wide = vec![0; spread_bytes];

@@ -5,12 +5,16 @@ use std::io::Read;
 use flate2::{Decompress, FlushDecompress, Status};
 use weezl::{BitOrder, LzwStatus};
 
+#[cfg(feature = "files")]
+use super::lerc;
 use super::{TiffFile, fax, logluv, zstd};
 use crate::Size;
+#[cfg(feature = "files")]
+use crate::file::jp2;
 use crate::file::jpeg::embedded::{self, Colors};
 use crate::file::{FileError, webp as webp_file};
 use crate::header::tiff::page::tag;
-use crate::header::tiff::{Codec, Directory};
+use crate::header::tiff::{Codec, Directory, Stored};
 use crate::limits::MAX_INFLATE_RATIO;
 
 /// Bytes of the tables that JPEG tiles share.
@@ -23,21 +27,42 @@ impl Codec {
     /// Reads what the tiles share, where they are JPEGs.
     ///
     /// # Errors
-    /// When it is not in the file.
+    /// When it is not in the file, and when the packing is one that only the server reads, and this is not it.
     pub(super) fn read_tables(
         &mut self,
         file: &mut TiffFile,
         directory: &Directory,
     ) -> Result<(), FileError> {
-        if let Self::Jpeg { tables, .. } = self {
-            *tables = directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?;
+        match self {
+            Self::Jpeg { tables, .. } => *tables = directory.bytes(file, tag::JPEG_TABLES, MAX_TABLES)?,
+            #[cfg(not(feature = "files"))]
+            Self::Jpeg2000 { .. } => return Err(not_here("JPEG 2000")),
+            #[cfg(not(feature = "files"))]
+            Self::Lerc(_) => return Err(not_here("LERC")),
+            _ => {}
         }
         Ok(())
     }
 
     /// Whether the order of bits in a byte concerns it.
     pub(super) fn has_bit_order(&self) -> bool {
-        !matches!(self, Self::Jpeg { .. } | Self::WebP)
+        !self.is_picture() && !matches!(self, Self::WebP | Self::Lerc(_))
+    }
+
+    /// Whether samples come with the lower byte first, whatever the file says.
+    pub(super) fn is_little_endian(&self) -> bool {
+        matches!(self, Self::LogLuv | Self::Jpeg2000 { .. })
+    }
+
+    /// How many times the bytes of a chunk are held at most while it is unpacked.
+    pub(super) fn copies(&self) -> u64 {
+        match self {
+            // Twice as floating point, and coefficients.
+            Self::Jpeg2000 { .. } => 14,
+            // As numbers, and the blob, which may be packed once more.
+            Self::Lerc(_) => 6,
+            _ => 3,
+        }
     }
 
     /// The most bytes that `length` packed bytes can become.
@@ -53,18 +78,19 @@ impl Codec {
             Self::LogLuv => 200,
             // A row of any width may be told by a bit; a block of Zstandard of 128 KiB by four bytes; LZMA is near that.
             Self::Fax(_) | Self::Zstd | Self::Lzma => 1 << 17,
-            Self::Jpeg { .. } | Self::WebP => u64::MAX,
+            Self::Jpeg { .. } | Self::WebP | Self::Jpeg2000 { .. } | Self::Lerc(_) => u64::MAX,
         })
     }
 
-    /// Unpacks `data` into `out`: rows of a chunk of `size` pixels of `samples` of 8 bit, where the packing knows pixels.
+    /// Unpacks `data` into `out`: rows of a chunk of `size` pixels of samples that are `stored` so, where the packing knows pixels.
     pub(super) fn decode(
         &self,
         data: &[u8],
         out: &mut [u8],
         size: Size,
-        samples: usize,
+        stored: Stored,
     ) -> Result<(), FileError> {
+        let samples = stored.samples;
         let damaged = || FileError::damaged("the data of a strip or tile is wrong or ends early");
         match self {
             Self::None => out.copy_from_slice(data.get(..out.len()).ok_or_else(damaged)?),
@@ -86,9 +112,25 @@ impl Codec {
             }
             Self::WebP => webp(data, out, size, samples)?,
             Self::LogLuv => logluv::decode(data, size.width as usize, samples, out).ok_or_else(damaged)?,
+            #[cfg(feature = "files")]
+            Self::Jpeg2000 { converts } => jp2::tile(data, out, size, (samples, stored.bits), *converts)?,
+            #[cfg(feature = "files")]
+            Self::Lerc(around) => lerc::decode(data, *around, out, size, stored)?,
+            #[cfg(not(feature = "files"))]
+            Self::Jpeg2000 { .. } => return Err(not_here("JPEG 2000")),
+            #[cfg(not(feature = "files"))]
+            Self::Lerc(_) => return Err(not_here("LERC")),
         }
         Ok(())
     }
+}
+
+/// Of a packing that only the server reads.
+#[cfg(not(feature = "files"))]
+fn not_here(name: &str) -> FileError {
+    FileError::unsupported(format!(
+        "a TIFF that is packed with {name} is not decoded here; the server reads it"
+    ))
 }
 
 fn pack_bits(mut data: &[u8], out: &mut [u8]) -> Option<()> {

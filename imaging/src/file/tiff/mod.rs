@@ -3,7 +3,7 @@
 //! # Tour
 //! - `header::tiff`: directories, what one of them says about its pixels, which page is the image, what becomes of its samples, and
 //!   what is read as a measurement. It needs no codec.
-//! - `codec`, `fax`, `logluv`, `zstd`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors
+//! - `codec`, `fax`, `lerc`, `logluv`, `zstd`: the packings; each gives exactly the bytes that a strip or tile has by its size. `samples`: predictors
 //!   and widths of samples. `color`: what the samples mean. `numbers`: those of a measurement; `measured`: how one is written.
 //! - `exif`, `geo`: what else the directory tells.
 //! - `chunks`: where strips and tiles lie and how their bytes become pixels. `read`: the reader, rows of tiles or strips at a time, on several
@@ -23,6 +23,8 @@ mod color;
 mod exif;
 mod fax;
 mod geo;
+#[cfg(feature = "files")]
+mod lerc;
 mod logluv;
 #[cfg(feature = "files")]
 mod measured;

@@ -291,7 +291,7 @@ impl ImageReader for TiffReader {
         let chunk = page.stored_bytes(rows).saturating_mul(page.planes() as u64);
         (self.stride as u64)
             .saturating_mul(rows.into())
-            .saturating_add(chunk.saturating_mul(3))
+            .saturating_add(chunk.saturating_mul(page.codec.copies()))
     }
 
     fn private_notes(&self) -> &[String] {

@@ -1,6 +1,6 @@
 //! Stored bytes to samples: predictors, orders of bytes, and every width of a sample to 8 or 16 bit.
 
-use crate::header::tiff::{Codec, Meaning, Numbers, Page};
+use crate::header::tiff::{Meaning, Numbers, Page};
 
 /// Turns the bytes of a chunk little endian and undoes its predictor.
 pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut [u8]) {
@@ -14,7 +14,7 @@ pub(super) fn undo(page: &Page, big_endian: bool, row_bytes: usize, bytes: &mut 
     }
     // Whole numbers of 24 bits are bits in a row, as those of 12 are, the highest first in any file.
     let is_reversed = match (page.bits, page.numbers) {
-        _ if matches!(page.codec, Codec::LogLuv) => false,
+        _ if page.codec.is_little_endian() => false,
         (24, Numbers::Unsigned) => true,
         (16 | 24 | 32 | 64, _) => big_endian,
         _ => false,

@@ -16,6 +16,16 @@ pub(super) fn decode(data: &[u8], out: &mut [u8]) -> Option<()> {
     decoder.read_exact(out).ok()
 }
 
+/// All that `data` holds, up to `most` bytes. `None` where that is damaged or ends early.
+#[cfg(feature = "files")]
+pub(super) fn decode_all(data: &[u8], most: u64) -> Option<Vec<u8>> {
+    let (head, blocks) = Frame::of(data)?.within(usize::try_from(most).ok()?)?;
+    let decoder = ruzstd::decoding::StreamingDecoder::new(head.chain(blocks)).ok()?;
+    let mut all = Vec::new();
+    decoder.take(most).read_to_end(&mut all).ok()?;
+    Some(all)
+}
+
 /// What the header of a frame says.
 struct Frame<'a> {
     data: &'a [u8],

@@ -12,8 +12,8 @@ pub(crate) use carried::{Carried, Meaning};
 pub(crate) use choose::{Chosen, choose};
 pub(crate) use ifd::{Directory, TiffFile};
 pub(crate) use numbers::Measured;
-pub(crate) use packing::Codec;
-pub(crate) use page::{Numbers, Page};
+pub(crate) use packing::{Around, Codec};
+pub(crate) use page::{Numbers, Page, Stored};
 
 use super::Header;
 use super::bytes::ReadAt;

@@ -20,6 +20,32 @@ pub(crate) enum Codec {
     WebP,
     /// Logarithms of light, which become floating point of 32 bit, little endian.
     LogLuv,
+    /// A JPEG 2000, whose samples come little endian; `converts` from YCbCr to RGB.
+    Jpeg2000 {
+        converts: bool,
+    },
+    /// LERC: numbers, whose bytes, the lower first, are in the order of the file.
+    Lerc(Around),
+}
+
+/// What a blob of LERC is packed with once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Around {
+    Nothing,
+    Deflate,
+    Zstd,
+}
+
+impl Around {
+    /// From the second number of the tag with the parameters, where there is one.
+    pub(crate) fn of(parameter: Option<u64>) -> Option<Self> {
+        match parameter.unwrap_or(0) {
+            0 => Some(Self::Nothing),
+            1 => Some(Self::Deflate),
+            2 => Some(Self::Zstd),
+            _ => None,
+        }
+    }
 }
 
 /// Which coding of scans.
@@ -34,7 +60,7 @@ pub(crate) enum Fax {
 }
 
 impl Codec {
-    /// The packing of that number; those of JPEG and of scans have more to say.
+    /// The packing of that number; those of JPEG, JPEG 2000, LERC and scans have more to say.
     pub(crate) fn of(compression: u64) -> Result<Self, FileError> {
         Ok(match compression {
             1 => Self::None,
@@ -50,6 +76,10 @@ impl Codec {
             32773 => Self::PackBits,
             34676 => Self::LogLuv,
             34925 => Self::Lzma,
+            33003 | 33004 | 33005 | 34712 => Self::Jpeg2000 {
+                converts: compression == 33003,
+            },
+            34887 => Self::Lerc(Around::Nothing),
             50000 => Self::Zstd,
             50001 => Self::WebP,
             other => {
@@ -60,9 +90,7 @@ impl Codec {
                     32771 => "CCITT runs in words (compression 32771)",
                     32809 => "ThunderScan",
                     32909 => "PixarLog",
-                    33003 | 33005 | 34712 => "JPEG 2000",
                     34677 => "SGI LogLuv of 24 bits",
-                    34887 => "LERC",
                     34892 => "lossy JPEG of DNG",
                     50002 | 52546 => "JPEG XL",
                     _ => return Err(unsupported(&format!("its compression is number {other}"))),
@@ -75,5 +103,10 @@ impl Codec {
     /// Whether a predictor means something with it.
     pub(crate) fn has_predictor(&self) -> bool {
         matches!(self, Self::Lzw | Self::Deflate | Self::Zstd | Self::Lzma)
+    }
+
+    /// Whether a chunk is a picture of its own with colours of its own, of which the file says no more.
+    pub(crate) fn is_picture(&self) -> bool {
+        matches!(self, Self::Jpeg { .. } | Self::Jpeg2000 { .. })
     }
 }

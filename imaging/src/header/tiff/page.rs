@@ -1,7 +1,7 @@
 //! What a page of a TIFF says about its pixels.
 
 use super::ifd::{Directory, TiffFile};
-use super::packing::{Codec, Fax};
+use super::packing::{Around, Codec, Fax};
 use super::unsupported;
 use crate::header::bytes::ReadAt;
 use crate::{FileError, Limits, Size};
@@ -41,6 +41,8 @@ pub(crate) mod tag {
     pub const YCBCR_SUBSAMPLING: u16 = 530;
     pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const ICC: u16 = 34675;
+    /// Of LERC: its version, and what its data is packed with once more.
+    pub const LERC: u16 = 50674;
     /// Of GDAL, ASCII: the number that stands for no data, in decimals.
     pub const GDAL_NODATA: u16 = 42113;
 }
@@ -51,6 +53,16 @@ pub(crate) enum Numbers {
     Unsigned,
     Signed,
     Float,
+}
+
+/// What the samples of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Samples of a pixel.
+    pub samples: usize,
+    /// Bits of each.
+    pub bits: u32,
+    pub numbers: Numbers,
 }
 
 /// How the pixels of a page lie.
@@ -145,6 +157,14 @@ impl Page {
                 tables: None,
                 converts: photometric == 6 && !planar,
             },
+            Codec::Jpeg2000 { converts } => Codec::Jpeg2000 {
+                converts: (converts || photometric == 6) && !planar && samples == 3,
+            },
+            Codec::Lerc(_) => {
+                let parameters = directory.numbers(file, tag::LERC, 2)?;
+                let around = Around::of(parameters.get(1).copied());
+                Codec::Lerc(around.ok_or_else(|| unsupported("its LERC is packed with something unknown"))?)
+            }
             codec => codec,
         };
         if photometric == 5 && ink_set != 1 {
@@ -173,10 +193,17 @@ impl Page {
                 "it is packed as a picture of {bits} bits in a sample"
             )));
         }
+        if matches!(codec, Codec::Jpeg2000 { .. })
+            && (!matches!(bits, 8 | 16) || numbers != Numbers::Unsigned)
+        {
+            return Err(unsupported(
+                "it is packed with JPEG 2000 of other than 8 or 16 bits",
+            ));
+        }
         if is_fax && (bits != 1 || (samples != 1 && !planar)) {
             return Err(FileError::damaged("a scan of it has more than a bit a pixel"));
         }
-        let is_jpeg_ycbcr = is_jpeg && photometric == 6 && !planar;
+        let is_jpeg_ycbcr = codec.is_picture() && photometric == 6 && !planar;
         let subsampling = subsampling(file, directory, photometric, planar, is_jpeg_ycbcr)?;
         let extra = directory
             .has(tag::EXTRA)
@@ -238,6 +265,15 @@ impl Page {
     /// Chunks that lie over each other: one for each sample, or one for all.
     pub(crate) fn planes(&self) -> usize {
         if self.planar { self.samples } else { 1 }
+    }
+
+    /// What the samples of a chunk are.
+    pub(crate) fn stored(&self) -> Stored {
+        Stored {
+            samples: self.chunk_samples(),
+            bits: self.bits,
+            numbers: self.numbers,
+        }
     }
 
     /// Samples of a pixel of a chunk.

@@ -24,7 +24,7 @@ pub struct Piece(pub Vec<u8>);
 /// What `POST /process` takes.
 #[derive(ToSchema)]
 pub struct ProcessForm {
-    /// The image: PNG, JPEG, TIFF, WebP, BMP, PNM, GIF, TGA, QOI, farbfeld, ICO, DDS, HDR or OpenEXR.
+    /// The image: PNG, JPEG, TIFF, WebP, BMP, PNM, GIF, TGA, QOI, farbfeld, ICO, DDS, HDR, OpenEXR, JPEG 2000 or JPEG XL.
     #[schema(value_type = String, format = Binary)]
     pub file: Vec<u8>,
     /// A recipe: one operation or several joined by `|`, parameters after `:`. `GET /recipes` lists the operations.
