@@ -12,7 +12,9 @@ const JPEG_OFFSET: u16 = 0x0201;
 const JPEG_LENGTH: u16 = 0x0202;
 const COLOR_SPACE: u16 = 0xa001;
 const INTEROPERABILITY_INDEX: u16 = 1;
+#[cfg(feature = "files")]
 const WIDTH: u16 = 0xa002;
+#[cfg(feature = "files")]
 const HEIGHT: u16 = 0xa003;
 
 /// What of an EXIF block is used: the orientation, and the block as a TIFF structure that can be carried over. There the

@@ -1,4 +1,8 @@
 //! EXIF as tags: what a TIFF has in directories of its own, and every other format in a block that is a TIFF without a picture.
+#![cfg_attr(
+    not(feature = "files"),
+    allow(dead_code, reason = "blocks are taken apart where a TIFF is written")
+)]
 
 use std::collections::HashSet;
 

@@ -105,6 +105,7 @@ impl Chunks {
     }
 
     /// Whether every chunk, not being packed, lies within the file as a whole.
+    #[cfg(feature = "files")]
     pub(super) fn are_whole(&self, file: &TiffFile) -> bool {
         let page = &self.page;
         self.offsets.iter().enumerate().all(|(index, offset)| {
