@@ -7,7 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Response};
 
 use crate::base::at;
-use crate::picked::{Picked, Sight};
+use crate::picked::Sight;
 use crate::studio_state::StudioState;
 
 /// Originals of more bytes are not loaded: the preview would not read them (`MAX_FILE_BYTES` in `preview/src/picture.rs`).
