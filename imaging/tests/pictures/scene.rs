@@ -88,7 +88,7 @@ fn house(x: f64, y: f64) -> Option<Color> {
     }
     let roof = y > 36.0 && y < 54.0 && (x - 112.0).abs() < (y - 36.0) * 1.55;
     roof.then(|| {
-        let course = if (y / 3.0).floor() as u32 % 2 == 0 {
+        let course = if ((y / 3.0) as u32).is_multiple_of(2) {
             1.0
         } else {
             0.82
