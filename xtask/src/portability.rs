@@ -3,8 +3,10 @@
 //!
 //! Server and embedded broker are made for Linux and are not among them. A check needs the standard library of the other system,
 //! which `rustup` has, and no C compiler: what the build scripts of C libraries would say is said in their place, so that they
-//! are not compiled.
+//! are not compiled. The script of libwebp cannot be left out; it gets a compiler that writes empty files.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,6 +33,17 @@ const C_LIBRARIES: [&str; 4] = ["openssl", "rdkafka", "z", "zstd"];
 
 /// The cryptography of TLS, by its crate's name. Its name in `links` ends with its version.
 const AWS_LC: &str = "aws-lc-sys";
+
+/// In place of a C compiler: makes the file that is asked for, with nothing in it.
+const EMPTY_COMPILER: &str = r#"#!/bin/sh
+while [ $# -gt 0 ]; do
+    case "$1" in
+        -o) shift; : > "$1" ;;
+        -Fo*) : > "${1#-Fo}" ;;
+    esac
+    shift
+done
+"#;
 
 /// A fetch of a standard library that takes longer than this is given up, and the system skipped.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,8 +80,12 @@ fn clippy(targets: &[&str]) -> Result<Command> {
         cargo.args(["--package", name]);
     }
     cargo.args(["--features", "azulejo-imaging/files"]);
+    let compiler = empty_compiler()?;
     for target in targets {
         cargo.args(["--target", target]);
+        let name = target.replace('-', "_");
+        cargo.env(format!("CC_{name}"), &compiler);
+        cargo.env(format!("AR_{name}"), "true");
         let mut said = |library: &str, what: &str| {
             cargo.arg("--config");
             cargo.arg(format!("target.{target}.{library}.{what}"));
@@ -84,6 +101,14 @@ fn clippy(targets: &[&str]) -> Result<Command> {
         }
     }
     Ok(cargo)
+}
+
+/// Writes [`EMPTY_COMPILER`] into the target folder.
+fn empty_compiler() -> Result<PathBuf> {
+    let path = std::env::current_dir()?.join("target/empty-compiler");
+    std::fs::write(&path, EMPTY_COMPILER).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+    Ok(path)
 }
 
 /// The version of a package in the text of a `Cargo.lock`.
