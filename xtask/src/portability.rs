@@ -34,12 +34,14 @@ const C_LIBRARIES: [&str; 4] = ["openssl", "rdkafka", "z", "zstd"];
 /// The cryptography of TLS, by its crate's name. Its name in `links` ends with its version.
 const AWS_LC: &str = "aws-lc-sys";
 
-/// In place of a C compiler: makes the file that is asked for, with nothing in it.
+/// In place of a C compiler and what makes a library: makes the file that is asked for, with nothing in it.
 const EMPTY_COMPILER: &str = r#"#!/bin/sh
 while [ $# -gt 0 ]; do
     case "$1" in
         -o) shift; : > "$1" ;;
         -Fo*) : > "${1#-Fo}" ;;
+        -[Oo][Uu][Tt]:*) : > "${1#-????}" ;;
+        *.a | *.lib) : > "$1" ;;
     esac
     shift
 done
@@ -85,7 +87,7 @@ fn clippy(targets: &[&str]) -> Result<Command> {
         cargo.args(["--target", target]);
         let name = target.replace('-', "_");
         cargo.env(format!("CC_{name}"), &compiler);
-        cargo.env(format!("AR_{name}"), "true");
+        cargo.env(format!("AR_{name}"), &compiler);
         let mut said = |library: &str, what: &str| {
             cargo.arg("--config");
             cargo.arg(format!("target.{target}.{library}.{what}"));
