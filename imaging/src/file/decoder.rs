@@ -192,7 +192,7 @@ impl Decoder {
     }
 
     /// Has that many threads decode where the format allows it: the chunks of a TIFF. 0 or 1 is the caller's own. More memory is taken
-    /// then than [`Decoder::bytes_for_all`] says, by a few megabytes.
+    /// then than [`Decoder::bytes_for_all`] says: each thread has a chunk, with what its packing needs.
     pub fn set_threads(&mut self, threads: usize) {
         self.reader.set_threads(threads);
     }

@@ -200,13 +200,9 @@ impl OtherReader {
 
 impl ImageReader for OtherReader {
     fn read_rows(&mut self, buffer: &mut [u8]) -> Result<(), FileError> {
-        let mut whole = match self.whole.take() {
-            Some(whole) => whole,
-            None => Whole::new(self.decode()?),
-        };
-        let read = whole.read_rows(buffer);
-        self.whole = Some(whole);
-        read
+        let whole = self.whole.take();
+        self.whole = Some(Whole::read_on(whole, buffer, || self.decode())?);
+        Ok(())
     }
 
     fn read_all(&mut self) -> Option<Result<Vec<u8>, FileError>> {
