@@ -73,7 +73,8 @@ pub fn next<'a>(consumer: &'a BaseConsumer) -> Result<BorrowedMessage<'a>> {
     bail!("no record within {PATIENCE:?}")
 }
 
-/// What a broker that has just been started answers, once it does: Apache Kafka has to load groups and elect leaders first.
+/// What a broker that has just been started, or has just made a topic, answers once it does: Apache Kafka has to load groups, elect
+/// leaders and spread metadata first.
 ///
 /// # Errors
 /// The last error, when it goes on for too long.

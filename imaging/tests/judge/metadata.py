@@ -75,6 +75,8 @@ def kept(folder):
             print(f"{source.name}: only {sorted(tags)} was written")
         for result in sorted(folder.glob(f"{source.stem}.*{source.suffix}.*")):
             found, document = told(result)
+            # EXIF says the size of the image that it is of.
+            tags["EXIF 40962"] = Image.open(result).width
             for name in sorted(tags.keys() | found.keys()):
                 if tags.get(name) != found.get(name):
                     print(f"{result.name}: {name} is {found.get(name)!r}, not {tags.get(name)!r}")
