@@ -23,7 +23,8 @@ pub enum Effect {
         run: RunId,
     },
     /// Encode rows of tiles up to `bands`, which are complete: brings [`crate::Event::BandEncoded`] for each, and
-    /// [`crate::Event::Assembled`] after the last one of the grid.
+    /// [`crate::Event::Assembled`] after the last one of the grid. In a measuring pass the statistics are merged after the last one, which
+    /// brings [`crate::Event::Measured`].
     Assemble {
         /// The job.
         job: JobId,
@@ -31,6 +32,15 @@ pub enum Effect {
         run: RunId,
         /// Rows of tiles that are complete, from the top.
         bands: u32,
+    },
+    /// The run `run` of a job is over because everything was measured; the next pass, which [`crate::Event::Measured`] named, takes its place.
+    NextPass {
+        /// The job.
+        job: JobId,
+        /// The run that is over.
+        run: RunId,
+        /// Whether all rows of the input are decoded.
+        decoded: bool,
     },
     /// Have whatever works on the job's files leave off, keep its mosaic, delete scratch that is not needed any more: ends in
     /// [`crate::Event::Stopped`].
@@ -165,6 +175,8 @@ pub enum StoreOp {
     },
     /// What was learned of costs, as text.
     Costs(String),
+    /// The first tile of a measuring pass was sent.
+    MeasureStarted(JobId),
     /// The first tile was sent.
     TilesStarted(JobId),
     /// The last tile is done.

@@ -1,6 +1,6 @@
 //! What happens outside the core: everything that [`crate::Core::handle`] can be told.
 
-use azulejo_imaging::{PixelFormat, Region};
+use azulejo_imaging::{PixelFormat, Region, Statistic};
 use azulejo_protocol::{Heartbeat, JobId, Pattern, TileState};
 
 use crate::{Plan, RunId, Time, Transaction, TryId};
@@ -58,6 +58,16 @@ pub enum Event {
         run: RunId,
         /// Length of the result file.
         bytes: u64,
+    },
+    /// The statistics of all tiles of a measuring pass are merged, and what they say is stored: the job goes on as `next`, whose recipe
+    /// knows its numbers. Answers [`crate::Effect::Assemble`] of a measuring pass.
+    Measured {
+        /// The job.
+        job: JobId,
+        /// Its run, which is over.
+        run: RunId,
+        /// Its next pass. Whether its input is decoded is what is known of the one that is over.
+        next: Box<Accepted>,
     },
     /// Nothing works on the job's files any more: answers [`crate::Effect::Stop`].
     Stopped {
@@ -182,12 +192,14 @@ pub struct Answer {
 /// What an answer brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// Pixels. The value's length fits these two.
+    /// Pixels, or a statistic of them. The value fits what is said here.
     Pixels {
         /// Which rectangle of the result.
         output: Region,
         /// Their format.
         format: PixelFormat,
+        /// What the value says of them; `None` where it is the pixels.
+        statistic: Option<Statistic>,
     },
     /// The worker could not render the tile.
     Error(String),

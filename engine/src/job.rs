@@ -118,6 +118,22 @@ impl OpenJob {
         }
     }
 
+    /// What does not change with the pass of the job: `passed` is over.
+    pub(crate) fn go_on_from(&mut self, passed: &mut Self) {
+        // What is decoded is decoded; rows that one pass did not wait for are decoded by the next.
+        if passed.is_decoded() {
+            self.decoded_rows = passed.decoded_rows;
+        }
+        self.accepted_at = passed.accepted_at;
+        self.not_before = passed.not_before;
+        self.resume = passed.resume;
+        self.mosaic_version = passed.mosaic_version;
+        self.cancels = std::mem::take(&mut passed.cancels);
+        self.next = passed.next.take();
+        // What it takes to measure is not told apart from what it takes to render.
+        self.is_undisturbed = false;
+    }
+
     /// Whether it is known which of its tiles are done: not before what an earlier run left was read back.
     pub fn is_known(&self) -> bool {
         !self.check || !matches!(self.phase, JobPhase::Waiting | JobPhase::Checking)

@@ -1,6 +1,6 @@
 //! What is fixed about a job while it is under way: its picture, its recipe, its grid.
 
-use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileGrid};
+use azulejo_imaging::{PixelFormat, Recipe, Region, Size, Statistic, TileGrid};
 use azulejo_protocol::costs::Load;
 use azulejo_protocol::{JobId, record};
 
@@ -12,10 +12,12 @@ const LOOKED_AT: u32 = 16;
 pub struct Plan {
     /// The job.
     pub job: JobId,
-    /// Recipe of the tiles, with what turns the image upright in front.
+    /// Recipe of the tiles, with what turns the image upright in front; of a measuring pass the steps before the one that is measured.
     pub recipe: Recipe,
-    /// How the result is cut.
+    /// How the result of `recipe` is cut.
     pub grid: TileGrid,
+    /// What is measured of the result of `recipe`, in a measuring pass; `None` where its pixels are rendered.
+    pub statistic: Option<Statistic>,
     /// Size of the image as it is stored in the file.
     pub stored_size: Size,
     /// Format of the decoded pixels.
@@ -36,6 +38,9 @@ impl Plan {
 
     /// The version of the record format that its tasks need.
     pub fn record_version(&self) -> u32 {
+        if self.statistic.is_some() {
+            return record::LATEST;
+        }
         record::version_for(self.input_format, &self.recipe)
     }
 

@@ -36,6 +36,7 @@ impl World {
             job: JOB,
             recipe: "rotate_180".parse().unwrap(),
             grid: TileGrid::new(size, 8),
+            statistic: None,
             stored_size: size,
             input_format: format,
             output_format: format,
@@ -123,6 +124,7 @@ impl World {
                 body: Body::Pixels {
                     output,
                     format: PixelFormat::GRAY8,
+                    statistic: None,
                 },
             }],
         });
@@ -271,6 +273,7 @@ fn where_nobody_has_room_the_tiles_wait_and_go_one_by_one() {
             body: Body::Pixels {
                 output: output.unwrap(),
                 format: PixelFormat::GRAY8,
+                statistic: None,
             },
         }],
     });

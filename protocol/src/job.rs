@@ -118,6 +118,8 @@ pub enum StageName {
     Upload,
     /// Its pixels are decoded to scratch.
     Decode,
+    /// Tiles go through Kafka and come back as numbers, which the recipe needs of the whole image. Only where it needs some.
+    Measure,
     /// Tiles go through Kafka.
     Tiles,
     /// The result file is encoded.

@@ -155,6 +155,7 @@ mod tests {
                 format: PixelFormat::RGB8,
                 region: Region::new(0, 0, 20, 10),
                 output: Region::new(0, 0, 8, 4),
+                measure: None,
                 results: None,
                 holder: None,
                 traceparent: Some("00-1-2-01".into()),

@@ -98,11 +98,12 @@ impl Publisher {
 
     /// Answers a task.
     pub fn result(&self, task: &TaskHeader, rendered: &Rendered, ticket: Ticket) {
-        let (pixels, format, error) = match &rendered.outcome {
-            Ok((pixels, format)) => (pixels.as_slice(), *format, None),
+        let (value, format, statistic, error) = match &rendered.outcome {
+            Ok(made) => (made.value.as_slice(), made.format, made.statistic, None),
             Err(error) => (
                 &[][..],
                 task.format,
+                None,
                 Some(error.chars().take(MAX_ERROR_CHARS).collect()),
             ),
         };
@@ -113,6 +114,7 @@ impl Publisher {
             attempt: task.attempt,
             format,
             output: task.output,
+            statistic,
             worker: self.worker.to_string(),
             micros: rendered.micros,
             error,
@@ -123,7 +125,7 @@ impl Publisher {
         self.send(
             self.answers_to(task.results.as_deref()),
             Some(key.as_bytes()),
-            Some(pixels),
+            Some(value),
             headers,
             Purpose::Answer(ticket),
         );

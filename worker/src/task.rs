@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use azulejo_imaging::PixelFormat;
 use azulejo_protocol::TaskHeader;
 pub use azulejo_protocol::record::PROGRAM as VERSION;
+use azulejo_protocol::record::Rendered as Made;
 
 use crate::assignment::Ticket;
 
@@ -25,8 +25,8 @@ pub struct Task {
 /// A rendered tile.
 #[derive(Debug)]
 pub struct Rendered {
-    /// Its pixels and their format, or why there are none.
-    pub outcome: Result<(Vec<u8>, PixelFormat), String>,
+    /// Its pixels or their statistic, or why there are none.
+    pub outcome: Result<Made, String>,
     /// Time it took, microseconds.
     pub micros: u64,
     /// The input's memory, for the next task.
@@ -46,7 +46,7 @@ pub fn run(header: &TaskHeader, pixels: Vec<u8>) -> Rendered {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use azulejo_imaging::{Region, Size};
+    use azulejo_imaging::{PixelFormat, Region, Size};
     use azulejo_protocol::JobId;
     use uuid::Uuid;
 
@@ -63,6 +63,7 @@ pub(crate) mod tests {
             format: PixelFormat::RGB8,
             region,
             output,
+            measure: None,
             results: None,
             holder: None,
             traceparent: None,
@@ -80,8 +81,8 @@ pub(crate) mod tests {
         let output = Region::new(8, 8, 16, 16);
         let pixels: Vec<u8> = (0..64 * 48 * 3).map(|n| (n * 7 % 251) as u8).collect();
         let rendered = run(&header("grayscale", region, output), pixels.clone());
-        let (bytes, format) = rendered.outcome.unwrap();
-        assert_eq!((bytes.len(), format), (256, PixelFormat::GRAY8));
+        let made = rendered.outcome.unwrap();
+        assert_eq!((made.value.len(), made.format), (256, PixelFormat::GRAY8));
         assert_eq!(
             rendered.spare,
             Some(pixels),

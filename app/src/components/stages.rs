@@ -10,6 +10,7 @@ const fn title(name: StageName) -> &'static str {
     match name {
         StageName::Upload => "Upload",
         StageName::Decode => "Decode",
+        StageName::Measure => "Measure",
         StageName::Tiles => "Tiles",
         StageName::Assemble => "Assemble",
     }

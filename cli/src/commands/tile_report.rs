@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use azulejo_imaging::file::{EncodeOptions, Encoder, FileKind, Metadata};
 use azulejo_imaging::{PixelFormat, Size};
 use azulejo_protocol::TileReport;
+use azulejo_protocol::record::Rendered;
 use azulejo_protocol::report::MAX_REPORT_BYTES;
 
 use crate::{naming, output};
@@ -41,13 +42,22 @@ pub fn run(file: &Path, place: Option<&Path>, force: bool) -> anyhow::Result<Exi
     }
     let size = task.output.size();
     match report.task.render(report.pixels).outcome {
-        Ok((pixels, format)) => {
-            output::line(&format!(
-                "here, it is rendered: {size} {format}, {} bytes",
-                pixels.len()
-            ));
+        Ok(Rendered {
+            value,
+            format,
+            statistic,
+        }) => {
+            let what = match statistic {
+                Some(statistic) => format!("measured: the {statistic} of {size} {format}"),
+                None => format!("rendered: {size} {format}"),
+            };
+            output::line(&format!("here, it is {what}, {} bytes", value.len()));
             if let Some(place) = place {
-                write(place, force, &pixels, size, format)?;
+                ensure!(
+                    statistic.is_none(),
+                    "a tile that is measured has no pixels to write"
+                );
+                write(place, force, &value, size, format)?;
                 output::path(place);
             }
             Ok(ExitCode::SUCCESS)

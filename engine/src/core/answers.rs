@@ -45,6 +45,12 @@ impl Core {
                 Body::Pixels { .. } | Body::Error(_) => Verdict::Ignore,
             };
         };
+        if let Body::Pixels { statistic, .. } = answer.body
+            && statistic != job.plan.statistic
+        {
+            // It answers a task of the job's other pass.
+            return Verdict::Ignore;
+        }
         let run = job.run;
         let mut settled = Settled {
             job: answer.job,
@@ -56,7 +62,7 @@ impl Core {
             error: None,
         };
         let (outcome, error) = match answer.body {
-            Body::Pixels { output, format } => {
+            Body::Pixels { output, format, .. } => {
                 let unusable = if job.plan.grid.region(answer.tile) != Some(output) {
                     Some("the tile of this job has another rectangle")
                 } else if format != job.plan.output_format {
@@ -244,7 +250,7 @@ impl Core {
             job.count_rate(1, now);
             job.rendered_at = now;
             job.mosaic_version += 1;
-            let rendered = job.tiles.is_rendered();
+            let (rendered, measures) = (job.tiles.is_rendered(), job.plan.statistic.is_some());
             self.rate.add(1, now);
             self.workers.answered(&tile.worker, tile.micros);
             self.learn_tile(tile.job, tile.tile, tile.micros);
@@ -256,7 +262,7 @@ impl Core {
             {
                 window.answered(out.stamp, Time::from_micros(tile.micros), now);
             }
-            if rendered {
+            if rendered && !measures {
                 self.store(vec![StoreOp::TilesFinished(tile.job)], Then::Nothing);
             }
             self.offer_bands(tile.job, tile.run);

@@ -5,6 +5,8 @@ use azulejo_protocol::JobId;
 use super::Core;
 use crate::RunId;
 use crate::effect::{Effect, Ending};
+use crate::event::Accepted;
+use crate::job::OpenJob;
 
 impl Core {
     pub(super) fn rows_decoded(&mut self, id: JobId, run: RunId, rows: u32) {
@@ -37,6 +39,28 @@ impl Core {
         job.assembled = true;
         self.learn_job(id);
         self.end(id, run, Ending::Completed { output_bytes: bytes });
+    }
+
+    /// The measuring pass `run` is over, and the job goes on with the next one in the place that it has.
+    pub(super) fn measured(&mut self, id: JobId, run: RunId, next: Accepted) {
+        let Some(job) = self.running(id, run) else { return };
+        if job.plan.statistic.is_none() || !job.tiles.is_rendered() {
+            return;
+        }
+        let out: Vec<_> = std::mem::take(&mut job.out).into_values().collect();
+        for sent in out {
+            self.release(sent);
+        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let mut passed = std::mem::replace(job, OpenJob::new(next));
+        job.go_on_from(&mut passed);
+        let decoded = job.is_decoded();
+        self.emit(Effect::NextPass {
+            job: id,
+            run,
+            decoded,
+        });
+        self.begin(id);
     }
 
     pub(super) fn files_failed(&mut self, id: JobId, run: RunId, reason: String) {

@@ -75,7 +75,7 @@ impl Core {
     }
 
     /// The job has its place: its rows are decoded, its tiles sent.
-    fn begin(&mut self, id: JobId) {
+    pub(super) fn begin(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.phase = JobPhase::Rendering;
         let run = job.run;

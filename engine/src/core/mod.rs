@@ -162,6 +162,7 @@ impl Core {
             Event::RowsDecoded { job, run, rows } => self.rows_decoded(job, run, rows),
             Event::BandEncoded { job, run, band } => self.band_encoded(job, run, band),
             Event::Assembled { job, run, bytes } => self.assembled(job, run, bytes),
+            Event::Measured { job, run, next } => self.measured(job, run, *next),
             Event::Stopped { job, run } => self.stopped(job, run),
             Event::FilesFailed { job, run, reason } => self.files_failed(job, run, reason),
             Event::Connected(connected) => self.set_connected(connected),

@@ -161,6 +161,7 @@ impl Core {
             stamp = stamp.alone();
         }
         let (run, bytes) = (job.run, job.plan.input_bytes(region));
+        let measures = job.plan.statistic.is_some();
         let first = !std::mem::replace(&mut job.started, true);
         if first {
             job.started_at = now;
@@ -183,7 +184,12 @@ impl Core {
         *self.on_partition.entry(partition).or_default() += 1;
         self.bytes += bytes;
         if first {
-            self.store(vec![StoreOp::TilesStarted(id)], Then::Nothing);
+            let started = if measures {
+                StoreOp::MeasureStarted(id)
+            } else {
+                StoreOp::TilesStarted(id)
+            };
+            self.store(vec![started], Then::Nothing);
         }
         self.emit(Effect::Send(Send {
             id: this,

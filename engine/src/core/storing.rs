@@ -103,6 +103,7 @@ impl Core {
             Some(
                 StoreOp::Pattern { .. }
                 | StoreOp::Costs(_)
+                | StoreOp::MeasureStarted(_)
                 | StoreOp::TilesStarted(_)
                 | StoreOp::TilesFinished(_),
             )

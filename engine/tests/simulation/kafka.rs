@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use azulejo_engine::{Answer, Time};
+use azulejo_imaging::Statistic;
 use azulejo_protocol::JobId;
 
 /// A task as it lies in a partition.
@@ -12,6 +13,8 @@ pub struct Task {
     pub tile: u32,
     pub attempt: u32,
     pub holder: String,
+    /// What is to be measured, where the task is of a measuring pass.
+    pub statistic: Option<Statistic>,
 }
 
 /// A log whose oldest records may be gone.

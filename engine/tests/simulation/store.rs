@@ -7,10 +7,11 @@ use azulejo_protocol::{JobId, Pattern, TileState};
 
 #[derive(Debug, Clone)]
 pub struct StoredJob {
+    /// The plan of its pass: where that measures, the next one renders.
     pub plan: Plan,
     pub ending: Option<Ending>,
     pub tiles: BTreeMap<u32, KnownTile>,
-    /// Counts retries.
+    /// Counts retries and passes.
     pub life: u32,
 }
 
@@ -67,7 +68,7 @@ impl Store {
                     }
                 }
                 StoreOp::Costs(text) => self.costs.clone_from(text),
-                StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_) => {}
+                StoreOp::MeasureStarted(_) | StoreOp::TilesStarted(_) | StoreOp::TilesFinished(_) => {}
                 StoreOp::End { job, ending, .. } => {
                     let Some(stored) = self.jobs.get_mut(job) else {
                         continue;
@@ -81,6 +82,9 @@ impl Store {
                             .values()
                             .filter(|known| known.state == TileState::Done)
                             .count();
+                        if stored.plan.statistic.is_some() {
+                            return Err(format!("{job} is completed, and was only measured"));
+                        }
                         if done as u32 != stored.plan.grid.len() {
                             return Err(format!("{job} is completed with {done} tiles"));
                         }
@@ -90,6 +94,20 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Notes that everything was measured that `job` measures first, and forgets the tiles of that pass. Gives the plan of the next
+    /// one; `None` when the job is not under way.
+    pub fn measured(&mut self, job: JobId) -> Option<Plan> {
+        let stored = self.jobs.get_mut(&job)?;
+        if stored.ending.is_some() || stored.plan.statistic.take().is_none() {
+            return None;
+        }
+        stored.tiles.clear();
+        stored.life += 1;
+        let plan = stored.plan.clone();
+        self.pixels.retain(|(other, _)| *other != job);
+        Some(plan)
     }
 
     pub fn unfinished(&self) -> impl Iterator<Item = (&JobId, &StoredJob)> {

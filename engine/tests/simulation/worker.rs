@@ -141,7 +141,7 @@ impl Worker {
             interval: 1.0,
             host: String::new(),
             version: String::new(),
-            versions: if self.old { vec![1] } else { vec![1, 2] },
+            versions: if self.old { vec![1] } else { vec![1, 2, 3] },
             alone: self.alone.clone(),
             trouble: None,
         }

@@ -28,6 +28,9 @@ pub enum RecordError {
         "the headers are too many or too long: at most {MAX_HEADERS} with {MAX_HEADER_BYTES} bytes are read"
     )]
     TooLarge,
+    /// The value is no statistic of the pixels that the headers name.
+    #[error("the value is no statistic of these pixels: {0}")]
+    Numbers(String),
     /// The value's length is not what the headers say.
     #[error("the value has {actual} bytes where the headers say {expected}")]
     Length {

@@ -8,7 +8,7 @@ mod headers;
 mod rendering;
 mod version;
 
-use azulejo_imaging::{PixelFormat, Region, Size};
+use azulejo_imaging::{Histogram, PixelFormat, Region, Size, Statistic};
 
 use crate::JobId;
 use crate::bounds::{self, MAX_ERROR_BYTES, MAX_MICROS};
@@ -16,7 +16,7 @@ use headers::invalid;
 
 pub use crate::bounds::MAX_RECIPE_BYTES;
 pub use headers::{Headers, Origin, RecordError};
-pub use rendering::{PROGRAM, Rendering};
+pub use rendering::{PROGRAM, Rendered, Rendering};
 pub use version::{LATEST, READABLE, VERSION, version_for};
 
 /// Metadata of a record in `tasks`. Its value is the pixels of `region`, row-major, in `format`.
@@ -38,8 +38,10 @@ pub struct TaskHeader {
     pub format: PixelFormat,
     /// Which pixels of the input the value holds.
     pub region: Region,
-    /// Which pixels of the output are wanted.
+    /// Which pixels of the output are wanted; of what the measured step gets, where there is a `measure`.
     pub output: Region,
+    /// The step of the recipe, from 0 on, whose statistic is wanted, of the pixels that it gets, instead of pixels. Not before version 3.
+    pub measure: Option<u32>,
     /// The topic to answer to; `None`, as in version 1, is the topic `results` of the installation.
     pub results: Option<String>,
     /// The worker's instance that the task was meant for when it was sent, or that was lost with the tile before. Another one
@@ -49,7 +51,8 @@ pub struct TaskHeader {
     pub traceparent: Option<String>,
 }
 
-/// Metadata of a record in `results`. Its value is the pixels of `task.output` in `format`, or empty with an error.
+/// Metadata of a record in `results`. Its value is the pixels of `task.output` in `format`, their statistic as [`Histogram`] writes it where
+/// `statistic` names one, or empty with an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultHeader {
     /// Version of the format: that of the task.
@@ -64,6 +67,8 @@ pub struct ResultHeader {
     pub format: PixelFormat,
     /// Which pixels of the output the value holds.
     pub output: Region,
+    /// What the value says of the pixels, where the task asked to measure them. Not before version 3.
+    pub statistic: Option<Statistic>,
     /// Who rendered it.
     pub worker: String,
     /// Rendering time, microseconds.
@@ -88,6 +93,9 @@ impl TaskHeader {
             ("region", self.region.to_string()),
             ("output", self.output.to_string()),
         ];
+        if let Some(measure) = self.measure {
+            pairs.push(("measure", measure.to_string()));
+        }
         if let Some(results) = &self.results {
             pairs.push(("results", results.clone()));
         }
@@ -112,6 +120,10 @@ impl TaskHeader {
         } else {
             (headers.topic("results")?, headers.id("holder")?)
         };
+        let measure = match headers.optional("measure")? {
+            Some(_) if version >= LATEST => Some(headers.parsed("measure")?),
+            _ => None,
+        };
         let recipe = headers.text("recipe")?;
         if recipe.len() > MAX_RECIPE_BYTES {
             return Err(invalid("recipe", recipe, "longer than 4096 bytes"));
@@ -126,6 +138,7 @@ impl TaskHeader {
             format: headers.parsed("format")?,
             region: headers.parsed("region")?,
             output: headers.parsed("output")?,
+            measure,
             results,
             holder,
             traceparent: headers.traceparent()?,
@@ -169,6 +182,7 @@ impl Origin {
             attempt: self.attempt,
             format: self.format,
             output: self.output,
+            statistic: None,
             worker: worker.to_owned(),
             micros: 0,
             error: Some(error),
@@ -190,6 +204,9 @@ impl ResultHeader {
             ("worker", self.worker.clone()),
             ("micros", self.micros.min(MAX_MICROS).to_string()),
         ];
+        if let Some(statistic) = self.statistic {
+            pairs.push(("statistic", statistic.to_string()));
+        }
         if let Some(error) = &self.error {
             pairs.push(("error", bounds::cut(error, MAX_ERROR_BYTES).to_owned()));
         }
@@ -209,6 +226,10 @@ impl ResultHeader {
         if micros > MAX_MICROS {
             return Err(invalid("micros", &micros.to_string(), "more than 10000000000000"));
         }
+        let statistic = match headers.optional("statistic")? {
+            Some(_) if version >= LATEST => Some(headers.parsed("statistic")?),
+            _ => None,
+        };
         Ok(Self {
             version,
             job: headers.parsed("job")?,
@@ -216,6 +237,7 @@ impl ResultHeader {
             attempt: headers.attempt()?,
             format: headers.parsed("format")?,
             output: headers.parsed("output")?,
+            statistic,
             worker: headers.id("worker")?.ok_or(RecordError::Missing("worker"))?,
             micros,
             error: headers.error()?,
@@ -223,10 +245,10 @@ impl ResultHeader {
         })
     }
 
-    /// Checks that `value` has the bytes of `output` in `format`, or none when there is an error.
+    /// Checks that `value` has the bytes of `output` in `format`, or their statistic, or none when there is an error.
     ///
     /// # Errors
-    /// [`RecordError::Length`].
+    /// [`RecordError::Length`], [`RecordError::Numbers`].
     pub fn check_value(&self, value: &[u8]) -> Result<(), RecordError> {
         if self.error.is_some() {
             return if value.is_empty() {
@@ -238,7 +260,12 @@ impl ResultHeader {
                 })
             };
         }
-        check_length(value, self.output, self.format)
+        let Some(statistic) = self.statistic else {
+            return check_length(value, self.output, self.format);
+        };
+        Histogram::from_bytes(value, self.format, statistic, self.output.size().pixels())
+            .map(drop)
+            .map_err(|error| RecordError::Numbers(error.to_string()))
     }
 }
 

@@ -6,8 +6,8 @@ use azulejo_imaging::{PixelFormat, Recipe};
 /// of its task.
 pub const VERSION: u32 = 2;
 
-/// Version of tasks that need formats or operations which are not known before it. Nothing else differs, and what needs no more than
-/// [`VERSION`] is written in that, so that workers that do not read this one go on with it.
+/// Version of tasks that need formats or operations which are not known before it, or ask for a statistic. Nothing else differs, and
+/// what needs no more than [`VERSION`] is written in that, so that workers that do not read this one go on with it.
 pub const LATEST: u32 = 3;
 
 /// Versions of the record format that are read.

@@ -122,6 +122,7 @@ impl Driver {
             Effect::Check { job, run } => files.check(job, run),
             Effect::Decode { job, run } => files.decode(job, run),
             Effect::Assemble { job, run, bands } => files.assemble(job, run, bands),
+            Effect::NextPass { job, run, decoded } => files.next_pass(job, run, decoded),
             Effect::Stop { job, run, completed } => files.stop(job, run, completed),
             Effect::Left { job, run, completed } => files.leave(job, run, completed),
             Effect::Send(send) => outbox.send(Parcel::Tile(send)),
@@ -194,6 +195,11 @@ impl Driver {
     fn note_time(&self, op: &StoreOp, now: Timestamp) {
         let run = |job: &JobId| self.drivers.files.run(*job);
         match op {
+            StoreOp::MeasureStarted(job) => {
+                if let Some(run) = run(job) {
+                    run.times().measure_started.get_or_insert(now);
+                }
+            }
             StoreOp::TilesStarted(job) => {
                 if let Some(run) = run(job) {
                     run.times().tiles_started.get_or_insert(now);

@@ -57,6 +57,11 @@ pub fn row() -> JobRow {
 
 /// The plan of a gray image of `columns` by `rows` tiles of 16 pixels, in `jobs`.
 pub fn plan(jobs: &Path, columns: u32, rows: u32) -> JobSpec {
+    plan_of(jobs, columns, rows, "sharpen")
+}
+
+/// The same with another recipe.
+pub fn plan_of(jobs: &Path, columns: u32, rows: u32, recipe: &str) -> JobSpec {
     let upload = upload(Size::new(columns * 16, rows * 16), PixelFormat::GRAY8);
-    JobSpec::plan(&upload, "sharpen", &limits(16), jobs, Timestamp::UNIX_EPOCH).expect("a plan")
+    JobSpec::plan(&upload, recipe, &limits(16), jobs, Timestamp::UNIX_EPOCH).expect("a plan")
 }

@@ -89,15 +89,15 @@ async fn a_dead_tile_is_listed_reported_rendered_elsewhere_and_replayed() {
     assert_eq!(report.worker.as_deref(), Some("test-worker"));
     let image = pixels(&file);
     assert!(report.pixels == image.crop(report.task.region).unwrap().into_bytes());
-    let (tile, format) = report.task.render(report.pixels).outcome.unwrap();
+    let made = report.task.render(report.pixels).outcome.unwrap();
     let recipe: Recipe = text.parse().unwrap();
     let Size { width, height } = image.size();
     let all = Region::new(0, 0, width, height);
     let whole = Region::new(0, 0, height, width);
     let result = render(&recipe, image.size(), all, &image, whole).unwrap();
     let wanted = result.crop(report.task.output).unwrap();
-    assert_eq!(format, wanted.format());
-    assert!(tile == wanted.bytes(), "the bytes that a worker gives");
+    assert_eq!(made.format, wanted.format());
+    assert!(made.value == wanted.bytes(), "the bytes that a worker gives");
 
     for (path, status, code) in [
         (format!("/job/{id}/tile/6/replay"), 409, "tile_not_dead"),

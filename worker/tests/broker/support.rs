@@ -275,6 +275,7 @@ impl Picture {
             format: self.image.format(),
             region,
             output,
+            measure: None,
             results: None,
             holder: None,
             traceparent: Some(format!("00-{tile}")),

@@ -38,6 +38,13 @@ impl World {
                 self.alive(run, "Assemble")?;
                 self.encode(job, run, bands)?;
             }
+            Effect::NextPass { job, run, .. } => {
+                self.alive(run, "NextPass")?;
+                self.left.insert(run);
+                if let Some(next) = self.passes.remove(&run) {
+                    self.runs.insert(job, next);
+                }
+            }
             Effect::Stop { job, run, .. } => {
                 self.alive(run, "Stop")?;
                 if self.mutation == Mutation::LoseStop && self.random.one_in(4) {
@@ -100,6 +107,12 @@ impl World {
         let life = self.life;
         let plan = &self.store.jobs[&job].plan;
         let (columns, rows) = (plan.grid.columns(), plan.grid.rows());
+        if plan.statistic.is_some() {
+            if bands == rows {
+                self.later(self.ms(1, 20), Action::Merge(life, job, run));
+            }
+            return Ok(());
+        }
         let first = self.encoded.get(&run).copied().unwrap_or(0);
         if self.mutation == Mutation::LoseBands && first > 0 {
             return Ok(());
@@ -125,6 +138,40 @@ impl World {
             );
         }
         Ok(())
+    }
+
+    /// What was measured in a pass is merged and stored, and the core hears of it unless the process dies in between.
+    pub(super) fn merge(&mut self, job: JobId, run: RunId) -> Checked {
+        let grid = self.store.jobs[&job].plan.grid;
+        for tile in 0..grid.len() {
+            if self.store.jobs[&job].ending.is_none() && !self.store.pixels.contains(&(job, tile)) {
+                return Err(format!("{job}: tile {tile} was not measured"));
+            }
+        }
+        let Some(plan) = self.store.measured(job) else {
+            return Ok(());
+        };
+        self.merged += 1;
+        if self.strikes(self.faults.crash) {
+            self.crash();
+            return Ok(());
+        }
+        if self.mutation == Mutation::LosePass && self.random.one_in(4) {
+            return Ok(());
+        }
+        self.next_run += 1;
+        self.passes.insert(run, self.next_run);
+        self.tell(Event::Measured {
+            job,
+            run,
+            next: Box::new(Accepted {
+                plan,
+                run: self.next_run,
+                decoded: false,
+                check: false,
+                resume: false,
+            }),
+        })
     }
 
     pub(super) fn send(&mut self, send: &Send) -> Checked {
@@ -178,6 +225,7 @@ impl World {
             tile: send.tile,
             attempt: send.attempt,
             holder: send.holder.clone(),
+            statistic: stored.plan.statistic,
         };
         let times = if self.strikes(self.faults.send_lost) {
             0

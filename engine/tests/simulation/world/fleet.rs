@@ -217,6 +217,7 @@ impl World {
                 Body::Pixels {
                     output,
                     format: PixelFormat::GRAY8,
+                    statistic: task.statistic,
                 }
             };
             let answer = Answer {

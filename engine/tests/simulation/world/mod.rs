@@ -7,7 +7,7 @@ use azulejo_engine::{
     Accepted, Answer, Body, Core, DeliveryClass, Effect, Ending, Event, KnownTile, Plan, RunId, Send,
     Settings, StoreClass, Time, Transaction, Verdict, Written,
 };
-use azulejo_imaging::{PixelFormat, Size, TileGrid};
+use azulejo_imaging::{PixelFormat, Size, Statistic, TileGrid};
 use azulejo_protocol::{ControlMessage, JobId, TileState};
 
 use crate::faults::Faults;
@@ -39,6 +39,8 @@ enum Action {
     Commit(u32, Transaction, Vec<azulejo_engine::StoreOp>),
     /// The server reads results.
     Collect(u32),
+    /// The server of this life merges what a run has measured.
+    Merge(u32, JobId, RunId),
     Tick(u32),
     Restart,
     Submit,
@@ -82,6 +84,8 @@ pub enum Mutation {
     LoseStop,
     /// An answered check is lost.
     LoseCheck,
+    /// The end of a measuring pass is not told.
+    LosePass,
 }
 
 #[derive(Debug, Clone)]
@@ -144,6 +148,10 @@ pub struct World {
     runs: BTreeMap<JobId, RunId>,
     left: BTreeSet<RunId>,
     encoded: BTreeMap<RunId, u32>,
+    /// The runs that follow when measuring passes are over.
+    passes: BTreeMap<RunId, RunId>,
+    /// Measuring passes that were merged.
+    pub merged: u32,
     next_batch: u64,
     verdicts: BTreeMap<u64, Vec<(JobId, u32)>>,
     positions: BTreeMap<i32, i64>,
@@ -207,6 +215,8 @@ impl World {
             runs: BTreeMap::new(),
             left: BTreeSet::new(),
             encoded: BTreeMap::new(),
+            passes: BTreeMap::new(),
+            merged: 0,
             next_batch: 0,
             verdicts: BTreeMap::new(),
             positions: BTreeMap::new(),
@@ -336,6 +346,7 @@ impl World {
             Action::Server(life, event) if life == self.life => self.tell(event),
             Action::Commit(life, transaction, ops) => self.commit(life, transaction, &ops),
             Action::Collect(life) if life == self.life => self.collect(),
+            Action::Merge(life, job, run) if life == self.life => self.merge(job, run),
             Action::Tick(life) if life == self.life => {
                 self.later(TICK, Action::Tick(life));
                 self.connect()?;

@@ -127,8 +127,11 @@ impl Engine {
     /// # Errors
     /// 404 when there is no such job.
     pub async fn progress(&self, id: JobId) -> Result<(JobStatus, Progress), ApiError> {
-        if let Some(job) = self.driver.core().job(id).filter(|job| job.is_known()) {
-            return Ok((JobStatus::Processing, job.tiles.progress()));
+        let run = self.driver.drivers().files.run(id);
+        if let Some(run) = run
+            && let Some(job) = self.driver.core().job(id).filter(|job| job.is_known())
+        {
+            return Ok((JobStatus::Processing, views::live_progress(&run.spec.row, job)));
         }
         self.store()
             .read(move |db| {
@@ -150,7 +153,7 @@ impl Engine {
             .driver
             .core()
             .job(id)
-            .filter(|job| job.is_known())
+            .filter(|job| job.is_known() && job.plan.statistic.is_none())
             .and_then(|job| Some((job.tiles.phase(tile)?, job.tiles.attempt(tile))));
         let (row, stored) = self
             .store()
@@ -158,6 +161,8 @@ impl Engine {
             .await
             .map_err(|error| unavailable(&error))?;
         let row = row.ok_or_else(|| views::no_such_job(id))?;
+        // What is known is of tiles that are measured, as long as some are.
+        let stored = stored.filter(|_| row.to_measure == 0);
         let found = views::tile(&row, tile, live, stored).map(|found| TileInfo {
             pattern: found
                 .worker_id

@@ -28,10 +28,16 @@ pub enum Detail {
 /// A job under way. The core must be held since `revision` was drawn.
 pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) -> Job {
     let row = &run.spec.row;
-    let progress = job.tiles.progress();
+    // What is measured are no tiles of the result.
+    let measures = job.plan.statistic.is_some();
+    let tiles = if measures {
+        TileStates::encode(vec![TileState::Queued; row.total_tiles as usize])
+    } else {
+        TileStates::encode(job.tiles.phases().map(TilePhase::state))
+    };
     Job {
         status: JobStatus::Processing,
-        progress,
+        progress: live_progress(row, job),
         in_flight: job.in_flight(),
         tiles_per_second: job.tiles_per_second(now),
         seconds_left: job.seconds_left(now),
@@ -41,7 +47,7 @@ pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) 
         } else {
             Vec::new()
         },
-        tiles: TileStates::encode(job.tiles.phases().map(TilePhase::state)),
+        tiles,
         workers: if detail == Detail::Whole {
             job.shares()
         } else {
@@ -49,6 +55,18 @@ pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) 
         },
         notes: run.notes().all(),
         ..bare(row, revision)
+    }
+}
+
+/// The tiles by state of a job under way.
+pub fn live_progress(row: &JobRow, job: &OpenJob) -> Progress {
+    if job.plan.statistic.is_none() {
+        return job.tiles.progress();
+    }
+    Progress {
+        total: row.total_tiles,
+        pending: row.total_tiles,
+        ..Progress::default()
     }
 }
 
@@ -73,7 +91,12 @@ pub fn stored(db: &Connection, row: &JobRow, detail: Detail, revision: u64) -> r
             _ => TileState::Queued,
         };
         let mut states = vec![unnamed; row.total_tiles as usize];
-        for (tile, state) in tiles::states(db, row.id)? {
+        let known = if row.to_measure > 0 {
+            Vec::new()
+        } else {
+            tiles::states(db, row.id)?
+        };
+        for (tile, state) in known {
             if let Some(place) = states.get_mut(tile as usize) {
                 *place = state;
             }
@@ -91,6 +114,9 @@ pub fn stored(db: &Connection, row: &JobRow, detail: Detail, revision: u64) -> r
 pub fn progress(db: &Connection, row: &JobRow) -> rusqlite::Result<Progress> {
     let (done, dead) = if row.status == JobStatus::Completed {
         (row.total_tiles, 0)
+    } else if row.to_measure > 0 {
+        // What was measured are no tiles of the result.
+        (0, tiles::counts(db, row.id)?.1)
     } else {
         tiles::counts(db, row.id)?
     };
@@ -144,14 +170,17 @@ fn live_stages(run: &Run, job: &OpenJob) -> Vec<Stage> {
     let times = *run.times();
     let live = Live {
         decoded_rows: job.decoded_rows,
+        measured: job.plan.statistic.map(|_| job.tiles.progress()),
         bands: job.encoded_bands,
         all_bands: spec.grid.rows(),
     };
-    stages(&spec.row, &times, job.tiles.progress(), Some(live))
+    stages(&spec.row, &times, live_progress(&spec.row, job), Some(live))
 }
 
 struct Live {
     decoded_rows: u32,
+    /// Tiles of the measuring pass that is under way.
+    measured: Option<Progress>,
     bands: u32,
     all_bands: u32,
 }
@@ -181,7 +210,7 @@ fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Liv
         (Some(live), None) if live.bands > 0 => format!("done to row {} of {}", live.bands, live.all_bands),
         _ => String::new(),
     };
-    vec![
+    let mut stages = vec![
         stage(
             StageName::Upload,
             times.upload_started.or(Some(row.created_at)),
@@ -194,6 +223,20 @@ fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Liv
             times.decode_finished,
             decode,
         ),
+    ];
+    if row.measure_tile > 0 {
+        let measured = match live.as_ref().and_then(|live| live.measured) {
+            Some(measured) => format!("{} of {}", measured.completed, measured.total),
+            None => String::new(),
+        };
+        stages.push(stage(
+            StageName::Measure,
+            times.measure_started,
+            times.measure_finished,
+            measured,
+        ));
+    }
+    stages.extend([
         stage(
             StageName::Tiles,
             times.tiles_started,
@@ -206,7 +249,8 @@ fn stages(row: &JobRow, times: &StageTimes, progress: Progress, live: Option<Liv
             times.assemble_finished,
             assembled,
         ),
-    ]
+    ]);
+    stages
 }
 
 fn show_bytes(bytes: u64) -> String {

@@ -75,7 +75,7 @@ impl Check {
             {
                 self.lost.push(row.tile);
             } else if row.state == TileState::Done
-                && let Some(output) = self.run.spec.grid.region(row.tile)
+                && let Some(output) = self.run.spec.tiles().region(row.tile)
             {
                 self.run.draw(output, &self.pixels);
             }
@@ -119,7 +119,7 @@ fn known(row: TileRow) -> KnownTile {
 
 /// Whether the pixels of a done tile are what they were; then they are in `pixels`.
 fn is_there(spec: &JobSpec, store: &dyn PixelStore, row: &TileRow, pixels: &mut Vec<u8>) -> bool {
-    let Some(output) = spec.grid.region(row.tile) else {
+    let Some(output) = spec.tiles().region(row.tile) else {
         return false;
     };
     store.read_tile(output, 0, output.height, pixels).is_ok() && row.checksum == Some(crc32fast::hash(pixels))
@@ -127,7 +127,8 @@ fn is_there(spec: &JobSpec, store: &dyn PixelStore, row: &TileRow, pixels: &mut 
 
 /// The mosaic of the tiles among `rows` whose pixels are there, of a job that is not under way.
 pub fn mosaic_of(spec: &JobSpec, rows: &[TileRow]) -> Option<Canvas> {
-    if !spec.folder.tiles().is_file() {
+    // What was measured has no picture.
+    if spec.measuring.is_some() || !spec.folder.tiles().is_file() {
         return None;
     }
     let store = ScratchFiles::new(spec.clone());

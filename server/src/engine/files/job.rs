@@ -7,10 +7,11 @@ use azulejo_imaging::file::Conversion;
 use azulejo_imaging::{PixelFormat, Recipe, Region, Size, TileError, TileGrid, fitting_tile};
 use azulejo_protocol::filename::result_filename;
 use azulejo_protocol::health::IntakeLimits;
-use azulejo_protocol::record::{MAX_RECIPE_BYTES, TaskHeader};
+use azulejo_protocol::record::{self, MAX_RECIPE_BYTES, TaskHeader};
 use azulejo_protocol::{ApiError, JobId, JobStatus, TileStates, Timestamp};
 
 use super::kind;
+use super::measuring::{self, Measuring};
 use crate::engine::settings::Upload;
 use crate::engine::store::jobs::{JobRow, StageTimes};
 use crate::engine::store::notes::Notes;
@@ -20,10 +21,12 @@ use crate::engine::store::notes::Notes;
 pub struct JobSpec {
     /// The row as it was when the job was (re)started.
     pub row: JobRow,
-    /// Recipe of the tiles: orientation, then the client's.
+    /// Recipe of the result: orientation, then the client's, with the numbers that were measured.
     pub recipe: Recipe,
     /// How the result is cut.
     pub grid: TileGrid,
+    /// What is measured first; `None` where all is known that the recipe needs.
+    pub measuring: Option<Measuring>,
     /// Its folder.
     pub folder: JobFolder,
 }
@@ -54,9 +57,14 @@ impl JobSpec {
             .output_size(info.stored_size)
             .map_err(|error| unsuitable(&error))?;
         let tile_recipe = full.to_string();
-        if tile_recipe.len() > MAX_RECIPE_BYTES {
+        if full.most_text_bytes(info.format) > MAX_RECIPE_BYTES {
+            let what = if full.unmeasured().is_some() {
+                "the recipe, with the numbers that it needs of the image, may be"
+            } else {
+                "the recipe is"
+            };
             return Err(unsuitable(&format!(
-                "the recipe is longer than {MAX_RECIPE_BYTES} bytes"
+                "{what} longer than {MAX_RECIPE_BYTES} bytes"
             )));
         }
         // Workers parse this text, and with what turns the image upright it may have become too much.
@@ -65,17 +73,11 @@ impl JobSpec {
         check_output(output_size, limits)?;
         let tile_size = choose_tile(&full, info.stored_size, info.format, limits)?;
         let grid = TileGrid::new(output_size, tile_size);
-        if grid.len() as usize > TileStates::MAX_TILES {
-            return Err(ApiError::unprocessable(
-                "too_many_tiles",
-                format!(
-                    "with this recipe a tile can have {tile_size} pixels a side, and that makes {} tiles; a job has at most {}: ask \
-                     for a smaller radius or size",
-                    grid.len(),
-                    TileStates::MAX_TILES
-                ),
-            ));
-        }
+        check_tiles(grid)?;
+        let befores = measuring::befores(&full);
+        let measure_tile = measuring::tile(&befores, |before| {
+            choose_tile(before, info.stored_size, info.format, limits)
+        })?;
         let id = upload.job.unwrap_or_else(|| JobId(uuid::Uuid::now_v7()));
         let encoding = kind::encoding(upload.encoding, info.kind, output_size, output_format)?;
         let row = JobRow {
@@ -84,6 +86,9 @@ impl JobSpec {
             result_filename: result_filename(&upload.filename, &canonical, encoding.kind().extension()),
             recipe: canonical,
             tile_recipe,
+            measured_recipe: None,
+            to_measure: befores.len() as u32,
+            measure_tile,
             owner: upload.owner.clone(),
             status: JobStatus::Processing,
             created_at: now,
@@ -111,9 +116,14 @@ impl JobSpec {
                 ..StageTimes::default()
             },
         };
+        let measuring = Measuring::first(&full, &row).map_err(|error| unsuitable(&error))?;
+        if let Some(measuring) = &measuring {
+            check_tiles(measuring.grid)?;
+        }
         Ok(Self {
             recipe: full,
             grid,
+            measuring,
             folder: JobFolder::new(jobs, id),
             row,
         })
@@ -124,12 +134,10 @@ impl JobSpec {
     /// # Errors
     /// A sentence, when the row's recipe is not one that this version knows.
     pub fn from_row(row: JobRow, jobs: &Path) -> Result<Self, String> {
-        let recipe: Recipe = row.tile_recipe.parse().map_err(|error| {
-            format!(
-                "this version does not know the recipe '{}': {error}",
-                row.tile_recipe
-            )
-        })?;
+        let text = row.measured_recipe.as_ref().unwrap_or(&row.tile_recipe);
+        let recipe: Recipe = text
+            .parse()
+            .map_err(|error| format!("this version does not know the recipe '{text}': {error}"))?;
         let grid = TileGrid::new(row.output_size, row.tile_size);
         if grid.len() != row.total_tiles {
             return Err(format!(
@@ -138,9 +146,11 @@ impl JobSpec {
                 grid.len()
             ));
         }
+        let measuring = Measuring::first(&recipe, &row).map_err(|error| error.to_string())?;
         Ok(Self {
             recipe,
             grid,
+            measuring,
             folder: JobFolder::new(jobs, row.id),
             row,
         })
@@ -151,25 +161,43 @@ impl JobSpec {
         self.row.id
     }
 
-    /// The part of the input that `tile` needs, and its rectangle in the result.
+    /// How the tiles of this pass are cut: those of the result, or those that are measured.
+    pub fn tiles(&self) -> TileGrid {
+        self.measuring
+            .as_ref()
+            .map_or(self.grid, |measuring| measuring.grid)
+    }
+
+    /// The recipe that leads to the pixels of the tiles of this pass.
+    pub fn pass_recipe(&self) -> &Recipe {
+        self.measuring
+            .as_ref()
+            .map_or(&self.recipe, |measuring| &measuring.recipe)
+    }
+
+    /// The part of the input that `tile` needs, and its rectangle in what is rendered or measured.
     pub fn tile_regions(&self, tile: u32) -> Option<(Region, Region)> {
-        let output = self.grid.region(tile)?;
-        let region = self.recipe.input_region(self.row.stored_size, output).ok()?;
+        let output = self.tiles().region(tile)?;
+        let region = self
+            .pass_recipe()
+            .input_region(self.row.stored_size, output)
+            .ok()?;
         Some((region, output))
     }
 
     /// The headers of one try of `tile`.
     pub fn task(&self, tile: u32, attempt: u32, region: Region, output: Region) -> TaskHeader {
         TaskHeader {
-            version: azulejo_protocol::record::version_for(self.row.input_format, &self.recipe),
+            version: record::version_for(self.row.input_format, &self.recipe),
             job: self.id(),
             tile,
             attempt,
-            recipe: self.row.tile_recipe.clone(),
+            recipe: self.recipe.to_string(),
             image: self.row.stored_size,
             format: self.row.input_format,
             region,
             output,
+            measure: self.measuring.as_ref().map(|measuring| measuring.step),
             results: None,
             holder: None,
             // The job is the trace and the tile the span: nothing needs to be remembered to join them up.
@@ -203,6 +231,22 @@ impl JobSpec {
         let left = u64::from(output.x) * u64::from(output.height);
         (above + left) * self.row.output_format.bytes_per_pixel() as u64
     }
+}
+
+fn check_tiles(grid: TileGrid) -> Result<(), ApiError> {
+    if grid.len() as usize <= TileStates::MAX_TILES {
+        return Ok(());
+    }
+    Err(ApiError::unprocessable(
+        "too_many_tiles",
+        format!(
+            "with this recipe a tile can have {} pixels a side, and that makes {} tiles; a job has at most {}: ask for a smaller radius or \
+             size",
+            grid.tile(),
+            grid.len(),
+            TileStates::MAX_TILES
+        ),
+    ))
 }
 
 fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
@@ -261,6 +305,11 @@ impl JobFolder {
         &self.0
     }
 
+    /// The folder of all jobs.
+    pub fn parent(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+
     /// The uploaded file.
     pub fn original(&self) -> PathBuf {
         self.0.join("original")
@@ -274,6 +323,11 @@ impl JobFolder {
     /// The pixels of the tiles that are done, see [`JobSpec::result_offset`].
     pub fn tiles(&self) -> PathBuf {
         self.0.join("result.raw")
+    }
+
+    /// The statistics of the tiles that were measured.
+    pub fn numbers(&self) -> PathBuf {
+        self.0.join("numbers.raw")
     }
 
     /// The finished result.
@@ -316,6 +370,7 @@ impl JobFolder {
         self.remove_unfinished_results();
         if completed {
             remove_if_there(&self.tiles());
+            remove_if_there(&self.numbers());
         }
     }
 }

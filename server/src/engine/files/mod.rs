@@ -14,17 +14,19 @@ pub mod disk;
 pub mod job;
 pub mod kind;
 pub mod measured;
+pub mod measuring;
+pub mod merge;
 pub mod mosaic;
+pub mod numbers;
 pub mod pixels;
 pub mod pool;
 pub mod region;
 pub mod run;
+pub mod runs;
 pub mod stop;
 pub mod sweep;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use azulejo_engine::RunId;
 use azulejo_imaging::file::Limits;
@@ -38,8 +40,10 @@ use check::Check;
 use decode::Decode;
 use desk::Desk;
 use job::JobSpec;
+use merge::Merge;
 use pool::Pool;
 use run::Run;
+use runs::Runs;
 use stop::Stop;
 
 /// Threads for decoding and checking, and for encoding.
@@ -50,8 +54,7 @@ pub struct Files {
     limits: Limits,
     decoders: Pool,
     encoders: Pool,
-    runs: Mutex<HashMap<JobId, Arc<Run>>>,
-    next_run: AtomicU64,
+    runs: Runs,
 }
 
 impl Files {
@@ -65,21 +68,18 @@ impl Files {
             limits,
             decoders: Pool::start("decode", THREADS, alarm)?,
             encoders: Pool::start("encode", THREADS, alarm)?,
-            runs: Mutex::default(),
-            next_run: AtomicU64::new(1),
+            runs: Runs::default(),
         })
     }
 
     /// A new run of a job that the core is about to take up.
     pub fn open(&self, spec: JobSpec) -> Arc<Run> {
-        let run = Arc::new(Run::new(spec, self.next_run.fetch_add(1, Ordering::Relaxed)));
-        self.runs().insert(run.spec.id(), run.clone());
-        run
+        self.runs.open(spec)
     }
 
     /// The run of a job, if it is under way.
     pub fn run(&self, job: JobId) -> Option<Arc<Run>> {
-        self.runs().get(&job).cloned()
+        self.runs.get(job)
     }
 
     /// This run of a job, if it is under way.
@@ -87,8 +87,13 @@ impl Files {
         self.run(job).filter(|found| found.id == run)
     }
 
-    fn runs(&self) -> std::sync::MutexGuard<'_, HashMap<JobId, Arc<Run>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The measuring pass `run` of a job is over: its next pass takes its place. Where it had not `decoded` all, because what it measures
+    /// does not need all, it leaves off, and the next pass decodes.
+    pub fn next_pass(&self, job: JobId, run: RunId, decoded: bool) {
+        let passed = self.runs.follow(job, run);
+        if !decoded && let Some(passed) = passed {
+            passed.stop();
+        }
     }
 
     /// Reads back what an earlier run left.
@@ -106,11 +111,17 @@ impl Files {
         }
     }
 
-    /// Encodes rows of tiles up to `bands`.
+    /// Encodes rows of tiles up to `bands`; in a measuring pass, merges what was measured when they are all.
     pub fn assemble(&self, job: JobId, run: RunId, bands: u32) {
-        if let Some(run) = self.this_run(job, run)
-            && run.offer_bands(bands)
-        {
+        let Some(run) = self.this_run(job, run) else {
+            return;
+        };
+        if let Some(measuring) = &run.spec.measuring {
+            if bands == measuring.grid.rows() {
+                let merge = Merge::new(run.clone(), self.runs.clone(), self.desk.clone());
+                self.encoders.submit(Box::new(merge));
+            }
+        } else if run.offer_bands(bands) {
             self.encoders.submit(Box::new(Assemble::new(
                 run,
                 self.desk.clone(),
@@ -130,9 +141,7 @@ impl Files {
 
     /// The job has left the core.
     pub fn leave(&self, job: JobId, run: RunId, completed: bool) {
-        let mut runs = self.runs();
-        if runs.get(&job).is_some_and(|found| found.id == run)
-            && let Some(run) = runs.remove(&job)
+        if let Some(run) = self.runs.remove(job, run)
             && completed
         {
             run.spec.folder.remove_scratch(true);
@@ -141,9 +150,7 @@ impl Files {
 
     /// Ends the threads after the steps that are under way. What was left off is taken up by the next start.
     pub fn close(&self) {
-        for run in self.runs().values() {
-            run.stop();
-        }
+        self.runs.stop_all();
         self.decoders.close();
         self.encoders.close();
     }

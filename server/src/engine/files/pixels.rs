@@ -109,7 +109,8 @@ impl PixelStore for ScratchFiles {
     }
 }
 
-fn open_once(place: &Mutex<Option<Arc<File>>>, path: &std::path::Path) -> io::Result<Arc<File>> {
+/// The file at `path`, which is made where it is not there, opened once.
+pub(super) fn open_once(place: &Mutex<Option<Arc<File>>>, path: &std::path::Path) -> io::Result<Arc<File>> {
     let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(file) = &*place {
         return Ok(file.clone());

@@ -2,7 +2,7 @@
 //! one still does late is recognised and ignored.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use azulejo_engine::{Plan, RunId};
 use azulejo_imaging::Region;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::assembly::Assembly;
 use super::job::JobSpec;
 use super::mosaic::{self, Canvas};
+use super::numbers::NumberFiles;
 use super::pixels::{PixelStore, ScratchFiles};
 use crate::engine::store::jobs::StageTimes;
 use crate::engine::store::notes::Notes;
@@ -34,8 +35,9 @@ pub struct Run {
     /// The canvas as a PNG, and the version that it shows at least.
     picture: Mutex<Option<(u64, Bytes)>>,
     assembly: Mutex<Option<Assembly>>,
-    times: Mutex<StageTimes>,
-    notes: Mutex<Notes>,
+    next: Mutex<Option<Arc<Self>>>,
+    times: Arc<Mutex<StageTimes>>,
+    notes: Arc<Mutex<Notes>>,
 }
 
 impl std::fmt::Debug for Run {
@@ -57,9 +59,12 @@ impl Run {
     /// A new run of `spec`, with its pixels in scratch files.
     pub fn new(spec: JobSpec, id: RunId) -> Self {
         Self {
-            pixels: Box::new(ScratchFiles::new(spec.clone())),
-            times: Mutex::new(spec.row.times),
-            notes: Mutex::new(spec.row.notes.clone()),
+            pixels: match spec.measuring.clone() {
+                Some(measuring) => Box::new(NumberFiles::new(spec.clone(), measuring)),
+                None => Box::new(ScratchFiles::new(spec.clone())),
+            },
+            times: Arc::new(Mutex::new(spec.row.times)),
+            notes: Arc::new(Mutex::new(spec.row.notes.clone())),
             spec,
             id,
             stopped: AtomicBool::new(false),
@@ -69,19 +74,32 @@ impl Run {
             canvas: Mutex::new(None),
             picture: Mutex::new(None),
             assembly: Mutex::new(None),
+            next: Mutex::new(None),
+        }
+    }
+
+    /// The pass of a job that follows when `passed` is over, which may still be at the end of its decoding: what is known of the steps
+    /// and said of the files is the same.
+    pub fn following(passed: &Self, spec: JobSpec, id: RunId) -> Self {
+        Self {
+            times: passed.times.clone(),
+            notes: passed.notes.clone(),
+            ..Self::new(spec, id)
         }
     }
 
     /// What the core has to know of it.
     pub fn plan(&self) -> Plan {
+        let measuring = self.spec.measuring.as_ref();
         Plan {
             kind: self.spec.row.kind.clone(),
             job: self.spec.id(),
-            recipe: self.spec.recipe.clone(),
-            grid: self.spec.grid,
+            recipe: self.spec.pass_recipe().clone(),
+            grid: self.spec.tiles(),
+            statistic: measuring.map(|measuring| measuring.statistic),
             stored_size: self.spec.row.stored_size,
             input_format: self.spec.row.input_format,
-            output_format: self.spec.row.output_format,
+            output_format: measuring.map_or(self.spec.row.output_format, |measuring| measuring.format),
         }
     }
 
@@ -135,11 +153,24 @@ impl Run {
         Ok(())
     }
 
-    /// Draws a tile into the mosaic.
+    /// Draws a tile into the mosaic; what was measured has no picture.
     pub fn draw(&self, output: Region, pixels: &[u8]) {
+        if self.spec.measuring.is_some() {
+            return;
+        }
         self.canvas()
             .get_or_insert_with(|| Canvas::of(&self.spec))
             .draw(output, pixels);
+    }
+
+    /// The run that follows when this one, which measures, is over.
+    pub fn set_next(&self, next: Arc<Self>) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+    }
+
+    /// Takes what [`Run::set_next`] put there.
+    pub fn take_next(&self) -> Option<Arc<Self>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The encoder; `None` before the first row of tiles is complete.

@@ -224,7 +224,7 @@ impl Collector {
             return gone();
         };
         let Some(_working) = run.work() else { return gone() };
-        let Some(output) = run.spec.grid.region(tile) else {
+        let Some(output) = run.spec.tiles().region(tile) else {
             return gone();
         };
         let pixels = record.payload().unwrap_or_default();
@@ -275,6 +275,7 @@ fn parse(record: &BorrowedMessage<'_>) -> Read {
                 None => Body::Pixels {
                     output: header.output,
                     format: header.format,
+                    statistic: header.statistic,
                 },
             },
         }),

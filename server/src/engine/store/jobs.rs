@@ -24,6 +24,10 @@ pub struct StageTimes {
     pub decode_started: Option<Timestamp>,
     /// The last row was decoded.
     pub decode_finished: Option<Timestamp>,
+    /// The first tile was sent to be measured.
+    pub measure_started: Option<Timestamp>,
+    /// The last step that has to be measured was.
+    pub measure_finished: Option<Timestamp>,
     /// The first tile was sent.
     pub tiles_started: Option<Timestamp>,
     /// The last tile was stored.
@@ -45,6 +49,12 @@ pub struct JobRow {
     pub recipe: String,
     /// The recipe of the tiles: orientation first.
     pub tile_recipe: String,
+    /// What `tile_recipe` has become since steps of it were measured.
+    pub measured_recipe: Option<String>,
+    /// Steps of it that are still to be measured.
+    pub to_measure: u32,
+    /// Side of the tiles that are measured; 0 where none are.
+    pub measure_tile: u32,
     /// Who it belongs to; `None` where authentication was off when it was submitted.
     pub owner: Option<String>,
     /// Where it stands.
@@ -133,6 +143,9 @@ impl JobRow {
             filename: row.get("filename")?,
             recipe: row.get("recipe")?,
             tile_recipe: row.get("tile_recipe")?,
+            measured_recipe: row.get("measured_recipe")?,
+            to_measure: row.get("to_measure")?,
+            measure_tile: row.get("measure_tile")?,
             owner: row.get("owner")?,
             status: parsed(row, "status")?,
             created_at: time(row.get("created_at")?)?,
@@ -163,6 +176,8 @@ impl JobRow {
                 upload_started: optional_time(row, "upload_started")?,
                 decode_started: optional_time(row, "decode_started")?,
                 decode_finished: optional_time(row, "decode_finished")?,
+                measure_started: optional_time(row, "measure_started")?,
+                measure_finished: optional_time(row, "measure_finished")?,
                 tiles_started: optional_time(row, "tiles_started")?,
                 tiles_finished: optional_time(row, "tiles_finished")?,
                 assemble_started: optional_time(row, "assemble_started")?,
@@ -179,11 +194,11 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             "INSERT INTO jobs (id, filename, recipe, tile_recipe, status, created_at, kind, result_kind,
                 stored_width, stored_height, input_width, input_height, output_width, output_height,
                 input_format, output_format, tile_size, total_tiles, input_bytes, result_filename, upload_started,
-                owner, page)
+                owner, page, to_measure, measure_tile)
              VALUES (:id, :filename, :recipe, :tile_recipe, :status, :created_at, :kind, :result_kind,
                 :stored_width, :stored_height, :input_width, :input_height, :output_width, :output_height,
                 :input_format, :output_format, :tile_size, :total_tiles, :input_bytes, :result_filename,
-                :upload_started, :owner, :page)",
+                :upload_started, :owner, :page, :to_measure, :measure_tile)",
         )?
         .execute(named_params! {
             ":id": job.id.to_string(),
@@ -209,6 +224,8 @@ pub fn insert(connection: &Connection, job: &JobRow) -> rusqlite::Result<()> {
             ":upload_started": job.times.upload_started.map(micros),
             ":owner": job.owner,
             ":page": job.page,
+            ":to_measure": job.to_measure,
+            ":measure_tile": job.measure_tile,
         })?;
     Ok(())
 }
@@ -360,6 +377,8 @@ pub fn stage_started(
     let sql = match stage {
         StageName::Upload => "UPDATE jobs SET upload_started = ?2 WHERE id = ?1",
         StageName::Decode => "UPDATE jobs SET decode_started = ?2 WHERE id = ?1",
+        // A job may be measured in several passes.
+        StageName::Measure => "UPDATE jobs SET measure_started = coalesce(measure_started, ?2) WHERE id = ?1",
         StageName::Tiles => "UPDATE jobs SET tiles_started = ?2 WHERE id = ?1",
         StageName::Assemble => "UPDATE jobs SET assemble_started = ?2 WHERE id = ?1",
     };
@@ -377,6 +396,30 @@ pub fn decoded(connection: &Connection, id: JobId, at: Timestamp) -> rusqlite::R
         )?
         .execute(params![id.to_string(), micros(at)])?;
     Ok(())
+}
+
+/// Notes that a step of the recipe of a job under way was measured, so that `recipe` is the one of its tiles now, and forgets what was
+/// known of the tiles of that pass. Gives the job as it is then; `None` when it is not under way.
+pub fn measured(
+    connection: &Connection,
+    id: JobId,
+    recipe: &str,
+    at: Timestamp,
+) -> rusqlite::Result<Option<JobRow>> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE jobs SET measured_recipe = ?2, to_measure = to_measure - 1,
+                measure_finished = CASE WHEN to_measure = 1 THEN ?3 END
+             WHERE id = ?1 AND status = 'processing' AND to_measure > 0",
+        )?
+        .execute(params![id.to_string(), recipe, micros(at)])?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached("DELETE FROM tiles WHERE job = ?1")?
+        .execute([id.to_string()])?;
+    get(connection, id)
 }
 
 /// Notes that the last tile was stored.

@@ -22,6 +22,7 @@ pub fn apply(
             StoreOp::Tile { job, record, .. } => tiles::put(connection, *job, &row(record))?,
             StoreOp::Pattern { worker, pattern } => patterns::put(connection, worker, *pattern, now)?,
             StoreOp::Costs(text) => installation::set_costs(connection, text)?,
+            StoreOp::MeasureStarted(job) => jobs::stage_started(connection, *job, StageName::Measure, now)?,
             StoreOp::TilesStarted(job) => jobs::stage_started(connection, *job, StageName::Tiles, now)?,
             StoreOp::TilesFinished(job) => jobs::tiles_finished(connection, *job, now)?,
             StoreOp::End {

@@ -145,6 +145,15 @@ const MIGRATIONS: &[M<'_>] = &[
         "-- The page of the uploaded file, from 1 on; NULL for the one that is its image.
     ALTER TABLE jobs ADD COLUMN page INTEGER;",
     ),
+    M::up(
+        "-- Steps of the recipe that are still to be measured, the side of the tiles for that, what `tile_recipe` became when the first of
+    -- them was measured, and when the measuring began and ended.
+    ALTER TABLE jobs ADD COLUMN to_measure INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN measure_tile INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN measured_recipe TEXT;
+    ALTER TABLE jobs ADD COLUMN measure_started INTEGER;
+    ALTER TABLE jobs ADD COLUMN measure_finished INTEGER;",
+    ),
 ];
 
 /// Brings the tables of `connection` to the newest version.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use azulejo_broker::running::start_on;
 use azulejo_broker::{BrokerConfig, RunningBroker};
 use azulejo_imaging::file::{Limits, probe};
-use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply, render};
+use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
 use azulejo_protocol::health::IntakeLimits;
 use azulejo_protocol::{
     ControlMessage, Heartbeat, Job, JobId, JobStatus, ResultHeader, TaskHeader, Timestamp, Topics,
@@ -310,23 +310,24 @@ fn answer(
     let value = message.payload().unwrap();
     task.check_value(value).unwrap();
     let act = act(&task);
-    let recipe: Recipe = task.recipe.parse().unwrap();
-    let (error, pixels) = match &act {
+    let nothing = Rendered {
+        value: Vec::new(),
+        format: task.format,
+        statistic: None,
+    };
+    let (error, made) = match &act {
         Act::Ignore => return,
-        Act::Fail(error) => (Some(error.clone()), Vec::new()),
-        Act::Render | Act::RenderTwice => {
-            let region = Raster::from_bytes(task.region.size(), task.format, value.to_vec()).unwrap();
-            let tile = render(&recipe, task.image, task.region, &region, task.output).unwrap();
-            (None, tile.into_bytes())
-        }
+        Act::Fail(error) => (Some(error.clone()), nothing),
+        Act::Render | Act::RenderTwice => (None, task.render(value.to_vec()).outcome.unwrap()),
     };
     let header = ResultHeader {
         version: task.version,
         job: task.job,
         tile: task.tile,
         attempt: task.attempt,
-        format: recipe.output_format(task.format),
+        format: made.format,
         output: task.output,
+        statistic: made.statistic,
         worker: "test-worker".into(),
         micros: 1000,
         error,
@@ -337,7 +338,7 @@ fn answer(
             producer,
             task.results.as_deref().unwrap_or(&topics.results),
             &task.job.to_string(),
-            &pixels,
+            &made.value,
             to_owned_headers(&header.to_pairs()),
         );
     }

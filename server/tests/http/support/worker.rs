@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use azulejo_imaging::{Raster, Recipe, render};
 use azulejo_protocol::{Heartbeat, ResultHeader, TaskHeader, Timestamp, Topics, WorkerState};
 use azulejo_transport::{KafkaSettings, from_message, to_owned_headers};
 use rdkafka::Message;
@@ -70,28 +69,26 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool, fault: &dyn Fn(&TaskH
         };
         let headers = from_message(message.headers());
         let task = TaskHeader::from_headers(&headers).unwrap();
-        let recipe: Recipe = task.recipe.parse().unwrap();
-        let pixels = Raster::from_bytes(
-            task.region.size(),
-            task.format,
-            message.payload().unwrap().to_vec(),
-        )
-        .unwrap();
-        let tile = render(&recipe, task.image, task.region, &pixels, task.output).unwrap();
+        let made = task.render(message.payload().unwrap().to_vec()).outcome.unwrap();
         let error = fault(&task);
         let result = ResultHeader {
             version: task.version,
             job: task.job,
             tile: task.tile,
             attempt: task.attempt,
-            format: tile.format(),
+            format: made.format,
             output: task.output,
+            statistic: made.statistic,
             worker: "test-worker".into(),
             micros: 1000,
             error,
             traceparent: None,
         };
-        let value = if result.error.is_some() { &[] } else { tile.bytes() };
+        let value = if result.error.is_some() {
+            &[][..]
+        } else {
+            &made.value
+        };
         let key = task.job.to_string();
         let mut record = BaseRecord::to(task.results.as_deref().unwrap_or(&topics.results))
             .key(&key)
