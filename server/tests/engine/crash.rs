@@ -47,8 +47,8 @@ fn start_victim(rig: &Rig) -> Child {
 async fn killed_at_any_instant_a_job_completes_with_the_same_bytes() {
     let rig = Rig::new();
     let _worker = TestWorker::start(&rig, |_| Act::Render);
-    let recipe = "blur:sigma=2|rotate_90";
-    // Several jobs, so that each kill finds one decoding, one rendering, one being encoded.
+    let recipes = ["blur:sigma=2|rotate_90", "equalize|rotate_90", "blur|otsu"];
+    // Several jobs, so that each kill finds one decoding, one measured, one rendering, one being encoded.
     let mut jobs = Vec::new();
     let database = rig.folder.path().join("data/azulejo.sqlite");
     let mut pause = 60;
@@ -56,9 +56,10 @@ async fn killed_at_any_instant_a_job_completes_with_the_same_bytes() {
         // A kill must have something to hit: when everything was done in time there are new jobs.
         if jobs.is_empty() || unfinished(&database) == 0 {
             let engine = rig.engine();
-            for (width, height) in [(700, 500), (900, 640), (640, 900)] {
+            for ((width, height), recipe) in [(700, 500), (900, 640), (640, 900)].into_iter().zip(recipes) {
                 let (upload, image) = rig.upload(Size::new(width, height), PixelFormat::RGB8);
-                jobs.push((engine.submit(upload, recipe).await.unwrap().job_id, image));
+                let job = engine.submit(upload, recipe).await.unwrap();
+                jobs.push((job.job_id, image, recipe));
             }
             engine.shutdown().await;
         }
@@ -71,7 +72,7 @@ async fn killed_at_any_instant_a_job_completes_with_the_same_bytes() {
         victim.wait().unwrap();
     }
     let engine = rig.engine();
-    for (id, image) in &jobs {
+    for (id, image, recipe) in &jobs {
         assert_result(&engine, *id, image, recipe).await;
         let left = std::fs::read_dir(rig.jobs_folder().join(id.to_string()))
             .unwrap()
