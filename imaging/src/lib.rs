@@ -6,6 +6,7 @@
 //! - [`Recipe`]: a chain of operations, read from text such as `blur:sigma=2|sharpen`. It tells the size of its result
 //!   and, walking backwards, which input pixels a region of the result depends on: [`Recipe::input_region`].
 //! - [`render`]: from those pixels to the finished region, walking forwards. [`TileGrid`] cuts a result into tiles.
+//! - [`measure`]: some operations need a [`Histogram`] of their whole input first. [`Recipe::unmeasured`] says which.
 //! - [`operations`]: the table of operations, which parser, docs and UI are made from.
 //!   To read how one is written, start with `operations/grayscale.rs`, then `operations/sharpen.rs`.
 //! - [`header`]: what an image file says of itself before any of its pixels is decoded; needs no codec, and in a browser only the
@@ -39,9 +40,11 @@ mod format;
 pub mod geometry;
 mod grid;
 pub mod header;
+mod histogram;
 mod kind;
 mod limits;
 mod meaning;
+mod measuring;
 mod numbers;
 mod operation;
 mod operations;
@@ -61,6 +64,7 @@ pub use failure::{FileError, FileErrorKind};
 pub use format::{Bands, Channels, Depth, MAX_BANDS, ParseFormatError, PixelFormat};
 pub use geometry::{ParseGeometryError, Region, Size};
 pub use grid::TileGrid;
+pub use histogram::{Histogram, HistogramError, Statistic};
 pub use kind::FileKind;
 pub use limits::Limits;
 pub use operation::{Group, OperationInfo, ParameterInfo, ParameterKind, Value};
@@ -71,6 +75,6 @@ pub use recipe::{
     MAX_SIDE, MAX_STEP_BYTES, MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step, TileBytes, TileError,
     fitting_tile,
 };
-pub use render::{RenderError, apply, render};
+pub use render::{RenderError, apply, measure, measure_in_parts, render};
 pub use simd::{set_portable_only, uses_avx2};
 pub use stretch::{Stretch, shown_numbers};

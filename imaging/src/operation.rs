@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::color_space::ColorSpace;
+use crate::measuring::{Measured, Measuring};
 use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
@@ -256,6 +257,17 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         None
     }
 
+    /// How the operation takes numbers from a histogram of its whole input, where it needs some: see [`crate::measuring`].
+    fn measuring(&self) -> Option<&dyn Measuring> {
+        None
+    }
+
+    /// With the numbers that it took; no pixel is rendered before.
+    fn with_measured(self, measured: &Measured) -> Self {
+        let _ = measured;
+        self
+    }
+
     /// From places in the result to places in an image of that size; `None` where no affine map says it. Whatever stays in its
     /// place, as with an operation on single pixels or on neighbours, needs none of its own.
     fn pixel_map(&self, input: Size) -> Option<Affine> {
@@ -316,6 +328,7 @@ pub(crate) trait Shape: Send + Sync {
     fn needs(&self, input: PixelFormat) -> Option<&'static str>;
     fn no_data(&self) -> Option<f64>;
     fn color_space(&self) -> Option<ColorSpace>;
+    fn measuring(&self) -> Option<&dyn Measuring>;
     fn moves_pixels(&self) -> bool;
     fn pixel_map(&self, input: Size) -> Option<Affine>;
 }
@@ -331,6 +344,10 @@ impl<T: Operation> Shape for T {
 
     fn color_space(&self) -> Option<ColorSpace> {
         Operation::color_space(self)
+    }
+
+    fn measuring(&self) -> Option<&dyn Measuring> {
+        Operation::measuring(self)
     }
 
     fn moves_pixels(&self) -> bool {

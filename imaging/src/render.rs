@@ -5,7 +5,9 @@ use crate::operation::Kernels;
 use crate::patch::Patch;
 use crate::recipe::Step;
 use crate::sample::Bits;
-use crate::{Depth, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, Size};
+use crate::{
+    Depth, Histogram, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, Size, TileGrid,
+};
 
 /// Most bytes that a step may need, for a tile or for a whole image at once: whatever asks for it, no more is allocated.
 /// What comes from outside is held to the much lower [`MAX_STEP_BYTES`](crate::MAX_STEP_BYTES) before it gets here.
@@ -16,7 +18,8 @@ const MAX_BYTES: u64 = 2 << 30;
 /// [`Recipe::output_format`]; its bytes do not depend on how the result is cut into regions.
 ///
 /// # Errors
-/// When the regions do not fit the image, the recipe or the pixels; never panics on such input.
+/// When the regions do not fit the image, the recipe or the pixels, or the recipe is not [measured](measure); never panics on such
+/// input.
 pub fn render(
     recipe: &Recipe,
     image: Size,
@@ -26,6 +29,7 @@ pub fn render(
 ) -> Result<Raster, RenderError> {
     let plan = recipe.plan(image, output)?;
     recipe.check(pixels.format())?;
+    recipe.check_is_measured()?;
     if !region.is_within(image) {
         return Err(RenderError::RegionOutside { region, image });
     }
@@ -114,13 +118,56 @@ fn run<'r, B: Bits>(
     )?)
 }
 
-/// Applies `recipe` to the whole of `image`.
+/// Applies `recipe` to the whole of `image`; what it needs to know of that is [measured](measure) before.
 ///
 /// # Errors
-/// When the recipe has no result for an image of that size.
+/// When the recipe has no result for an image of that size and format.
 pub fn apply(recipe: &Recipe, image: &Raster) -> Result<Raster, RenderError> {
+    let recipe = measure(recipe, image)?;
     let output = recipe.output_size(image.size())?.region();
-    render(recipe, image.size(), image.size().region(), image, output)
+    render(&recipe, image.size(), image.size().region(), image, output)
+}
+
+/// Side of the parts in which an image in memory is measured, pixels.
+const PART: u32 = 1024;
+
+/// `recipe` with all that its operations need to know of the whole of `image`, step by step.
+///
+/// # Errors
+/// When the recipe has no result for an image of that size and format.
+pub fn measure(recipe: &Recipe, image: &Raster) -> Result<Recipe, RenderError> {
+    measure_in_parts(recipe, image.size(), image.format(), PART, |before, output| {
+        let region = before.input_region(image.size(), output)?;
+        render(before, image.size(), region, &image.crop(region)?, output)
+    })
+}
+
+/// `recipe` with all that its operations need to know of the whole of an image of that size and format. `part` renders a region of
+/// the result of a recipe that is measured; it is asked for all tiles of side `side`. The result does not depend on that.
+///
+/// # Errors
+/// When the recipe has no result for such an image, and those of `part`.
+pub fn measure_in_parts<E: From<RecipeError>>(
+    recipe: &Recipe,
+    image: Size,
+    format: PixelFormat,
+    side: u32,
+    mut part: impl FnMut(&Recipe, Region) -> Result<Raster, E>,
+) -> Result<Recipe, E> {
+    let mut recipe = recipe.clone();
+    recipe.check(format)?;
+    while let Some(index) = recipe.unmeasured() {
+        let before = recipe.before(index);
+        let statistic = recipe.statistic(index);
+        let mut histogram = Histogram::empty(before.output_format(format), statistic);
+        for output in TileGrid::new(before.output_size(image)?, side).regions() {
+            let pixels = part(&before, output)?;
+            let counts = Histogram::of(&pixels, before.no_data(), statistic);
+            histogram.merge(&counts).map_err(RecipeError::from)?;
+        }
+        recipe = recipe.with_measured(index, &histogram)?;
+    }
+    Ok(recipe)
 }
 
 /// Why a tile cannot be rendered.

@@ -3,6 +3,7 @@
 //! To add one: write its file with a type that implements `Operation`, and add a line to the table below.
 
 mod adaptive_threshold;
+mod auto_levels;
 mod bilateral;
 mod blur;
 mod box_blur;
@@ -12,6 +13,7 @@ mod crop;
 mod derivatives;
 mod edge_detection;
 mod emboss;
+mod equalize;
 mod flip;
 mod grayscale;
 mod luma_stencil;
@@ -20,6 +22,7 @@ mod morphology;
 mod no_data;
 mod noise;
 mod opening;
+mod otsu;
 mod points;
 mod projective;
 mod rank;
@@ -27,6 +30,7 @@ mod resize;
 mod rotate;
 mod rotate_by;
 mod sharpen;
+mod tables;
 mod unsharp;
 mod warp;
 
@@ -35,17 +39,22 @@ use std::sync::Arc;
 pub(crate) use grayscale::{luma_row_u8, luma_row_u16};
 pub(crate) use rotate::transpose_block;
 
+use crate::measuring::Measured;
 use crate::operation::{Kernels, Operation, OperationInfo, Shape, Values};
 
 type MakeShape = fn(&Values<'_>) -> Arc<dyn Shape>;
-type MakeKernels = fn(&Values<'_>) -> Box<dyn Kernels>;
+type MakeKernels = fn(&Values<'_>, Option<&Measured>) -> Box<dyn Kernels>;
 
 fn shape<T: Operation>(values: &Values<'_>) -> Arc<dyn Shape> {
     Arc::new(T::new(values))
 }
 
-fn kernels_of<T: Operation>(values: &Values<'_>) -> Box<dyn Kernels> {
-    Box::new(T::new(values))
+fn kernels_of<T: Operation>(values: &Values<'_>, measured: Option<&Measured>) -> Box<dyn Kernels> {
+    let operation = T::new(values);
+    Box::new(match measured {
+        Some(measured) => operation.with_measured(measured),
+        None => operation,
+    })
 }
 
 macro_rules! table {
@@ -75,8 +84,11 @@ table! {
     points::Contrast,
     points::Gamma,
     colour::Saturation,
+    auto_levels::AutoLevels,
+    equalize::Equalize,
     points::Invert,
     points::Threshold,
+    otsu::Otsu,
     adaptive_threshold::AdaptiveThreshold,
     noise::Noise,
     colour::Sepia,
@@ -129,9 +141,9 @@ impl Entry {
         SHAPES[self.0](values)
     }
 
-    /// The arithmetic: for whoever renders.
-    pub fn kernels(self, values: &Values<'_>) -> Box<dyn Kernels> {
-        KERNELS[self.0](values)
+    /// The arithmetic, with what was measured where the operation needs it: for whoever renders.
+    pub fn kernels(self, values: &Values<'_>, measured: Option<&Measured>) -> Box<dyn Kernels> {
+        KERNELS[self.0](values, measured)
     }
 }
 

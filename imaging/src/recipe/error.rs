@@ -1,7 +1,7 @@
 //! What can be wrong with a recipe.
 
 use super::{MAX_STEPS, MAX_TEXT};
-use crate::{Region, Size};
+use crate::{HistogramError, Region, Size};
 
 /// Why a recipe cannot be read or carried out. The sentence is fit for the person who wrote the recipe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +116,38 @@ pub enum RecipeError {
         /// What the pixels are that it is given, in words.
         format: String,
     },
+    /// A step that needs a histogram of its whole input and has none yet.
+    #[error("{operation} needs the histogram of the whole image, and it has not been measured")]
+    Unmeasured {
+        /// The operation.
+        operation: &'static str,
+    },
+    /// A histogram for a step that needs none.
+    #[error("operation {position} of the recipe needs no histogram")]
+    NothingToMeasure {
+        /// Counted from one.
+        position: usize,
+    },
+    /// Numbers that were measured on pixels of another format.
+    #[error("{operation} was measured on other pixels than {format}")]
+    OtherPixels {
+        /// The operation.
+        operation: &'static str,
+        /// What the pixels are that it is given, in words.
+        format: String,
+    },
+    /// More than [`MAX_TEXT`] bytes once everything is measured.
+    #[error(
+        "the recipe has up to {length} bytes with what its operations measure, and {MAX_TEXT} are allowed; use fewer that depend \
+         on the whole image"
+    )]
+    TooLongMeasured {
+        /// Bytes that it may have.
+        length: usize,
+    },
+    /// A histogram that is not the one that is needed.
+    #[error(transparent)]
+    Histogram(#[from] HistogramError),
     /// A region that is not part of the result.
     #[error("region {region} is not inside the result of {size}")]
     Outside {

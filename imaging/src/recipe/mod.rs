@@ -2,10 +2,11 @@
 //!
 //! The text is operations joined by `|`, parameters after `:` as `name=value` joined by `,`:
 //! `blur:sigma=2|edge_detection`. [`Recipe`]'s `Display` is the canonical text, without parameters that have their
-//! default value; parsing it gives the same recipe.
+//! default value; parsing it gives the same recipe. Where an operation has measured its input, the text has the numbers.
 
 mod budget;
 mod error;
+mod measured;
 mod parse;
 mod work;
 
@@ -17,6 +18,7 @@ pub use budget::{MAX_STEP_BYTES, TileBytes, TileError, fitting_tile};
 pub use error::RecipeError;
 
 use crate::color_space::ColorSpace;
+use crate::measuring::{MEASURED, Measured};
 use crate::operation::{Kernels, OperationInfo, Shape, Value, Values};
 use crate::operations::Entry;
 use crate::{Affine, PixelFormat, Region, Size};
@@ -41,6 +43,8 @@ pub struct Step {
     info: &'static OperationInfo,
     values: Vec<Value>,
     shape: Arc<dyn Shape>,
+    /// What it took from the histogram of its input, where it needs one and has it.
+    measured: Option<Arc<Measured>>,
 }
 
 impl Step {
@@ -74,13 +78,14 @@ impl Step {
 
     /// The arithmetic: for whoever renders.
     pub(crate) fn kernels(&self) -> Box<dyn Kernels> {
-        self.entry.kernels(&Values(&self.values))
+        self.entry
+            .kernels(&Values(&self.values), self.measured.as_deref())
     }
 }
 
 impl PartialEq for Step {
     fn eq(&self, other: &Self) -> bool {
-        self.info.name == other.info.name && self.values == other.values
+        self.info.name == other.info.name && self.values == other.values && self.measured == other.measured
     }
 }
 
@@ -126,14 +131,16 @@ impl Recipe {
     /// Whether every step takes the pixels that it is given, of an image of `input` format.
     ///
     /// # Errors
-    /// [`RecipeError::Needs`], with the first operation that does not and what it needs.
+    /// [`RecipeError::Needs`], with the first operation that does not and what it needs; [`RecipeError::OtherPixels`] when it was
+    /// measured on pixels of another format; [`RecipeError::TooLongMeasured`] when its text could become too long.
     pub fn check(&self, input: PixelFormat) -> Result<(), RecipeError> {
         for (step, format) in self.steps.iter().zip(self.formats(input)) {
             if step.shape.needs(format).is_some() {
                 return Err(step.needs_more(format));
             }
+            step.check_measured(format)?;
         }
-        Ok(())
+        self.check_text(input)
     }
 
     /// The number that stands for no data in the result, where a step says so.
@@ -339,6 +346,9 @@ impl fmt::Display for Step {
                 write!(f, "{separator}{}={value}", parameter.name)?;
                 separator = ',';
             }
+        }
+        if let Some(measured) = &self.measured {
+            write!(f, "{separator}{MEASURED}={measured}")?;
         }
         Ok(())
     }

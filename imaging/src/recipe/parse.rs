@@ -1,23 +1,19 @@
 //! The parser of recipe text. Every error names what is wrong and what would be right.
 
+use std::sync::Arc;
+
 use super::{MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step};
+use crate::measuring::{MEASURED, Measured};
 use crate::operation::{OperationInfo, ParameterInfo, ParameterKind, Value, Values};
 use crate::operations::{Entry, operations};
 
 /// Names that people expect and that cannot be offered, with the reason.
-const NOT_OFFERED: &[(&str, &str)] = &[
-    (
-        "canny",
-        "its hysteresis follows an edge across the whole image, so a tile cannot know whether its weak edges are \
-         connected to a strong one far away, and tiles would not give the bytes of the whole image; \
-         use edge_detection, and threshold after it for a black and white result",
-    ),
-    ("auto_levels", WHOLE_IMAGE),
-    ("equalize", WHOLE_IMAGE),
-];
-
-const WHOLE_IMAGE: &str = "it depends on the histogram of the whole image, which no tile has; \
-                           use contrast, brightness or gamma with a value of your choice";
+const NOT_OFFERED: &[(&str, &str)] = &[(
+    "canny",
+    "its hysteresis follows an edge across the whole image, so a tile cannot know whether its weak edges are \
+     connected to a strong one far away, and tiles would not give the bytes of the whole image; \
+     use edge_detection, and otsu or threshold after it for a black and white result",
+)];
 
 pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
     if text.len() > MAX_TEXT {
@@ -77,17 +73,57 @@ fn parse_step(position: usize, text: &str) -> Result<Step, RecipeError> {
     }
     let entry = Entry::find(&normal).ok_or_else(|| unknown_operation(name, &normal))?;
     let info = entry.info();
+    let (parameters, measured) = split_measured(parameters);
     let values = match parameters {
         Some(parameters) => parse_parameters(info, parameters)?,
         None => info.parameters.iter().map(ParameterInfo::default_value).collect(),
     };
     let shape = entry.shape(&Values(&values));
-    Ok(Step {
+    let step = Step {
         entry,
         info,
         values,
         shape,
-    })
+        measured: None,
+    };
+    match measured {
+        Some(text) => parse_measured(step, text),
+        None => Ok(step),
+    }
+}
+
+/// The parameters that people give, and what was measured, which stands behind them.
+fn split_measured(parameters: Option<&str>) -> (Option<&str>, Option<&str>) {
+    let measured = |part: &'_ str| {
+        part.strip_prefix(MEASURED)
+            .is_some_and(|rest| rest.starts_with('='))
+    };
+    let value = |part: &'_ str| MEASURED.len() + 1..part.len();
+    match parameters.map(|all| (all, all.rsplit_once(','))) {
+        Some((all, None)) if measured(all) => (None, all.get(value(all))),
+        Some((_, Some((others, last)))) if measured(last) => (Some(others), last.get(value(last))),
+        _ => (parameters, None),
+    }
+}
+
+/// The step with the numbers in `text`, exactly as its own text has them.
+fn parse_measured(mut step: Step, text: &str) -> Result<Step, RecipeError> {
+    let operation = step.info.name;
+    let Some(measuring) = step.shape.measuring() else {
+        return Err(RecipeError::UnknownParameter {
+            operation,
+            name: MEASURED.to_owned(),
+            known: known_parameters(step.info),
+        });
+    };
+    let measured = Measured::parse(text, measuring).ok_or_else(|| RecipeError::BadValue {
+        operation,
+        parameter: MEASURED,
+        value: short(text),
+        allowed: "what a measuring pass over the whole image writes".to_owned(),
+    })?;
+    step.measured = Some(Arc::new(measured));
+    Ok(step)
 }
 
 /// The step that says which number stands for no data.
@@ -100,6 +136,7 @@ pub(super) fn no_data_step(value: f64) -> Step {
         info: entry.info(),
         values,
         shape,
+        measured: None,
     }
 }
 
@@ -289,9 +326,30 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_the_whole_image_is_refused_with_the_reason() {
-        for name in ["auto_levels", "equalize"] {
-            assert!(message(name).contains("histogram of the whole image"));
+    fn what_was_measured_is_read_exactly_as_it_is_written() {
+        for text in [
+            "otsu:measured=7f",
+            "otsu:measured=0100",
+            "auto_levels:clip=1,measured=00ff",
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        for (text, wrong) in [
+            ("otsu:measured=", "not allowed"),
+            ("otsu:measured=7", "not allowed"),
+            ("otsu:measured=7F", "not allowed"),
+            ("otsu:measured=+f", "not allowed"),
+            ("otsu:measured=7é", "not allowed"),
+            ("otsu:measured=7f7f7f", "not allowed"),
+            ("auto_levels:measured=ff00", "not allowed"),
+            ("otsu:measured=7f,measured=7f", "no parameter 'measured'"),
+            ("auto_levels:measured=00ff,clip=1", "no parameter 'measured'"),
+            (
+                "blur:measured=7f",
+                "blur has no parameter 'measured'; it has sigma",
+            ),
+        ] {
+            assert!(message(text).contains(wrong), "{text}: {}", message(text));
         }
     }
 
