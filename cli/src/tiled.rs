@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use azulejo_imaging::file::{ApplyOptions, Decoder, Encoder, FileKind};
-use azulejo_imaging::{Raster, Recipe, TileGrid, render};
+use azulejo_imaging::{Raster, Recipe, TileGrid, measure, render};
 
 /// As the workers do it: every tile rendered from its own cut-out of the image. `output` is the place and the file to write.
 /// Gives sentences on what was asked for and could not be kept.
@@ -31,6 +31,7 @@ pub fn apply_tiles(
     let format = recipe.output_format(info.format);
     options.encode.check(kind, size, format)?;
     let image = read_whole(&mut decoder)?;
+    let recipe = measure(&recipe, &image)?;
     let mut left_out = decoder.left_out(options.encode.keep_exif);
     let metadata = info.metadata.after(&recipe, info.stored_size);
     let mut encoder = Encoder::create(output.1, kind, &options.encode, size, format, &metadata)?;

@@ -63,7 +63,7 @@ impl TaskHeader {
                 self.recipe
             ));
         }
-        Ok((recipe.before(step), recipe.statistic(step)))
+        Ok((recipe.before(step), Some(recipe.statistic(step))))
     }
 
     fn check_bounds(&self, recipe: &Recipe) -> Result<(), String> {

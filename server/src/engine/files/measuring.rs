@@ -33,13 +33,10 @@ impl Measuring {
         let Some(step) = recipe.unmeasured() else {
             return Ok(None);
         };
-        let Some(statistic) = recipe.statistic(step) else {
-            return Ok(None);
-        };
         let before = recipe.before(step);
         Ok(Some(Self {
             step: step as u32,
-            statistic,
+            statistic: recipe.statistic(step),
             grid: TileGrid::new(before.output_size(row.stored_size)?, row.measure_tile),
             format: before.output_format(row.input_format),
             recipe: before,
