@@ -51,7 +51,7 @@ pub fn look(path: &Path, length: u64, limits: &IntakeLimits) -> Result<(), ApiEr
     // The size of a PNG is known from its first bytes; how it is to be turned may be said behind the pixels, and does not matter here.
     let came = beginning.len() as u64;
     if let Ok(header) = Header::read(&mut Cursor::new(&beginning), came, None)
-        && header.kind() == FileKind::Png
+        && header.kind == FileKind::Png
     {
         return inspect::check(&header, limits);
     }
