@@ -1,7 +1,7 @@
 //! A look at the beginning of a file whose rest has not come yet, so that a hopeless one is refused before it has travelled.
 
 use std::fs::File;
-use std::io::{Cursor, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use azulejo_imaging::file::{FileErrorKind, FileKind};
@@ -50,7 +50,7 @@ pub fn look(path: &Path, length: u64, limits: &IntakeLimits) -> Result<(), ApiEr
     }
     // The size of a PNG is known from its first bytes; how it is to be turned may be said behind the pixels, and does not matter here.
     let came = beginning.len() as u64;
-    if let Ok(header) = Header::read(&mut Cursor::new(&beginning), came, None)
+    if let Ok(header) = Header::read(&mut &beginning[..], came, None)
         && header.kind == FileKind::Png
     {
         return inspect::check(&header, limits);
