@@ -262,6 +262,8 @@ mod tests {
         assert_eq!(found.folder, Path::new("/w/server"));
         assert_eq!(told(&message(false, r#""/t/azulejo""#))?, None);
         assert_eq!(told(&message(true, "null"))?, None);
+        let benchmark = message(true, r#""/t/memory-1""#).replace(r#"["test"]"#, r#"["bench"]"#);
+        assert_eq!(told(&benchmark)?, None);
         assert_eq!(told(r#"{"reason":"build-finished","success":true}"#)?, None);
         Ok(())
     }
