@@ -53,22 +53,24 @@ mod tests {
         looked_at(file).0
     }
 
-    fn png_bytes(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
+    /// A PNG whose header has this checksum.
+    fn png_bytes((width, height): (u32, u32), depth: u8, colour: u8, checksum: u32) -> Vec<u8> {
         let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
         bytes.extend(width.to_be_bytes());
         bytes.extend(height.to_be_bytes());
         bytes.extend([depth, colour, 0, 0, 0]);
-        // Its checksum, and pixels.
-        bytes.extend(*b"....\0\0\0\x01IDAT?....");
+        bytes.extend(checksum.to_be_bytes());
+        bytes.extend(*b"\0\0\0\x01IDAT?....");
         bytes
     }
 
     #[test]
     fn png_tells_size_and_format() {
-        let found = header(&png_bytes(12288, 8192, 16, 6)).unwrap();
+        let found = header(&png_bytes((12288, 8192), 16, 6, 0x8ccc_d2d1)).unwrap();
         assert_eq!(found.size(), Size::new(12288, 8192));
         assert_eq!(found.format, PixelFormat::RGBA16);
-        assert_eq!(header(&png_bytes(2, 2, 1, 3)).unwrap().format, PixelFormat::RGB8);
+        let small = header(&png_bytes((2, 2), 1, 3, 0x4878_9f67)).unwrap();
+        assert_eq!(small.format, PixelFormat::RGB8);
     }
 
     /// What ends the header of a JPEG of 3000 by 2000: a frame, by that marker, and the header of a scan.
@@ -183,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_prefix_of_a_file_is_read_out_of_bounds() {
-        for whole in [png_bytes(1, 1, 8, 2), turned(6, true, false)] {
+        for whole in [png_bytes((1, 1), 8, 2, 0x9077_53de), turned(6, true, false)] {
             for end in 0..whole.len() {
                 let _ = header(&whole[..end]);
             }

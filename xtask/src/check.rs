@@ -45,11 +45,16 @@ const OF_EMBEDDED: [&str; 1] = ["a_full_disk_is_an_error"];
 
 /// The profile that everything here is built in but the site, so that each crate is compiled once. `Cargo.toml` describes it.
 pub const PROFILE: &str = "checks";
-/// Everything, whose common dependencies then have the same features in each call of cargo.
-const ALL: [&str; 5] = [
+/// This program. It is built by itself, as it was for this run: beside the others some of its dependencies, which are large, would get
+/// other features and be compiled a second time.
+const XTASK: &str = "xtask";
+/// Everything but this program, whose common dependencies then have the same features in each call of cargo.
+const ALL: [&str; 7] = [
     "--profile",
     PROFILE,
     "--workspace",
+    "--exclude",
+    XTASK,
     "--features",
     "azulejo-imaging/files",
 ];
@@ -80,15 +85,16 @@ pub fn run(options: &Options) -> Result<()> {
     let (mut not_compiled, mut not_asked) = (Vec::new(), Vec::new());
     if !options.no_lint {
         lint::run(&mut times)?;
-        not_compiled = times.step("portability", portability::check)?;
+        not_compiled = times.step("portability", || portability::check(&[portability::WINDOWS]))?;
         not_asked = times.step("dependencies", dependencies::check)?;
     }
     shell::say("building the site, the programs and their tests (the first time takes some minutes)");
-    let programs = times.step("site, programs and tests, built", build)?;
+    let lints = !options.no_lint;
+    let programs = times.step("site, programs and tests, built and linted", || build(lints))?;
     let mut counts = Counts::default();
     let mut failures = Vec::new();
     let name = "tests in the documentation";
-    let ran = times.step(name, || programs::doc_tests(&ALL))?;
+    let ran = times.step(name, || programs::doc_tests(&ALL, lints))?;
     print!("{}", ran.said);
     counts.add(ran.counts);
     if !ran.is_ok {
@@ -154,10 +160,20 @@ fn tools(options: &Options) -> Result<Vec<&'static str>> {
 }
 
 /// Builds the site beside everything else: its last crates are compiled one by one, and leave a processor to the others.
-fn build() -> Result<Vec<TestProgram>> {
+fn build(lints: bool) -> Result<Vec<TestProgram>> {
     std::thread::scope(|scope| {
         let site = scope.spawn(site::build);
-        let programs = programs::build(&[&["build"], &ALL[..], &["--bins", "--tests"]].concat());
+        // What is only linted, examples and benchmarks, is built with it.
+        let targets = if lints {
+            &["--all-targets"][..]
+        } else {
+            &["--bins", "--tests"]
+        };
+        let build = |packages: &[&str]| programs::build(&[&["build"], packages, targets].concat(), lints);
+        let programs = build(&ALL).and_then(|mut programs| {
+            programs.extend(build(&["--profile", PROFILE, "--package", XTASK])?);
+            Ok(programs)
+        });
         match site.join() {
             Ok(built) => built?,
             Err(panic) => std::panic::resume_unwind(panic),

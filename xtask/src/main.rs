@@ -139,7 +139,7 @@ fn main() -> Result<()> {
         Command::Circles => circles::run(),
         Command::Corpus(options) => corpus::run(&options),
         Command::Dependencies => dependencies::check().map(drop),
-        Command::Portability => portability::check().map(drop),
+        Command::Portability => portability::check(&portability::SYSTEMS).map(drop),
         Command::Nightly(options) => nightly::run(&options),
     }
 }

@@ -1,5 +1,5 @@
-//! What takes too long for every change: each fuzz target for a while, the tests that measure, a million seeds of the
-//! engine's simulation, a hundred random kills on each kind of broker.
+//! What takes too long for every change: each fuzz target for a while, macOS beside Windows, the tests that measure, a million
+//! seeds of the engine's simulation, a hundred random kills on each kind of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{adjacent, chaos, debian, dist, programs, shell, site};
+use crate::{adjacent, chaos, debian, dist, portability, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -58,6 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     if options.targets.is_empty() {
+        portability::check(&portability::SYSTEMS)?;
         debian::ensure(true)?;
         site::build()?;
         programs::build()?;

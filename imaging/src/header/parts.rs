@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn pixels_without_an_end_do_not_hide_the_size() {
-        let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x30\0\0\0\x20\0\x10\x06\0\0\0....".to_vec();
+        let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x30\0\0\0\x20\0\x10\x06\0\0\0".to_vec();
+        file.extend(0x8ccc_d2d1_u32.to_be_bytes());
         for _ in 0..100 {
             file.extend(70_000_u32.to_be_bytes());
             file.extend(b"IDAT");

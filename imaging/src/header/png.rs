@@ -107,15 +107,20 @@ pub(super) fn read(source: &mut impl ReadAt, length: u64) -> Result<Header, File
     let mut chunks = Chunks::new(source, length);
     let Next::Chunk {
         name: [b'I', b'H', b'D', b'R'],
-        length: 13..,
+        length: 13,
         ..
     } = chunks.next()?
     else {
         return Err(broken());
     };
-    let mut header = [0; 10];
+    let (mut header, mut checksum) = ([0; 13], [0; CHECKSUM as usize]);
     chunks.read(&mut header)?;
-    let [w3, w2, w1, w0, h3, h2, h1, h0, depth, color] = header;
+    chunks.read(&mut checksum)?;
+    // The decoders do not take a header with a wrong checksum, so its size is none.
+    if crc32(&[b"IHDR", &header]) != u32::from_be_bytes(checksum) {
+        return Err(broken());
+    }
+    let [w3, w2, w1, w0, h3, h2, h1, h0, depth, color, ..] = header;
     let stored_size = Size::new(
         u32::from_be_bytes([w3, w2, w1, w0]),
         u32::from_be_bytes([h3, h2, h1, h0]),

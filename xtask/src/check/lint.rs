@@ -1,4 +1,5 @@
-//! Format, circles, style and lints.
+//! Format, circles, style, and the lints of what is compiled for the browser. The rest is linted as it is built, see
+//! [`programs`](super::programs).
 
 use anyhow::Result;
 
@@ -12,7 +13,6 @@ use crate::{circles, shell, style};
 /// At the first that does not keep its rules.
 pub fn run(times: &mut Times) -> Result<()> {
     times.step("format, circles, style", look)?;
-    times.step("lints", || clippy(&["--workspace", "--all-targets"]))?;
     times.step("lints for the browser", || {
         for arguments in [
             &["--package", "azulejo-app", "--features", "hydrate"][..],

@@ -11,8 +11,12 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use crate::shell;
+
+/// What has cargo compile the workspace, and not its dependencies, with Clippy's compiler.
+const LINTING: [(&str, &str); 1] = [("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")];
 
 /// A program of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +80,18 @@ impl Counts {
     }
 }
 
-/// Builds by `cargo ARGUMENTS` and gives the programs of tests among what was built.
+/// Builds by `cargo ARGUMENTS` and gives the programs of tests among what was built. With `lints` Clippy's compiler, which is the
+/// compiler with more lints, compiles the workspace: `cargo clippy` would have every dependency compiled a second time.
 ///
 /// # Errors
-/// When something does not compile.
-pub fn build(arguments: &[&str]) -> Result<Vec<TestProgram>> {
+/// When something does not compile, or when it does with a warning and `lints` are asked for.
+pub fn build(arguments: &[&str], lints: bool) -> Result<Vec<TestProgram>> {
     let mut cargo = shell::cargo();
     cargo.args(arguments);
-    cargo.args(["--locked", "--message-format=json-render-diagnostics"]);
+    cargo.args(["--locked", "--message-format=json"]);
+    if lints {
+        cargo.envs(LINTING);
+    }
     let shown = shell::show(&cargo);
     let mut child = cargo
         .stdin(Stdio::null())
@@ -91,25 +99,47 @@ pub fn build(arguments: &[&str]) -> Result<Vec<TestProgram>> {
         .spawn()
         .with_context(|| format!("cannot start `{shown}`"))?;
     let output = child.stdout.take().context("stdout is piped")?;
-    let mut programs = Vec::new();
+    let (mut programs, mut warnings) = (Vec::new(), 0);
     for line in BufReader::new(output).lines() {
-        programs.extend(from_message(&line?)?);
+        let Ok(message) = serde_json::from_str::<Value>(&line?) else {
+            // What a build script or the compiler says outside the messages.
+            continue;
+        };
+        programs.extend(program(&message)?);
+        warnings += u32::from(is_warning(&message));
     }
     let status = child.wait()?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }
+    if lints && warnings > 0 {
+        bail!("{warnings} warnings of the compiler and of Clippy, above");
+    }
     programs.sort_by(|a, b| (&a.package, &a.name, &a.path).cmp(&(&b.package, &b.name, &b.path)));
     Ok(programs)
 }
 
-/// Runs the tests in the documentation of the packages that `selection` names.
+/// Shows what the compiler says; whether it is a warning.
+fn is_warning(message: &Value) -> bool {
+    if message["reason"] != "compiler-message" {
+        return false;
+    }
+    if let Some(said) = message["message"]["rendered"].as_str() {
+        eprint!("{said}");
+    }
+    message["message"]["level"] == "warning"
+}
+
+/// Runs the tests in the documentation of the packages that `selection` names, which were built with `lints` or without.
 ///
 /// # Errors
 /// When cargo cannot be started. That a test failed is in [`Ran::is_ok`].
-pub fn doc_tests(selection: &[&str]) -> Result<Ran> {
+pub fn doc_tests(selection: &[&str], lints: bool) -> Result<Ran> {
     let begun = Instant::now();
     let mut cargo = shell::cargo();
+    if lints {
+        cargo.envs(LINTING);
+    }
     cargo
         .args(["test", "--doc", "--locked", "--no-fail-fast"])
         .args(selection);
@@ -124,12 +154,9 @@ pub fn doc_tests(selection: &[&str]) -> Result<Ran> {
 }
 
 /// The program that one of cargo's messages is about; most are about something else.
-fn from_message(line: &str) -> Result<Option<TestProgram>> {
-    let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
-        // What a build script or the compiler says outside the messages.
-        return Ok(None);
-    };
-    if message["reason"] != "compiler-artifact" || message["profile"]["test"] != true {
+fn program(message: &Value) -> Result<Option<TestProgram>> {
+    let is_test = message["profile"]["test"] == true && message["target"]["kind"][0] != "bench";
+    if message["reason"] != "compiler-artifact" || !is_test {
         return Ok(None);
     }
     let Some(path) = message["executable"].as_str() else {
@@ -229,16 +256,15 @@ mod tests {
                 r#"{{"reason":"compiler-artifact","manifest_path":"/w/server/Cargo.toml","target":{{"kind":["test"],"name":"memory"}},"profile":{{"test":{test}}},"executable":{executable}}}"#
             )
         };
-        let found = from_message(&message(true, r#""/t/memory-1""#))?.context("a program")?;
+        let told = |line: &str| program(&serde_json::from_str(line)?);
+        let found = told(&message(true, r#""/t/memory-1""#))?.context("a program")?;
         assert_eq!(found.title(), "server memory");
         assert_eq!(found.folder, Path::new("/w/server"));
-        assert_eq!(from_message(&message(false, r#""/t/azulejo""#))?, None);
-        assert_eq!(from_message(&message(true, "null"))?, None);
-        assert_eq!(
-            from_message(r#"{"reason":"build-finished","success":true}"#)?,
-            None
-        );
-        assert_eq!(from_message("warning: of a build script")?, None);
+        assert_eq!(told(&message(false, r#""/t/azulejo""#))?, None);
+        assert_eq!(told(&message(true, "null"))?, None);
+        let benchmark = message(true, r#""/t/memory-1""#).replace(r#"["test"]"#, r#"["bench"]"#);
+        assert_eq!(told(&benchmark)?, None);
+        assert_eq!(told(r#"{"reason":"build-finished","success":true}"#)?, None);
         Ok(())
     }
 

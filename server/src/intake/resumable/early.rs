@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use azulejo_imaging::file::FileErrorKind;
-use azulejo_imaging::header::{Found, Parts};
+use azulejo_imaging::file::{FileErrorKind, FileKind};
+use azulejo_imaging::header::{Found, Header, Parts};
 use azulejo_protocol::ApiError;
 use azulejo_protocol::health::IntakeLimits;
 
@@ -47,6 +47,13 @@ pub fn look(path: &Path, length: u64, limits: &IntakeLimits) -> Result<(), ApiEr
     if read.is_err() {
         // A disk that cannot be read is met again at the end.
         return Ok(());
+    }
+    // The size of a PNG is known from its first bytes; how it is to be turned may be said behind the pixels, and does not matter here.
+    let came = beginning.len() as u64;
+    if let Ok(header) = Header::read(&mut &beginning[..], came, None)
+        && header.kind == FileKind::Png
+    {
+        return inspect::check(&header, limits);
     }
     let mut parts = Parts::new(length);
     parts.add(0, beginning);
