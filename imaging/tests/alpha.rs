@@ -84,6 +84,10 @@ fn no_operation_on_neighbours_lets_invisible_colours_out() {
         "resize:width=30",
         "resize:width=70",
         "unsharp",
+        "equalize",
+        "auto_levels",
+        "auto_levels:clip=0,bands=each",
+        "otsu",
     ] {
         let steps: Recipe = recipe.parse().unwrap();
         for format in formats() {

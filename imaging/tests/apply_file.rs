@@ -43,7 +43,7 @@ fn oriented(tag: u8) -> Metadata {
     }
 }
 
-const RECIPES: [&str; 7] = [
+const RECIPES: [&str; 10] = [
     "sharpen",
     "crop:x=30,y=200,width=100,height=77",
     "resize:width=90",
@@ -51,6 +51,9 @@ const RECIPES: [&str; 7] = [
     "rotate_270|crop:x=3,y=5,width=50,height=40",
     "flip_vertical|median",
     "blur:sigma=40|rotate_90",
+    "equalize",
+    "rotate_90|auto_levels:clip=1,bands=each|resize:width=500|otsu",
+    "crop:x=30,y=200,width=100,height=77|otsu",
 ];
 
 #[test]
@@ -98,7 +101,11 @@ fn an_oriented_image_is_turned_upright_in_every_format() {
             // What a JPEG is after its losses.
             let stored = read(&from);
             let info = probe(&from, &Limits::default()).unwrap();
-            for recipe in ["invert", "crop:x=7,y=9,width=20,height=11|sharpen"] {
+            for recipe in [
+                "invert",
+                "crop:x=7,y=9,width=20,height=11|sharpen",
+                "crop:x=7,y=9,width=20,height=11|equalize",
+            ] {
                 let recipe: Recipe = recipe.parse().unwrap();
                 apply_file(&recipe, &from, &to, &ApplyOptions::default(), &mut |_| true).unwrap();
                 let upright = apply(&info.orientation.recipe(), &stored).unwrap();
@@ -187,6 +194,59 @@ fn filling_the_temporary_file_is_told_and_can_be_stopped() {
 }
 
 #[test]
+fn the_passes_that_measure_are_told_and_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("a.png"), folder.path().join("b.png"));
+    let image = common::noise_image(Size::new(900, 2000), PixelFormat::RGB8);
+    write(&from, FileKind::Png, &image, &Metadata::default());
+    let recipe: Recipe = "equalize|crop:x=0,y=0,width=900,height=500|otsu".parse().unwrap();
+    let options = ApplyOptions::default();
+    let mut told = Vec::new();
+    apply_file(&recipe, &from, &to, &options, &mut |at| {
+        told.push((at.done, at.total));
+        true
+    })
+    .unwrap();
+    // The input of equalize, that of otsu, the result.
+    assert!(
+        told.iter().all(|(_, total)| *total == 2000 + 500 + 500),
+        "{told:?}"
+    );
+    assert!(told.is_sorted() && told.last() == Some(&(3000, 3000)), "{told:?}");
+    std::fs::remove_file(&to).unwrap();
+    for most in [0, 1500, 2200, 2900] {
+        let stopped = apply_file(&recipe, &from, &to, &options, &mut |at| at.done <= most);
+        assert!(stopped.is_err(), "{most}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_recipe_whose_measured_text_would_be_too_long_is_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("a.png"), folder.path().join("b.png"));
+    write(
+        &from,
+        FileKind::Png,
+        &common::noise_image(Size::new(9, 9), PixelFormat::RGB16),
+        &Metadata::default(),
+    );
+    let recipe: Recipe = "equalize|blur|equalize".parse().unwrap();
+    let mut told = 0;
+    let refused = apply_file(&recipe, &from, &to, &ApplyOptions::default(), &mut |_| {
+        told += 1;
+        true
+    });
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("what its operations measure")
+    );
+    assert_eq!(told, 0);
+}
+
+#[test]
 fn an_extension_of_no_format_is_refused_with_those_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (folder.path().join("a.png"), folder.path().join("b.psd"));
@@ -224,7 +284,11 @@ fn the_file_is_the_same_whatever_the_number_of_threads() {
         .unwrap();
         encoder.write_rows(image.bytes()).unwrap();
         encoder.finish().unwrap();
-        for recipe in ["invert", "blur:sigma=3|rotate_90"] {
+        for recipe in [
+            "invert",
+            "blur:sigma=3|rotate_90",
+            "rotate_90|equalize|blur:sigma=2|auto_levels",
+        ] {
             let recipe: Recipe = recipe.parse().unwrap();
             let files = [0, 1, 3].map(|threads| {
                 let to = folder.path().join(format!("to{threads}.tif"));

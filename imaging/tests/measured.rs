@@ -5,7 +5,7 @@ mod common;
 mod random;
 
 use azulejo_imaging::{
-    Channels, Depth, PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply, operations, render,
+    Channels, Depth, PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply, measure, operations, render,
 };
 use proptest::prelude::*;
 use random::{recipe, size};
@@ -129,6 +129,7 @@ proptest! {
         prop_assume!(result.pixels() < 100_000);
         let whole = apply(&recipe, &image).unwrap();
         prop_assert_eq!(whole.format(), recipe.output_format(format));
+        let recipe = measure(&recipe, &image).unwrap();
         for output in TileGrid::new(result, tile).regions() {
             let region = recipe.input_region(size, output).unwrap();
             let pixels = render(&recipe, size, region, &image.crop(region).unwrap(), output).unwrap();
@@ -388,6 +389,10 @@ fn operations_on_single_pixels_leave_no_data_alone() {
             "sepia",
             "convert",
             "threshold",
+            "equalize",
+            "auto_levels",
+            "auto_levels:clip=3,bands=each",
+            "otsu",
             "adaptive_threshold:radius=2",
             "noise",
             "grayscale",
@@ -407,6 +412,55 @@ fn operations_on_single_pixels_leave_no_data_alone() {
                 }
                 if before.iter().all(|number| *number != value) {
                     assert!(after.iter().all(|number| *number != value), "{text} {format}");
+                }
+            }
+        }
+    }
+}
+
+/// What stands for no data is the brightest or the darkest of all, and a third of the picture.
+#[test]
+fn what_has_no_data_is_not_measured() {
+    let size = Size::new(60, 40);
+    for format in [
+        PixelFormat::GRAY8,
+        PixelFormat::RGB8,
+        PixelFormat::GRAY16,
+        PixelFormat::RGB16,
+    ] {
+        let most = if format.depth == Depth::Eight {
+            255.0
+        } else {
+            65535.0
+        };
+        let unit = (most + 1.0) / 256.0;
+        let count = size.pixels() as usize * format.channels.count();
+        // Pixels without data in all bands, so that luma has the same holes.
+        let is_hole = |index: usize| (index / format.channels.count()) % 3 == 1;
+        let with = |hole: f64| {
+            let number = |index: usize| {
+                if is_hole(index) {
+                    hole
+                } else {
+                    (60 + index * 7919 % 97) as f64 * unit
+                }
+            };
+            raster(size, format, (0..count).map(number))
+        };
+        for text in ["equalize", "auto_levels", "auto_levels:clip=0,bands=each", "otsu"] {
+            let result = |hole: f64| {
+                let recipe = text.parse::<Recipe>().unwrap().with_no_data(hole);
+                numbers(&apply(&recipe, &with(hole)).unwrap())
+            };
+            let (dark, bright) = (result(0.0), result(most));
+            let bands = dark.len() / size.pixels() as usize;
+            for (index, (dark, bright)) in dark.into_iter().zip(bright).enumerate() {
+                if (index / bands) % 3 == 1 {
+                    assert_eq!((dark, bright), (0.0, most), "{text} {format}");
+                } else {
+                    // One of the two may have had to make way for the number that stands for no data.
+                    let made_way = dark == 1.0 && bright == 0.0 || dark == most && bright == most - 1.0;
+                    assert!(dark == bright || made_way, "{text} {format}: {dark} {bright}");
                 }
             }
         }

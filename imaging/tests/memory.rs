@@ -101,6 +101,7 @@ fn applying_a_recipe_takes_little_memory() {
         "rotate_90",
         "resize:width=64",
         "flip_vertical|blur:sigma=20",
+        "blur:sigma=2|equalize|rotate_90|otsu",
     ] {
         let peak = peak(&["apply", recipe, from, to]);
         assert!(peak < 64 << 20, "{recipe}: {peak} bytes");

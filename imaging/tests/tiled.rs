@@ -3,7 +3,7 @@
 mod common;
 mod random;
 
-use azulejo_imaging::{PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply, render};
+use azulejo_imaging::{PixelFormat, Raster, Recipe, Region, Size, TileGrid, apply, measure, render};
 use proptest::prelude::*;
 use random::{format, image, recipe, size};
 
@@ -27,6 +27,7 @@ proptest! {
         let whole = apply(&recipe, &image).unwrap();
         prop_assert_eq!(whole.size(), result);
         prop_assert_eq!(whole.format(), recipe.output_format(format));
+        let recipe = measure(&recipe, &image).unwrap();
         for output in TileGrid::new(result, tile).regions() {
             let region = recipe.input_region(size, output).unwrap();
             prop_assert!(region.is_within(size));

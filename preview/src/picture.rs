@@ -1,10 +1,14 @@
 //! The chosen picture: read by the server's decoders, turned upright as the server does it, rendered by the workers' kernels.
+//! All of its pixels are in memory, so what an operation measures is what it measures in a job.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use azulejo_imaging::file::{Conversion, Decoder, FileError, ImageInfo, Limits};
 use azulejo_imaging::header::Header;
 use azulejo_imaging::{
-    MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size,
-    Stretch, TileBytes, render,
+    MAX_STEP_BYTES, PixelFormat, Raster, RasterError, Recipe, RecipeError, Region, RenderError, Size, Step,
+    Stretch, TileBytes, measure_in_parts, render,
 };
 
 use crate::pixels;
@@ -13,6 +17,12 @@ use crate::pixels;
 pub const MAX_BYTES: u64 = 512_000_000;
 /// Most bytes of a file: it is in memory while it is decoded.
 pub const MAX_FILE_BYTES: u64 = 256_000_000;
+
+/// Beginnings of recipes that are kept once they are measured, so that neither another part of the result nor a change of a later step
+/// measures anew.
+const MEASURED: usize = 16;
+/// Side of the parts in which the picture is measured, pixels.
+const PART: u32 = 1024;
 
 /// Why there is nothing to show.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -65,6 +75,8 @@ pub struct Picture {
     /// How it and what is made of it are shown, where it is a measurement: by the range of the picture itself, so that parts
     /// fit each other, and the result beside the original.
     stretch: Option<Stretch>,
+    /// Beginnings of recipes, by their text, with what their operations measured of this picture; the latest first.
+    measured: RefCell<VecDeque<(String, Recipe)>>,
 }
 
 impl Picture {
@@ -111,6 +123,7 @@ impl Picture {
             info,
             stored,
             stretch,
+            measured: RefCell::default(),
         })
     }
 
@@ -159,28 +172,59 @@ impl Picture {
         recipe.output_format(self.info.format)
     }
 
-    /// The part `output` of the result of `recipe`.
+    /// The part `output` of the result of `recipe`. What its operations need to know of the whole picture is measured first, once.
     ///
     /// # Errors
     /// When there is no such part, or a step takes more memory than [`MAX_STEP_BYTES`].
     pub fn render(&self, recipe: &Recipe, output: Region) -> Result<Raster, PictureError> {
         let recipe = self.info.full_recipe(recipe);
+        self.render_measured(&self.measured(&recipe)?, output)
+    }
+
+    /// `recipe`, turns included, with all that its operations need to know of this picture.
+    fn measured(&self, recipe: &Recipe) -> Result<Recipe, PictureError> {
+        let Some(last) = recipe.steps().iter().rposition(Step::is_unmeasured) else {
+            return Ok(recipe.clone());
+        };
+        recipe.check(self.info.format)?;
+        let (beginning, rest) = (recipe.before(last + 1), recipe.from(last + 1));
+        let text = beginning.to_string();
+        let known = |known: &VecDeque<(String, Recipe)>| {
+            let found = known.iter().find(|(known, _)| *known == text);
+            found.map(|(_, measured)| measured.then(&rest))
+        };
+        if let Some(measured) = known(&self.measured.borrow()) {
+            return Ok(measured);
+        }
+        let (size, format) = (self.info.stored_size, self.info.format);
+        let measured = measure_in_parts(&beginning, size, format, PART, |before, part| {
+            self.render_measured(before, part)
+        })?;
+        let whole = measured.then(&rest);
+        let mut kept = self.measured.borrow_mut();
+        kept.truncate(MEASURED - 1);
+        kept.push_front((text, measured));
+        Ok(whole)
+    }
+
+    /// The part `output` of the result of `recipe`, turns included.
+    fn render_measured(&self, recipe: &Recipe, output: Region) -> Result<Raster, PictureError> {
         let (image, format) = (self.info.stored_size, self.info.format);
         let region = recipe.input_region(image, output)?;
-        let needed = TileBytes::of_part(&recipe, image, format, output)?.step;
+        let needed = TileBytes::of_part(recipe, image, format, output)?.step;
         // The picture itself is there already.
         if needed > MAX_STEP_BYTES.max(self.stored.bytes().len() as u64) {
             return Err(PictureError::LargeStep(needed));
         }
-        let conversion = Conversion::of(&self.info, &recipe)?;
+        let conversion = Conversion::of(&self.info, recipe)?;
         if region == image.region() && conversion.is_none() {
-            return Ok(render(&recipe, image, region, &self.stored, output)?);
+            return Ok(render(recipe, image, region, &self.stored, output)?);
         }
         let mut pixels = self.stored.crop(region)?;
         if let Some(conversion) = conversion {
             pixels = conversion.apply_to(pixels)?;
         }
-        Ok(render(&recipe, image, region, &pixels, output)?)
+        Ok(render(recipe, image, region, &pixels, output)?)
     }
 }
 
@@ -348,6 +392,27 @@ mod tests {
             error.to_string(),
             "the file has 2 pages; there is no page 3, the first is page 1"
         );
+    }
+
+    #[test]
+    fn what_is_measured_is_that_of_the_whole_picture_whatever_part_is_shown() {
+        let image = raster(PixelFormat::RGB8);
+        let picture = Picture::read(file(FileKind::Png, &image), None).unwrap();
+        // More than are kept, and each again when others have been shown.
+        for round in 0..2 {
+            for clip in 0..=MEASURED {
+                for end in ["invert", "crop:x=3,y=5|otsu"] {
+                    let text = format!("auto_levels:clip={clip},bands=each|{end}");
+                    let recipe = Recipe::parse(&text).unwrap();
+                    let whole = apply(&recipe, &image).unwrap();
+                    for output in [Region::new(0, 0, 9, 4), Region::new(30, 20, 11, 13)] {
+                        let part = picture.render(&recipe, output).unwrap();
+                        assert_eq!(part, whole.crop(output).unwrap(), "{text} {round}");
+                    }
+                }
+            }
+        }
+        assert_eq!(picture.measured.borrow().len(), MEASURED);
     }
 
     #[test]

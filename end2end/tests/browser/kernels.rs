@@ -5,7 +5,7 @@ use crate::random;
 use anyhow::{Context, Result, ensure};
 use azulejo_end2end::browser::Browser;
 use azulejo_end2end::{Cluster, ClusterOptions};
-use azulejo_imaging::{Raster, Recipe, Region, apply};
+use azulejo_imaging::{Raster, Recipe, Region, apply, measure};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ fn cases() -> Result<Vec<Case>> {
         cases.push(Case {
             expected: hex(&Sha256::digest(apply(&recipe, &image)?.bytes())),
             output: result.region(),
-            recipe,
+            recipe: measure(&recipe, &image)?,
             image,
         });
     }

@@ -3,7 +3,7 @@
 //! Where bands of rows need the input from top to bottom, and not too much of it, a window of decoded rows slides along. Where
 //! they do not, as after a turn, pieces of any shape are read in blocks: from the file itself where that can be, else from a temporary
 //! file that the decoded rows go to first. Several threads compute pieces while the caller's reads ahead and writes behind; what is under
-//! way is bounded. The arithmetic is that of [`render`](crate::render), so the result is the one that tiles give.
+//! way is bounded. Where operations need to know something of the whole image, passes that count go before. The arithmetic is that of [`render`](crate::render), so the result is the one that tiles give.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 
 use super::cut::Work;
-use super::pieces;
+use super::progress::Progress;
 use super::{Decoder, EncodeOptions, Encoder, FileError, FileKind, ImageInfo, Limits};
+use super::{measure, pieces};
 use crate::{PixelFormat, Recipe, Size};
 
 /// How to apply a recipe to a file.
@@ -32,8 +33,8 @@ pub struct ApplyOptions {
     pub keep_existing: bool,
 }
 
-/// How far [`apply_file`] is, in rows: those of the result and, where the image has to be put into a temporary file first,
-/// those of the input.
+/// How far [`apply_file`] is, in rows: those of the result, those of the input of each operation that measures it and, where the
+/// image has to be put into a temporary file first, those of the input of the recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplyProgress {
     /// Rows read or written.
@@ -80,33 +81,31 @@ pub fn apply_file(
         None => FileKind::for_output(output, info.kind)?,
     };
     decoder.convert(recipe)?;
-    let recipe = info.full_recipe(recipe);
-    let size = recipe
-        .output_size(info.stored_size)
-        .map_err(|error| FileError::recipe(&error))?;
-    recipe
-        .check(info.format)
-        .map_err(|error| FileError::recipe(&error))?;
-    let format = recipe.output_format(info.format);
-    let metadata = info.metadata.after(&recipe, info.stored_size);
-    let work = Work {
-        recipe,
-        image: info.stored_size,
-        input_format: info.format,
-        size,
-        format,
-    };
+    let work = Work::new(info.full_recipe(recipe), &info)?;
+    let (size, format) = (work.size, work.format);
+    let metadata = info.metadata.after(&work.recipe, info.stored_size);
     options.encode.check(kind, size, format)?;
     let plan = work.plan(options.encode.threads)?;
-    decoder.set_threads(plan.threads);
     let folder = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let draft = draft(output, folder)?;
-    let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
     let scratch = options.scratch.as_deref().unwrap_or(folder);
-    let (bytes, told) = pieces::run(Arc::new(work), plan, decoder, encoder, scratch, progress)?;
+    let measured_rows = measure::rows(&work.recipe, &info).map_err(|error| FileError::recipe(&error))?;
+    let mut progress = Progress::new(measured_rows + u64::from(size.height), progress);
+    let mut opened = Some(decoder);
+    let mut open = || match opened.take() {
+        Some(decoder) => Ok(decoder),
+        None => open_again(input, &info, recipe, options),
+    };
+    let threads = options.encode.threads;
+    let recipe = measure::measured(work.recipe, &info, &mut open, threads, scratch, &mut progress)?;
+    let work = Arc::new(Work { recipe, ..work });
+    let mut decoder = open()?;
+    decoder.set_threads(plan.threads);
+    let encoder = Encoder::create(draft.path(), kind, &options.encode, size, format, &metadata)?;
+    let (bytes, told) = pieces::write(&work, plan, decoder, encoder, scratch, &mut progress)?;
     left_out.extend(told);
     // What is replaced must not be lost with the result in a power cut. A new file can be made again.
     if output.exists() {
@@ -126,6 +125,22 @@ pub fn apply_file(
         bytes,
         left_out,
     })
+}
+
+/// The same image once more.
+fn open_again(
+    input: &Path,
+    info: &ImageInfo,
+    recipe: &Recipe,
+    options: &ApplyOptions,
+) -> Result<Decoder, FileError> {
+    let mut decoder = Decoder::open_page(input, &options.limits, options.page)?;
+    let now = decoder.info();
+    if (now.stored_size, now.format) != (info.stored_size, info.format) {
+        return Err(FileError::damaged("it became another one while it was read"));
+    }
+    decoder.convert(recipe)?;
+    Ok(decoder)
 }
 
 /// A file beside the output that vanishes unless it is given its name. The name tells whose it is, should the process be

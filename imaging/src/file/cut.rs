@@ -1,6 +1,6 @@
 //! How the result is cut into pieces: few enough bytes for the memory, little enough read twice.
 
-use super::FileError;
+use super::{FileError, ImageInfo};
 use crate::{PixelFormat, Recipe, RecipeError, Region, Size};
 
 /// Bytes that all pieces under way may take with all that they need, for each thread that computes some and for what waits.
@@ -69,6 +69,22 @@ fn in_flight(threads: usize) -> usize {
 }
 
 impl Work {
+    /// Of `recipe` on the image that `info` describes.
+    pub(super) fn new(recipe: Recipe, info: &ImageInfo) -> Result<Self, FileError> {
+        let (image, input_format) = (info.stored_size, info.format);
+        let size = recipe.output_size(image);
+        recipe
+            .check(input_format)
+            .map_err(|error| FileError::recipe(&error))?;
+        Ok(Self {
+            size: size.map_err(|error| FileError::recipe(&error))?,
+            format: recipe.output_format(input_format),
+            recipe,
+            image,
+            input_format,
+        })
+    }
+
     /// The input pixels that `output` depends on.
     pub(super) fn input_region(&self, output: Region) -> Result<Region, FileError> {
         self.recipe

@@ -33,6 +33,8 @@ mod jp2;
 mod jpeg;
 #[cfg(feature = "files")]
 mod jxl;
+#[cfg(feature = "files")]
+mod measure;
 mod metadata;
 #[cfg(feature = "files")]
 mod other;
@@ -41,6 +43,8 @@ mod pieces;
 mod png;
 #[cfg(feature = "files")]
 mod pool;
+#[cfg(feature = "files")]
+mod progress;
 mod reader;
 #[cfg(feature = "files")]
 mod rows;

@@ -1,6 +1,6 @@
 //! Stretching of what occurs to the full range.
 //!
-//! Of the n samples that are counted, ⌊n · clip / 100⌋ are cut at each end: `low` is the least value up to which there are more
+//! Of the n samples that are counted, ⌊n · clip / 100⌋ are cut at each end (clip in whole millionths, so that no rounding decides): `low` is the least value up to which there are more
 //! samples than that, `high` the greatest from which on there are. A sample v becomes (v - low) · max / (high - low), rounded half
 //! up, within 0 and max. `clip=0` is OpenCV's `normalize` with `NORM_MINMAX`, which rounds half to even. Where `low` is `high` all
 //! stays as it is.
@@ -16,11 +16,13 @@ use crate::{Depth, Histogram, PixelFormat, Region, Statistic};
 use super::tables::{look_up, table};
 
 const EACH: &str = "each";
+/// Millionths of a percent in all samples.
+const SHARES: u64 = 100_000_000;
 
 /// The darkest becomes black, the lightest white.
 pub(crate) struct AutoLevels {
-    /// Percent of the samples that are cut at each end.
-    clip: f64,
+    /// Share of the samples that is cut at each end, in [`SHARES`].
+    clip: u64,
     /// Whether each band has a range of its own.
     each: bool,
     /// Low and high, of each band or of all.
@@ -63,7 +65,7 @@ impl Operation for AutoLevels {
 
     fn new(values: &Values<'_>) -> Self {
         Self {
-            clip: values.number(0),
+            clip: (values.number(0) * SHARES as f64 / 100.0 + 0.5) as u64,
             each: values.choice(1) == EACH,
             numbers: Vec::new(),
         }
@@ -137,9 +139,9 @@ impl Measuring for AutoLevels {
 }
 
 /// Low and high. Where nothing is counted, both are 0.
-fn range(counts: &[u64], clip: f64) -> [u16; 2] {
+fn range(counts: &[u64], clip: u64) -> [u16; 2] {
     let all: u64 = counts.iter().sum();
-    let cut = (all as f64 * clip / 100.0) as u64;
+    let cut = (u128::from(all) * u128::from(clip) / u128::from(SHARES)) as u64;
     let mut sum = 0u64;
     let mut is_beyond = |count: &u64| {
         sum += count;
@@ -166,17 +168,17 @@ mod tests {
             counts[value] = count;
         }
         for (clip, ends) in [
-            (0.0, [3, 250]),
-            (0.09, [3, 250]),
-            (0.1, [10, 250]),
-            (1.0, [10, 200]),
-            (9.99, [10, 200]),
-            (10.0, [100, 100]),
-            (20.0, [100, 100]),
+            (0, [3, 250]),
+            (99_999, [3, 250]),
+            (100_000, [10, 250]),
+            (1_000_000, [10, 200]),
+            (9_999_999, [10, 200]),
+            (10_000_000, [100, 100]),
+            (20_000_000, [100, 100]),
         ] {
             assert_eq!(range(&counts, clip), ends, "{clip}");
         }
-        assert_eq!(range(&[0; 256], 0.5), [0, 0]);
+        assert_eq!(range(&[0; 256], 500_000), [0, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 A line is an operation on a picture of 403 x 307: the recipe, the pixel formats, whose function it is, and the SHA-256 of the raw
 bytes, row by row, 16 bit as little endian. Left out is what these define otherwise than Azulejo, or do not have: alpha that is not
 opaque (they work on channels apart), `saturation`, `bilateral` (OpenCV adds the differences of the channels, Azulejo takes their mean),
-`unsharp`, `resize` with a filter (Pillow rounds between rows and columns), Gaussians of 16 bit with another size of kernel.
+`unsharp`, `auto_levels:clip=0` of ranges in which a half is met (OpenCV rounds it to even), `resize` with a filter (Pillow rounds between rows and columns), Gaussians of 16 bit with another size of kernel.
 """
 
 import hashlib
@@ -145,6 +145,51 @@ def adaptive(radius, constant):
         framed(p, radius), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 2 * radius + 1, constant), radius)
 
 
+def equalized(p):
+    if p.dtype == np.uint8:
+        return np.dstack([cv2.equalizeHist(np.ascontiguousarray(p[..., c])) for c in range(p.shape[2])])
+    bands = []
+    for c in range(p.shape[2]):
+        band = p[..., c].astype(np.int64)
+        below = np.concatenate([[0], np.cumsum(np.bincount((band >> 8).ravel(), minlength=256))])
+        at = (2 * 65535 * below + band.size) // (2 * band.size)
+        edges = np.append(np.arange(256) * 256, 65535)
+        # Fractions of 256 are exact, and no fraction of 255 is a half.
+        bands.append(half_up(np.interp(band, edges, at), p.dtype))
+    return np.dstack(bands)
+
+
+def levels(percent, each):
+    def band(p, samples):
+        ordered = np.sort(samples.ravel())
+        cut = int(ordered.size * percent / 100)
+        low, high = int(ordered[cut]), int(ordered[-1 - cut])
+        stretched = (p.astype(np.float64) - low) * np.iinfo(p.dtype).max / (high - low)
+        return half_up(stretched, p.dtype)
+    return lambda p: np.dstack([band(p[..., c], p[..., c] if each else p) for c in range(p.shape[2])])
+
+
+def normalized(p):
+    return cv2.normalize(p, None, 0, np.iinfo(p.dtype).max, cv2.NORM_MINMAX)
+
+
+def otsu(p):
+    return cv2.threshold(p, 0, np.iinfo(p.dtype).max, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+
+
+def after(*steps):
+    """cv2.LUT gives gray without its axis of channels."""
+    def g(p):
+        for f in steps:
+            p = np.atleast_3d(f(p))
+        return p
+    return g
+
+
+half_contrast = table(lambda v, top: (v - top / 2) * 0.5 + top / 2)
+lighter = table(lambda v, top: (v / top) ** (1 / 3) * top)
+
+
 def split_mix(state, place):
     z = state + place * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -223,6 +268,16 @@ LINES = [
     ("gamma:gamma=2.2", ALL, "cv2.LUT", table(lambda v, top: (v / top) ** (1 / 2.2) * top)),
     ("threshold:level=0.5", ["gray8", "gray16le"], "cv2.threshold",
      lambda p: cv2.threshold(p, np.iinfo(p.dtype).max // 2, np.iinfo(p.dtype).max, cv2.THRESH_BINARY)[1]),
+    ("equalize", EIGHT, "cv2.equalizeHist", colours(equalized)),
+    ("equalize", ["gray16le", "rgb16le", "rgba16le"], "NumPy", colours(equalized)),
+    ("gamma:gamma=3|equalize", ALL, "cv2.equalizeHist, at 16 bit NumPy", colours(after(lighter, equalized))),
+    ("auto_levels:clip=2", ALL, "NumPy", colours(levels(2, False))),
+    ("auto_levels:clip=5,bands=each", ALL, "NumPy", colours(levels(5, True))),
+    ("contrast:factor=0.5|auto_levels:clip=0", EIGHT, "cv2.normalize", colours(after(half_contrast, normalized))),
+    ("otsu", GRAY, "cv2.threshold with THRESH_OTSU", otsu),
+    ("gamma:gamma=3|otsu", GRAY, "cv2.threshold with THRESH_OTSU", after(lighter, otsu)),
+    ("blur:sigma=7.3|otsu", ["gray8"], "cv2.threshold with THRESH_OTSU",
+     after(lambda p: cv2.GaussianBlur(p, (0, 0), 7.3, borderType=cv2.BORDER_REFLECT_101), otsu)),
     ("adaptive_threshold:radius=5,offset=0.0196078431372549", ["gray8"], "cv2.adaptiveThreshold", adaptive(5, 5)),
     ("adaptive_threshold:radius=1,offset=0", ["gray8"], "cv2.adaptiveThreshold", adaptive(1, 0)),
     ("noise:amount=0.1,distribution=uniform,seed=5", ALL, "NumPy", grain(0.1, 5, "uniform")),

@@ -1,6 +1,6 @@
 //! Every operation against its definition: a formula worked out a pixel at a time, on every format, byte for byte.
 //!
-//! [`points`], [`neighbours`], [`edges`], [`shapes`]: the definitions. [`picture`]: what they work on. They share nothing with the kernels.
+//! [`points`], [`histograms`], [`neighbours`], [`edges`], [`shapes`]: the definitions. [`picture`]: what they work on. They share nothing with the kernels.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -9,6 +9,7 @@ mod common;
 mod random;
 
 mod edges;
+mod histograms;
 mod neighbours;
 mod picture;
 mod points;
@@ -30,6 +31,8 @@ fn table() -> Vec<(String, Definition)> {
         ("grayscale".into(), definition(points::grayscale)),
         ("invert".into(), definition(points::invert)),
         ("sepia".into(), definition(points::sepia)),
+        ("equalize".into(), definition(histograms::equalize)),
+        ("otsu".into(), definition(histograms::otsu)),
         // The colours of the file are converted before: see `imaging/tests/convert.rs`.
         ("convert".into(), definition(Picture::clone)),
         ("edge_detection".into(), definition(neighbours::edge_detection)),
@@ -68,6 +71,18 @@ fn table() -> Vec<(String, Definition)> {
         add(
             format!("threshold:level={level}"),
             definition(move |p| points::threshold(p, level)),
+        );
+    }
+    for (clip, bands) in [
+        (0.0, "together"),
+        (0.5, "together"),
+        (0.0, "each"),
+        (7.125, "each"),
+        (20.0, "together"),
+    ] {
+        add(
+            format!("auto_levels:clip={clip},bands={bands}"),
+            definition(move |p| histograms::auto_levels(p, clip, bands == "each")),
         );
     }
     for (amount, distribution, seed) in [
@@ -262,6 +277,46 @@ fn every_operation_has_a_definition() {
             operation.name
         );
     }
+}
+
+/// Noise has all values: what few values, narrow ranges and gaps become.
+#[test]
+fn what_is_measured_of_flat_and_of_dark_pictures_is_what_the_formula_says() {
+    let table = table();
+    let measuring = |text: &str| matches!(text.split(':').next(), Some("equalize" | "auto_levels" | "otsu"));
+    let mut compared = 0;
+    for (text, definition) in table.iter().filter(|(text, _)| measuring(text)) {
+        let recipe: Recipe = text.parse().unwrap();
+        for format in PixelFormat::ALL {
+            for (low, every, values) in [
+                (0, 1, 1),
+                (7, 1, 2),
+                (3, 50, 4),
+                (100, 1, 90),
+                (250, 1, 6),
+                (0, 255, 2),
+            ] {
+                let mut picture = Picture::of(&random::image(Size::new(61, 43), format, 1));
+                let (has_alpha, channels, max) = (picture.has_alpha, picture.channels, picture.max);
+                let colours = picture.colours();
+                for pixel in picture.samples.chunks_mut(channels) {
+                    let all = if has_alpha { colours } else { channels };
+                    for sample in &mut pixel[..all] {
+                        // Squared, so that they are not equally frequent.
+                        let one = (*sample * *sample / max.max(1)) * values / (max + 1);
+                        *sample = (low + every * one) * max / 255;
+                    }
+                }
+                let given = apply(&recipe, &picture.raster()).unwrap();
+                assert!(
+                    given == definition(&picture).raster(),
+                    "{text} {format} {low} {every} {values}"
+                );
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 300, "{compared}");
 }
 
 /// Were two operations exchanged, or their parameters without effect, the pictures here would not tell.

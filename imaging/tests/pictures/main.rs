@@ -14,7 +14,7 @@ const BEGIN: &str = "<!-- The table is computed: imaging/tests/pictures/main.rs.
 const END: &str = "<!-- Here it ends. -->\n";
 
 /// Recipes that show more than the defaults do.
-const RECIPES: [(&str, &str); 13] = [
+const RECIPES: [(&str, &str); 14] = [
     ("blur", "blur:sigma=3"),
     ("crop", "crop:x=84,y=30,width=60,height=60"),
     ("resize", "resize:width=72"),
@@ -26,6 +26,7 @@ const RECIPES: [(&str, &str); 13] = [
     ("noise", "noise:amount=0.12"),
     ("box_blur", "box_blur:radius=3"),
     ("median", "median:radius=2"),
+    ("auto_levels", "auto_levels:clip=2,bands=each"),
     ("tophat", "tophat:radius=3"),
     ("blackhat", "blackhat:radius=3"),
 ];
