@@ -3,12 +3,15 @@
 //! [`OperationInfo`] drives the parser, the API docs, the controls of the UI and the help of the CLI; the trait
 //! `Operation` holds the arithmetic. `operations/` has one file for each and `operations/mod.rs` the table.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::color_space::ColorSpace;
 use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
+use crate::text;
 use crate::{Affine, PixelFormat, Region, Size};
 
 /// An operation as people see it.
@@ -92,11 +95,11 @@ pub struct ParameterInfo {
     pub unit: &'static str,
     /// Which values there are.
     pub kind: ParameterKind,
-    /// Smallest value; for a choice, zero.
+    /// Smallest value; for a choice, zero; for a text, the fewest characters.
     pub min: f64,
-    /// Largest value; for a choice, the index of the last.
+    /// Largest value; for a choice, the index of the last; for a text, the most characters.
     pub max: f64,
-    /// The value when the recipe names none; for a choice, an index.
+    /// The value when the recipe names none; for a choice, an index; for a text, the characters of the default.
     pub default: f64,
     /// A sensible step for a slider. Values between steps are allowed for a number.
     pub step: f64,
@@ -108,13 +111,25 @@ impl ParameterInfo {
         self.value(self.default)
     }
 
-    /// `number` as a value of this parameter's kind: rounded for an integer, an index for a choice. Not range-checked.
+    /// `number` as a value of this parameter's kind: rounded for an integer, an index for a choice; a text is the default one. Not
+    /// range-checked.
     pub(crate) fn value(&self, number: f64) -> Value {
         match self.kind {
             ParameterKind::Number => Value::Number(number),
             ParameterKind::Integer => Value::Integer(number as i64),
             ParameterKind::Choice(names) => Value::Choice(names.get(number as usize).copied().unwrap_or("")),
+            ParameterKind::Text { default } => Value::Text(default.into()),
         }
+    }
+
+    /// `text` as a value of a parameter that is a text.
+    ///
+    /// # Errors
+    /// A sentence: what is wrong with it, a character that is not allowed by its name.
+    pub fn text_value(&self, text: &str) -> Result<Value, String> {
+        text::check(text, self.max as usize)
+            .map(|()| Value::Text(text.into()))
+            .map_err(|problem| format!("{} {problem}", self.name))
     }
 
     /// The allowed values in words: `a number from 0.1 to 100`.
@@ -123,6 +138,10 @@ impl ParameterInfo {
             ParameterKind::Number => format!("a number from {} to {}", self.min, self.max),
             ParameterKind::Integer => format!("a whole number from {} to {}", self.min, self.max),
             ParameterKind::Choice(names) => format!("one of {}", names.join(", ")),
+            ParameterKind::Text { .. } => format!(
+                "a text of at most {} characters, with %2C for ',', %7C for '|' and %25 for '%'",
+                self.max
+            ),
         }
     }
 }
@@ -137,10 +156,15 @@ pub enum ParameterKind {
     Integer,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Characters that the font has.
+    Text {
+        /// The text when the recipe names none.
+        default: &'static str,
+    },
 }
 
-/// The value of a parameter. Its text is the one that recipes carry.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The value of a parameter. Its `Display` is the one that recipes carry.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A finite number.
     Number(f64),
@@ -148,15 +172,25 @@ pub enum Value {
     Integer(i64),
     /// One of the words of a choice.
     Choice(&'static str),
+    /// A text as it is read, which recipes carry with its separators encoded.
+    Text(Arc<str>),
 }
 
 impl Value {
-    /// The number, or the index of a choice is not known here and gives `None`.
-    pub fn as_f64(self) -> Option<f64> {
+    /// The number; the index of a choice is not known here and gives `None`, as a text does.
+    pub fn as_f64(&self) -> Option<f64> {
         match self {
-            Self::Number(number) => Some(number),
-            Self::Integer(number) => Some(number as f64),
-            Self::Choice(_) => None,
+            Self::Number(number) => Some(*number),
+            Self::Integer(number) => Some(*number as f64),
+            Self::Choice(_) | Self::Text(_) => None,
+        }
+    }
+
+    /// As titles show it: a text in quotation marks, cut after 24 characters.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => text::shown(text),
+            other => other.to_string(),
         }
     }
 }
@@ -167,6 +201,7 @@ impl std::fmt::Display for Value {
             Self::Number(number) => write!(f, "{number}"),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Choice(word) => f.write_str(word),
+            Self::Text(text) => f.write_str(&text::encode(text)),
         }
     }
 }
@@ -177,7 +212,7 @@ pub(crate) struct Values<'a>(pub &'a [Value]);
 impl Values<'_> {
     /// Parameter `index` as a number.
     pub fn number(&self, index: usize) -> f64 {
-        self.0.get(index).and_then(|value| value.as_f64()).unwrap_or(0.0)
+        self.0.get(index).and_then(Value::as_f64).unwrap_or(0.0)
     }
 
     /// Parameter `index` as a whole number that the table keeps within `u32`.
@@ -190,6 +225,14 @@ impl Values<'_> {
         match self.0.get(index) {
             Some(Value::Choice(word)) => word,
             _ => "",
+        }
+    }
+
+    /// Parameter `index` as a text.
+    pub fn text(&self, index: usize) -> Arc<str> {
+        match self.0.get(index) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => "".into(),
         }
     }
 }

@@ -84,6 +84,8 @@ fn no_operation_on_neighbours_lets_invisible_colours_out() {
         "resize:width=30",
         "resize:width=70",
         "unsharp",
+        "watermark:size=20,margin=0",
+        "watermark:text=g%2C,size=30,opacity=100,colour=black",
     ] {
         let steps: Recipe = recipe.parse().unwrap();
         for format in formats() {

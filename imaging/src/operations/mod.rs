@@ -14,6 +14,7 @@ mod edge_detection;
 mod emboss;
 mod flip;
 mod grayscale;
+mod lettering;
 mod luma_stencil;
 mod median;
 mod morphology;
@@ -29,6 +30,7 @@ mod rotate_by;
 mod sharpen;
 mod unsharp;
 mod warp;
+mod watermark;
 
 use std::sync::Arc;
 
@@ -81,6 +83,7 @@ table! {
     noise::Noise,
     colour::Sepia,
     convert::Convert,
+    watermark::Watermark,
     unsharp::Unsharp,
     box_blur::BoxBlur,
     median::Median,

@@ -14,7 +14,7 @@ const BEGIN: &str = "<!-- The table is computed: imaging/tests/pictures/main.rs.
 const END: &str = "<!-- Here it ends. -->\n";
 
 /// Recipes that show more than the defaults do.
-const RECIPES: [(&str, &str); 13] = [
+const RECIPES: [(&str, &str); 14] = [
     ("blur", "blur:sigma=3"),
     ("crop", "crop:x=84,y=30,width=60,height=60"),
     ("resize", "resize:width=72"),
@@ -24,6 +24,10 @@ const RECIPES: [(&str, &str); 13] = [
     ("gamma", "gamma:gamma=2"),
     ("saturation", "saturation:factor=2"),
     ("noise", "noise:amount=0.12"),
+    (
+        "watermark",
+        "watermark:text=© Azulejo,size=24,opacity=80,margin=8",
+    ),
     ("box_blur", "box_blur:radius=3"),
     ("median", "median:radius=2"),
     ("tophat", "tophat:radius=3"),
