@@ -75,7 +75,7 @@ pub(crate) fn check(text: &str, most: usize) -> Result<(), String> {
             _ => String::new(),
         };
         return Err(format!(
-            "has the character {shown}U+{:04X}, which the font has not; it has Latin, Greek and Cyrillic letters, digits, \
+            "has the character {shown}U+{:04X}, which the font does not have; it has Latin, Greek and Cyrillic letters, digits, \
              punctuation, signs of currencies and arrows, and no marks by themselves",
             u32::from(unknown)
         ));
