@@ -26,7 +26,7 @@ const RECIPES: [(&str, &str); 14] = [
     ("noise", "noise:amount=0.12"),
     (
         "watermark",
-        "watermark:text=© Azulejo,size=24,opacity=80,margin=8",
+        "watermark:text=© Azulejo,at=top_right,size=24,opacity=80,margin=8",
     ),
     ("box_blur", "box_blur:radius=3"),
     ("median", "median:radius=2"),
