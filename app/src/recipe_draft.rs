@@ -172,6 +172,8 @@ pub fn number_value(parameter: &ParameterInfo, number: f64) -> Value {
         ParameterKind::Number => Value::Number(within),
         ParameterKind::Integer => Value::Integer(within as i64),
         ParameterKind::Choice(words) => Value::Choice(words.get(within as usize).copied().unwrap_or("")),
+        // No number stands for one.
+        ParameterKind::Text { .. } => parameter.default_value(),
     }
 }
 
@@ -182,7 +184,12 @@ mod tests {
 
     #[test]
     fn text_and_draft_round_trip() {
-        for text in ["blur", "blur:sigma=6|sharpen", "rotate_90|grayscale"] {
+        for text in [
+            "blur",
+            "blur:sigma=6|sharpen",
+            "rotate_90|grayscale",
+            "watermark:text=%2050%25%2C %7C Zoë: a=b,size=40",
+        ] {
             let recipe = Recipe::parse(text).unwrap();
             assert_eq!(Draft::following(None, &recipe).text(), recipe.to_string());
         }

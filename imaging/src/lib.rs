@@ -56,6 +56,7 @@ mod render;
 mod sample;
 mod simd;
 mod stretch;
+mod text;
 
 pub use affine::Affine;
 pub use color_space::ColorSpace;

@@ -88,6 +88,8 @@ fn no_operation_on_neighbours_lets_invisible_colours_out() {
         "auto_levels",
         "auto_levels:clip=0,bands=each",
         "otsu",
+        "watermark:size=20,margin=0",
+        "watermark:text=g%2C,size=30,opacity=100,colour=black",
     ] {
         let steps: Recipe = recipe.parse().unwrap();
         for format in formats() {

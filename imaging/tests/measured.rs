@@ -398,6 +398,7 @@ fn operations_on_single_pixels_leave_no_data_alone() {
             "grayscale",
             "bilateral",
             "edge_detection",
+            "watermark:text=Wj,size=14,margin=0",
         ] {
             let recipe = text.parse::<Recipe>().unwrap();
             if recipe.check(format).is_err() {

@@ -11,7 +11,14 @@ use sha2::{Digest, Sha256};
 
 const SIZE: Size = Size::new(403, 307);
 /// What these libraries do not have, or define otherwise; `strangers.py` says how. Their definitions are in `oracle`.
-const NOT_THERE: [&str; 5] = ["bilateral", "convert", "grayscale", "saturation", "unsharp"];
+const NOT_THERE: [&str; 6] = [
+    "bilateral",
+    "convert",
+    "grayscale",
+    "saturation",
+    "unsharp",
+    "watermark",
+];
 
 #[derive(Deserialize)]
 struct Line {

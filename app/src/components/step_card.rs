@@ -113,8 +113,8 @@ fn ParameterControl(
         draft.with(|draft| {
             draft
                 .position(id)
-                .and_then(|index| draft.steps[index].values.get(which).copied())
-                .unwrap_or(parameter.default_value())
+                .and_then(|index| draft.steps[index].values.get(which).cloned())
+                .unwrap_or_else(|| parameter.default_value())
         })
     });
     let set = move |value: Value| {
@@ -153,6 +153,9 @@ fn ParameterControl(
             </label>
         }
         .into_any(),
+        ParameterKind::Text { .. } => {
+            view! { <TextControl id which parameter value set=Callback::new(set) ready /> }.into_any()
+        }
         _ => {
             let number = move || value.get().as_f64().unwrap_or(parameter.default);
             // What is no number, or beyond the range, is replaced by what counts.
@@ -206,5 +209,57 @@ fn ParameterControl(
             }
             .into_any()
         }
+    }
+}
+
+/// A field for a parameter that is a text. What is not allowed is said below it and does not count; when the field is left, what
+/// counts stands in it again.
+#[component]
+fn TextControl(
+    id: u32,
+    which: usize,
+    parameter: &'static ParameterInfo,
+    value: Memo<Value>,
+    set: Callback<Value>,
+    ready: RwSignal<bool>,
+) -> impl IntoView {
+    let written = |value: Value| match value {
+        Value::Text(text) => text.to_string(),
+        _ => String::new(),
+    };
+    let problem = RwSignal::new(None::<String>);
+    let take = move |typed: &str| match parameter.text_value(typed) {
+        Ok(value) => {
+            problem.set(None);
+            set.run(value);
+        }
+        Err(reason) => problem.set(Some(reason)),
+    };
+    view! {
+        <div class="parameter">
+            <label for=format!("number-{id}-{which}") title=parameter.summary>
+                {parameter.name}
+            </label>
+            <input
+                id=format!("number-{id}-{which}")
+                type="text"
+                maxlength=parameter.max
+                autocomplete="off"
+                disabled=move || !ready.get()
+                value=move || written(value.get())
+                prop:value=move || written(value.get())
+                aria-invalid=move || problem.with(Option::is_some).then_some("true")
+                aria-describedby=format!("problem-{id}-{which}")
+                on:input=move |event| take(&event_target_value(&event))
+                on:change=move |event| {
+                    problem.set(None);
+                    let field: web_sys::HtmlInputElement = event_target(&event);
+                    field.set_value(&written(value.get_untracked()));
+                }
+            />
+            <p id=format!("problem-{id}-{which}") class="error" role="alert">
+                {move || problem.get()}
+            </p>
+        </div>
     }
 }

@@ -16,6 +16,7 @@ mod emboss;
 mod equalize;
 mod flip;
 mod grayscale;
+mod lettering;
 mod luma_stencil;
 mod median;
 mod morphology;
@@ -33,6 +34,7 @@ mod sharpen;
 mod tables;
 mod unsharp;
 mod warp;
+mod watermark;
 
 use std::sync::Arc;
 
@@ -93,6 +95,7 @@ table! {
     noise::Noise,
     colour::Sepia,
     convert::Convert,
+    watermark::Watermark,
     unsharp::Unsharp,
     box_blur::BoxBlur,
     median::Median,

@@ -96,6 +96,16 @@ pub enum RecipeError {
         /// The allowed values in words.
         allowed: String,
     },
+    /// A text that is not allowed.
+    #[error("{operation}: {parameter} {problem}")]
+    BadText {
+        /// The operation.
+        operation: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A step that has no result for an image of this size.
     #[error("{operation} cannot be applied to an image of {input}: {reason}")]
     NoResult {

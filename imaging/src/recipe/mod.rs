@@ -1,8 +1,9 @@
 //! Recipes: chains of operations, as text and as something that can be asked for sizes and regions.
 //!
 //! The text is operations joined by `|`, parameters after `:` as `name=value` joined by `,`:
-//! `blur:sigma=2|edge_detection`. [`Recipe`]'s `Display` is the canonical text, without parameters that have their
-//! default value; parsing it gives the same recipe. Where an operation has measured its input, the text has the numbers.
+//! `blur:sigma=2|edge_detection`; a value that is a text has `%7C` for `|`, `%2C` for `,` and `%25` for `%`. [`Recipe`]'s `Display` is
+//! the canonical text, without parameters that have their default value; parsing it gives the same recipe. Where an operation has
+//! measured its input, the text has the numbers.
 
 mod budget;
 mod error;
@@ -59,7 +60,7 @@ impl Step {
             .parameters
             .iter()
             .map(|parameter| parameter.name)
-            .zip(self.values.iter().copied())
+            .zip(self.values.iter().cloned())
     }
 
     /// The number that stands for no data from this step on, where it says so.
@@ -291,7 +292,7 @@ impl Recipe {
                         parameter.symbol != parameter.name || **value != parameter.default_value()
                     });
                 let shown = shown
-                    .map(|(parameter, value)| (parameter.symbol, value.to_string()))
+                    .map(|(parameter, value)| (parameter.symbol, value.shown()))
                     .collect();
                 (step.info.title.to_lowercase(), shown)
             })

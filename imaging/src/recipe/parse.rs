@@ -168,14 +168,7 @@ fn parse_parameters(info: &'static OperationInfo, text: &str) -> Result<Vec<Valu
                 parameter: parameter.name,
             });
         }
-        values[index] = Some(
-            parse_value(parameter, value).ok_or_else(|| RecipeError::BadValue {
-                operation,
-                parameter: parameter.name,
-                value: short(value),
-                allowed: parameter.allowed(),
-            })?,
-        );
+        values[index] = Some(parse_value(operation, parameter, value)?);
     }
     Ok(values
         .into_iter()
@@ -184,9 +177,13 @@ fn parse_parameters(info: &'static OperationInfo, text: &str) -> Result<Vec<Valu
         .collect())
 }
 
-fn parse_value(parameter: &ParameterInfo, text: &str) -> Option<Value> {
+fn parse_value(
+    operation: &'static str,
+    parameter: &'static ParameterInfo,
+    text: &str,
+) -> Result<Value, RecipeError> {
     let in_range = |number: &f64| (parameter.min..=parameter.max).contains(number);
-    match parameter.kind {
+    let value = match parameter.kind {
         // Adding zero turns -0 into 0, so that equal recipes have equal texts.
         ParameterKind::Number => text
             .parse::<f64>()
@@ -202,7 +199,21 @@ fn parse_value(parameter: &ParameterInfo, text: &str) -> Option<Value> {
             .iter()
             .find(|word| **word == text)
             .map(|word| Value::Choice(word)),
-    }
+        ParameterKind::Text { .. } => {
+            let read = crate::text::read(text, parameter.max as usize).map(Value::Text);
+            return read.map_err(|problem| RecipeError::BadText {
+                operation,
+                parameter: parameter.name,
+                problem,
+            });
+        }
+    };
+    value.ok_or_else(|| RecipeError::BadValue {
+        operation,
+        parameter: parameter.name,
+        value: short(text),
+        allowed: parameter.allowed(),
+    })
 }
 
 fn known_parameters(info: &OperationInfo) -> String {
@@ -351,6 +362,36 @@ mod tests {
         ] {
             assert!(message(text).contains(wrong), "{text}: {}", message(text));
         }
+    }
+
+    #[test]
+    fn texts_are_encoded_where_they_would_separate() {
+        let recipe = parse("watermark: text = 50%25%2C a=b: %7C© ,size=20|blur").unwrap();
+        assert_eq!(
+            recipe.to_string(),
+            "watermark:text=50%25%2C a=b: %7C©,size=20|blur"
+        );
+        assert_eq!(parse(&recipe.to_string()), Ok(recipe.clone()));
+        assert_eq!(
+            recipe.steps()[0].parameters().next(),
+            Some(("text", Value::Text("50%, a=b: |©".into())))
+        );
+        assert_eq!(
+            recipe.title(),
+            "watermark text “50%, a=b: |©”, size 20 then blur σ 5"
+        );
+        let long = parse(&format!("watermark:text={}", "Ж".repeat(200))).unwrap();
+        assert_eq!(long.title(), format!("watermark text “{}…”", "Ж".repeat(24)));
+    }
+
+    #[test]
+    fn texts_that_cannot_be_drawn_are_refused_in_words() {
+        assert!(message("watermark:text=漢字").starts_with("watermark: text has the character '漢', U+6F22"));
+        assert!(message("watermark:text=a\u{7}b").contains("U+0007"));
+        assert!(message("watermark:text=").contains("no character that is seen"));
+        assert!(message("watermark:text=50% off").contains("%25"));
+        assert!(message(&format!("watermark:text={}", "x".repeat(201))).contains("more than 200 characters"));
+        assert!(message("watermark:text=one, two").contains("%2C for ','"));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 A line is an operation on a picture of 403 x 307: the recipe, the pixel formats, whose function it is, and the SHA-256 of the raw
 bytes, row by row, 16 bit as little endian. Left out is what these define otherwise than Azulejo, or do not have: alpha that is not
 opaque (they work on channels apart), `saturation`, `bilateral` (OpenCV adds the differences of the channels, Azulejo takes their mean),
-`unsharp`, `auto_levels:clip=0` of ranges in which a half is met (OpenCV rounds it to even), `resize` with a filter (Pillow rounds between rows and columns), Gaussians of 16 bit with another size of kernel.
+`unsharp`, `auto_levels:clip=0` of ranges in which a half is met (OpenCV rounds it to even), `resize` with a filter (Pillow rounds
+between rows and columns), Gaussians of 16 bit with another size of kernel, `watermark` (FreeType computes coverage in other steps;
+`imaging/tests/lettering.rs` compares how near the letters are).
 """
 
 import hashlib

@@ -207,6 +207,29 @@ fn table() -> Vec<(String, Definition)> {
             definition(move |p| shapes::warp(p, map, size, filter == "bilinear")),
         );
     }
+    for (text, at, size, opacity, margin, colour) in [
+        ("Åg", "bottom_right", 12, 60, 1, "white"),
+        ("Ж|,%", "bottom_left", 8, 100, 0, "black"),
+        ("j→W", "top_left", 20, 35, 2, "white"),
+        ("WWWWWWWWWWWW", "top_right", 9, 99, 3, "black"),
+        ("ß", "centre", 31, 80, 0, "white"),
+    ] {
+        let words = points::Words {
+            text,
+            at,
+            size,
+            opacity,
+            margin,
+            is_black: colour == "black",
+        };
+        let text = text.replace('%', "%25").replace('|', "%7C").replace(',', "%2C");
+        add(
+            format!(
+                "watermark:text={text},at={at},size={size},opacity={opacity},margin={margin},colour={colour}"
+            ),
+            definition(move |p| points::watermark(p, &words)),
+        );
+    }
     add(
         "crop:x=0,y=0,width=1,height=1".into(),
         definition(|p| shapes::crop(p, [0, 0, 1, 1])),

@@ -1,5 +1,9 @@
 //! What is done to each pixel by itself.
 
+use ab_glyph::{Font as _, FontRef};
+use imageproc::drawing::draw_text_mut;
+use imageproc::image::{GrayImage, Luma};
+
 use crate::picture::{Picture, half_up, rounded};
 
 /// `0.299 R + 0.587 G + 0.114 B` in 15 fractional bits, as OpenCV has them.
@@ -111,6 +115,78 @@ pub fn noise(p: &Picture, amount: f64, is_uniform: bool, seed: u64) -> Picture {
         let mut pixel = p.at(x, y).to_vec();
         for sample in &mut pixel[..p.colours()] {
             *sample = p.clamp(half_up(*sample as f64 + amount * p.max as f64 * n));
+        }
+        pixel
+    })
+}
+
+/// What [`watermark`] writes.
+pub struct Words {
+    pub text: &'static str,
+    pub at: &'static str,
+    pub size: i64,
+    pub opacity: i64,
+    pub margin: i64,
+    pub is_black: bool,
+}
+
+/// The letters on a canvas as large as the picture, one at a time from the left, each at its whole pixel; then, of 25,500 parts, how much
+/// of a pixel they hide.
+pub fn watermark(p: &Picture, words: &Words) -> Picture {
+    let font = FontRef::try_from_slice(include_bytes!("../../fonts/dejavu-sans.ttf")).unwrap();
+    let letters: Vec<char> = words.text.chars().collect();
+    let width_of = |count: usize| {
+        let sum: f64 = letters[..count]
+            .iter()
+            .map(|letter| f64::from(font.h_advance_unscaled(font.glyph_id(*letter))))
+            .sum();
+        half_up(sum * words.size as f64 / f64::from(font.height_unscaled()))
+    };
+    let (width, height) = (width_of(letters.len()), words.size);
+    let (mut x, mut y) = (words.margin, words.margin);
+    if words.at.ends_with("right") {
+        x = x.max(p.width - words.margin - width);
+    }
+    if words.at.starts_with("bottom") {
+        y = y.max(p.height - words.margin - height);
+    }
+    if words.at == "centre" {
+        (x, y) = ((p.width - width).max(0) / 2, (p.height - height).max(0) / 2);
+    }
+    let mut mask = GrayImage::new(p.width as u32, p.height as u32);
+    for (index, letter) in letters.iter().enumerate() {
+        let left = (x + width_of(index)) as i32;
+        let scale = words.size as f32;
+        draw_text_mut(
+            &mut mask,
+            Luma([255]),
+            left,
+            y as i32,
+            scale,
+            &font,
+            &letter.to_string(),
+        );
+    }
+    let (full, max) = (25_500i128, i128::from(p.max));
+    let colour = if words.is_black { 0 } else { max };
+    p.map(|x, y| {
+        let hidden = i128::from(mask.get_pixel(x as u32, y as u32).0[0]) * i128::from(words.opacity);
+        let mut pixel = p.at(x, y).to_vec();
+        if hidden == 0 {
+            return pixel;
+        }
+        // Parts of `full · max`: what is left of the pixel, and the letters.
+        let alpha = if p.has_alpha {
+            pixel[p.colours()].into()
+        } else {
+            max
+        };
+        let (own, letters) = (alpha * (full - hidden), max * hidden);
+        for sample in &mut pixel[..p.colours()] {
+            *sample = rounded(i128::from(*sample) * own + colour * letters, own + letters);
+        }
+        if p.has_alpha {
+            pixel[p.colours()] = rounded(own + letters, full);
         }
         pixel
     })

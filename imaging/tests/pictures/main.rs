@@ -24,6 +24,10 @@ const RECIPES: [(&str, &str); 14] = [
     ("gamma", "gamma:gamma=2"),
     ("saturation", "saturation:factor=2"),
     ("noise", "noise:amount=0.12"),
+    (
+        "watermark",
+        "watermark:text=© Azulejo,at=top_right,size=24,opacity=80,margin=8",
+    ),
     ("box_blur", "box_blur:radius=3"),
     ("median", "median:radius=2"),
     ("auto_levels", "auto_levels:clip=2,bands=each"),

@@ -5,6 +5,15 @@ use proptest::prelude::*;
 
 use crate::common;
 
+/// Texts that are read as they were written: with separators, white space around, letters beyond the line, some for each picture.
+const TEXTS: [&str; 5] = [
+    "Azulejo",
+    " 50%, | none ",
+    "Åğj© Ж→Ω=€:",
+    "W",
+    "two hundred letters are more than a picture is wide, and some of them are cut",
+];
+
 /// Any operation with any parameters that are quick enough to test.
 fn step() -> impl Strategy<Value = String> {
     // `convert` changes nothing once the file is read, and may not stand everywhere: see `convert.rs`.
@@ -19,6 +28,10 @@ fn step() -> impl Strategy<Value = String> {
             .iter()
             .zip(positions)
             .map(|(parameter, position)| {
+                if let ParameterKind::Text { .. } = parameter.kind {
+                    let text = TEXTS[(position * (TEXTS.len() - 1) as f64).round() as usize];
+                    return format!("{}={}", parameter.name, parameter.text_value(text).unwrap());
+                }
                 if parameter.min < 0.0 {
                     // Any angle; else around the default.
                     let span = parameter.max - parameter.min;
@@ -39,6 +52,7 @@ fn step() -> impl Strategy<Value = String> {
                     ParameterKind::Choice(words) => {
                         Value::Choice(words[(number.round() as usize).min(words.len() - 1)])
                     }
+                    ParameterKind::Text { .. } => parameter.default_value(),
                 };
                 format!("{}={value}", parameter.name)
             });

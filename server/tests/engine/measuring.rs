@@ -12,7 +12,11 @@ fn counting(rig: &Rig, counts: &Arc<(AtomicU32, AtomicU32)>, act: Act) -> TestWo
     let counts = counts.clone();
     TestWorker::start(rig, move |task| {
         let (measured, rendered) = &*counts;
-        let count = if task.measure.is_some() { measured } else { rendered };
+        let count = if task.measure.is_some() {
+            measured
+        } else {
+            rendered
+        };
         count.fetch_add(1, Ordering::Relaxed);
         act.clone()
     })
@@ -33,14 +37,21 @@ async fn a_measured_job_gives_the_bytes_of_the_whole_image() {
         (PixelFormat::RGB8, "equalize", 1),
         (PixelFormat::GRAY16, "auto_levels:clip=2", 1),
         (PixelFormat::RGBA8, "crop:x=50,y=20,width=200,height=120|otsu", 1),
-        (PixelFormat::GRAY8, "blur:sigma=2|equalize|rotate_90|auto_levels|otsu", 3),
+        (
+            PixelFormat::GRAY8,
+            "blur:sigma=2|equalize|rotate_90|auto_levels|otsu",
+            3,
+        ),
     ] {
         let before = counted(&counts);
         let (upload, image) = rig.upload(Size::new(300, 201), format);
         let job = engine.submit(upload, recipe).await.unwrap();
         assert_result(&engine, job.job_id, &image, recipe).await;
         let job = engine.job(job.job_id).await.unwrap();
-        assert_eq!(job.transformation, recipe, "what was asked for, without the numbers");
+        assert_eq!(
+            job.transformation, recipe,
+            "what was asked for, without the numbers"
+        );
         let names: Vec<_> = job.stages.iter().map(|stage| stage.name).collect();
         assert_eq!(names[2], StageName::Measure, "{names:?}");
         assert!(

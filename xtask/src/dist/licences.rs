@@ -29,7 +29,9 @@ const SCRIPTS: [(&str, &str); 5] = [
     ("redoc.LICENSE", "Redoc"),
     ("redoc.standalone.js.LICENSE", "what Redoc has in it"),
 ];
-/// Where those files are.
+/// The font that `watermark` writes with: the licence's file, what it is.
+const FONT: (&str, &str) = ("imaging/fonts/dejavu-sans.LICENSE", "DejaVu Sans");
+/// Where the scripts' files are.
 const SCRIPTS_FOLDER: &str = "server/assets/description";
 /// How the names of files begin that hold a licence.
 const NAMES: [&str; 6] = [
@@ -97,12 +99,12 @@ pub fn third_party() -> Result<String> {
         let found = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         texts.entry(tidy(&found)).or_default().insert(library.to_owned());
     }
-    for (file, script) in SCRIPTS {
-        let path = Path::new(SCRIPTS_FOLDER).join(file);
+    let files = SCRIPTS.map(|(file, script)| (Path::new(SCRIPTS_FOLDER).join(file), script));
+    for (path, work) in files.into_iter().chain([(PathBuf::from(FONT.0), FONT.1)]) {
         let found = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        texts.entry(tidy(&found)).or_default().insert(script.to_owned());
+        texts.entry(tidy(&found)).or_default().insert(work.to_owned());
     }
-    text.push_str("Swagger UI: Apache-2.0\nRedoc: MIT\n");
+    text.push_str("Swagger UI: Apache-2.0\nRedoc: MIT\nDejaVu Sans: Bitstream Vera\n");
     text.push_str("SQLite, in the public domain\nthe Rust standard library: MIT OR Apache-2.0\n");
     // Ordered by who has it, not by what it says.
     let mut ordered: Vec<(String, &String)> = texts

@@ -117,11 +117,11 @@ pub struct OperationParameter {
     pub unit: String,
     /// Which values there are.
     pub kind: ParameterKind,
-    /// Smallest value; for a choice, 0.
+    /// Smallest value; for a choice, 0; for a text, its fewest characters.
     pub min: f64,
-    /// Largest value; for a choice, the index of the last.
+    /// Largest value; for a choice, the index of the last; for a text, its most characters.
     pub max: f64,
-    /// The value where the recipe names none; for a choice, an index.
+    /// The value where the recipe names none; for a choice, an index; for a text, the characters of the default.
     pub default: f64,
     /// A sensible step of a slider.
     pub step: f64,
@@ -137,4 +137,9 @@ pub enum ParameterKind {
     Integer,
     /// One of these words.
     Choice(Vec<String>),
+    /// Characters that the font has; in a recipe `%2C` stands for `,`, `%7C` for `|` and `%25` for `%`.
+    Text {
+        /// The text where the recipe names none.
+        default: String,
+    },
 }
