@@ -181,6 +181,8 @@ pub struct Answer {
     pub tile: u32,
     /// The try that it answers.
     pub attempt: u32,
+    /// The step that its task was to measure; `None` where it was to render.
+    pub measure: Option<u32>,
     /// Who answers.
     pub worker: String,
     /// Rendering time, microseconds.

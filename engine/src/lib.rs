@@ -41,7 +41,7 @@ pub use crate::core::{Core, Settings};
 pub use effect::{Effect, Ending, Send, StoreOp, TileRecord, Verdict};
 pub use event::{Accepted, Answer, Body, DeliveryClass, Event, KnownTile, StoreClass, Written};
 pub use job::OpenJob;
-pub use plan::Plan;
+pub use plan::{Measure, Plan};
 pub use tiles::TilePhase;
 
 /// Time since the engine began, on a clock that only goes forward.

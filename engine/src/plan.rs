@@ -7,6 +7,15 @@ use azulejo_protocol::{JobId, record};
 /// Tiles that are looked at for their mean.
 const LOOKED_AT: u32 = 16;
 
+/// What a measuring pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measure {
+    /// The step of the recipe of the result, from 0 on, that needs it. No two passes of a job have the same.
+    pub step: u32,
+    /// What is measured of the pixels that the step gets.
+    pub statistic: Statistic,
+}
+
 /// The facts that scheduling needs of a job.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -17,7 +26,7 @@ pub struct Plan {
     /// How the result of `recipe` is cut.
     pub grid: TileGrid,
     /// What is measured of the result of `recipe`, in a measuring pass; `None` where its pixels are rendered.
-    pub statistic: Option<Statistic>,
+    pub measure: Option<Measure>,
     /// Size of the image as it is stored in the file.
     pub stored_size: Size,
     /// Format of the decoded pixels.
@@ -38,7 +47,7 @@ impl Plan {
 
     /// The version of the record format that its tasks need.
     pub fn record_version(&self) -> u32 {
-        if self.statistic.is_some() {
+        if self.measure.is_some() {
             return record::LATEST;
         }
         record::version_for(self.input_format, &self.recipe)

@@ -36,7 +36,7 @@ impl World {
             job: JOB,
             recipe: "rotate_180".parse().unwrap(),
             grid: TileGrid::new(size, 8),
-            statistic: None,
+            measure: None,
             stored_size: size,
             input_format: format,
             output_format: format,
@@ -119,6 +119,7 @@ impl World {
                 job: JOB,
                 tile: send.tile,
                 attempt: send.attempt,
+                measure: None,
                 worker: worker.to_owned(),
                 micros: 1000,
                 body: Body::Pixels {
@@ -268,6 +269,7 @@ fn where_nobody_has_room_the_tiles_wait_and_go_one_by_one() {
             job: with_b[0].job,
             tile: with_b[0].tile,
             attempt: 1,
+            measure: None,
             worker: "b".to_owned(),
             micros: 1000,
             body: Body::Pixels {

@@ -114,6 +114,7 @@ impl Publisher {
             attempt: task.attempt,
             format,
             output: task.output,
+            measure: task.measure,
             statistic,
             worker: self.worker.to_string(),
             micros: rendered.micros,

@@ -45,10 +45,8 @@ impl Core {
                 Body::Pixels { .. } | Body::Error(_) => Verdict::Ignore,
             };
         };
-        if let Body::Pixels { statistic, .. } = answer.body
-            && statistic != job.plan.statistic
-        {
-            // It answers a task of the job's other pass.
+        if answer.measure != job.plan.measure.map(|measure| measure.step) {
+            // It answers a task of another pass of the job.
             return Verdict::Ignore;
         }
         let run = job.run;
@@ -62,11 +60,17 @@ impl Core {
             error: None,
         };
         let (outcome, error) = match answer.body {
-            Body::Pixels { output, format, .. } => {
+            Body::Pixels {
+                output,
+                format,
+                statistic,
+            } => {
                 let unusable = if job.plan.grid.region(answer.tile) != Some(output) {
                     Some("the tile of this job has another rectangle")
                 } else if format != job.plan.output_format {
                     Some("the result of this job has another pixel format")
+                } else if statistic != job.plan.measure.map(|measure| measure.statistic) {
+                    Some("this job measures something else")
                 } else {
                     None
                 };
@@ -250,7 +254,7 @@ impl Core {
             job.count_rate(1, now);
             job.rendered_at = now;
             job.mosaic_version += 1;
-            let (rendered, measures) = (job.tiles.is_rendered(), job.plan.statistic.is_some());
+            let (rendered, measures) = (job.tiles.is_rendered(), job.plan.measure.is_some());
             self.rate.add(1, now);
             self.workers.answered(&tile.worker, tile.micros);
             self.learn_tile(tile.job, tile.tile, tile.micros);

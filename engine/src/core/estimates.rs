@@ -36,7 +36,7 @@ impl Core {
     pub(super) fn learn_tile(&mut self, id: JobId, tile: u32, micros: u64) {
         // Measuring takes time that is no step's.
         if let Some(job) = self.jobs.get(&id)
-            && job.plan.statistic.is_none()
+            && job.plan.measure.is_none()
             && let Some(work) = job.plan.work(tile)
         {
             self.costs

@@ -44,7 +44,7 @@ impl Core {
     /// The measuring pass `run` is over, and the job goes on with the next one in the place that it has.
     pub(super) fn measured(&mut self, id: JobId, run: RunId, next: Accepted) {
         let Some(job) = self.running(id, run) else { return };
-        if job.plan.statistic.is_none() || !job.tiles.is_rendered() {
+        if job.plan.measure.is_none() || !job.tiles.is_rendered() {
             return;
         }
         let out: Vec<_> = std::mem::take(&mut job.out).into_values().collect();

@@ -161,7 +161,7 @@ impl Core {
             stamp = stamp.alone();
         }
         let (run, bytes) = (job.run, job.plan.input_bytes(region));
-        let measures = job.plan.statistic.is_some();
+        let measures = job.plan.measure.is_some();
         let first = !std::mem::replace(&mut job.started, true);
         if first {
             job.started_at = now;

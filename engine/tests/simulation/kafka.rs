@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use azulejo_engine::{Answer, Time};
-use azulejo_imaging::Statistic;
+use azulejo_engine::{Answer, Measure, Time};
 use azulejo_protocol::JobId;
 
 /// A task as it lies in a partition.
@@ -14,7 +13,7 @@ pub struct Task {
     pub attempt: u32,
     pub holder: String,
     /// What is to be measured, where the task is of a measuring pass.
-    pub statistic: Option<Statistic>,
+    pub measure: Option<Measure>,
 }
 
 /// A log whose oldest records may be gone.

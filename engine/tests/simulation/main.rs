@@ -56,7 +56,7 @@ fn every_seed_keeps_every_promise() {
     let seeds = number("AZULEJO_SEEDS").unwrap_or(SEEDS);
     let first = number("AZULEJO_FIRST_SEED").unwrap_or(0);
     let next = AtomicU64::new(first);
-    let resends = AtomicU64::new(0);
+    let (resends, merged) = (AtomicU64::new(0), AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let results: Vec<Result<BTreeMap<&'static str, u32>, String>> = std::thread::scope(|scope| {
         let work = || {
@@ -68,6 +68,7 @@ fn every_seed_keeps_every_promise() {
                 }
                 let lived = try_seed(seed, Mutation::None)?;
                 resends.fetch_add(u64::from(lived.losses.resends), Ordering::Relaxed);
+                merged.fetch_add(u64::from(lived.merged), Ordering::Relaxed);
                 for (name, count) in lived.endings {
                     *endings.entry(name).or_default() += count;
                 }
@@ -90,9 +91,12 @@ fn every_seed_keeps_every_promise() {
             Err(broken) => panic!("{broken}\nAZULEJO_SEED=N tells what happened"),
         }
     }
-    let resends = resends.into_inner();
-    println!("{seeds} seeds, jobs that ended: {endings:?}, tiles sent again because of a loss: {resends}");
+    let (resends, merged) = (resends.into_inner(), merged.into_inner());
+    println!(
+        "{seeds} seeds, jobs that ended: {endings:?}, tiles sent again because of a loss: {resends}, measuring passes: {merged}"
+    );
     assert!(resends > 0, "no tile was sent again because of a loss");
+    assert!(merged > 0, "nothing was measured");
     for name in ["completed", "failed", "cancelled"] {
         assert!(endings.get(name).is_some_and(|count| *count > 0), "no job {name}");
     }
@@ -109,6 +113,7 @@ fn a_driver_that_breaks_its_word_is_found() {
         Mutation::LoseBands,
         Mutation::LoseStop,
         Mutation::LoseCheck,
+        Mutation::LosePass,
     ] {
         let found = (0..SEEDS).find_map(|seed| try_seed(seed, mutation).err());
         println!("{mutation:?}: {found:?}");

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use azulejo_engine::{Ending, KnownTile, Plan, StoreOp};
+use azulejo_engine::{Ending, KnownTile, Measure, Plan, StoreOp};
 use azulejo_protocol::{JobId, Pattern, TileState};
+
+/// The last step that is measured: a job has a pass for each from its first one to this.
+const LAST_MEASURED: u32 = 1;
 
 #[derive(Debug, Clone)]
 pub struct StoredJob {
-    /// The plan of its pass: where that measures, the next one renders.
+    /// The plan of its pass: after one that measures the last step comes the one that renders.
     pub plan: Plan,
     pub ending: Option<Ending>,
     pub tiles: BTreeMap<u32, KnownTile>,
@@ -82,7 +85,7 @@ impl Store {
                             .values()
                             .filter(|known| known.state == TileState::Done)
                             .count();
-                        if stored.plan.statistic.is_some() {
+                        if stored.plan.measure.is_some() {
                             return Err(format!("{job} is completed, and was only measured"));
                         }
                         if done as u32 != stored.plan.grid.len() {
@@ -100,9 +103,11 @@ impl Store {
     /// one; `None` when the job is not under way.
     pub fn measured(&mut self, job: JobId) -> Option<Plan> {
         let stored = self.jobs.get_mut(&job)?;
-        if stored.ending.is_some() || stored.plan.statistic.take().is_none() {
-            return None;
-        }
+        let measure = stored.plan.measure.filter(|_| stored.ending.is_none())?;
+        stored.plan.measure = (measure.step < LAST_MEASURED).then_some(Measure {
+            step: measure.step + 1,
+            ..measure
+        });
         stored.tiles.clear();
         stored.life += 1;
         let plan = stored.plan.clone();

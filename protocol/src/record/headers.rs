@@ -5,7 +5,7 @@ use azulejo_imaging::{PixelFormat, Region};
 use crate::JobId;
 use crate::bounds::{self, MAX_ERROR_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_TRACEPARENT_BYTES};
 
-use super::version::{READABLE, VERSION};
+use super::version::{LATEST, READABLE, VERSION};
 
 /// A record whose headers do not say what they must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +63,8 @@ pub struct Origin {
     pub format: PixelFormat,
     /// Which pixels are wanted, none when that cannot be told.
     pub output: Region,
+    /// The step that is measured, when one is named.
+    pub measure: Option<u32>,
     /// The topic to answer to, when one is named.
     pub results: Option<String>,
     /// W3C trace context.
@@ -139,6 +141,14 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// The step that is measured. No record of a version before 3 names one.
+    pub(super) fn measure(&self, version: u32) -> Result<Option<u32>, RecordError> {
+        match self.optional("measure")? {
+            Some(_) if version >= LATEST => self.parsed("measure").map(Some),
+            _ => Ok(None),
+        }
+    }
+
     pub(super) fn traceparent(&self) -> Result<Option<String>, RecordError> {
         self.bounded("traceparent", MAX_TRACEPARENT_BYTES)
     }
@@ -198,6 +208,9 @@ impl<'a> Headers<'a> {
             attempt: self.attempt().ok()?,
             format: self.parsed("format").unwrap_or(PixelFormat::GRAY8),
             output: self.parsed("output").unwrap_or(Region::new(0, 0, 0, 0)),
+            measure: self
+                .measure(version.clone().unwrap_or(VERSION))
+                .unwrap_or_default(),
             results: named.unwrap_or_default(),
             traceparent: self.traceparent().unwrap_or_default(),
         })

@@ -67,6 +67,8 @@ pub struct ResultHeader {
     pub format: PixelFormat,
     /// Which pixels of the output the value holds.
     pub output: Region,
+    /// That of the task, also beside an error: so an answer to one pass over the image is none to another. Not before version 3.
+    pub measure: Option<u32>,
     /// What the value says of the pixels, where the task asked to measure them. Not before version 3.
     pub statistic: Option<Statistic>,
     /// Who rendered it.
@@ -120,10 +122,6 @@ impl TaskHeader {
         } else {
             (headers.topic("results")?, headers.id("holder")?)
         };
-        let measure = match headers.optional("measure")? {
-            Some(_) if version >= LATEST => Some(headers.parsed("measure")?),
-            _ => None,
-        };
         let recipe = headers.text("recipe")?;
         if recipe.len() > MAX_RECIPE_BYTES {
             return Err(invalid("recipe", recipe, "longer than 4096 bytes"));
@@ -138,7 +136,7 @@ impl TaskHeader {
             format: headers.parsed("format")?,
             region: headers.parsed("region")?,
             output: headers.parsed("output")?,
-            measure,
+            measure: headers.measure(version)?,
             results,
             holder,
             traceparent: headers.traceparent()?,
@@ -182,6 +180,7 @@ impl Origin {
             attempt: self.attempt,
             format: self.format,
             output: self.output,
+            measure: self.measure,
             statistic: None,
             worker: worker.to_owned(),
             micros: 0,
@@ -204,6 +203,9 @@ impl ResultHeader {
             ("worker", self.worker.clone()),
             ("micros", self.micros.min(MAX_MICROS).to_string()),
         ];
+        if let Some(measure) = self.measure {
+            pairs.push(("measure", measure.to_string()));
+        }
         if let Some(statistic) = self.statistic {
             pairs.push(("statistic", statistic.to_string()));
         }
@@ -237,6 +239,7 @@ impl ResultHeader {
             attempt: headers.attempt()?,
             format: headers.parsed("format")?,
             output: headers.parsed("output")?,
+            measure: headers.measure(version)?,
             statistic,
             worker: headers.id("worker")?.ok_or(RecordError::Missing("worker"))?,
             micros,

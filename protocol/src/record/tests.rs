@@ -39,6 +39,7 @@ fn result() -> ResultHeader {
         attempt: 2,
         format: PixelFormat::GRAY8,
         output: Region::new(0, 0, 32, 22),
+        measure: None,
         statistic: None,
         worker: "kiln-01".into(),
         micros: 4100,

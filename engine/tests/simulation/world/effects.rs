@@ -107,7 +107,7 @@ impl World {
         let life = self.life;
         let plan = &self.store.jobs[&job].plan;
         let (columns, rows) = (plan.grid.columns(), plan.grid.rows());
-        if plan.statistic.is_some() {
+        if plan.measure.is_some() {
             if bands == rows {
                 self.later(self.ms(1, 20), Action::Merge(life, job, run));
             }
@@ -225,7 +225,7 @@ impl World {
             tile: send.tile,
             attempt: send.attempt,
             holder: send.holder.clone(),
-            statistic: stored.plan.statistic,
+            measure: stored.plan.measure,
         };
         let times = if self.strikes(self.faults.send_lost) {
             0
@@ -249,15 +249,21 @@ impl World {
             return Err(format!("{} verdicts on {} answers", verdicts.len(), named.len()));
         }
         let mut written = Vec::new();
-        for (key, verdict) in named.into_iter().zip(verdicts) {
+        for ((job, tile, measured), verdict) in named.into_iter().zip(verdicts) {
             let Verdict::Write { run } = verdict else { continue };
             self.alive(run, "Write")?;
+            let pass = self.store.jobs[&job].plan.measure.map(|measure| measure.step);
+            if measured != pass {
+                return Err(format!(
+                    "tile {tile} of {job} is written in the pass {pass:?} and was made in {measured:?}"
+                ));
+            }
             if self.strikes(self.faults.write_fails) {
                 written.push(Written::NotNow("busy".to_owned()));
                 continue;
             }
             if self.mutation != Mutation::LosePixels {
-                self.store.pixels.insert(key);
+                self.store.pixels.insert((job, tile));
             }
             written.push(Written::Yes(7));
         }

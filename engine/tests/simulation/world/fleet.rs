@@ -217,13 +217,14 @@ impl World {
                 Body::Pixels {
                     output,
                     format: PixelFormat::GRAY8,
-                    statistic: task.statistic,
+                    statistic: task.measure.map(|measure| measure.statistic),
                 }
             };
             let answer = Answer {
                 job: task.job,
                 tile: task.tile,
                 attempt: task.attempt,
+                measure: task.measure.map(|measure| measure.step),
                 worker: self.workers[worker].id.clone(),
                 micros: in_hand.micros,
                 body,

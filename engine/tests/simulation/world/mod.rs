@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use azulejo_engine::job::JobPhase;
 use azulejo_engine::{
-    Accepted, Answer, Body, Core, DeliveryClass, Effect, Ending, Event, KnownTile, Plan, RunId, Send,
-    Settings, StoreClass, Time, Transaction, Verdict, Written,
+    Accepted, Answer, Body, Core, DeliveryClass, Effect, Ending, Event, KnownTile, Measure, Plan, RunId,
+    Send, Settings, StoreClass, Time, Transaction, Verdict, Written,
 };
 use azulejo_imaging::{PixelFormat, Size, Statistic, TileGrid};
 use azulejo_protocol::{ControlMessage, JobId, TileState};
@@ -153,7 +153,8 @@ pub struct World {
     /// Measuring passes that were merged.
     pub merged: u32,
     next_batch: u64,
-    verdicts: BTreeMap<u64, Vec<(JobId, u32)>>,
+    /// What each batch of answers names: job, tile, and the step that was measured.
+    verdicts: BTreeMap<u64, Vec<(JobId, u32, Option<u32>)>>,
     positions: BTreeMap<i32, i64>,
     goal: BTreeMap<i32, i64>,
     results_made: u32,

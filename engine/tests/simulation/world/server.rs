@@ -137,8 +137,11 @@ impl World {
         if !moved.is_empty() {
             self.quiet_reads = 0;
             self.next_batch += 1;
-            let wanted = answers.iter().map(|answer| (answer.job, answer.tile)).collect();
-            self.verdicts.insert(self.next_batch, wanted);
+            let named = answers
+                .iter()
+                .map(|answer| (answer.job, answer.tile, answer.measure));
+            let named = named.collect();
+            self.verdicts.insert(self.next_batch, named);
             let event = Event::Read {
                 batch: self.next_batch,
                 positions: moved.into_iter().collect(),

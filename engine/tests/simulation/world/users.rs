@@ -23,7 +23,10 @@ impl World {
             recipe: "invert".parse().expect("a recipe"),
             grid: TileGrid::new(size, 8),
             // Workers of an older version do not get what is measured, so such jobs would wait for ever beside one.
-            statistic: (!self.faults.old_worker && self.submitted % 3 == 2).then_some(Statistic::Luma),
+            measure: (!self.faults.old_worker && self.submitted % 3 == 2).then_some(Measure {
+                step: (self.submitted / 3 % 2) as u32,
+                statistic: Statistic::Luma,
+            }),
             stored_size: size,
             input_format: PixelFormat::GRAY8,
             output_format: PixelFormat::GRAY8,

@@ -153,7 +153,7 @@ impl Engine {
             .driver
             .core()
             .job(id)
-            .filter(|job| job.is_known() && job.plan.statistic.is_none())
+            .filter(|job| job.is_known() && job.plan.measure.is_none())
             .and_then(|job| Some((job.tiles.phase(tile)?, job.tiles.attempt(tile))));
         let (row, stored) = self
             .store()

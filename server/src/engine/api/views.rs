@@ -29,7 +29,7 @@ pub enum Detail {
 pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) -> Job {
     let row = &run.spec.row;
     // What is measured are no tiles of the result.
-    let measures = job.plan.statistic.is_some();
+    let measures = job.plan.measure.is_some();
     let tiles = if measures {
         TileStates::encode(vec![TileState::Queued; row.total_tiles as usize])
     } else {
@@ -60,7 +60,7 @@ pub fn live(run: &Run, job: &OpenJob, detail: Detail, now: Time, revision: u64) 
 
 /// The tiles by state of a job under way.
 pub fn live_progress(row: &JobRow, job: &OpenJob) -> Progress {
-    if job.plan.statistic.is_none() {
+    if job.plan.measure.is_none() {
         return job.tiles.progress();
     }
     Progress {
@@ -170,7 +170,7 @@ fn live_stages(run: &Run, job: &OpenJob) -> Vec<Stage> {
     let times = *run.times();
     let live = Live {
         decoded_rows: job.decoded_rows,
-        measured: job.plan.statistic.map(|_| job.tiles.progress()),
+        measured: job.plan.measure.map(|_| job.tiles.progress()),
         bands: job.encoded_bands,
         all_bands: spec.grid.rows(),
     };

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use azulejo_engine::{Plan, RunId};
+use azulejo_engine::{Measure, Plan, RunId};
 use azulejo_imaging::Region;
 use bytes::Bytes;
 
@@ -96,7 +96,10 @@ impl Run {
             job: self.spec.id(),
             recipe: self.spec.pass_recipe().clone(),
             grid: self.spec.tiles(),
-            statistic: measuring.map(|measuring| measuring.statistic),
+            measure: measuring.map(|measuring| Measure {
+                step: measuring.step,
+                statistic: measuring.statistic,
+            }),
             stored_size: self.spec.row.stored_size,
             input_format: self.spec.row.input_format,
             output_format: measuring.map_or(self.spec.row.output_format, |measuring| measuring.format),

@@ -268,6 +268,7 @@ fn parse(record: &BorrowedMessage<'_>) -> Read {
             job: header.job,
             tile: header.tile,
             attempt: header.attempt,
+            measure: header.measure,
             worker: header.worker,
             micros: header.micros,
             body: match header.error {
@@ -284,6 +285,7 @@ fn parse(record: &BorrowedMessage<'_>) -> Read {
                 job: origin.job,
                 tile: origin.tile,
                 attempt: origin.attempt,
+                measure: origin.measure,
                 worker: String::new(),
                 micros: 0,
                 body: Body::Unusable(error.to_string()),

@@ -327,6 +327,7 @@ fn answer(
         attempt: task.attempt,
         format: made.format,
         output: task.output,
+        measure: task.measure,
         statistic: made.statistic,
         worker: "test-worker".into(),
         micros: 1000,

@@ -78,6 +78,7 @@ fn work(brokers: &str, topics: &Topics, stop: &AtomicBool, fault: &dyn Fn(&TaskH
             attempt: task.attempt,
             format: made.format,
             output: task.output,
+            measure: task.measure,
             statistic: made.statistic,
             worker: "test-worker".into(),
             micros: 1000,
