@@ -236,7 +236,7 @@ fn TextControl(
         Err(reason) => problem.set(Some(reason)),
     };
     view! {
-        <div class="parameter">
+        <div class="recipe-text">
             <label for=format!("number-{id}-{which}") title=parameter.summary>
                 {parameter.name}
             </label>
