@@ -14,7 +14,7 @@ const BEGIN: &str = "<!-- The table is computed: imaging/tests/pictures/main.rs.
 const END: &str = "<!-- Here it ends. -->\n";
 
 /// Recipes that show more than the defaults do.
-const RECIPES: [(&str, &str); 14] = [
+const RECIPES: [(&str, &str); 15] = [
     ("blur", "blur:sigma=3"),
     ("crop", "crop:x=84,y=30,width=60,height=60"),
     ("resize", "resize:width=72"),
