@@ -195,22 +195,21 @@ impl<'a> Headers<'a> {
     /// What a task that does not parse can still be answered by: `None` unless job, tile and attempt can be told.
     /// A results topic that is no topic's name, and a trace context that is too long, read as none.
     pub fn origin(&self) -> Option<Origin> {
-        let version = self.version();
-        let named = if version == Ok(1) {
+        let known = self.version();
+        let named = if known == Ok(1) {
             Ok(None)
         } else {
             self.topic("results")
         };
+        let version = known.unwrap_or(VERSION);
         Some(Origin {
-            version: version.unwrap_or(VERSION),
+            version,
             job: self.parsed("job").ok()?,
             tile: self.parsed("tile").ok()?,
             attempt: self.attempt().ok()?,
             format: self.parsed("format").unwrap_or(PixelFormat::GRAY8),
             output: self.parsed("output").unwrap_or(Region::new(0, 0, 0, 0)),
-            measure: self
-                .measure(version.clone().unwrap_or(VERSION))
-                .unwrap_or_default(),
+            measure: self.measure(version).unwrap_or_default(),
             results: named.unwrap_or_default(),
             traceparent: self.traceparent().unwrap_or_default(),
         })
