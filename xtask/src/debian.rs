@@ -37,6 +37,8 @@ const KAFKA: Program = ("kcat", "kcat");
 const MANUALS: Program = ("mandoc", "mandoc");
 /// Makes the networks of the tests on several machines.
 const NETWORKS: Program = ("ip", "iproute2");
+/// Counts instructions.
+const VALGRIND: Program = ("valgrind", "valgrind");
 /// For Apache Kafka.
 const JAVA: [Program; 2] = [("java", "openjdk-17-jre-headless"), ("mvn", "maven")];
 /// For tuspy, a client of uploads.
@@ -94,12 +96,21 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
 
 /// Makes sure that Java and Maven are there, for Apache Kafka.
 pub fn ensure_java() -> Result<()> {
-    let packages = missing(JAVA.iter());
+    ensure_programs("Apache Kafka", &JAVA)
+}
+
+/// Makes sure that valgrind is there.
+pub fn ensure_valgrind() -> Result<()> {
+    ensure_programs("counting instructions", &[VALGRIND])
+}
+
+fn ensure_programs(what: &str, programs: &[Program]) -> Result<()> {
+    let packages = missing(programs.iter());
     if packages.is_empty() {
         return Ok(());
     }
     if !(shell::is_installed("apt-get") && is_root()) {
-        bail!("Apache Kafka needs `apt-get install {}`", packages.join(" "));
+        bail!("{what} needs `apt-get install {}`", packages.join(" "));
     }
     shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
     install(&packages)

@@ -9,6 +9,7 @@
 //! - [`check`]: everything that `cargo xtask test` runs, with the counts.
 //! - [`chaos`]: whole installations that are killed at random, or measured without rendering.
 //! - [`circles`]: no file of a crate imports another in a circle.
+//! - [`compare`]: Azulejo beside OpenCV and libvips.
 //! - [`corpus`]: image files of others, judged by others.
 //! - [`adjacent`]: the version before this one and this one in one installation.
 //! - [`nightly`]: what takes too long for every change: fuzzing and measuring.
@@ -16,6 +17,7 @@
 //! - [`dist`]: the archive and the packages that go to other machines.
 //! - [`debian`]: the browsers and the Kafka client that tests drive. [`tools`]: what Debian has not.
 //! - [`dependencies`]: what may come into the build.
+//! - [`instructions`]: what kernels execute, counted.
 //! - [`kafka`]: Apache Kafka on this machine.
 //! - [`shell`]: running commands.
 
@@ -23,10 +25,12 @@ mod adjacent;
 mod chaos;
 mod check;
 mod circles;
+mod compare;
 mod corpus;
 mod debian;
 mod dependencies;
 mod dist;
+mod instructions;
 mod kafka;
 mod nightly;
 mod portability;
@@ -95,9 +99,20 @@ enum Command {
     Kafka(kafka::Action),
     /// Look whether files of a crate import each other in a circle; a part of `test`.
     Circles,
+    /// Count the instructions that kernels of operations execute, and fail where they are more than those in
+    /// imaging/benches/instructions.json. A part of `nightly`; needs valgrind.
+    Instructions(instructions::Options),
     /// Read every image file of a folder here and with libvips, Pillow, OpenCV and tifffile, and compare the pixels; fails when one is
     /// wrong, hangs or panics, or when more than 5 % of those that others read are refused. Needs Python 3 and PyPI.
     Corpus(corpus::Options),
+    /// Build what is missing, then time every operation beside OpenCV and libvips, and files beside libvips and GraphicsMagick; everything
+    /// after `compare` goes to scripts/compare. Needs Python 3 and PyPI.
+    #[command(disable_help_flag = true)]
+    Compare {
+        /// Arguments of scripts/compare: --side, --rounds, --only, --skip.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
     Portability,
     /// Look whether licences, sources and known vulnerabilities of what is built in keep to the rules in deny.toml; builds cargo-deny
@@ -137,6 +152,8 @@ fn main() -> Result<()> {
         }
         Command::Moving => chaos::moving(),
         Command::Circles => circles::run(),
+        Command::Compare { arguments } => compare::run(&arguments),
+        Command::Instructions(options) => instructions::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Dependencies => dependencies::check().map(drop),
         Command::Portability => portability::check(&portability::SYSTEMS).map(drop),

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{adjacent, chaos, debian, dist, portability, programs, shell, site};
+use crate::{adjacent, chaos, debian, dist, instructions, portability, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -83,6 +83,9 @@ pub fn run(options: &Options) -> Result<()> {
             adjacent::build(&adjacent::Options::default())?,
         );
         if let Err(error) = shell::run(&mut measure) {
+            failures.push(format!("{error:#}"));
+        }
+        if let Err(error) = instructions::run(&instructions::Options::default()) {
             failures.push(format!("{error:#}"));
         }
         if let Err(error) = simulate(options.seeds) {

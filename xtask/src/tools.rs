@@ -112,19 +112,25 @@ fn ensure_schemathesis() -> Result<()> {
 
 /// A package from PyPI in an environment of its own.
 fn ensure_python(name: &str, wanted: &str, what: &str) -> Result<()> {
+    python_with(name, &[&format!("{name}=={wanted}")], what).map(drop)
+}
+
+/// The Python of an environment called `name` that has these packages from PyPI, and no others but what they need.
+pub fn python_with(name: &str, packages: &[&str], what: &str) -> Result<PathBuf> {
     let place = folder().join(name);
-    let version = place.join(wanted);
-    if version.is_file() {
-        return Ok(());
+    let (python, whole, wanted) = (place.join("bin/python"), place.join("whole"), packages.join("\n"));
+    if fs::read_to_string(&whole).is_ok_and(|there| there == wanted) {
+        return Ok(python);
     }
     shell::say(&format!("fetching {name} for {what}"));
     let mut make = Command::new("python3");
     shell::run(make.args(["-m", "venv", "--clear"]).arg(&place))?;
-    let mut install = Command::new(place.join("bin/python"));
+    let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    shell::run(install.arg(format!("{name}=={wanted}")))?;
+    shell::run(install.args(packages))?;
     // Written last: what is there is whole.
-    fs::write(&version, "").with_context(|| format!("cannot write {}", version.display()))
+    fs::write(&whole, wanted).with_context(|| format!("cannot write {}", whole.display()))?;
+    Ok(python)
 }
 
 fn ensure_tus_js() -> Result<()> {
