@@ -123,6 +123,7 @@ fn answer(
         attempt: task.attempt,
         format: task.format,
         output: task.output,
+        measure: task.measure,
         statistic: None,
         worker: manner.id.to_owned(),
         micros: 1,

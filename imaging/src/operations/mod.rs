@@ -17,6 +17,7 @@ mod equalize;
 mod flip;
 mod grayscale;
 mod lettering;
+mod lookup;
 mod luma_stencil;
 mod median;
 mod morphology;
