@@ -125,6 +125,7 @@ mod tests {
                 format: PixelFormat::RGB8,
                 region: Region::new(0, 0, 64, 48),
                 output: Region::new(8, 8, 16, 16),
+                measure: None,
                 results: None,
                 holder: None,
                 traceparent: None,

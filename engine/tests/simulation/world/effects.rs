@@ -184,7 +184,7 @@ impl World {
                 send.tile, send.job
             ));
         }
-        let job_life = stored.life;
+        let (job_life, measure) = (stored.life, stored.plan.measure);
         let again = self.check_target(send, job_life)?;
         let count = self.sends.entry((send.job, job_life, send.tile)).or_default();
         *count += u32::from(!again);
@@ -225,7 +225,7 @@ impl World {
             tile: send.tile,
             attempt: send.attempt,
             holder: send.holder.clone(),
-            measure: stored.plan.measure,
+            measure,
         };
         let times = if self.strikes(self.faults.send_lost) {
             0

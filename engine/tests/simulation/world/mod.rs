@@ -354,7 +354,7 @@ impl World {
                 self.tell(Event::Tick)?;
                 self.check_losses()
             }
-            Action::Server(..) | Action::Collect(_) | Action::Tick(_) => Ok(()),
+            Action::Server(..) | Action::Collect(_) | Action::Merge(..) | Action::Tick(_) => Ok(()),
             Action::Restart => self.restart(),
             Action::Submit => self.submit(),
             Action::Cancel => self.cancel(),

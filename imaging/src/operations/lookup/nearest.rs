@@ -67,13 +67,13 @@ impl<B: Bits, const N: usize> Kernel for Pick<'_, B, N> {
             let blocks = line.as_chunks_mut::<N>().0.chunks_mut(BLOCK);
             for (column, block) in (self.output.x..).step_by(BLOCK).zip(blocks) {
                 places.compute(self.map, image, column, row);
-                for i in 0..BLOCK {
-                    let (x, y) = (places.x[i] as i32, places.y[i] as i32);
+                for (found, (x, y)) in found.iter_mut().zip(places.x.iter().zip(&places.y)) {
+                    let (x, y) = (*x as i32, *y as i32);
                     let (x, y) = (
                         (x as u32).wrapping_sub(region.x),
                         (y as u32).wrapping_sub(region.y),
                     );
-                    found[i] = y.wrapping_mul(region.width).wrapping_add(x);
+                    *found = y.wrapping_mul(region.width).wrapping_add(x);
                 }
                 for ((to, &at), &is_inside) in block.iter_mut().zip(&found).zip(&places.is_inside) {
                     if is_inside {

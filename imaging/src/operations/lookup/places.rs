@@ -61,8 +61,8 @@ impl Neighbours {
     #[inline(always)]
     pub fn compute(&mut self, places: &[f64; BLOCK], length: u32, start: u32) {
         let last = length as i32 - 1;
-        for i in 0..BLOCK {
-            let from_middle = places[i] - 0.5;
+        for (i, place) in places.iter().enumerate() {
+            let from_middle = place - 0.5;
             let before = from_middle as i32 - i32::from(from_middle < 0.0);
             let weight = ((from_middle - f64::from(before)) * f64::from(1 << BITS) + 0.5) as i32;
             let (first, second) = (before.max(0), (before + 1).min(last));

@@ -110,8 +110,8 @@ impl Merge {
         })?;
         // It has ended meanwhile.
         let Some(row) = row else { return Ok(()) };
-        let spec = JobSpec::from_row(row, run.spec.folder.parent()).map_err(Trouble::Reason)?;
         run.times().measure_finished = row.times.measure_finished;
+        let spec = JobSpec::from_row(row, run.spec.folder.parent()).map_err(Trouble::Reason)?;
         // The next pass finds none of the tiles of this one in the database.
         remove_if_there(&run.spec.folder.numbers());
         let next = self.runs.prepare(run, spec);
