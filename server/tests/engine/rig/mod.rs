@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use azulejo_broker::running::start_on;
 use azulejo_broker::{BrokerConfig, RunningBroker};
 use azulejo_imaging::file::{Limits, probe};
-use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
+use azulejo_imaging::{PixelFormat, Raster, Size, apply};
 use azulejo_protocol::health::IntakeLimits;
+use azulejo_protocol::record::Rendered;
 use azulejo_protocol::{
     ControlMessage, Heartbeat, Job, JobId, JobStatus, ResultHeader, TaskHeader, Timestamp, Topics,
     WorkerState,
