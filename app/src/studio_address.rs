@@ -15,6 +15,14 @@ pub fn studio_address(recipe: &str, file: Option<Encoding>, job: Option<JobId>) 
     address
 }
 
+/// The value called `name` in a query. `use_query_map` decodes twice, and a recipe with a text has codes of its own.
+pub fn query_value(query: &str, name: &str) -> Option<String> {
+    let query = query.strip_prefix('?').unwrap_or(query);
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
 /// `text` as a value in a query: what has a meaning there is escaped, and what is not ASCII.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -33,6 +41,24 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use azulejo_imaging::FileKind;
+
+    #[test]
+    fn what_an_address_is_made_of_is_read_from_it() {
+        for recipe in [
+            "watermark:text=50%25%2C a%7Cb",
+            "watermark:text=%2520+Zoë&x=1#y",
+            "blur:sigma=2|sharpen",
+        ] {
+            let address = studio_address(recipe, Some(Encoding::jpeg(80)), None);
+            let query = address.trim_start_matches('/');
+            assert_eq!(query_value(query, "recipe").as_deref(), Some(recipe));
+            assert_eq!(
+                query_value(&query[1..], "format").as_deref(),
+                Some("jpeg:quality=80")
+            );
+            assert_eq!(query_value(query, "job"), None);
+        }
+    }
 
     #[test]
     fn what_has_a_meaning_in_a_query_is_escaped() {

@@ -232,6 +232,9 @@ impl OpenJob {
             height.saturating_sub(self.decoded_rows),
             height,
         );
+        if let Some(measure) = self.plan.measure {
+            return source + measure.result_bytes.saturating_mul(2);
+        }
         let progress = self.tiles.progress();
         let tiles = share(self.plan.result_bytes(), progress.pending, progress.total);
         source + tiles + self.plan.result_bytes()

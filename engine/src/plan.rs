@@ -14,6 +14,10 @@ pub struct Measure {
     pub step: u32,
     /// What is measured of the pixels that the step gets.
     pub statistic: Statistic,
+    /// Tiles of the job's result, which are rendered in the last pass.
+    pub result_tiles: u32,
+    /// Bytes of its pixels.
+    pub result_bytes: u64,
 }
 
 /// The facts that scheduling needs of a job.

@@ -19,6 +19,8 @@ fn plan(step: Option<u32>) -> Plan {
         measure: step.map(|step| Measure {
             step,
             statistic: Statistic::Luma,
+            result_tiles: 2,
+            result_bytes: 128,
         }),
         stored_size: SIZE,
         input_format: PixelFormat::GRAY8,

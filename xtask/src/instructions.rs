@@ -85,7 +85,8 @@ pub fn run(options: &Options) -> Result<()> {
         let text = serde_json::to_string_pretty(&counts)?;
         return fs::write(KEPT, text + "\n").context(KEPT);
     }
-    let kept: BTreeMap<String, f64> = serde_json::from_str(&fs::read_to_string(KEPT)?)?;
+    let kept = fs::read_to_string(KEPT).context(KEPT)?;
+    let kept: BTreeMap<String, f64> = serde_json::from_str(&kept).context(KEPT)?;
     let faults = compare(&kept, &counts);
     if !faults.is_empty() {
         bail!(

@@ -3,13 +3,14 @@
 use azulejo_protocol::{Job, JobStatus};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::{use_location, use_navigate};
 
 use crate::actions::list_jobs;
 use crate::base::at;
 use crate::components::{FailureNotice, InstallationNotice, JobTable, Kept, ReplayAll};
 use crate::job_list::{self, Filter};
 use crate::live::Live;
+use crate::studio_address::query_value;
 
 /// Rows on a page.
 const PAGE: u32 = 50;
@@ -17,17 +18,14 @@ const PAGE: u32 = 50;
 /// The page.
 #[component]
 pub fn JobsPage() -> impl IntoView {
-    let query = use_query_map();
+    let query = use_location().search;
     let filter = Memo::new(move |_| {
         query.with(|query| Filter {
-            status: query.get_str("status").and_then(|status| status.parse().ok()),
-            search: query
-                .get_str("search")
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(ToOwned::to_owned),
-            offset: query
-                .get_str("offset")
+            status: query_value(query, "status").and_then(|status| status.parse().ok()),
+            search: query_value(query, "search")
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty()),
+            offset: query_value(query, "offset")
                 .and_then(|offset| offset.parse().ok())
                 .unwrap_or(0),
         })

@@ -6,7 +6,7 @@ use azulejo_imaging::Recipe;
 use azulejo_protocol::{ApiError, Costs, Health, Job, JobId, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_query_map};
 
 use crate::actions::{get_costs, get_job, list_jobs};
 use crate::base::at;
@@ -24,6 +24,7 @@ use crate::picked::Picked;
 use crate::root::Shared;
 #[cfg(feature = "hydrate")]
 use crate::sending;
+use crate::studio_address::query_value;
 use crate::studio_state::StudioState;
 
 /// What is said of a picture that need not be sent.
@@ -221,8 +222,8 @@ fn Studio(
 
 /// Takes over what the address asks for: the recipe and the kind of file.
 fn take_query(state: StudioState) {
-    let query = use_query_map();
-    let value = |name: &str| query.with_untracked(|query| query.get_str(name).map(ToOwned::to_owned));
+    let query = use_location().search.get_untracked();
+    let value = |name: &str| query_value(&query, name);
     if let Some(recipe) = value("recipe").filter(|recipe| recipe.len() <= azulejo_imaging::MAX_TEXT) {
         state.text.set(recipe);
         // An address without a kind is that of a result as the picture is.

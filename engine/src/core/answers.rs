@@ -47,7 +47,10 @@ impl Core {
         };
         if answer.measure != job.plan.measure.map(|measure| measure.step) {
             // It answers a task of another pass of the job.
-            return Verdict::Ignore;
+            return match answer.body {
+                Body::Unusable(reason) => Verdict::Refuse(reason),
+                Body::Pixels { .. } | Body::Error(_) => Verdict::Ignore,
+            };
         }
         let run = job.run;
         let mut settled = Settled {
@@ -253,7 +256,8 @@ impl Core {
             job.count_done(Some(&tile.worker), tile.micros);
             job.count_rate(1, now);
             job.rendered_at = now;
-            job.mosaic_version += 1;
+            // What is measured has no picture.
+            job.mosaic_version += u64::from(job.plan.measure.is_none());
             let (rendered, measures) = (job.tiles.is_rendered(), job.plan.measure.is_some());
             self.rate.add(1, now);
             self.workers.answered(&tile.worker, tile.micros);

@@ -26,7 +26,9 @@ impl Core {
         job.accepted_at = self.now;
         job.is_undisturbed &= self.jobs.is_empty() && self.live.1 > 0;
         self.disturb_all();
-        self.lanes.wait(id, job.tiles.total());
+        // The place is for all of its passes.
+        let later = job.plan.measure.map_or(0, |measure| measure.result_tiles);
+        self.lanes.wait(id, job.tiles.total().max(later));
         self.jobs.insert(id, job);
         self.activate();
         self.changed(id);
@@ -64,7 +66,9 @@ impl Core {
                 job.count_done(known.worker.as_deref(), known.micros);
             }
         }
-        job.mosaic_version = job.mosaic_version.max(u64::from(job.tiles.progress().completed));
+        if job.plan.measure.is_none() {
+            job.mosaic_version = job.mosaic_version.max(u64::from(job.tiles.progress().completed));
+        }
         let dead = tiles.iter().find(|known| known.state == TileState::Dead);
         if let Some(dead) = dead {
             let why = dead.error.as_deref().unwrap_or("no reason is known");

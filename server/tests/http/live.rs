@@ -82,7 +82,9 @@ async fn an_owner_has_so_many_streams_and_another_when_one_ends() {
     let mut streams = Vec::new();
     for _ in 0..64 {
         let stream = events(&server, &ann).await;
-        assert_eq!(stream.status(), 200);
+        if stream.status() != 200 {
+            panic!("stream {}: {:?}", streams.len(), error_of(stream).await);
+        }
         streams.push(stream);
     }
     let refused = events(&server, &ann).await;
@@ -92,10 +94,10 @@ async fn an_owner_has_so_many_streams_and_another_when_one_ends() {
     streams.pop();
     let again = async {
         while events(&server, &ann).await.status() != 200 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let again = tokio::time::timeout(Duration::from_secs(10), again).await;
+    let again = tokio::time::timeout(Duration::from_secs(60), again).await;
     again.expect("the place of a stream that has ended is not free");
     drop(streams);
     server.stop().await;

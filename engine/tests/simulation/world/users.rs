@@ -26,6 +26,8 @@ impl World {
             measure: (!self.faults.old_worker && self.submitted % 3 == 2).then_some(Measure {
                 step: (self.submitted / 3 % 2) as u32,
                 statistic: Statistic::Luma,
+                result_tiles: columns * tiles.div_ceil(columns),
+                result_bytes: size.pixels(),
             }),
             stored_size: size,
             input_format: PixelFormat::GRAY8,

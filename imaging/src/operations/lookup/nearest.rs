@@ -17,11 +17,13 @@ pub fn nearest<B: Bits>(
     let outside = B::wrap(input.meaning.bits(f64::NAN));
     let channels = input.channels.count();
     let mut samples = vec![outside; output.size().pixels() as usize * channels];
+    // Indices are of 32 bits there.
+    let fits = input.region.size().pixels() <= u64::from(u32::MAX);
     match channels {
-        1 => pick::<B, 1>(map, input, output, &mut samples),
-        2 => pick::<B, 2>(map, input, output, &mut samples),
-        3 => pick::<B, 3>(map, input, output, &mut samples),
-        4 => pick::<B, 4>(map, input, output, &mut samples),
+        1 if fits => pick::<B, 1>(map, input, output, &mut samples),
+        2 if fits => pick::<B, 2>(map, input, output, &mut samples),
+        3 if fits => pick::<B, 3>(map, input, output, &mut samples),
+        4 if fits => pick::<B, 4>(map, input, output, &mut samples),
         count => {
             let rows = samples.chunks_exact_mut(output.width as usize * count);
             for (row, line) in (output.y..).zip(rows) {

@@ -1,7 +1,7 @@
 //! Tiles that were given up: which there are, all their attempts anew, and what a worker got of one.
 
 use azulejo_protocol::dead::{DeadTile, DeadTileQuery, NotReplayed, Replayed};
-use azulejo_protocol::{ApiError, Job, JobId, TileReport};
+use azulejo_protocol::{ApiError, Job, JobId, TileReport, TileState};
 use tokio::sync::Semaphore;
 
 use super::views;
@@ -43,8 +43,9 @@ impl Engine {
         let _turn = self.turn(id).await;
         // Whether there is such a job, and such a tile.
         match tile {
-            Some(tile) => drop(self.tile(id, tile).await?),
-            None => drop(self.row(id).await?),
+            // While something is measured, the tiles are not those of the result.
+            Some(tile) if self.row(id).await?.to_measure == 0 => drop(self.tile(id, tile).await?),
+            _ => drop(self.row(id).await?),
         }
         let store = &self.driver.drivers().store;
         let dead = store.read(move |db| dead::of_job(db, id)).await;
@@ -96,18 +97,29 @@ impl Engine {
     /// 404 when there is no such job or tile, 409 when this version does not know the job's recipe, 410 when the file is gone or
     /// does not have those pixels any more.
     pub async fn tile_report(&self, id: JobId, tile: u32) -> Result<TileReport, ApiError> {
-        let info = self.tile(id, tile).await?;
         let store = &self.driver.drivers().store;
-        let row = store.read(move |db| jobs::get(db, id)).await;
-        let row = row
-            .map_err(|error| unavailable(&error))?
-            .ok_or_else(|| views::no_such_job(id))?;
+        let found = store
+            .read(move |db| Ok((jobs::get(db, id)?, tiles::get(db, id, tile)?)))
+            .await;
+        let (row, stored) = found.map_err(|error| unavailable(&error))?;
+        let row = row.ok_or_else(|| views::no_such_job(id))?;
         let unusable = |reason| ApiError::conflict("job_not_usable", reason);
         let spec = JobSpec::from_row(row, &self.jobs_dir).map_err(unusable)?;
+        let (state, attempts, worker, error) = if spec.measuring.is_none() {
+            let info = self.tile(id, tile).await?;
+            (info.state, info.attempt, info.worker_id, info.error)
+        } else if tile < spec.tiles().len() {
+            // No tile of the result, so there is no more to tell of it than what is stored.
+            stored.map_or((TileState::Queued, 0, None, None), |row| {
+                (row.state, row.attempt, row.worker, row.error)
+            })
+        } else {
+            let detail = format!("there is no tile {tile}: {} are measured", spec.tiles().len());
+            return Err(ApiError::not_found("tile_not_found", detail));
+        };
         let (part, output) = spec
             .tile_regions(tile)
             .ok_or_else(|| unusable("the recipe does not say what the tile needs".to_owned()))?;
-        let attempts = info.attempt;
         let task = spec.task(tile, attempts.max(1), part, output);
         let limits = kind::limits(&self.config.limits);
         let place = DECODING.acquire().await.map_err(|_| gone("the server stops"))?;
@@ -120,10 +132,10 @@ impl Engine {
         Ok(TileReport {
             task,
             pixels: pixels.map_err(|error| gone(&error.to_string()))?,
-            state: info.state,
+            state,
             attempts,
-            worker: info.worker_id,
-            error: info.error,
+            worker,
+            error,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

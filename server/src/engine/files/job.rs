@@ -70,7 +70,7 @@ impl JobSpec {
         // Workers parse this text, and with what turns the image upright it may have become too much.
         Recipe::parse(&tile_recipe).map_err(|error| unsuitable(&error))?;
         let output_format = full.output_format(info.format);
-        check_output(output_size, limits)?;
+        check_size(output_size, limits, "the result")?;
         let tile_size = choose_tile(&full, info.stored_size, info.format, limits)?;
         let grid = TileGrid::new(output_size, tile_size);
         check_tiles(grid)?;
@@ -116,10 +116,15 @@ impl JobSpec {
                 ..StageTimes::default()
             },
         };
-        let measuring = Measuring::first(&full, &row).map_err(|error| unsuitable(&error))?;
-        if let Some(measuring) = &measuring {
-            check_tiles(measuring.grid)?;
+        for before in &befores {
+            // All of it is computed, so it is bounded as a result is.
+            let size = before
+                .output_size(info.stored_size)
+                .map_err(|error| unsuitable(&error))?;
+            check_size(size, limits, "what is measured")?;
+            check_tiles(TileGrid::new(size, measure_tile))?;
         }
+        let measuring = Measuring::first(&full, &row).map_err(|error| unsuitable(&error))?;
         Ok(Self {
             recipe: full,
             grid,
@@ -249,7 +254,8 @@ fn check_tiles(grid: TileGrid) -> Result<(), ApiError> {
     ))
 }
 
-fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
+/// Whether `what` may have that size.
+fn check_size(size: Size, limits: &IntakeLimits, what: &str) -> Result<(), ApiError> {
     let refuse = |detail: String| Err(ApiError::unprocessable("result_too_large", detail));
     if size.is_empty() {
         return Err(ApiError::unprocessable(
@@ -259,13 +265,13 @@ fn check_output(size: Size, limits: &IntakeLimits) -> Result<(), ApiError> {
     }
     if size.width > limits.max_side || size.height > limits.max_side {
         return refuse(format!(
-            "the result would be {size} pixels; a side may have at most {}",
+            "{what} would be {size} pixels; a side may have at most {}",
             limits.max_side
         ));
     }
     if size.pixels() > limits.max_pixels {
         return refuse(format!(
-            "the result would be {size} pixels, {} in all; at most {} are allowed",
+            "{what} would be {size} pixels, {} in all; at most {} are allowed",
             size.pixels(),
             limits.max_pixels
         ));

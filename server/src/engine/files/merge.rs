@@ -11,7 +11,7 @@ use azulejo_protocol::Timestamp;
 use super::desk::{BUG, Desk};
 use super::disk;
 use super::job::{JobSpec, remove_if_there};
-use super::measuring::Measuring;
+use super::measuring::{Measuring, befores};
 use super::pool::{Next, Work};
 use super::run::Run;
 use super::runs::Runs;
@@ -97,13 +97,13 @@ impl Merge {
             .spec
             .recipe
             .with_measured(measuring.step as usize, sum)
-            .map_err(|error| Trouble::Reason(error.to_string()))?
-            .to_string();
+            .map_err(|error| Trouble::Reason(error.to_string()))?;
+        let (left, recipe) = (befores(&recipe).len() as u32, recipe.to_string());
         let at = Timestamp::now_utc();
         let stored = self
             .desk
             .store
-            .write_blocking(move |db| jobs::measured(db, id, &recipe, at));
+            .write_blocking(move |db| jobs::measured(db, id, &recipe, left, at));
         let row = stored.map_err(|error| match error.class() {
             StoreClass::Passing => Trouble::Shortage(error.to_string()),
             StoreClass::Never => Trouble::Reason(format!("what was measured cannot be stored: {error}")),

@@ -2,7 +2,7 @@
 //! one still does late is recognised and ignored.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use azulejo_engine::{Measure, Plan, RunId};
 use azulejo_imaging::Region;
@@ -36,6 +36,8 @@ pub struct Run {
     picture: Mutex<Option<(u64, Bytes)>>,
     assembly: Mutex<Option<Assembly>>,
     next: Mutex<Option<Arc<Self>>>,
+    /// The pass before it, which may still be at the end of its decoding.
+    passed: Option<Weak<Self>>,
     times: Arc<Mutex<StageTimes>>,
     notes: Arc<Mutex<Notes>>,
 }
@@ -75,15 +77,17 @@ impl Run {
             picture: Mutex::new(None),
             assembly: Mutex::new(None),
             next: Mutex::new(None),
+            passed: None,
         }
     }
 
     /// The pass of a job that follows when `passed` is over, which may still be at the end of its decoding: what is known of the steps
     /// and said of the files is the same.
-    pub fn following(passed: &Self, spec: JobSpec, id: RunId) -> Self {
+    pub fn following(passed: &Arc<Self>, spec: JobSpec, id: RunId) -> Self {
         Self {
             times: passed.times.clone(),
             notes: passed.notes.clone(),
+            passed: Some(Arc::downgrade(passed)),
             ..Self::new(spec, id)
         }
     }
@@ -99,6 +103,8 @@ impl Run {
             measure: measuring.map(|measuring| Measure {
                 step: measuring.step,
                 statistic: measuring.statistic,
+                result_tiles: self.spec.grid.len(),
+                result_bytes: self.spec.result_bytes(),
             }),
             stored_size: self.spec.row.stored_size,
             input_format: self.spec.row.input_format,
@@ -109,6 +115,9 @@ impl Run {
     /// Tells everybody who works on it to leave off.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+        if let Some(passed) = self.passed() {
+            passed.stop();
+        }
     }
 
     /// Whether it has ended.
@@ -125,7 +134,11 @@ impl Run {
 
     /// Whether a step of work is under way.
     pub fn is_worked_on(&self) -> bool {
-        self.steps.load(Ordering::Acquire) > 0
+        self.steps.load(Ordering::Acquire) > 0 || self.passed().is_some_and(|passed| passed.is_worked_on())
+    }
+
+    fn passed(&self) -> Option<Arc<Self>> {
+        self.passed.as_ref().and_then(Weak::upgrade)
     }
 
     /// Rows of tiles up to `bands` are complete. Says whether somebody has to be sent to encode them.

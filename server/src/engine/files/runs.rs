@@ -26,7 +26,7 @@ impl Runs {
     }
 
     /// A run that is to take the place of `passed` when the core has agreed, see [`Runs::follow`].
-    pub fn prepare(&self, passed: &Run, spec: JobSpec) -> Arc<Run> {
+    pub fn prepare(&self, passed: &Arc<Run>, spec: JobSpec) -> Arc<Run> {
         let next = Arc::new(Run::following(passed, spec, self.next_id()));
         passed.set_next(next.clone());
         next

@@ -399,20 +399,21 @@ pub fn decoded(connection: &Connection, id: JobId, at: Timestamp) -> rusqlite::R
 }
 
 /// Notes that a step of the recipe of a job under way was measured, so that `recipe` is the one of its tiles now, and forgets what was
-/// known of the tiles of that pass. Gives the job as it is then; `None` when it is not under way.
+/// known of the tiles of that pass; `left` more are to be measured. May be done twice. Gives the job as it is then; `None` when it is not under way.
 pub fn measured(
     connection: &Connection,
     id: JobId,
     recipe: &str,
+    left: u32,
     at: Timestamp,
 ) -> rusqlite::Result<Option<JobRow>> {
     let changed = connection
         .prepare_cached(
-            "UPDATE jobs SET measured_recipe = ?2, to_measure = to_measure - 1,
-                measure_finished = CASE WHEN to_measure = 1 THEN ?3 END
-             WHERE id = ?1 AND status = 'processing' AND to_measure > 0",
+            "UPDATE jobs SET measured_recipe = ?2, to_measure = ?4,
+                measure_finished = CASE WHEN ?4 = 0 THEN ?3 END
+             WHERE id = ?1 AND status = 'processing' AND to_measure >= ?4",
         )?
-        .execute(params![id.to_string(), recipe, micros(at)])?;
+        .execute(params![id.to_string(), recipe, micros(at), left])?;
     if changed == 0 {
         return Ok(None);
     }
