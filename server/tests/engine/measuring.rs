@@ -125,14 +125,43 @@ async fn a_tile_that_cannot_be_measured_fails_the_job_and_a_retry_completes_it()
         _ => Act::Render,
     });
     let (upload, image) = rig.upload(Size::new(300, 201), PixelFormat::GRAY8);
-    let job = engine.submit(upload, "otsu").await.unwrap();
+    // The result has fewer tiles than are measured.
+    let recipe = "otsu|resize:width=20";
+    let job = engine.submit(upload, recipe).await.unwrap();
     let job = ended(&engine, job.job_id).await;
-    assert_eq!(job.status, JobStatus::Failed);
+    assert_eq!((job.status, job.total_tiles), (JobStatus::Failed, 1));
     assert!(job.error.unwrap().contains("it cannot be counted"));
     drop(worker);
+    let report = engine.tile_report(job.job_id, 1).await.unwrap();
+    assert_eq!((report.state, report.task.measure), (TileState::Dead, Some(0)));
+    assert!(report.error.unwrap().contains("it cannot be counted"));
+    assert_eq!(
+        engine.tile_report(job.job_id, 1000).await.unwrap_err().status,
+        404
+    );
+    assert_eq!(
+        engine.replay(job.job_id, Some(0)).await.unwrap_err().code,
+        "tile_not_dead"
+    );
     let _worker = TestWorker::start(&rig, |_| Act::Render);
-    engine.retry(job.job_id).await.unwrap();
-    assert_result(&engine, job.job_id, &image, "otsu").await;
+    engine.replay(job.job_id, Some(1)).await.unwrap();
+    assert_result(&engine, job.job_id, &image, recipe).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_measured_is_bounded_as_a_result_is() {
+    let rig = Rig::new();
+    let engine = rig.engine();
+    for recipe in [
+        "resize:width=200000,height=200000|equalize|resize:width=100",
+        "otsu|resize:width=200000,height=200000|otsu|resize:width=100",
+    ] {
+        let (upload, _) = rig.upload(Size::new(300, 201), PixelFormat::GRAY8);
+        let refused = engine.submit(upload, recipe).await.unwrap_err();
+        assert_eq!(refused.code, "result_too_large", "{}", refused.detail);
+        assert!(refused.detail.contains("what is measured"), "{}", refused.detail);
+    }
     engine.shutdown().await;
 }
 
