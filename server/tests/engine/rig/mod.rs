@@ -145,8 +145,17 @@ impl Rig {
     pub fn records(&self, topic: &str, partitions: i32) -> Vec<Record> {
         let consumer = self.reader(topic, partitions);
         let mut records = Vec::new();
-        let mut last = Instant::now();
-        while last.elapsed() < Duration::from_millis(700) {
+        // What is there now, however long it takes to come; then what comes within a moment.
+        let there: i64 = (0..partitions)
+            .map(|partition| {
+                let marks = consumer.fetch_watermarks(topic, partition, Duration::from_secs(20));
+                marks.map(|(low, high)| high - low).unwrap()
+            })
+            .sum();
+        let (began, mut last) = (Instant::now(), Instant::now());
+        while last.elapsed() < Duration::from_millis(700)
+            || (records.len() as i64) < there && began.elapsed() < Duration::from_secs(30)
+        {
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
                 last = Instant::now();
                 let headers = message.headers().map(|headers| {
