@@ -10,6 +10,7 @@ use super::Core;
 use super::pending::{Pending, Then};
 use crate::effect::{Effect, Ending, StoreOp, TileRecord};
 use crate::event::StoreClass;
+use crate::job::JobPhase;
 use crate::ledger::Outcome;
 use crate::tiles::TilePhase;
 use crate::{RunId, Time, Transaction};
@@ -123,9 +124,12 @@ impl Core {
         for (transaction, pending) in &mut self.transactions {
             if pending.retry.is_some_and(|at| at <= now) {
                 pending.retry = None;
-                // What is known of an earlier run must not be stored over what a later one found out.
+                // What is known of an earlier run must not be stored over what a later one found out, which may begin as soon as the
+                // ending is stored.
                 pending.ops.retain(|op| match op {
-                    StoreOp::Tile { job, run, .. } => jobs.get(job).is_some_and(|job| job.run == *run),
+                    StoreOp::Tile { job, run, .. } => jobs
+                        .get(job)
+                        .is_some_and(|job| job.run == *run && !matches!(job.phase, JobPhase::Ending(_))),
                     _ => true,
                 });
                 due.push((*transaction, pending.ops.clone()));
