@@ -129,7 +129,7 @@ fn count(recipe: &str, format: &str, raw: &Path) -> Result<f64> {
     valgrind.arg("--toggle-collect=*measure*once*");
     valgrind.arg(shell::target_dir().join("release/examples/measure"));
     valgrind.args(["operation", recipe, &side, &side, format]);
-    let output = valgrind.arg(raw).arg("1").output()?;
+    let output = valgrind.arg(raw).args(["1", "counted"]).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{said}");
     let collected = said
