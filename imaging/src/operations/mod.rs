@@ -17,7 +17,6 @@ mod equalize;
 mod flip;
 mod grayscale;
 mod lettering;
-mod lookup;
 mod luma_stencil;
 mod median;
 mod morphology;

@@ -1,6 +1,5 @@
 //! Turns by any angle.
 
-use super::lookup;
 use super::projective::{FILTER, Filter, Projective};
 use crate::numbers::Numbers;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
@@ -94,8 +93,8 @@ impl Operation for RotateBy {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let (map, size) = (self.map(input.image), self.size(input.image));
         match self.filter {
-            Filter::Nearest => lookup::nearest(map, &input, output, size),
-            Filter::Bilinear => lookup::bilinear(map, &input, output, size),
+            Filter::Nearest => map.nearest(&input, output, size),
+            Filter::Bilinear => map.bilinear(&input, output, size),
         }
     }
 
@@ -106,7 +105,7 @@ impl Operation for RotateBy {
     fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
         let map = self.map(input.image);
         self.moves_pixels()
-            .then(|| lookup::nearest(map, &input, output, self.size(input.image)))
+            .then(|| map.nearest(&input, output, self.size(input.image)))
     }
 
     fn is_in_place(&self) -> bool {
@@ -114,7 +113,7 @@ impl Operation for RotateBy {
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        lookup::numbers(self.map(input.image), input, output, out);
+        self.map(input.image).numbers(input, output, out);
         true
     }
 }

@@ -1,6 +1,5 @@
 //! Any affine or perspective map.
 
-use super::lookup;
 use super::projective::{FILTER, Filter, Projective};
 use crate::numbers::Numbers;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
@@ -177,8 +176,8 @@ impl Operation for Warp {
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let size = self.size(input.image);
         match self.filter {
-            Filter::Nearest => lookup::nearest(self.map, &input, output, size),
-            Filter::Bilinear => lookup::bilinear(self.map, &input, output, size),
+            Filter::Nearest => self.map.nearest(&input, output, size),
+            Filter::Bilinear => self.map.bilinear(&input, output, size),
         }
     }
 
@@ -189,7 +188,7 @@ impl Operation for Warp {
     fn apply32(&self, input: Patch<'_, u32>, output: Region) -> Option<Patch<'static, u32>> {
         let size = self.size(input.image);
         self.moves_pixels()
-            .then(|| lookup::nearest(self.map, &input, output, size))
+            .then(|| self.map.nearest(&input, output, size))
     }
 
     fn is_in_place(&self) -> bool {
@@ -197,7 +196,7 @@ impl Operation for Warp {
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        lookup::numbers(self.map, input, output, out);
+        self.map.numbers(input, output, out);
         true
     }
 }
