@@ -108,7 +108,8 @@ impl TaskHeader {
         Ok(())
     }
 
-    /// Renders the tile from `pixels`, those of `region`, and measures it where the task says so. Never panics: a panic in an operation is an error of this tile.
+    /// Renders the tile from `pixels`, those of `region`, and measures it where the task says so. Never panics: a panic in an operation
+    /// is an error of this tile.
     pub fn render(&self, pixels: Vec<u8>) -> Rendering {
         let mut spare = None;
         let attempt = catch_unwind(AssertUnwindSafe(|| {
