@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +17,12 @@ use crate::shell;
 
 /// What has cargo compile the workspace, and not its dependencies, with Clippy's compiler.
 const LINTING: [(&str, &str); 1] = [("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")];
+
+/// A program that says nothing for so long hangs: the longest single test takes a quarter of it on two busy processors. What runs
+/// into the time of the whole says nothing of where it hung.
+const SILENCE: Duration = Duration::from_secs(10 * 60);
+/// How often a program that runs long is told of.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2 * 60);
 
 /// A program of tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,7 +215,7 @@ impl TestProgram {
         let begun = Instant::now();
         // One file for both, so that lines stay in order.
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let status = Command::new(&self.path)
+        let mut child = Command::new(&self.path)
             .args(arguments)
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder)
@@ -217,15 +223,53 @@ impl TestProgram {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
-            .status()
+            .spawn()
             .with_context(|| format!("cannot start {}", self.path.display()))?;
-        let said = std::fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
-        let mut said = String::from_utf8_lossy(&said).into_owned();
+        let is_hung = watch(&mut child, log, &self.title(), SILENCE)?;
+        let status = child.wait()?;
+        let mut said = read(log)?;
         if !status.success() {
             said.push_str(&format!("{}: {status}\n", self.path.display()));
         }
+        if is_hung {
+            let minutes = SILENCE.as_secs() / 60;
+            said.push_str(&format!("it said nothing for {minutes} minutes and was killed\n"));
+        }
         Ok(Ran::of(status, said, begun.elapsed()))
     }
+}
+
+/// Waits until `child` ends, and says now and then what it wrote last to its `log`. Kills it when that has not grown for
+/// `silence`, and gives `true` then.
+fn watch(child: &mut Child, log: &Path, title: &str, silence: Duration) -> Result<bool> {
+    let mut told = Instant::now();
+    let (mut length, mut grown) = (0, Instant::now());
+    while child.try_wait()?.is_none() {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = std::fs::metadata(log).map_or(0, |data| data.len());
+        if now != length {
+            (length, grown) = (now, Instant::now());
+        }
+        if grown.elapsed() > silence {
+            child.kill()?;
+            return Ok(true);
+        }
+        if told.elapsed() > SIGN_OF_LIFE {
+            told = Instant::now();
+            let said = read(log)?;
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            shell::say(&format!(
+                "{title} goes on: {}",
+                last.unwrap_or("nothing said yet")
+            ));
+        }
+    }
+    Ok(false)
+}
+
+fn read(log: &Path) -> Result<String> {
+    let said = std::fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 impl Ran {
@@ -284,6 +328,23 @@ mod tests {
                 skipped: 10
             }
         );
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_is_killed_and_one_that_speaks_is_not() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let log = folder.path().join("log");
+        let start = |script: &str| {
+            let file = File::create(&log)?;
+            Command::new("sh").args(["-c", script]).stdout(file).spawn()
+        };
+        let mut silent = start("exec sleep 60")?;
+        assert!(watch(&mut silent, &log, "silent", Duration::from_millis(200))?);
+        assert!(!silent.wait()?.success());
+        let mut speaks = start("for part in 1 2 3 4 5 6; do echo $part; sleep 0.2; done")?;
+        assert!(!watch(&mut speaks, &log, "speaks", Duration::from_secs(1))?);
+        assert!(speaks.wait()?.success());
+        Ok(())
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use azulejo_engine::Event;
 use azulejo_imaging::file::{EncodeOptions, Encoder, FileError, FileErrorKind, Limits, probe_page};
@@ -19,13 +19,10 @@ use super::assembly::{Assembly, Part};
 use super::desk::{BUG, Desk};
 use super::pool::{Next, Work};
 use super::run::Run;
+use super::trouble::{self, STEP, Trouble};
 use super::{disk, kind};
 use crate::engine::store::{jobs, notes};
 
-/// About how long a step takes.
-const STEP: Duration = Duration::from_millis(80);
-/// Pause after a shortage.
-const SHORTAGE: Duration = Duration::from_secs(1);
 /// Bytes of rows that are put together at a time, about: reads of a useful length, also of narrow tiles.
 const ROWS_BYTES: usize = 2 << 20;
 /// Threads that compress a PNG or a TIFF. Strips and tiles in hand cost each of them a few megabytes.
@@ -45,32 +42,10 @@ pub struct Assemble {
     limits: Limits,
 }
 
-/// Why encoding stopped.
-enum Trouble {
-    /// It can pass: the result is begun anew.
-    Shortage(String),
-    /// The job fails with this reason.
-    Reason(String),
-}
-
-impl From<String> for Trouble {
-    fn from(reason: String) -> Self {
-        Self::Reason(reason)
-    }
-}
-
 impl Assemble {
     /// Encodes what is complete of `run`.
     pub fn new(run: Arc<Run>, desk: Desk, limits: Limits) -> Self {
         Self { run, desk, limits }
-    }
-
-    fn fail(&self, reason: String) {
-        self.desk.tell(Event::FilesFailed {
-            job: self.run.spec.id(),
-            run: self.run.id,
-            reason,
-        });
     }
 
     /// Encodes for a while; whether nothing is left to do for now.
@@ -145,26 +120,16 @@ impl Work for Assemble {
             return Next::Done;
         };
         let mut place = run.assembly();
-        match self.assemble(&mut place) {
-            Ok(true) => Next::Done,
-            Ok(false) => Next::Again,
-            Err(Trouble::Shortage(reason)) => {
-                tracing::warn!(job = %run.spec.id(), reason, "encoding waits: something is short for the moment");
-                *place = None;
-                Next::Later(SHORTAGE)
-            }
-            Err(Trouble::Reason(reason)) => {
-                *place = None;
-                if !run.is_stopped() {
-                    self.fail(reason);
-                }
-                Next::Done
-            }
+        let ended = self.assemble(&mut place);
+        if ended.is_err() {
+            // The result is begun anew.
+            *place = None;
         }
+        trouble::next(ended, "encoding", &run, &self.desk)
     }
 
     fn panicked(&mut self) {
-        self.fail(BUG.to_owned());
+        trouble::fail(&self.run, &self.desk, BUG.to_owned());
     }
 }
 
@@ -193,13 +158,7 @@ fn encode_rows(run: &Run, assembly: &mut Assembly) -> Result<(), Trouble> {
         let width = region.width as usize * pixel;
         run.pixels
             .read_tile(region, *top, count, piece)
-            .map_err(|error| {
-                if disk::is_shortage(&error) {
-                    Trouble::Shortage(error.to_string())
-                } else {
-                    Trouble::Reason(disk::explain("reading finished tiles", &error))
-                }
-            })?;
+            .map_err(|error| Trouble::of_io("reading finished tiles", &error))?;
         let x = region.x as usize * pixel;
         for (row, pixels) in rows.chunks_exact_mut(stride).zip(piece.chunks_exact(width)) {
             row[x..x + width].copy_from_slice(pixels);
@@ -257,13 +216,7 @@ fn finish(run: &Run, assembly: Assembly) -> Result<u64, Trouble> {
         File::open(spec.folder.path())?.sync_all()?;
         Ok(file.metadata()?.len())
     })();
-    bytes.map_err(|error| {
-        if disk::is_shortage(&error) {
-            Trouble::Shortage(error.to_string())
-        } else {
-            Trouble::Reason(disk::explain("writing the result", &error))
-        }
-    })
+    bytes.map_err(|error| Trouble::of_io("writing the result", &error))
 }
 
 fn explain(error: &FileError) -> Trouble {

@@ -5,7 +5,7 @@
 //! draws the mosaic. It is done when the job's turn comes, in steps, so a start does not take longer with more scratch.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use azulejo_engine::{Event, KnownTile};
 use azulejo_protocol::TileState;
@@ -17,12 +17,9 @@ use super::mosaic::Canvas;
 use super::pixels::{PixelStore, ScratchFiles};
 use super::pool::{Next, Work};
 use super::run::Run;
+use super::trouble::{self, STEP, Trouble};
+use crate::engine::store::StoreError;
 use crate::engine::store::tiles::{self, TileRow};
-use crate::engine::store::{StoreClass, StoreError};
-
-const STEP: Duration = Duration::from_millis(80);
-/// Pause after a shortage.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The check of one job.
 pub struct Check {
@@ -45,14 +42,6 @@ impl Check {
             lost: Vec::new(),
             pixels: Vec::new(),
         }
-    }
-
-    fn fail(&self, reason: String) {
-        self.desk.tell(Event::FilesFailed {
-            job: self.run.spec.id(),
-            run: self.run.id,
-            reason,
-        });
     }
 
     /// Checks for a while; whether it is done.
@@ -156,22 +145,12 @@ impl Work for Check {
             Ok(true) => self.finish().map(|()| true),
             other => other,
         };
-        match done {
-            Ok(true) => Next::Done,
-            Ok(false) => Next::Again,
-            Err(error) if error.class() == StoreClass::Passing => {
-                tracing::warn!(job = %run.spec.id(), %error, "what was done of a job cannot be read yet");
-                Next::Later(PAUSE)
-            }
-            Err(error) => {
-                self.fail(format!("what was done of it cannot be read: {error}"));
-                Next::Done
-            }
-        }
+        let done = done.map_err(|error| Trouble::of_store("what was done of it cannot be read", &error));
+        trouble::next(done, "checking", &run, &self.desk)
     }
 
     fn panicked(&mut self) {
-        self.fail(BUG.to_owned());
+        trouble::fail(&self.run, &self.desk, BUG.to_owned());
     }
 }
 

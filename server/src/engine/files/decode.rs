@@ -2,22 +2,20 @@
 //! while the rest is still being decoded. Damage that is found on the way fails the job with a sentence about the file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use azulejo_engine::Event;
 use azulejo_imaging::file::{Decoder, FileError, FileErrorKind, Limits};
 use azulejo_protocol::{StageName, Timestamp};
 
 use super::desk::{BUG, Desk};
-use super::disk;
 use super::pool::{Next, Work};
 use super::run::Run;
+use super::trouble::{self, STEP, Trouble};
 use crate::engine::store::{jobs, notes};
 
-/// About how long a step takes.
-const STEP: Duration = Duration::from_millis(80);
-/// Pause after a shortage.
-const SHORTAGE: Duration = Duration::from_secs(1);
+/// What it does, in a reason.
+const WRITING: &str = "writing the decoded image";
 
 /// The decoding of one job.
 pub struct Decode {
@@ -27,14 +25,6 @@ pub struct Decode {
     decoder: Option<Decoder>,
     pixels: Vec<u8>,
     next: u32,
-}
-
-/// Why a step failed.
-enum Trouble {
-    /// It can pass.
-    Shortage(String),
-    /// The job fails with this reason.
-    Reason(String),
 }
 
 impl Decode {
@@ -48,14 +38,6 @@ impl Decode {
             pixels: Vec::new(),
             next: 0,
         }
-    }
-
-    fn fail(&self, reason: String) {
-        self.desk.tell(Event::FilesFailed {
-            job: self.run.spec.id(),
-            run: self.run.id,
-            reason,
-        });
     }
 
     fn open(&mut self) -> Result<(), Trouble> {
@@ -115,7 +97,7 @@ impl Decode {
             self.run
                 .pixels
                 .write_rows(span.y, &self.pixels)
-                .map_err(|error| of_io(&error))?;
+                .map_err(|error| Trouble::of_io(WRITING, &error))?;
             self.next = span.y + span.rows;
             self.desk.tell(Event::RowsDecoded {
                 job: self.run.spec.id(),
@@ -128,19 +110,13 @@ impl Decode {
 
     fn finish(&self) -> Result<(), Trouble> {
         // After a power cut only what has reached the disk counts as decoded.
-        self.run.pixels.sync_rows().map_err(|error| of_io(&error))?;
+        let synced = self.run.pixels.sync_rows();
+        synced.map_err(|error| Trouble::of_io(WRITING, &error))?;
         let (id, at) = (self.run.spec.id(), Timestamp::now_utc());
         self.run.times().decode_finished = Some(at);
         self.desk.note(move |db| jobs::decoded(db, id, at));
         Ok(())
     }
-}
-
-fn of_io(error: &std::io::Error) -> Trouble {
-    if disk::is_shortage(error) {
-        return Trouble::Shortage(error.to_string());
-    }
-    Trouble::Reason(disk::explain("writing the decoded image", error))
 }
 
 fn of_file(error: &FileError) -> Trouble {
@@ -160,26 +136,15 @@ impl Work for Decode {
             Ok(true) => self.finish().map(|()| true),
             other => other,
         };
-        match done {
-            Ok(true) => Next::Done,
-            Ok(false) => Next::Again,
-            Err(Trouble::Shortage(reason)) => {
-                tracing::warn!(job = %run.spec.id(), reason, "decoding waits: something is short for the moment");
-                // A decoder that failed in the middle begins anew; rows that are written again are the same.
-                self.decoder = None;
-                self.next = 0;
-                Next::Later(SHORTAGE)
-            }
-            Err(Trouble::Reason(reason)) => {
-                if !run.is_stopped() {
-                    self.fail(reason);
-                }
-                Next::Done
-            }
+        if done.is_err() {
+            // A decoder that failed in the middle begins anew; rows that are written again are the same.
+            self.decoder = None;
+            self.next = 0;
         }
+        trouble::next(done, "decoding", &run, &self.desk)
     }
 
     fn panicked(&mut self) {
-        self.fail(BUG.to_owned());
+        trouble::fail(&self.run, &self.desk, BUG.to_owned());
     }
 }

@@ -2,24 +2,20 @@
 //! on with its next pass. Addition of counts does not depend on the order or the size of the tiles, so neither does the result.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use azulejo_engine::{Accepted, Event};
 use azulejo_imaging::Histogram;
 use azulejo_protocol::Timestamp;
 
 use super::desk::{BUG, Desk};
-use super::disk;
 use super::job::{JobSpec, remove_if_there};
 use super::measuring::{Measuring, befores};
 use super::pool::{Next, Work};
 use super::run::Run;
 use super::runs::Runs;
-use crate::engine::store::{StoreClass, jobs};
-
-const STEP: Duration = Duration::from_millis(80);
-/// Pause after a shortage.
-const PAUSE: Duration = Duration::from_secs(1);
+use super::trouble::{self, STEP, Trouble};
+use crate::engine::store::jobs;
 
 /// The merging of one measuring pass.
 pub struct Merge {
@@ -29,14 +25,6 @@ pub struct Merge {
     sum: Option<Histogram>,
     next: u32,
     numbers: Vec<u8>,
-}
-
-/// Why a step failed.
-enum Trouble {
-    /// It can pass.
-    Shortage(String),
-    /// The job fails with this reason.
-    Reason(String),
 }
 
 impl Merge {
@@ -52,14 +40,6 @@ impl Merge {
         }
     }
 
-    fn fail(&self, reason: String) {
-        self.desk.tell(Event::FilesFailed {
-            job: self.run.spec.id(),
-            run: self.run.id,
-            reason,
-        });
-    }
-
     /// Adds for a while; whether all is added.
     fn add(&mut self, measuring: &Measuring) -> Result<bool, Trouble> {
         let began = Instant::now();
@@ -73,13 +53,7 @@ impl Merge {
             self.run
                 .pixels
                 .read_tile(output, 0, output.height, &mut self.numbers)
-                .map_err(|error| {
-                    if disk::is_shortage(&error) {
-                        Trouble::Shortage(error.to_string())
-                    } else {
-                        Trouble::Reason(disk::explain("reading what was measured", &error))
-                    }
-                })?;
+                .map_err(|error| Trouble::of_io("reading what was measured", &error))?;
             let merged = measuring
                 .read(&self.numbers, output.size().pixels())
                 .and_then(|tile| sum.merge(&tile).map_err(|error| error.to_string()));
@@ -104,10 +78,7 @@ impl Merge {
             .desk
             .store
             .write_blocking(move |db| jobs::measured(db, id, &recipe, left, at));
-        let row = stored.map_err(|error| match error.class() {
-            StoreClass::Passing => Trouble::Shortage(error.to_string()),
-            StoreClass::Never => Trouble::Reason(format!("what was measured cannot be stored: {error}")),
-        })?;
+        let row = stored.map_err(|error| Trouble::of_store("what was measured cannot be stored", &error))?;
         // It has ended meanwhile.
         let Some(row) = row else { return Ok(()) };
         run.times().measure_finished = row.times.measure_finished;
@@ -141,23 +112,10 @@ impl Work for Merge {
             Ok(true) => self.finish(measuring).map(|()| true),
             other => other,
         };
-        match done {
-            Ok(true) => Next::Done,
-            Ok(false) => Next::Again,
-            Err(Trouble::Shortage(reason)) => {
-                tracing::warn!(job = %run.spec.id(), reason, "measuring waits: something is short for the moment");
-                Next::Later(PAUSE)
-            }
-            Err(Trouble::Reason(reason)) => {
-                if !run.is_stopped() {
-                    self.fail(reason);
-                }
-                Next::Done
-            }
-        }
+        trouble::next(done, "measuring", &run, &self.desk)
     }
 
     fn panicked(&mut self) {
-        self.fail(BUG.to_owned());
+        trouble::fail(&self.run, &self.desk, BUG.to_owned());
     }
 }

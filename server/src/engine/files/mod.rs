@@ -25,6 +25,7 @@ pub mod run;
 pub mod runs;
 pub mod stop;
 pub mod sweep;
+pub mod trouble;
 
 use std::sync::Arc;
 
