@@ -35,7 +35,7 @@ impl Default for Options {
 /// Builds both versions and runs the tests.
 pub fn run(options: &Options) -> Result<()> {
     let other = build(options)?;
-    site::build()?;
+    site::build(false)?;
     programs::build()?;
     let mut tests = shell::cargo();
     tests.args(["test", "--release", "--locked", "--package", "azulejo-end2end"]);

@@ -55,7 +55,7 @@ pub fn moving() -> Result<()> {
 
 /// Builds everything and runs the program `name` of the crate, on `kafka` where it is given.
 pub fn program(name: &str, arguments: &[String], kafka: Option<&Cluster>) -> Result<()> {
-    site::build()?;
+    site::build(false)?;
     programs::build()?;
     let mut cargo = shell::cargo();
     cargo.args([

@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let (mut not_compiled, mut not_asked) = (Vec::new(), Vec::new());
     if !options.no_lint {
-        lint::run(&mut times)?;
+        times.step("format, circles, style", lint::run)?;
         not_compiled = times.step("portability", || portability::check(&[portability::WINDOWS]))?;
         not_asked = times.step("dependencies", dependencies::check)?;
     }
@@ -159,10 +159,11 @@ fn tools(options: &Options) -> Result<Vec<&'static str>> {
     Ok(lacking)
 }
 
-/// Builds the site beside everything else: its last crates are compiled one by one, and leave a processor to the others.
+/// Builds the site beside everything else: its last crates are compiled one by one, and leave a processor to the others. What is
+/// compiled for the browser is linted there.
 fn build(lints: bool) -> Result<Vec<TestProgram>> {
     std::thread::scope(|scope| {
-        let site = scope.spawn(site::build);
+        let site = scope.spawn(|| site::build(lints));
         // What is only linted, examples and benchmarks, is built with it.
         let targets = if lints {
             &["--all-targets"][..]

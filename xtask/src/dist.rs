@@ -56,7 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     if !options.no_build {
-        site::build()?;
+        site::build(false)?;
         programs::build()?;
     }
     let folder = folder();

@@ -26,6 +26,7 @@ mod chaos;
 mod check;
 mod circles;
 mod compare;
+mod compile;
 mod corpus;
 mod debian;
 mod dependencies;
@@ -132,11 +133,11 @@ fn main() -> Result<()> {
         Command::Bench { arguments } => programs::bench(&arguments),
         Command::Up { arguments } => programs::up(&arguments),
         Command::Build => {
-            site::build()?;
+            site::build(false)?;
             programs::build()
         }
         Command::Dist(options) => dist::run(&options),
-        Command::Site => site::build(),
+        Command::Site => site::build(false),
         Command::Style => {
             site::build_style()?;
             style::check()

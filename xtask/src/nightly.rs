@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<()> {
     if options.targets.is_empty() {
         portability::check(&portability::SYSTEMS)?;
         debian::ensure(true)?;
-        site::build()?;
+        site::build(false)?;
         programs::build()?;
         dist::install_tools();
         dist::run(&dist::Options::default())?;

@@ -29,7 +29,7 @@ pub fn build() -> Result<()> {
 /// Builds what is missing and becomes `azulejo bench`. With `--kafka apache` it compares the embedded broker with one node of Apache
 /// Kafka, which it starts.
 pub fn bench(arguments: &[String]) -> Result<()> {
-    site::build()?;
+    site::build(false)?;
     build()?;
     let mut arguments = with_kafka(arguments)?;
     if arguments
@@ -45,7 +45,7 @@ pub fn bench(arguments: &[String]) -> Result<()> {
 
 /// Builds what is missing and becomes `azulejo up`, so that signals reach it directly.
 pub fn up(arguments: &[String]) -> Result<()> {
-    site::build()?;
+    site::build(false)?;
     build()?;
     let mut all = Vec::new();
     if !arguments

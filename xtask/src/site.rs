@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{shell, style, wasm_target};
+use crate::{compile, shell, style, wasm_target};
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "wasm-release";
@@ -55,35 +55,28 @@ pub fn root() -> PathBuf {
     shell::target_dir().join("site")
 }
 
-/// Builds the whole site; quick when nothing changed.
-pub fn build() -> Result<()> {
+/// Builds the whole site, with `lints` of what is compiled for it or without; quick when nothing changed.
+///
+/// # Errors
+/// When something does not compile, or when it does with a warning and `lints` are asked for.
+pub fn build(lints: bool) -> Result<()> {
     wasm_target::ensure()?;
     let pkg = root().join("pkg");
     fs::create_dir_all(&pkg)?;
     shell::say("building the client");
     for module in MODULES {
-        build_module(module, &pkg)?;
+        build_module(module, &pkg, lints)?;
     }
     build_style()?;
     copy_folder(Path::new("public"), &root())?;
     compress_folder(&root())
 }
 
-fn build_module(module: &Module, pkg: &Path) -> Result<()> {
-    let mut cargo = shell::cargo();
-    cargo
-        .args([
-            "build",
-            "--locked",
-            "--lib",
-            "--target",
-            WASM_TARGET,
-            "--profile",
-            PROFILE,
-        ])
-        .args(["--package", module.package])
-        .args(module.arguments);
-    shell::run(&mut cargo)?;
+fn build_module(module: &Module, pkg: &Path, lints: bool) -> Result<()> {
+    let target = ["build", "--lib", "--target", WASM_TARGET, "--profile", PROFILE];
+    let package = ["--package", module.package];
+    let arguments = [&target[..], &package, module.arguments].concat();
+    compile::run(&arguments, lints, |_| Ok(()))?;
     let input = shell::target_dir()
         .join(WASM_TARGET)
         .join(PROFILE)

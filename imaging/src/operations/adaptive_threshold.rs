@@ -1,14 +1,14 @@
 //! Black and white by the surroundings: what is darker than the mean of a square around it is black.
 
-use super::box_blur::{BoxBlur, opaque, radius};
+use super::box_blur::{BoxBlur, radius, sum_squares};
 use super::grayscale::Grayscale;
 use super::points::with_data;
 use crate::numbers;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
 };
-use crate::patch::Patch;
-use crate::sample::{Bits, Sample};
+use crate::patch::{Patch, Rows};
+use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{PixelFormat, Region, Size};
 
@@ -72,15 +72,18 @@ impl Operation for AdaptiveThreshold {
         let no_data = meaning.no_data_intensity();
         let offset = self.offset * f64::from(S::MAX);
         if no_data.is_none() && !gray.channels.has_alpha() {
-            let means = opaque(&gray, output, self.radius);
-            let mut result = gray.cropped(output);
-            simd::run(Compare {
-                values: result.samples.to_mut(),
-                means: &means.samples,
-                least: (-offset).floor() as i32 + 1,
-                white: S::wrap(S::MAX),
+            let side = 2 * self.radius as i32 + 1;
+            let mut written = Rows::new(output, gray.channels);
+            sum_squares(&gray, output, self.radius, |y, sums| {
+                simd::run(Compare {
+                    values: gray.row(y, output.x, output.width),
+                    sums,
+                    area: side * side,
+                    least: (-offset).floor() as i32 + 1,
+                    out: written.next(),
+                });
             });
-            return result;
+            return Patch::owned(gray.image, output, gray.channels, written.finish());
         }
         let square = BoxBlur::of(self.radius);
         let means = match no_data {
@@ -108,26 +111,33 @@ impl Operation for AdaptiveThreshold {
 }
 
 /// White where the value is above the mean by `least` or more: differences are whole, so that this is the same as above the next
-/// lower number.
+/// lower number. The mean, `floor((sum + area / 2) / area)`, is not computed: it is at most m where the sum is below
+/// `(m + 1) area - area / 2`.
 struct Compare<'a, S> {
-    values: &'a mut [S],
-    means: &'a [S],
+    values: &'a [S],
+    sums: &'a [u32],
+    area: i32,
     least: i32,
-    white: S,
+    out: &'a mut [S],
 }
 
-impl<S: Bits> Kernel for Compare<'_, S> {
+impl<S: Sample> Kernel for Compare<'_, S> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (value, &mean) in self.values.iter_mut().zip(self.means) {
-            let difference = (*value).into() as i32 - mean.into() as i32;
-            *value = if difference >= self.least {
-                self.white
+        let half = self.area / 2;
+        let above = 1 - self.least;
+        let pixels = self.values.iter().zip(self.sums);
+        for (to, (&value, &sum)) in self.out.iter_mut().zip(pixels) {
+            let factor = value.into() as i32 + above;
+            // Of 8 bit all of it stays below 2^25.
+            let is_white = if S::MAX < 1 << 8 {
+                (sum as i32) < factor * self.area - half
             } else {
-                S::default()
+                i64::from(sum) < i64::from(factor) * i64::from(self.area) - i64::from(half)
             };
+            *to = if is_white { S::wrap(S::MAX) } else { S::default() };
         }
     }
 }

@@ -122,8 +122,28 @@ impl Operation for BoxBlur {
     }
 }
 
-/// The mean where no alpha weighs: of sums that fit 32 bits, since 201 squares of 16 bit do.
-pub(super) fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u32) -> Patch<'static, S> {
+/// The mean where no alpha weighs.
+fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u32) -> Patch<'static, S> {
+    let mut written = Rows::new(output, input.channels);
+    let side = 2 * radius + 1;
+    sum_squares(input, output, radius, |_, sums| {
+        simd::run(Mean {
+            sums,
+            area: side * side,
+            out: written.next(),
+        });
+    });
+    Patch::owned(input.image, output, input.channels, written.finish())
+}
+
+/// Shows `each` the sums of the squares of side `2·radius + 1`, each channel by itself, a row of `output` after the other. They fit
+/// 32 bits, since 201 squares of 16 bit do.
+pub(super) fn sum_squares<S: Sample>(
+    input: &Patch<'_, S>,
+    output: Region,
+    radius: u32,
+    mut each: impl FnMut(u32, &[u32]),
+) {
     let channels = input.channels.count();
     let side = 2 * radius as usize + 1;
     let stride = output.width as usize * channels;
@@ -142,8 +162,8 @@ pub(super) fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u3
             *column += sample.into();
         }
     }
-    let mut written = Rows::new(output, input.channels);
-    for y in top..top + i64::from(output.height) {
+    for row in output.y..output.y + output.height {
+        let y = i64::from(row) - i64::from(radius);
         let enters = input.reflected_row(y + i64::from(2 * radius), left, width, &mut entering);
         // Above the first square nothing leaves.
         let leaves = (y > top).then(|| input.reflected_row(y - 1, left, width, &mut leaving));
@@ -153,13 +173,8 @@ pub(super) fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u3
             columns: &mut columns,
         });
         slide(&columns, channels, side, &mut sums);
-        simd::run(Mean {
-            sums: &sums,
-            area: (side * side) as u32,
-            out: written.next(),
-        });
+        each(row, &sums);
     }
-    Patch::owned(input.image, output, input.channels, written.finish())
 }
 
 /// Sums of columns, one row further.
@@ -205,22 +220,28 @@ fn slide(columns: &[u32], channels: usize, side: usize, sums: &mut [u32]) {
     }
 }
 
-/// [`slide`] for `N` channels, whose sums stay in registers.
+/// [`slide`] for `N` channels, whose sums stay in registers. What enters less what leaves does not wait for the sum before, so that
+/// there is one addition from a sum to the next.
 fn slide_pixels<const N: usize>(columns: &[u32], side: usize, sums: &mut [u32]) {
     let (columns, _) = columns.as_chunks::<N>();
-    let (first, enter) = columns.split_at((side - 1).min(columns.len()));
+    let (first, enter) = columns.split_at(side.min(columns.len()));
     let mut sum = [0u32; N];
     for pixel in first {
         for (sum, column) in sum.iter_mut().zip(pixel) {
             *sum += column;
         }
     }
+    let Some((to, rest)) = sums.as_chunks_mut::<N>().0.split_first_mut() else {
+        return;
+    };
+    *to = sum;
     let moves = enter.iter().zip(columns);
-    for (to, (enter, leave)) in sums.as_chunks_mut::<N>().0.iter_mut().zip(moves) {
+    for (to, (enter, leave)) in rest.iter_mut().zip(moves) {
         for channel in 0..N {
-            to[channel] = sum[channel] + enter[channel];
-            sum[channel] = to[channel] - leave[channel];
+            let change = enter[channel].wrapping_sub(leave[channel]);
+            sum[channel] = sum[channel].wrapping_add(change);
         }
+        *to = sum;
     }
 }
 

@@ -4,11 +4,12 @@
 use std::marker::PhantomData;
 
 use super::box_blur::radius;
-use super::morphology::{Extreme, extreme, plain_extreme};
+use super::extremes::{Extreme, Squares, Twice};
+use super::morphology::extreme;
 use super::rank::Value;
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::{Bits, Sample};
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
@@ -38,8 +39,8 @@ pub(crate) enum Term {
     Closed,
 }
 
-/// Bytes of a strip of the result: two of them and the picture's rows fit a second-level cache.
-const STRIP: usize = 128 << 10;
+const OPENING: [Extreme; 2] = [Extreme::Smallest, Extreme::Largest];
+const CLOSING: [Extreme; 2] = [Extreme::Largest, Extreme::Smallest];
 
 const PARAMETERS: &[ParameterInfo] = &[radius(50.0, 1.0)];
 
@@ -153,23 +154,28 @@ impl<F: Form> Operation for Formed<F> {
         output.inflate(reach, reach, image)
     }
 
-    /// In strips, so that what is between the picture and the result stays in the cache. Whether alpha is full is asked of the whole
-    /// picture, which with alpha is one strip.
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let bytes = output.width as usize * input.channels.count() * size_of::<S>();
-        let height = ((STRIP / bytes.max(1)) as u32).max(8 * self.radius);
-        if input.channels.has_alpha() || height >= output.height {
-            return self.strip(&input, output);
-        }
-        let mut samples = Vec::with_capacity(output.size().pixels() as usize * input.channels.count());
-        for y in (0..output.height).step_by(height as usize) {
-            let strip = Region {
-                y: output.y + y,
-                height: height.min(output.height - y),
-                ..output
-            };
-            samples.extend_from_slice(&self.strip(&input, strip).samples);
-        }
+        let is_opaque = input.is_opaque();
+        let samples = match F::COMPOSITION {
+            Composition::Opened | Composition::Closed if !is_opaque => {
+                return self.of_visible(&input, output);
+            }
+            Composition::Opened => self.rows(&input, output, &Term::Opened),
+            Composition::Closed => self.rows(&input, output, &Term::Closed),
+            Composition::Difference(from, less) if is_opaque => {
+                let mut samples = self.difference(&input, output, &from, &less);
+                keep_alpha(&input, output, &mut samples);
+                samples
+            }
+            Composition::Difference(from, less) => {
+                let differences = self.difference(&times_alpha(&input), output, &from, &less);
+                let full = i64::from(S::MAX);
+                let colours = differences.into_iter();
+                let mut samples: Vec<S> = colours.map(|product| S::weighted(product.into(), full)).collect();
+                keep_alpha(&input, output, &mut samples);
+                samples
+            }
+        };
         Patch::owned(input.image, output, input.channels, samples)
     }
 
@@ -203,73 +209,78 @@ impl<F: Form> Operation for Formed<F> {
 }
 
 impl<F: Form> Formed<F> {
-    fn strip<S: Sample>(&self, input: &Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let between = output.inflate(self.radius, self.radius, input.image);
-        let twice = |first, second| {
-            let between = extreme(input, between, self.radius, first);
-            extreme(&between, output, self.radius, second)
+    /// An opening or a closing of colour times alpha.
+    fn of_visible<S: Sample>(&self, input: &Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        let [first, second] = match F::COMPOSITION {
+            Composition::Closed => CLOSING,
+            _ => OPENING,
         };
-        match F::COMPOSITION {
-            Composition::Opened => twice(Extreme::Smallest, Extreme::Largest),
-            Composition::Closed => twice(Extreme::Largest, Extreme::Smallest),
-            Composition::Difference(from, less) => self.difference(input, output, &from, &less),
-        }
+        let between = output.inflate(self.radius, self.radius, input.image);
+        let between = extreme(input, between, self.radius, first);
+        extreme(&between, output, self.radius, second)
     }
 
-    fn difference<S: Sample>(
-        &self,
-        input: &Patch<'_, S>,
-        output: Region,
-        from: &Term,
-        less: &Term,
-    ) -> Patch<'static, S> {
-        let count = input.channels.count();
-        let mut samples = if input.is_opaque() {
-            let mut samples = self.term(input, output, from);
+    /// A term, each channel by itself.
+    fn rows<V: Value>(&self, input: &Patch<'_, V>, output: Region, term: &Term) -> Vec<V> {
+        let mut term = self.term(input, output, term);
+        let mut written = Rows::new(output, input.channels);
+        for y in output.y..output.y + output.height {
+            term(y, written.next());
+        }
+        written.finish()
+    }
+
+    /// The first term less the second, each channel by itself.
+    fn difference<V: Value>(&self, input: &Patch<'_, V>, output: Region, from: &Term, less: &Term) -> Vec<V> {
+        let (mut from, mut less) = (self.term(input, output, from), self.term(input, output, less));
+        let mut subtracted = vec![V::default(); output.width as usize * input.channels.count()];
+        let mut written = Rows::new(output, input.channels);
+        for y in output.y..output.y + output.height {
+            let row = written.next();
+            from(y, row);
+            less(y, &mut subtracted);
             simd::run(Subtract {
-                from: &mut samples,
-                less: &self.term(input, output, less),
+                from: row,
+                less: &subtracted,
             });
-            samples
-        } else {
-            let products = times_alpha(input);
-            let less = self.term(&products, output, less);
-            let from = self.term(&products, output, from);
-            let full = i64::from(S::MAX);
-            from.into_iter()
-                .zip(less)
-                .map(|(from, less)| S::weighted(i64::from(from) - i64::from(less), full))
-                .collect()
-        };
-        if input.channels.has_alpha() {
-            let rows = samples.chunks_exact_mut(output.width as usize * count);
-            for (y, row) in (output.y..).zip(rows) {
-                let kept = input.row(y, output.x, output.width).chunks_exact(count);
-                for (to, kept) in row.chunks_exact_mut(count).zip(kept) {
-                    to[count - 1] = kept[count - 1];
-                }
-            }
         }
-        Patch::owned(input.image, output, input.channels, samples)
+        written.finish()
     }
 
-    /// The samples of a term, each channel by itself.
-    fn term<V: Value>(&self, input: &Patch<'_, V>, output: Region, term: &Term) -> Vec<V> {
-        let between = output.inflate(self.radius, self.radius, input.image);
-        let one = |patch: &Patch<'_, V>, region, kind| plain_extreme(patch, region, self.radius, kind);
-        let twice = |first, second| one(&one(input, between, first), output, second);
-        let patch = match term {
-            Term::Picture => {
-                let rows = output.y..output.y + output.height;
-                let rows = rows.map(|y| input.row(y, output.x, output.width));
-                return rows.collect::<Vec<_>>().concat();
-            }
-            Term::Eroded => one(input, output, Extreme::Smallest),
-            Term::Dilated => one(input, output, Extreme::Largest),
-            Term::Opened => twice(Extreme::Smallest, Extreme::Largest),
-            Term::Closed => twice(Extreme::Largest, Extreme::Smallest),
+    /// What writes the rows of a term, each channel by itself, when it is asked for one after the other.
+    fn term<'a, V: Value>(
+        &self,
+        input: &'a Patch<'a, V>,
+        output: Region,
+        term: &Term,
+    ) -> Box<dyn FnMut(u32, &mut [V]) + 'a> {
+        let once = |extreme| {
+            let (left, width) = (
+                i64::from(output.x) - i64::from(self.radius),
+                output.width + 2 * self.radius,
+            );
+            let mut squares = Squares::new(input.image, output, input.channels.count(), self.radius, extreme);
+            let mut scratch = Vec::new();
+            Box::new(move |y, out: &mut [V]| {
+                while let Some(y) = squares.wants(y) {
+                    squares.push(input.reflected_row(y.into(), left, width, &mut scratch));
+                }
+                squares.row(y, out);
+            })
         };
-        patch.samples.into_owned()
+        let twice = |kinds| {
+            let mut twice = Twice::new(input, output, self.radius, kinds);
+            Box::new(move |y, out: &mut [V]| twice.row(y, out))
+        };
+        match term {
+            Term::Picture => {
+                Box::new(move |y, out| out.copy_from_slice(input.row(y, output.x, output.width)))
+            }
+            Term::Eroded => once(Extreme::Smallest),
+            Term::Dilated => once(Extreme::Largest),
+            Term::Opened => twice(OPENING),
+            Term::Closed => twice(CLOSING),
+        }
     }
 
     /// The rows of a term.
@@ -286,6 +297,21 @@ impl<F: Form> Formed<F> {
             Term::Dilated => rank::extremes(input, output, self.radius, true, out),
             Term::Opened => rank::twice(input, output, self.radius, false, out),
             Term::Closed => rank::twice(input, output, self.radius, true, out),
+        }
+    }
+}
+
+/// Alpha stays that of the picture.
+fn keep_alpha<S: Sample>(input: &Patch<'_, S>, output: Region, samples: &mut [S]) {
+    if !input.channels.has_alpha() {
+        return;
+    }
+    let count = input.channels.count();
+    let rows = samples.chunks_exact_mut(output.width as usize * count);
+    for (y, row) in (output.y..).zip(rows) {
+        let kept = input.row(y, output.x, output.width).chunks_exact(count);
+        for (to, kept) in row.chunks_exact_mut(count).zip(kept) {
+            to[count - 1] = kept[count - 1];
         }
     }
 }

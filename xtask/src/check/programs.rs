@@ -5,18 +5,14 @@
 //! takes two thirds of the time of three, and the last crates of each are compiled beside each other.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::shell;
-
-/// What has cargo compile the workspace, and not its dependencies, with Clippy's compiler.
-const LINTING: [(&str, &str); 1] = [("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")];
+use crate::{compile, shell};
 
 /// A program that says nothing for so long hangs: the longest single test takes a quarter of it on two busy processors. What runs
 /// into the time of the whole says nothing of where it hung.
@@ -86,54 +82,18 @@ impl Counts {
     }
 }
 
-/// Builds by `cargo ARGUMENTS` and gives the programs of tests among what was built. With `lints` Clippy's compiler, which is the
-/// compiler with more lints, compiles the workspace: `cargo clippy` would have every dependency compiled a second time.
+/// Builds by `cargo ARGUMENTS`, with `lints` or without, and gives the programs of tests among what was built.
 ///
 /// # Errors
 /// When something does not compile, or when it does with a warning and `lints` are asked for.
 pub fn build(arguments: &[&str], lints: bool) -> Result<Vec<TestProgram>> {
-    let mut cargo = shell::cargo();
-    cargo.args(arguments);
-    cargo.args(["--locked", "--message-format=json"]);
-    if lints {
-        cargo.envs(LINTING);
-    }
-    let shown = shell::show(&cargo);
-    let mut child = cargo
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start `{shown}`"))?;
-    let output = child.stdout.take().context("stdout is piped")?;
-    let (mut programs, mut warnings) = (Vec::new(), 0);
-    for line in BufReader::new(output).lines() {
-        let Ok(message) = serde_json::from_str::<Value>(&line?) else {
-            // What a build script or the compiler says outside the messages.
-            continue;
-        };
-        programs.extend(program(&message)?);
-        warnings += u32::from(is_warning(&message));
-    }
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("`{shown}` failed ({status})");
-    }
-    if lints && warnings > 0 {
-        bail!("{warnings} warnings of the compiler and of Clippy, above");
-    }
+    let mut programs = Vec::new();
+    compile::run(arguments, lints, |message| {
+        programs.extend(program(message)?);
+        Ok(())
+    })?;
     programs.sort_by(|a, b| (&a.package, &a.name, &a.path).cmp(&(&b.package, &b.name, &b.path)));
     Ok(programs)
-}
-
-/// Shows what the compiler says; whether it is a warning.
-fn is_warning(message: &Value) -> bool {
-    if message["reason"] != "compiler-message" {
-        return false;
-    }
-    if let Some(said) = message["message"]["rendered"].as_str() {
-        eprint!("{said}");
-    }
-    message["message"]["level"] == "warning"
 }
 
 /// Runs the tests in the documentation of the packages that `selection` names, which were built with `lints` or without.
@@ -144,7 +104,7 @@ pub fn doc_tests(selection: &[&str], lints: bool) -> Result<Ran> {
     let begun = Instant::now();
     let mut cargo = shell::cargo();
     if lints {
-        cargo.envs(LINTING);
+        cargo.envs(compile::LINTING);
     }
     cargo
         .args(["test", "--doc", "--locked", "--no-fail-fast"])
