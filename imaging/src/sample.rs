@@ -66,6 +66,12 @@ impl Bits for u8 {
     }
 }
 
+/// Bytes as samples without a copy, where they lie as the processor wants them: memory for many bytes is aligned for any number.
+fn as_they_lie<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> Option<Cow<'_, [T]>> {
+    let samples = bytemuck::try_cast_slice(bytes).ok()?;
+    cfg!(target_endian = "little").then_some(Cow::Borrowed(samples))
+}
+
 impl Bits for u16 {
     #[inline(always)]
     fn wrap(value: u32) -> Self {
@@ -73,22 +79,17 @@ impl Bits for u16 {
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
-        Cow::Owned(
-            bytes
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|bytes| u16::from_le_bytes(*bytes))
-                .collect(),
-        )
+        as_they_lie(bytes).unwrap_or_else(|| {
+            let samples = bytes.as_chunks::<2>().0.iter();
+            Cow::Owned(samples.map(|bytes| u16::from_le_bytes(*bytes)).collect())
+        })
     }
 
     fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        let mut bytes = vec![0; samples.len() * 2];
-        for (to, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(samples) {
-            *to = sample.to_le_bytes();
+        if cfg!(target_endian = "little") {
+            return bytemuck::cast_slice(&samples).to_vec();
         }
-        bytes
+        samples.into_iter().flat_map(u16::to_le_bytes).collect()
     }
 }
 
@@ -99,22 +100,17 @@ impl Bits for u32 {
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
-        Cow::Owned(
-            bytes
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|bytes| u32::from_le_bytes(*bytes))
-                .collect(),
-        )
+        as_they_lie(bytes).unwrap_or_else(|| {
+            let samples = bytes.as_chunks::<4>().0.iter();
+            Cow::Owned(samples.map(|bytes| u32::from_le_bytes(*bytes)).collect())
+        })
     }
 
     fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        let mut bytes = vec![0; samples.len() * 4];
-        for (to, sample) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(samples) {
-            *to = sample.to_le_bytes();
+        if cfg!(target_endian = "little") {
+            return bytemuck::cast_slice(&samples).to_vec();
         }
-        bytes
+        samples.into_iter().flat_map(u32::to_le_bytes).collect()
     }
 }
 
@@ -224,5 +220,29 @@ impl Sample for u16 {
 
     fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
         crate::convolve::separable::convolve_opaque(input, output, weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_those_of_the_bytes_wherever_they_lie() {
+        let bytes: Vec<u8> = (0..=40).collect();
+        for start in 0..8 {
+            let bytes = &bytes[start..start + 16];
+            let sixteen: Vec<u16> = (0..8)
+                .map(|at| u16::from(bytes[2 * at]) | u16::from(bytes[2 * at + 1]) << 8)
+                .collect();
+            assert_eq!(*u16::from_bytes(bytes), sixteen);
+            assert_eq!(u16::into_bytes(sixteen), bytes);
+            let thirty_two = u32::from_bytes(bytes);
+            assert_eq!(
+                thirty_two[1],
+                u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
+            );
+            assert_eq!(u32::into_bytes(thirty_two.into_owned()), bytes);
+        }
     }
 }

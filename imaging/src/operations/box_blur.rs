@@ -4,7 +4,7 @@ use crate::numbers::Numbers;
 use crate::numbers::convolve::means;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::{Patch, Rows};
-use crate::sample::Sample;
+use crate::sample::{Bits, Sample};
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
 
@@ -142,73 +142,141 @@ pub(super) fn sum_squares<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
     radius: u32,
+    each: impl FnMut(u32, &[u32]),
+) {
+    // Of 8 bit, 201 samples fit 16 bits.
+    if S::MAX < 1 << 8 {
+        sum_columns::<S, u16>(input, output, radius, each);
+    } else {
+        sum_columns::<S, u32>(input, output, radius, each);
+    }
+}
+
+/// Sides up to which all that a square has of a row is added: 225 samples of 8 bit fit 16 bits. Beyond, sums slide.
+const SHORT: usize = 15;
+
+/// [`sum_squares`] by sums of columns, which fit `W`.
+fn sum_columns<S: Sample, W: Bits>(
+    input: &Patch<'_, S>,
+    output: Region,
+    radius: u32,
     mut each: impl FnMut(u32, &[u32]),
 ) {
     let channels = input.channels.count();
     let side = 2 * radius as usize + 1;
-    let stride = output.width as usize * channels;
     let width = output.width + 2 * radius;
     let (left, top) = (
         i64::from(output.x) - i64::from(radius),
         i64::from(output.y) - i64::from(radius),
     );
     // Over the rows of the square, one for each column; and over the square.
-    let mut columns = vec![0u32; width as usize * channels];
-    let mut sums = vec![0u32; stride];
+    let mut columns = vec![W::default(); width as usize * channels];
+    let mut sums = vec![0u32; output.width as usize * channels];
     let (mut entering, mut leaving) = (Vec::new(), Vec::new());
     for y in top..top + i64::from(2 * radius) {
-        let row = input.reflected_row(y, left, width, &mut entering);
-        for (column, &sample) in columns.iter_mut().zip(row) {
-            *column += sample.into();
-        }
+        simd::run(Columns {
+            enters: input.reflected_row(y, left, width, &mut entering),
+            leaves: None,
+            columns: &mut columns,
+        });
     }
     for row in output.y..output.y + output.height {
         let y = i64::from(row) - i64::from(radius);
-        let enters = input.reflected_row(y + i64::from(2 * radius), left, width, &mut entering);
-        // Above the first square nothing leaves.
-        let leaves = (y > top).then(|| input.reflected_row(y - 1, left, width, &mut leaving));
         simd::run(Columns {
-            enters,
-            leaves,
+            enters: input.reflected_row(y + i64::from(2 * radius), left, width, &mut entering),
+            // Above the first square nothing leaves.
+            leaves: (y > top).then(|| input.reflected_row(y - 1, left, width, &mut leaving)),
             columns: &mut columns,
         });
-        slide(&columns, channels, side, &mut sums);
+        if side <= SHORT {
+            simd::run(Neighbours {
+                columns: &columns,
+                channels,
+                side,
+                sums: &mut sums,
+            });
+        } else {
+            slide(&columns, channels, side, &mut sums);
+        }
         each(row, &sums);
     }
 }
 
 /// Sums of columns, one row further.
-struct Columns<'a, S> {
+struct Columns<'a, S, W> {
     enters: &'a [S],
     leaves: Option<&'a [S]>,
-    columns: &'a mut [u32],
+    columns: &'a mut [W],
 }
 
-impl<S: Sample> Kernel for Columns<'_, S> {
+impl<S: Sample, W: Bits> Kernel for Columns<'_, S, W> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (column, &sample) in self.columns.iter_mut().zip(self.enters) {
-            *column += sample.into();
+        let Some(leaves) = self.leaves else {
+            for (column, &enters) in self.columns.iter_mut().zip(self.enters) {
+                *column = W::wrap((*column).into().wrapping_add(enters.into()));
+            }
+            return;
+        };
+        for (column, (&enters, &leaves)) in self.columns.iter_mut().zip(self.enters.iter().zip(leaves)) {
+            let sum = (*column).into().wrapping_add(enters.into());
+            *column = W::wrap(sum.wrapping_sub(leaves.into()));
         }
-        for (column, &sample) in self.columns.iter_mut().zip(self.leaves.unwrap_or_default()) {
-            *column -= sample.into();
+    }
+}
+
+/// Sums of `side` neighbours of each channel, which fit `W`.
+struct Neighbours<'a, W> {
+    columns: &'a [W],
+    channels: usize,
+    side: usize,
+    sums: &'a mut [u32],
+}
+
+impl<W: Bits> Kernel for Neighbours<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        const BLOCK: usize = 64;
+        let (blocks, rest) = self.sums.as_chunks_mut::<BLOCK>();
+        let done = blocks.len() * BLOCK;
+        for (index, block) in blocks.iter_mut().enumerate() {
+            let mut sums = [W::default(); BLOCK];
+            for tap in 0..self.side {
+                let columns = &self.columns[index * BLOCK + tap * self.channels..][..BLOCK];
+                for (sum, &column) in sums.iter_mut().zip(columns) {
+                    *sum = W::wrap((*sum).into().wrapping_add(column.into()));
+                }
+            }
+            for (to, sum) in block.iter_mut().zip(sums) {
+                *to = sum.into();
+            }
+        }
+        for (at, to) in (done..).zip(rest) {
+            let neighbours = self.columns[at..].iter().step_by(self.channels).take(self.side);
+            *to = neighbours.map(|&column| column.into()).sum();
         }
     }
 }
 
 /// Sums of `side` columns each, of every channel by itself.
-fn slide(columns: &[u32], channels: usize, side: usize, sums: &mut [u32]) {
+fn slide<W: Bits>(columns: &[W], channels: usize, side: usize, sums: &mut [u32]) {
     match channels {
-        1 => slide_pixels::<1>(columns, side, sums),
-        2 => slide_pixels::<2>(columns, side, sums),
-        3 => slide_pixels::<3>(columns, side, sums),
-        4 => slide_pixels::<4>(columns, side, sums),
+        1 => slide_pixels::<W, 1>(columns, side, sums),
+        2 => slide_pixels::<W, 2>(columns, side, sums),
+        3 => slide_pixels::<W, 3>(columns, side, sums),
+        4 => slide_pixels::<W, 4>(columns, side, sums),
         _ => {
             for channel in 0..channels {
-                let column = |x: usize| columns.get(x * channels + channel).copied().unwrap_or(0);
-                let mut sum = (0..side - 1).map(column).sum();
+                let column = |x: usize| {
+                    columns
+                        .get(x * channels + channel)
+                        .map_or(0, |&column| column.into())
+                };
+                let mut sum: u32 = (0..side - 1).map(column).sum();
                 let to = sums.iter_mut().skip(channel).step_by(channels);
                 for (x, to) in to.enumerate() {
                     sum += column(x + side - 1);
@@ -222,13 +290,13 @@ fn slide(columns: &[u32], channels: usize, side: usize, sums: &mut [u32]) {
 
 /// [`slide`] for `N` channels, whose sums stay in registers. What enters less what leaves does not wait for the sum before, so that
 /// there is one addition from a sum to the next.
-fn slide_pixels<const N: usize>(columns: &[u32], side: usize, sums: &mut [u32]) {
+fn slide_pixels<W: Bits, const N: usize>(columns: &[W], side: usize, sums: &mut [u32]) {
     let (columns, _) = columns.as_chunks::<N>();
     let (first, enter) = columns.split_at(side.min(columns.len()));
     let mut sum = [0u32; N];
     for pixel in first {
-        for (sum, column) in sum.iter_mut().zip(pixel) {
-            *sum += column;
+        for (sum, &column) in sum.iter_mut().zip(pixel) {
+            *sum += column.into();
         }
     }
     let Some((to, rest)) = sums.as_chunks_mut::<N>().0.split_first_mut() else {
@@ -238,34 +306,48 @@ fn slide_pixels<const N: usize>(columns: &[u32], side: usize, sums: &mut [u32]) 
     let moves = enter.iter().zip(columns);
     for (to, (enter, leave)) in rest.iter_mut().zip(moves) {
         for channel in 0..N {
-            let change = enter[channel].wrapping_sub(leave[channel]);
+            let change = enter[channel].into().wrapping_sub(leave[channel].into());
             sum[channel] = sum[channel].wrapping_add(change);
         }
         *to = sum;
     }
 }
 
-/// Sums divided by the area, rounded half up.
+/// Sums divided by the area, rounded half up: `floor((sum + area / 2) / area)`.
 struct Mean<'a, S> {
     sums: &'a [u32],
+    /// Odd, and at most 201 squared.
     area: u32,
     out: &'a mut [S],
 }
 
+/// Up to this area a mean of 8 bit is right in binary32. The exact quotient, half a unit added, is at least `1 / (2 area)` away from
+/// a whole number; a test looks at every sum at which the mean changes.
+const QUICK: u32 = 163 * 163;
+
 impl<S: Sample> Kernel for Mean<'_, S> {
     type Output = ();
 
-    /// `floor((sum + area / 2) / area)` by a product: half a unit is added, so that the exact quotient is at least
-    /// `1 / (2 area)`, 1.2e-5, away from a whole number, and the error of the product is below 1e-10. Less a half, the
-    /// nearest whole number is its floor: 2^52 is added, whose last bit is worth one.
     #[inline(always)]
     fn run(self) {
-        let inverse = 1.0 / f64::from(self.area);
-        let half = f64::from(self.area / 2) + 0.5;
-        let ones = (1u64 << 52) as f64;
+        let half = self.area / 2;
+        if S::MAX < 1 << 8 && self.area <= QUICK {
+            let inverse = 1.0 / self.area as f32;
+            let half = half as f32 + 0.5;
+            // The last bit of a sum with it is worth one. Less a half, the nearest whole number of a quotient is its floor.
+            let ones = (1u32 << 23) as f32;
+            for (to, &sum) in self.out.iter_mut().zip(self.sums) {
+                let quotient = (sum as i32 as f32 + half) * inverse;
+                *to = S::wrap((quotient - 0.5 + ones).to_bits());
+            }
+            return;
+        }
+        // By a product with 2^shift / area, rounded up to 32 bits (Granlund and Montgomery, 1994): its error times a sum stays below
+        // 2^shift, as a sum is at most 65535.5 areas and an area at most 40401.
+        let shift = u32::BITS + self.area.ilog2();
+        let factor = (1u64 << shift).div_ceil(self.area.into());
         for (to, &sum) in self.out.iter_mut().zip(self.sums) {
-            let quotient = (f64::from(sum) + half) * inverse;
-            *to = S::wrap((quotient - 0.5 + ones).to_bits() as u32);
+            *to = S::wrap((u64::from(sum + half) * u64::from(factor as u32) >> shift) as u32);
         }
     }
 }
@@ -274,6 +356,34 @@ impl<S: Sample> Kernel for Mean<'_, S> {
 mod tests {
     use super::*;
     use crate::Channels;
+
+    fn means_are_right<S: Sample>(side: u32) {
+        let area = side * side;
+        // The sums at which the mean changes, and those before them.
+        let sums: Vec<u32> = (0..=S::MAX)
+            .flat_map(|mean| {
+                let first = (mean * area).saturating_sub(area / 2);
+                [first.saturating_sub(1), first, mean * area]
+            })
+            .collect();
+        let right: Vec<u32> = sums.iter().map(|sum| (sum + area / 2) / area).collect();
+        let mut means = vec![S::default(); sums.len()];
+        simd::run(Mean {
+            sums: &sums,
+            area,
+            out: &mut means,
+        });
+        let means: Vec<u32> = means.into_iter().map(Into::into).collect();
+        assert_eq!(means, right, "side {side}");
+    }
+
+    #[test]
+    fn means_are_right_wherever_they_change_for_every_side() {
+        for side in (3..=201).step_by(2) {
+            means_are_right::<u8>(side);
+            means_are_right::<u16>(side);
+        }
+    }
 
     #[test]
     fn the_largest_sums_fit() {

@@ -93,12 +93,9 @@ impl Operation for Noise {
         let colours = channels - usize::from(patch.channels.has_alpha());
         let scale = self.amount * f64::from(S::MAX);
         let key = mix(self.seed.wrapping_add(STEP));
-        let mut steps = vec![UNSURE; output.width as usize];
-        let rows = patch
-            .samples
-            .to_mut()
-            .chunks_exact_mut(output.width as usize * channels);
-        for (y, row) in (output.y..).zip(rows) {
+        let length = output.width as usize * channels;
+        let (mut steps, mut added) = (vec![UNSURE; output.width as usize], vec![0; length]);
+        for (y, row) in (output.y..).zip(patch.samples.to_mut().chunks_exact_mut(length)) {
             let start = u64::from(y) << 32 | u64::from(output.x);
             if no_data.is_none() {
                 simd::run(Whole {
@@ -108,13 +105,14 @@ impl Operation for Noise {
                     scale,
                     steps: &mut steps,
                 });
+                spread(&steps, channels, colours, &mut added);
+                simd::run(Add { row, added: &added });
+                if !steps.contains(&UNSURE) {
+                    continue;
+                }
             }
             for ((place, pixel), &step) in (start..).zip(row.chunks_exact_mut(channels)).zip(&steps) {
                 if step != UNSURE {
-                    for sample in &mut pixel[..colours] {
-                        let value: u32 = (*sample).into();
-                        *sample = S::clamp_i32(value as i32 + step);
-                    }
                     continue;
                 }
                 let number = scale * self.distribution.number(hash(key, place));
@@ -132,6 +130,50 @@ impl Operation for Noise {
             }
         }
         patch
+    }
+}
+
+/// What is added to each sample of a row: the number of its pixel to the first `colours` of its channels, and nothing to alpha and
+/// where the number is not known.
+fn spread(steps: &[i32], channels: usize, colours: usize, added: &mut [i32]) {
+    match (channels, colours) {
+        (1, 1) => spread_pixels::<1, 1>(steps, added),
+        (2, 1) => spread_pixels::<2, 1>(steps, added),
+        (3, 3) => spread_pixels::<3, 3>(steps, added),
+        (4, 3) => spread_pixels::<4, 3>(steps, added),
+        _ => {
+            for (to, &step) in added.chunks_exact_mut(channels).zip(steps) {
+                to[..colours].fill(known(step));
+            }
+        }
+    }
+}
+
+fn spread_pixels<const CHANNELS: usize, const COLOURS: usize>(steps: &[i32], added: &mut [i32]) {
+    for (to, &step) in added.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(steps) {
+        to[..COLOURS].fill(known(step));
+    }
+}
+
+fn known(step: i32) -> i32 {
+    if step == UNSURE { 0 } else { step }
+}
+
+/// A number is added to each sample, as far as there is room.
+struct Add<'a, S> {
+    row: &'a mut [S],
+    added: &'a [i32],
+}
+
+impl<S: Sample> Kernel for Add<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (sample, &added) in self.row.iter_mut().zip(self.added) {
+            let value: u32 = (*sample).into();
+            *sample = S::clamp_i32(value as i32 + added);
+        }
     }
 }
 
