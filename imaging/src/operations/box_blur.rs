@@ -347,7 +347,7 @@ impl<S: Sample> Kernel for Mean<'_, S> {
         let shift = u32::BITS + self.area.ilog2();
         let factor = (1u64 << shift).div_ceil(self.area.into());
         for (to, &sum) in self.out.iter_mut().zip(self.sums) {
-            *to = S::wrap((u64::from(sum + half) * u64::from(factor as u32) >> shift) as u32);
+            *to = S::wrap(((u64::from(sum + half) * u64::from(factor as u32)) >> shift) as u32);
         }
     }
 }

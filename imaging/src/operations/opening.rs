@@ -39,6 +39,9 @@ pub(crate) enum Term {
     Closed,
 }
 
+/// Writes the row that it is asked for.
+type WriteRow<'a, V> = Box<dyn FnMut(u32, &mut [V]) + 'a>;
+
 const OPENING: [Extreme; 2] = [Extreme::Smallest, Extreme::Largest];
 const CLOSING: [Extreme; 2] = [Extreme::Largest, Extreme::Smallest];
 
@@ -248,12 +251,7 @@ impl<F: Form> Formed<F> {
     }
 
     /// What writes the rows of a term, each channel by itself, when it is asked for one after the other.
-    fn term<'a, V: Value>(
-        &self,
-        input: &'a Patch<'a, V>,
-        output: Region,
-        term: &Term,
-    ) -> Box<dyn FnMut(u32, &mut [V]) + 'a> {
+    fn term<'a, V: Value>(&self, input: &'a Patch<'a, V>, output: Region, term: &Term) -> WriteRow<'a, V> {
         let once = |extreme| {
             let (left, width) = (
                 i64::from(output.x) - i64::from(self.radius),
