@@ -1,13 +1,14 @@
 //! The median of a square, each channel by itself; where there is alpha, of colour times alpha.
 
 use super::box_blur::radius;
+use super::exchanges::{BLOCK, OfNine, OfTwentyFive};
 use super::rank::{Plain, Ranked, TimesAlpha, Value};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
-use crate::{MAX_BANDS, Region, Size};
+use crate::{Region, Size};
 
 /// The middle sample of the square, by value.
 pub(crate) struct Median {
@@ -74,81 +75,27 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
             continue;
         }
         ranked.next(|out| {
-            if let [a, b, c] = &ring[..] {
-                return simd::run(MedianOfNine {
+            let rows: Vec<&[R::Value]> = ring.iter().map(Vec::as_slice).collect();
+            match rows[..] {
+                [a, b, c] => simd::run(OfNine {
                     rows: [a, b, c],
                     channels,
                     out,
-                });
+                }),
+                [a, b, c, d, e] => simd::run(OfTwentyFive {
+                    rows: [a, b, c, d, e],
+                    channels,
+                    out,
+                }),
+                _ => simd::run(Search {
+                    rows: &rows,
+                    channels,
+                    out,
+                }),
             }
-            let rows: Vec<&[R::Value]> = ring.iter().map(Vec::as_slice).collect();
-            simd::run(Search {
-                rows: &rows,
-                channels,
-                out,
-            });
         });
     }
     ranked.finish()
-}
-
-/// Samples that are worked on at a time, in arrays of their own: the compiler vectorises loops over these, and not those over
-/// many slices that could overlap.
-const BLOCK: usize = 256;
-/// Two pixels of the most bands that there are.
-const REACH: usize = 2 * MAX_BANDS as usize;
-
-/// The 3x3 median by minima and maxima alone: sort every column of three, once for the three squares that it is in, then the
-/// median of the largest of the smallest, the middle of the middle and the smallest of the largest is that of all nine.
-struct MedianOfNine<'a, T> {
-    rows: [&'a [T]; 3],
-    channels: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Value> Kernel for MedianOfNine<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let zero = [T::default(); BLOCK + REACH];
-        let (mut low, mut middle, mut high) = (zero, zero, zero);
-        for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
-            let count = out.len();
-            let wide = count + 2 * self.channels;
-            let part = index * BLOCK..index * BLOCK + wide;
-            let (above, at, below) = (
-                &self.rows[0][part.clone()],
-                &self.rows[1][part.clone()],
-                &self.rows[2][part],
-            );
-            let (low, middle, high) = (&mut low[..wide], &mut middle[..wide], &mut high[..wide]);
-            for x in 0..wide {
-                (low[x], middle[x], high[x]) = sort(above[x], at[x], below[x]);
-            }
-            // Each a slice of its own: through arrays of slices the compiler loses that their lengths are the same.
-            let tap = |tap: usize| tap * self.channels..tap * self.channels + count;
-            let (low_0, low_1, low_2) = (&low[tap(0)], &low[tap(1)], &low[tap(2)]);
-            let (middle_0, middle_1, middle_2) = (&middle[tap(0)], &middle[tap(1)], &middle[tap(2)]);
-            let (high_0, high_1, high_2) = (&high[tap(0)], &high[tap(1)], &high[tap(2)]);
-            let mut medians = [T::default(); BLOCK];
-            let medians = &mut medians[..count];
-            for x in 0..count {
-                let low = low_0[x].max(low_1[x]).max(low_2[x]);
-                let middle = sort(middle_0[x], middle_1[x], middle_2[x]).1;
-                let high = high_0[x].min(high_1[x]).min(high_2[x]);
-                medians[x] = sort(low, middle, high).1;
-            }
-            out.copy_from_slice(medians);
-        }
-    }
-}
-
-#[inline(always)]
-fn sort<T: Copy + Ord>(a: T, b: T, c: T) -> (T, T, T) {
-    let (low, high) = (a.min(b), a.max(b));
-    let (middle, highest) = (high.min(c), high.max(c));
-    (low.min(middle), low.max(middle), highest)
 }
 
 /// The median of a larger square, bit by bit from the highest: the largest number below which no more than half of the square lies.

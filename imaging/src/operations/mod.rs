@@ -14,6 +14,7 @@ mod derivatives;
 mod edge_detection;
 mod emboss;
 mod equalize;
+mod exchanges;
 mod extremes;
 mod flip;
 mod grayscale;
