@@ -33,6 +33,7 @@ mod affine;
 mod color_space;
 mod convolve;
 pub mod encoding;
+mod extremes;
 mod failure;
 #[cfg(feature = "decode")]
 pub mod file;

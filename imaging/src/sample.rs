@@ -114,6 +114,11 @@ impl Bits for u32 {
     }
 }
 
+/// What can be ranked by comparing or by looking for it bit by bit.
+pub(crate) trait Ordered: Bits + Ord + Add<Output = Self> + BitOr<Output = Self> + From<bool> {}
+
+impl<T: Bits + Ord + Add<Output = T> + BitOr<Output = T> + From<bool>> Ordered for T {}
+
 /// An intensity: `u8` or `u16`. [`Bits::wrap`] takes values that are known to be at most [`Sample::MAX`].
 pub(crate) trait Sample:
     Bits + Widen<u32> + Ord + Add<Output = Self> + BitOr<Output = Self> + From<bool>

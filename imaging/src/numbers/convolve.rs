@@ -1,6 +1,6 @@
 //! Separable convolution of numbers, normalised: `Σ w·v / Σ w` over the samples that have data.
 
-use super::Numbers;
+use super::{Numbers, has_holes};
 use crate::Region;
 use crate::simd::{self, Kernel};
 
@@ -31,7 +31,7 @@ pub(crate) fn means(
         let into = &mut ring[index % taps];
         into.centre.clear();
         into.centre.extend_from_slice(&row[radius * channels..][..length]);
-        into.has_holes = row.iter().any(|number| number.is_nan());
+        into.has_holes = has_holes(&row);
         into.weights.clear();
         if into.has_holes {
             present.clear();
@@ -40,41 +40,26 @@ pub(crate) fn means(
                 .filter(|number| number.is_nan())
                 .for_each(|number| *number = 0.0);
             into.weights.resize(length, 0.0);
-            along(&present, weights, channels, &mut into.weights);
+            sum_weighted(along(&present, channels), weights, &mut into.weights);
         } else {
             into.weights.resize(length, whole_row);
         }
-        into.values.clear();
         into.values.resize(length, 0.0);
-        along(&row, weights, channels, &mut into.values);
+        sum_weighted(along(&row, channels), weights, &mut into.values);
         let Some(y) = (index + 1).checked_sub(taps) else {
             continue;
         };
         // The oldest row first.
         let rows = || (0..taps).map(|tap| &ring[(y + tap) % taps]);
-        sums.fill(0.0);
-        for (row, &weight) in rows().zip(weights) {
-            simd::run(Add {
-                from: &row.values,
-                weight,
-                to: &mut sums,
-            });
-        }
+        sum_weighted(rows().map(|row| row.values.as_slice()), weights, &mut sums);
+        let centre = &ring[(y + radius) % taps].centre;
         if rows().any(|row| row.has_holes) {
-            totals.fill(0.0);
-            for (row, &weight) in rows().zip(weights) {
-                simd::run(Add {
-                    from: &row.weights,
-                    weight,
-                    to: &mut totals,
-                });
+            sum_weighted(rows().map(|row| row.weights.as_slice()), weights, &mut totals);
+            for ((sum, total), centre) in sums.iter_mut().zip(&totals).zip(centre) {
+                *sum = if centre.is_nan() { f64::NAN } else { *sum / total };
             }
         } else {
-            totals.fill(whole);
-        }
-        let centre = &ring[(y + radius) % taps].centre;
-        for ((sum, total), centre) in sums.iter_mut().zip(&totals).zip(centre) {
-            *sum = if centre.is_nan() { f64::NAN } else { *sum / total };
+            sums.iter_mut().for_each(|sum| *sum /= whole);
         }
         out(centre, &sums);
     }
@@ -89,31 +74,46 @@ struct Sums {
     weights: Vec<f64>,
 }
 
-/// `out[i] += Σ weights[t] · row[i + t·channels]`.
-fn along(row: &[f64], weights: &[f64], channels: usize, out: &mut [f64]) {
-    for (tap, &weight) in weights.iter().enumerate() {
-        simd::run(Add {
-            from: &row[tap * channels..],
-            weight,
-            to: out,
-        });
-    }
+/// A row, from each of the taps on that are side by side.
+fn along(row: &[f64], channels: usize) -> impl Iterator<Item = &[f64]> {
+    (0..).map(move |tap: usize| &row[tap * channels..])
 }
 
-/// `to[i] += weight · from[i]`.
-struct Add<'a> {
-    from: &'a [f64],
-    weight: f64,
-    to: &'a mut [f64],
+/// `out[i] = Σ weights[t] · rows[t][i]`, from the first of the rows on, each as long as `out` at least.
+fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out: &mut [f64]) {
+    let rows: Vec<(f64, &[f64])> = weights.iter().copied().zip(rows).collect();
+    simd::run(SumWeighted { rows: &rows, out });
 }
 
-impl Kernel for Add<'_> {
+struct SumWeighted<'a> {
+    rows: &'a [(f64, &'a [f64])],
+    out: &'a mut [f64],
+}
+
+impl Kernel for SumWeighted<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (to, from) in self.to.iter_mut().zip(self.from) {
-            *to += self.weight * from;
+        // What is summed stays in registers.
+        const BLOCK: usize = 16;
+        let (blocks, rest) = self.out.as_chunks_mut::<BLOCK>();
+        let done = blocks.len() * BLOCK;
+        for (index, out) in blocks.iter_mut().enumerate() {
+            let mut sums = [0.0; BLOCK];
+            for (weight, row) in self.rows {
+                let row = &row[index * BLOCK..][..BLOCK];
+                for (sum, number) in sums.iter_mut().zip(row) {
+                    *sum += weight * number;
+                }
+            }
+            *out = sums;
+        }
+        for (at, out) in (done..).zip(rest) {
+            *out = self
+                .rows
+                .iter()
+                .fold(0.0, |sum, (weight, row)| sum + weight * row[at]);
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod resample;
 pub(crate) mod window;
 
 use crate::meaning::Meaning;
-use crate::patch::{Patch, push_reflected, reflect};
+use crate::patch::{Patch, Rows, push_reflected, reflect};
 use crate::sample::Bits;
 use crate::{Channels, Depth, Region, Size};
 
@@ -60,6 +60,12 @@ impl Numbers<'_> {
     }
 }
 
+/// Whether one of them at least is not a number.
+fn has_holes(row: &[f64]) -> bool {
+    // All are looked at: that is done many at a time.
+    row.iter().fold(false, |any, number| any | number.is_nan())
+}
+
 /// What an operation does with numbers.
 pub(crate) trait OnNumbers {
     /// Gives the rows of `output` to `out`, from the top on; `false` when the operation has no such way.
@@ -81,28 +87,26 @@ pub(crate) fn apply<B: Bits>(
         channels,
         is_rgb: input.channels == Channels::Rgb,
         depth: meaning.depth(),
-        append: &|y, x, width, row| {
-            let samples = input.row(y, x, width).iter();
-            row.extend(samples.map(|&sample| meaning.number(sample.into())));
-        },
+        append: &|y, x, width, row| meaning.append(input.row(y, x, width), row),
         region: input.region,
     };
-    let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
+    let mut written = Rows::new(output, input.channels);
     let mut rows = output.y..output.y + output.height;
     let is_there = operation.apply_numbers(&numbers, output, &mut |row| {
+        let samples = written.next();
+        meaning.write(row, samples);
         let kept = match rows.next() {
-            Some(y) if in_place => input.row(y, output.x, output.width),
-            _ => &[],
+            Some(y) if in_place && has_holes(row) => input.row(y, output.x, output.width),
+            _ => return,
         };
-        for (index, &number) in row.iter().enumerate() {
-            samples.push(match kept.get(index) {
-                Some(&kept) if number.is_nan() && meaning.number(kept.into()).is_nan() => kept,
-                _ => B::wrap(meaning.bits(number)),
-            });
+        for ((to, &number), &kept) in samples.iter_mut().zip(row).zip(kept) {
+            if number.is_nan() && meaning.number(kept.into()).is_nan() {
+                *to = kept;
+            }
         }
     });
     is_there.then(|| {
-        let mut patch = Patch::owned(input.image, output, input.channels, samples);
+        let mut patch = Patch::owned(input.image, output, input.channels, written.finish());
         patch.meaning = meaning;
         patch
     })

@@ -2,6 +2,7 @@
 
 use super::Numbers;
 use crate::Region;
+use crate::extremes::{Extreme, Squares};
 
 /// The middle of the samples of each square by value, the upper one where there are two.
 pub(crate) fn medians(input: &Numbers<'_>, output: Region, radius: u32, out: &mut dyn FnMut(&[f64])) {
@@ -38,57 +39,51 @@ pub(crate) fn medians(input: &Numbers<'_>, output: Region, radius: u32, out: &mu
     }
 }
 
-/// The least of the samples of each square, or the greatest: along rows first, then along columns.
+/// The least of the samples of each square that have data, or the greatest; of 0 and -0 the latter is less.
 pub(crate) fn extremes(
     input: &Numbers<'_>,
     output: Region,
     radius: u32,
-    greatest: bool,
+    extreme: Extreme,
     out: &mut dyn FnMut(&[f64]),
 ) {
-    let channels = input.channels;
-    let (side, reach) = (2 * radius as usize + 1, radius as usize * channels);
-    let length = output.width as usize * channels;
-    let (left, top) = (
-        i64::from(output.x) - i64::from(radius),
-        i64::from(output.y) - i64::from(radius),
-    );
-    // Of two that are equal (0 and -0) the first is kept, in an order that does not depend on the tile.
-    let fold = |into: &mut [f64], from: &[f64]| {
-        for (into, &from) in into.iter_mut().zip(from) {
-            let is_beyond = if greatest { from > *into } else { from < *into };
-            if is_beyond || into.is_nan() {
-                *into = from;
-            }
-        }
+    let (left, width) = (i64::from(output.x) - i64::from(radius), output.width + 2 * radius);
+    // What has no data comes after everything: it is never an extreme where there is another.
+    let last = match extreme {
+        Extreme::Smallest => i64::MAX,
+        Extreme::Largest => i64::MIN,
     };
-    let mut row = Vec::new();
-    let mut centres = vec![vec![0.0; length]; side];
-    let mut lines = vec![vec![0.0; length]; side];
-    let mut result = vec![0.0; length];
-    for index in 0..output.height as usize + side - 1 {
-        input.row(top + index as i64, left, output.width + 2 * radius, &mut row);
-        centres[index % side].copy_from_slice(&row[reach..][..length]);
-        let line = &mut lines[index % side];
-        line.copy_from_slice(&row[..length]);
-        for tap in 1..side {
-            fold(line, &row[tap * channels..]);
+    let mut squares = Squares::new(input.image, output, input.channels, radius, extreme);
+    let (mut row, mut keys, mut centre) = (Vec::new(), Vec::new(), Vec::new());
+    let mut chosen = vec![0; output.width as usize * input.channels];
+    for y in output.y..output.y + output.height {
+        while let Some(y) = squares.wants(y) {
+            input.row(y.into(), left, width, &mut row);
+            keys.clear();
+            keys.extend(row.iter().map(|number| {
+                if number.is_nan() {
+                    last
+                } else {
+                    key(number.to_bits())
+                }
+            }));
+            squares.push(&keys);
         }
-        let Some(y) = (index + 1).checked_sub(side) else {
-            continue;
-        };
-        result.fill(f64::NAN);
-        for row in 0..side {
-            fold(&mut result, &lines[(y + row) % side]);
+        squares.row(y, &mut chosen);
+        input.row_within(y, output.x, output.width, &mut centre);
+        for (number, &chosen) in centre.iter_mut().zip(&chosen) {
+            // A centre with data is in its square, so that one is chosen.
+            let extreme = f64::from_bits(key(chosen as u64) as u64);
+            *number = if number.is_nan() { f64::NAN } else { extreme };
         }
-        let centre = &centres[(y + radius as usize) % side];
-        for (result, centre) in result.iter_mut().zip(centre) {
-            if centre.is_nan() {
-                *result = f64::NAN;
-            }
-        }
-        out(&result);
+        out(&centre);
     }
+}
+
+/// Whole numbers in the order of the numbers of that `bits`, and back.
+fn key(bits: u64) -> i64 {
+    let bits = bits as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
 /// The extremes of the extremes: first of the one kind, then of the other. Gives the rows of `output`.
@@ -96,13 +91,13 @@ pub(crate) fn twice(
     input: &Numbers<'_>,
     output: Region,
     radius: u32,
-    greatest_first: bool,
+    [first, second]: [Extreme; 2],
     out: &mut dyn FnMut(&[f64]),
 ) {
     let region = output.inflate(radius, radius, input.image);
     let stride = region.width as usize * input.channels;
     let mut samples = Vec::with_capacity(stride * region.height as usize);
-    extremes(input, region, radius, greatest_first, &mut |row| {
+    extremes(input, region, radius, first, &mut |row| {
         samples.extend_from_slice(row);
     });
     let between = Numbers {
@@ -113,5 +108,29 @@ pub(crate) fn twice(
         region,
         ..*input
     };
-    extremes(&between, output, radius, !greatest_first, out);
+    extremes(&between, output, radius, second, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_the_numbers_and_lead_back() {
+        let numbers = [
+            f64::NEG_INFINITY,
+            -1.5,
+            -1e-310,
+            -0.0,
+            0.0,
+            1e-310,
+            2.0,
+            f64::INFINITY,
+        ];
+        let keys = numbers.map(|number| key(number.to_bits()));
+        assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
+        assert!(keys[0] > i64::MIN && keys[7] < i64::MAX);
+        let back = keys.map(|chosen| f64::from_bits(key(chosen as u64) as u64));
+        assert_eq!(back.map(f64::to_bits), numbers.map(f64::to_bits));
+    }
 }

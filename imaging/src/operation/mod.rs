@@ -5,11 +5,13 @@
 
 mod info;
 
+use std::borrow::Cow;
+
 use crate::color_space::ColorSpace;
 use crate::measuring::{Measured, Measuring};
 use crate::numbers::{self, Numbers, OnNumbers};
 use crate::patch::Patch;
-use crate::sample::{Bits, Sample};
+use crate::sample::{Ordered, Sample};
 use crate::{Affine, PixelFormat, Region, Size};
 
 pub(crate) use info::Values;
@@ -114,6 +116,16 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let _ = (input, output, out);
         false
+    }
+
+    /// Whether it has [`Operation::choose`].
+    const CHOOSES: bool = false;
+
+    /// The same of samples that all have data, where the operation does no more than choose among them by comparing, each channel by
+    /// itself: it does not matter then what they stand for.
+    fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
+        let _ = (input, output);
+        None
     }
 
     /// Whether a pixel of the result of `apply_numbers` is that of the input at the same place.
@@ -229,7 +241,7 @@ impl<T: Operation> Kernels for T {
 }
 
 /// The operation on numbers, where samples are more than intensities and it has such a way.
-fn measured<T: Operation, B: Bits>(
+fn measured<T: Operation, B: Ordered>(
     operation: &T,
     input: &Patch<'_, B>,
     output: Region,
@@ -237,7 +249,28 @@ fn measured<T: Operation, B: Bits>(
     if !input.meaning.is_measured() || operation.moves_pixels() {
         return None;
     }
-    numbers::apply(operation, input, output, operation.is_in_place())
+    chosen(operation, input, output)
+        .or_else(|| numbers::apply(operation, input, output, operation.is_in_place()))
+}
+
+/// What an operation that [chooses](Operation::choose) gives where all samples have data: the same as of numbers, and quicker.
+fn chosen<T: Operation, B: Ordered>(
+    operation: &T,
+    input: &Patch<'_, B>,
+    output: Region,
+) -> Option<Patch<'static, B>> {
+    let meaning = input.meaning;
+    if !T::CHOOSES || !meaning.have_data(&input.samples) {
+        return None;
+    }
+    let keys = Patch {
+        samples: Cow::Owned(meaning.keys(&input.samples)),
+        ..*input
+    };
+    let mut patch = operation.choose(&keys, output)?;
+    meaning.keys_to_samples(patch.samples.to_mut());
+    patch.meaning = meaning;
+    Some(patch)
 }
 
 impl<T: Operation> OnNumbers for T {

@@ -1,8 +1,8 @@
 //! Medians of small squares by exchanges: minima and maxima of whole vectors. Every column is sorted once for all squares that it is
 //! in; then as much is compared as the middle needs.
 
-use super::rank::Value;
 use crate::MAX_BANDS;
+use crate::sample::Ordered;
 use crate::simd::Kernel;
 
 /// Samples that are worked on at a time, in arrays of their own: the compiler vectorises loops over these, and not those over
@@ -19,7 +19,7 @@ pub(super) struct OfNine<'a, T> {
     pub out: &'a mut [T],
 }
 
-impl<T: Value> Kernel for OfNine<'_, T> {
+impl<T: Ordered> Kernel for OfNine<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -71,7 +71,7 @@ pub(super) struct OfTwentyFive<'a, T> {
     pub out: &'a mut [T],
 }
 
-impl<T: Value> Kernel for OfTwentyFive<'_, T> {
+impl<T: Ordered> Kernel for OfTwentyFive<'_, T> {
     type Output = ();
 
     #[inline(always)]

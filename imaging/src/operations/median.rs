@@ -2,11 +2,11 @@
 
 use super::box_blur::radius;
 use super::exchanges::{BLOCK, OfNine, OfTwentyFive};
-use super::rank::{Plain, Ranked, TimesAlpha, Value};
+use super::rank::{Plain, Ranked, TimesAlpha};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Ordered, Sample};
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
 
@@ -54,6 +54,14 @@ impl Operation for Median {
             )
         };
         Patch::owned(input.image, output, input.channels, samples)
+    }
+
+    const CHOOSES: bool = true;
+
+    fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
+        let ranked = Plain::new(input, output, self.radius);
+        let samples = squares(ranked, input.channels.count(), output, self.radius);
+        Some(Patch::owned(input.image, output, input.channels, samples))
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
@@ -106,7 +114,7 @@ struct Search<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Value> Kernel for Search<'_, T> {
+impl<T: Ordered> Kernel for Search<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -125,7 +133,7 @@ impl<T: Value> Kernel for Search<'_, T> {
 
 /// The medians of `count` samples from sample `at` on.
 #[inline(always)]
-fn medians<T: Value>(rows: &[&[T]], channels: usize, at: usize, count: usize, found: &mut [T; BLOCK]) {
+fn medians<T: Ordered>(rows: &[&[T]], channels: usize, at: usize, count: usize, found: &mut [T; BLOCK]) {
     let side = rows.len();
     let half = T::wrap((side * side / 2) as u32);
     let bits = 8 * size_of::<T>() as u32;

@@ -15,7 +15,6 @@ mod edge_detection;
 mod emboss;
 mod equalize;
 mod exchanges;
-mod extremes;
 mod flip;
 mod grayscale;
 mod lettering;

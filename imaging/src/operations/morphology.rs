@@ -2,12 +2,12 @@
 //! times alpha.
 
 use super::box_blur::radius;
-use super::extremes::{Extreme, Squares};
 use super::rank::{Plain, Ranked, TimesAlpha};
+use crate::extremes::{Extreme, Squares};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
-use crate::sample::Sample;
+use crate::sample::{Ordered, Sample};
 use crate::{Region, Size};
 
 /// The smallest sample of the square.
@@ -40,8 +40,14 @@ impl Operation for Erode {
         extreme(&input, output, self.radius, Extreme::Smallest)
     }
 
+    const CHOOSES: bool = true;
+
+    fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
+        Some(plain(input, output, self.radius, Extreme::Smallest))
+    }
+
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        rank::extremes(input, output, self.radius, false, out);
+        rank::extremes(input, output, self.radius, Extreme::Smallest, out);
         true
     }
 }
@@ -76,8 +82,14 @@ impl Operation for Dilate {
         extreme(&input, output, self.radius, Extreme::Largest)
     }
 
+    const CHOOSES: bool = true;
+
+    fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
+        Some(plain(input, output, self.radius, Extreme::Largest))
+    }
+
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        rank::extremes(input, output, self.radius, true, out);
+        rank::extremes(input, output, self.radius, Extreme::Largest, out);
         true
     }
 }
@@ -89,13 +101,22 @@ pub(super) fn extreme<S: Sample>(
     radius: u32,
     extreme: Extreme,
 ) -> Patch<'static, S> {
-    let (image, channels) = (input.image, input.channels.count());
     if input.is_opaque() {
-        let squares = Squares::new(image, output, channels, radius, extreme);
-        return of_rows(Plain::new(input, output, radius), input, output, squares);
+        return plain(input, output, radius, extreme);
     }
-    let squares = Squares::new(image, output, channels, radius, extreme);
+    let squares = Squares::new(input.image, output, input.channels.count(), radius, extreme);
     of_rows(TimesAlpha::new(input, output, radius), input, output, squares)
+}
+
+/// The extreme of each square of `output`, each channel by itself, alpha too.
+fn plain<V: Ordered>(
+    input: &Patch<'_, V>,
+    output: Region,
+    radius: u32,
+    extreme: Extreme,
+) -> Patch<'static, V> {
+    let squares = Squares::new(input.image, output, input.channels.count(), radius, extreme);
+    of_rows(Plain::new(input, output, radius), input, output, squares)
 }
 
 /// The extreme of each square of `output`, of what is ranked.

@@ -4,13 +4,12 @@
 use std::marker::PhantomData;
 
 use super::box_blur::radius;
-use super::extremes::{Extreme, Squares, Twice};
 use super::morphology::extreme;
-use super::rank::Value;
+use crate::extremes::{Extreme, Squares, Twice};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, Values};
 use crate::patch::{Patch, Rows};
-use crate::sample::{Bits, Sample};
+use crate::sample::{Bits, Ordered, Sample};
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
 
@@ -182,6 +181,18 @@ impl<F: Form> Operation for Formed<F> {
         Patch::owned(input.image, output, input.channels, samples)
     }
 
+    const CHOOSES: bool = !matches!(F::COMPOSITION, Composition::Difference(..));
+
+    fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
+        let term = match F::COMPOSITION {
+            Composition::Opened => Term::Opened,
+            Composition::Closed => Term::Closed,
+            Composition::Difference(..) => return None,
+        };
+        let samples = self.rows(input, output, &term);
+        Some(Patch::owned(input.image, output, input.channels, samples))
+    }
+
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let (from, less) = match F::COMPOSITION {
             Composition::Opened => {
@@ -224,7 +235,7 @@ impl<F: Form> Formed<F> {
     }
 
     /// A term, each channel by itself.
-    fn rows<V: Value>(&self, input: &Patch<'_, V>, output: Region, term: &Term) -> Vec<V> {
+    fn rows<V: Ordered>(&self, input: &Patch<'_, V>, output: Region, term: &Term) -> Vec<V> {
         let mut term = self.term(input, output, term);
         let mut written = Rows::new(output, input.channels);
         for y in output.y..output.y + output.height {
@@ -234,7 +245,13 @@ impl<F: Form> Formed<F> {
     }
 
     /// The first term less the second, each channel by itself.
-    fn difference<V: Value>(&self, input: &Patch<'_, V>, output: Region, from: &Term, less: &Term) -> Vec<V> {
+    fn difference<V: Ordered>(
+        &self,
+        input: &Patch<'_, V>,
+        output: Region,
+        from: &Term,
+        less: &Term,
+    ) -> Vec<V> {
         let (mut from, mut less) = (self.term(input, output, from), self.term(input, output, less));
         let mut subtracted = vec![V::default(); output.width as usize * input.channels.count()];
         let mut written = Rows::new(output, input.channels);
@@ -251,7 +268,7 @@ impl<F: Form> Formed<F> {
     }
 
     /// What writes the rows of a term, each channel by itself, when it is asked for one after the other.
-    fn term<'a, V: Value>(&self, input: &'a Patch<'a, V>, output: Region, term: &Term) -> WriteRow<'a, V> {
+    fn term<'a, V: Ordered>(&self, input: &'a Patch<'a, V>, output: Region, term: &Term) -> WriteRow<'a, V> {
         let once = |extreme| {
             let (left, width) = (
                 i64::from(output.x) - i64::from(self.radius),
@@ -291,10 +308,10 @@ impl<F: Form> Formed<F> {
                     out(&row);
                 }
             }
-            Term::Eroded => rank::extremes(input, output, self.radius, false, out),
-            Term::Dilated => rank::extremes(input, output, self.radius, true, out),
-            Term::Opened => rank::twice(input, output, self.radius, false, out),
-            Term::Closed => rank::twice(input, output, self.radius, true, out),
+            Term::Eroded => rank::extremes(input, output, self.radius, Extreme::Smallest, out),
+            Term::Dilated => rank::extremes(input, output, self.radius, Extreme::Largest, out),
+            Term::Opened => rank::twice(input, output, self.radius, OPENING, out),
+            Term::Closed => rank::twice(input, output, self.radius, CLOSING, out),
         }
     }
 }

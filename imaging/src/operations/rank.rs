@@ -5,21 +5,14 @@
 //! and the chosen colour divided by it again. No colour exceeds full intensity then: of every pixel colour times alpha is at
 //! most full intensity times alpha, and so are their ranks. Opaque pixels give what they give without alpha.
 
-use std::ops::{Add, BitOr};
-
 use crate::patch::{Patch, Rows};
-use crate::sample::{Bits, Sample};
+use crate::sample::{Bits, Ordered, Sample};
 use crate::{Channels, Region};
-
-/// What can be ranked by comparing or by looking for it bit by bit.
-pub(super) trait Value: Bits + Ord + Add<Output = Self> + BitOr<Output = Self> + From<bool> {}
-
-impl<T: Bits + Ord + Add<Output = T> + BitOr<Output = T> + From<bool>> Value for T {}
 
 /// Rows of a patch on the way to the rows of `output`.
 pub(super) trait Ranked {
     /// What is ranked.
-    type Value: Value;
+    type Value: Ordered;
     /// What it is of.
     type Sample: Bits;
 
@@ -54,7 +47,7 @@ impl<'a, S: Bits> Plain<'a, S> {
     }
 }
 
-impl<S: Value> Ranked for Plain<'_, S> {
+impl<S: Ordered> Ranked for Plain<'_, S> {
     type Value = S;
     type Sample = S;
 

@@ -3,20 +3,20 @@
 //! What a square has outside the image is reflected, and what is reflected lies in the square, too: the extremes are those of the
 //! part of the square that is in the image.
 
-use super::rank::Value;
 use crate::patch::{Patch, push_reflected, reflect};
+use crate::sample::Bits;
 use crate::simd::{self, Kernel};
 use crate::{Region, Size};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extreme {
+pub(crate) enum Extreme {
     Smallest,
     Largest,
 }
 
 /// The extremes of the extremes of squares: of erosion and dilation what an opening is of, or a closing. Only as many rows as a
 /// square has are kept of what is between, so that it stays in the cache.
-pub(super) struct Twice<'a, V: Value> {
+pub(crate) struct Twice<'a, V: Bits> {
     input: &'a Patch<'a, V>,
     /// The columns of the result.
     output: Region,
@@ -28,7 +28,7 @@ pub(super) struct Twice<'a, V: Value> {
     scratch: Vec<V>,
 }
 
-impl<'a, V: Value> Twice<'a, V> {
+impl<'a, V: Bits + Ord> Twice<'a, V> {
     /// Of squares of side `2·radius + 1`, for `output`.
     pub fn new(input: &'a Patch<'a, V>, output: Region, radius: u32, kinds: [Extreme; 2]) -> Self {
         let channels = input.channels.count();
@@ -77,7 +77,7 @@ impl<'a, V: Value> Twice<'a, V> {
 }
 
 /// The extremes of squares, from rows that come in order.
-pub(super) struct Squares<V> {
+pub(crate) struct Squares<V> {
     radius: u32,
     channels: usize,
     extreme: Extreme,
@@ -89,7 +89,7 @@ pub(super) struct Squares<V> {
     ring: Vec<Vec<V>>,
 }
 
-impl<V: Value> Squares<V> {
+impl<V: Copy + Default + Ord> Squares<V> {
     /// Of squares of side `2·radius + 1`, for `output` of an image of size `image`.
     pub fn new(image: Size, output: Region, channels: usize, radius: u32, extreme: Extreme) -> Self {
         let side = 2 * radius as usize + 1;
