@@ -45,7 +45,7 @@ impl Operation for Emboss {
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let weights: Vec<f64> = KERNEL.iter().flatten().map(|&weight| weight as f64).collect();
-        nine(input, output, out, &|samples| {
+        nine(input, output, out, |samples| {
             samples
                 .iter()
                 .zip(&weights)

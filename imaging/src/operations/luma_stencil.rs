@@ -99,7 +99,7 @@ impl<T: Stencil> Operation for OfLuma<T> {
             return false;
         }
         let is_whole = input.depth != Depth::Float;
-        nine(input, output, out, &|samples| {
+        nine(input, output, out, |samples| {
             let number = T::number(samples);
             if is_whole { number.floor() } else { number }
         });

@@ -78,7 +78,7 @@ impl Operation for Sharpen {
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let amount = self.amount as f64 / 256.0;
-        nine(input, output, out, &|samples| {
+        nine(input, output, out, |samples| {
             let sum: f64 = samples.iter().sum();
             samples[4] + amount * (9.0 * samples[4] - sum)
         });
