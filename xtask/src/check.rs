@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use azulejo_apache_kafka::Installation;
 use clap::Args;
 
-use crate::{debian, dependencies, dist, kafka, portability, shell, site, wasm_target};
+use crate::{debian, dependencies, dist, kafka, shell, site, wasm_target};
 use lanes::Suite;
 use programs::{Counts, TestProgram};
 use times::Times;
@@ -83,10 +83,9 @@ pub fn run(options: &Options) -> Result<()> {
     if apache.is_none() || !debian::can_make_machines() {
         lacking.push(MACHINES);
     }
-    let (mut not_compiled, mut not_asked) = (Vec::new(), Vec::new());
+    let mut not_asked = Vec::new();
     if !options.no_lint {
         times.step("format, circles, style", lint::run)?;
-        not_compiled = times.step("portability", || portability::check(&[portability::WINDOWS]))?;
         not_asked = times.step("dependencies", dependencies::check)?;
     }
     shell::say("building the site, the programs and their tests (the first time takes some minutes)");
@@ -124,12 +123,6 @@ pub fn run(options: &Options) -> Result<()> {
     );
     if apache.is_none() {
         println!("skipped for want of Apache Kafka: each_broker on one node and on three");
-    }
-    if !not_compiled.is_empty() {
-        println!(
-            "skipped for want of its standard library: compiling for {}",
-            not_compiled.join(", ")
-        );
     }
     if !not_asked.is_empty() {
         println!(
@@ -184,7 +177,7 @@ fn build(lints: bool) -> Result<Vec<TestProgram>> {
     })
 }
 
-/// Two lanes: what needs the processors, and what waits for Apache Kafka and for lines that are cut.
+/// Two lanes: what needs the processors, and what waits for brokers and for lines that are cut.
 fn lanes(
     programs: Vec<TestProgram>,
     whole: &[&'static str],
@@ -198,10 +191,11 @@ fn lanes(
     let (automation, rest) = of(programs, "xtask");
     let (pixels, rest) = of(rest, "imaging");
     let (end2end, rest) = of(rest, "end2end");
-    let (waiting, end2end): (Vec<_>, Vec<_>) = end2end
-        .into_iter()
-        .partition(|program| program.name.starts_with(OWN_APACHE) || program.name == "machines");
-    let each_broker: Vec<_> = end2end
+    let (waiting, end2end): (Vec<_>, Vec<_>) = end2end.into_iter().partition(|program| {
+        let name = program.name.as_str();
+        name.starts_with(OWN_APACHE) || name == "machines" || name == EACH_BROKER
+    });
+    let each_broker: Vec<_> = waiting
         .iter()
         .filter(|program| program.name == EACH_BROKER)
         .cloned()
@@ -217,7 +211,10 @@ fn lanes(
         arguments: whole.to_vec(),
         apache: None,
     };
-    let mut on_apache = vec![suite("Apache Kafka of their own, machines", waiting)];
+    let mut brokers = vec![suite(
+        "the embedded broker, Apache Kafka of their own, machines",
+        waiting,
+    )];
     for (nodes, name) in [(1, "Apache Kafka, one node"), (3, "Apache Kafka, three nodes")] {
         let Some(installation) = apache else { continue };
         let mut arguments = vec!["--test-threads=1"];
@@ -228,7 +225,7 @@ fn lanes(
         for test in OF_EMBEDDED {
             arguments.extend(["--skip", test]);
         }
-        on_apache.push(Suite {
+        brokers.push(Suite {
             name,
             programs: each_broker.clone(),
             arguments,
@@ -247,7 +244,7 @@ fn lanes(
         plain("programs: unit, property and integration tests", rest),
         suite("the whole: real processes and real browsers", end2end),
     ];
-    Ok(vec![busy, on_apache])
+    Ok(vec![busy, brokers])
 }
 
 #[cfg(test)]
@@ -280,8 +277,8 @@ mod tests {
         let [busy, waiting] = lanes.as_slice() else {
             bail!("{} lanes", lanes.len())
         };
-        assert_eq!(names(busy), ["xtask", "oracle", "http", EACH_BROKER, "up"]);
-        assert_eq!(names(waiting), ["apache_rights", "machines"]);
+        assert_eq!(names(busy), ["xtask", "oracle", "http", "up"]);
+        assert_eq!(names(waiting), ["apache_rights", EACH_BROKER, "machines"]);
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `test`.
+    /// Look whether worker and command line, and what they are made of, compile for macOS and Windows; a part of `nightly`.
     Portability,
     /// Look whether licences, sources and known vulnerabilities of what is built in keep to the rules in deny.toml; builds cargo-deny
     /// when it is missing. A part of `test`.
@@ -157,7 +157,7 @@ fn main() -> Result<()> {
         Command::Instructions(options) => instructions::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Dependencies => dependencies::check().map(drop),
-        Command::Portability => portability::check(&portability::SYSTEMS).map(drop),
+        Command::Portability => portability::check(),
         Command::Nightly(options) => nightly::run(&options),
     }
 }

@@ -1,5 +1,5 @@
-//! What takes too long for every change: each fuzz target for a while, macOS beside Windows, the tests that measure, a million
-//! seeds of the engine's simulation, a hundred random kills on each kind of broker.
+//! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, a
+//! million seeds of the engine's simulation, a hundred random kills on each kind of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     if options.targets.is_empty() {
-        portability::check(&portability::SYSTEMS)?;
+        portability::check()?;
         debian::ensure(true)?;
         site::build(false)?;
         programs::build()?;
