@@ -80,40 +80,57 @@ fn along(row: &[f64], channels: usize) -> impl Iterator<Item = &[f64]> {
 }
 
 /// `out[i] = Σ weights[t] · rows[t][i]`, from the first of the rows on, each as long as `out` at least.
-fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out: &mut [f64]) {
-    let rows: Vec<(f64, &[f64])> = weights.iter().copied().zip(rows).collect();
-    simd::run(SumWeighted { rows: &rows, out });
+fn sum_weighted<'a>(mut rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out: &mut [f64]) {
+    out.fill(0.0);
+    let mut next = || rows.next().unwrap_or_default();
+    let (fours, rest) = weights.as_chunks::<4>();
+    for &weights in fours {
+        let rows = [next(), next(), next(), next()];
+        simd::run(AddFour { rows, weights, out });
+    }
+    for &weight in rest {
+        let row = next();
+        simd::run(Add { row, weight, out });
+    }
 }
 
-struct SumWeighted<'a> {
-    rows: &'a [(f64, &'a [f64])],
+/// `out[i] += weight · row[i]`.
+struct Add<'a> {
+    row: &'a [f64],
+    weight: f64,
     out: &'a mut [f64],
 }
 
-impl Kernel for SumWeighted<'_> {
+impl Kernel for Add<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        // What is summed stays in registers.
-        const BLOCK: usize = 16;
-        let (blocks, rest) = self.out.as_chunks_mut::<BLOCK>();
-        let done = blocks.len() * BLOCK;
-        for (index, out) in blocks.iter_mut().enumerate() {
-            let mut sums = [0.0; BLOCK];
-            for (weight, row) in self.rows {
-                let row = &row[index * BLOCK..][..BLOCK];
-                for (sum, number) in sums.iter_mut().zip(row) {
-                    *sum += weight * number;
-                }
-            }
-            *out = sums;
+        for (out, number) in self.out.iter_mut().zip(self.row) {
+            *out += self.weight * number;
         }
-        for (at, out) in (done..).zip(rest) {
-            *out = self
-                .rows
-                .iter()
-                .fold(0.0, |sum, (weight, row)| sum + weight * row[at]);
+    }
+}
+
+/// The same of four rows, one after the other, with one load and one store of what is added to.
+struct AddFour<'a> {
+    rows: [&'a [f64]; 4],
+    weights: [f64; 4],
+    out: &'a mut [f64],
+}
+
+impl Kernel for AddFour<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let length = self.out.len();
+        let [a, b, c, d] = self.weights;
+        // Each a slice of its own: through arrays of slices the compiler loses that their lengths are the same.
+        let (first, second) = (&self.rows[0][..length], &self.rows[1][..length]);
+        let (third, fourth) = (&self.rows[2][..length], &self.rows[3][..length]);
+        for x in 0..length {
+            self.out[x] = self.out[x] + a * first[x] + b * second[x] + c * third[x] + d * fourth[x];
         }
     }
 }

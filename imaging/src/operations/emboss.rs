@@ -44,7 +44,7 @@ impl Operation for Emboss {
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
-        let weights: Vec<f64> = KERNEL.iter().flatten().map(|&weight| weight as f64).collect();
+        let weights: [f64; 9] = std::array::from_fn(|tap| KERNEL[tap / 3][tap % 3] as f64);
         nine(input, output, out, |samples| {
             samples
                 .iter()
