@@ -4,7 +4,7 @@ use crate::rig::{Act, Rig, TestWorker, assert_result, ended, wait_for};
 use azulejo_imaging::{PixelFormat, Size};
 use azulejo_protocol::{JobQuery, JobStatus, TileState, Topics, WorkerState};
 use rdkafka::producer::{BaseProducer, Producer};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_gives_the_bytes_of_the_whole_image() {
@@ -330,9 +330,15 @@ async fn a_tile_that_workers_die_of_is_given_up_and_can_be_retried() {
     wait_for(&engine, id, |_| engine.health().kafka_connected).await;
     let producer: BaseProducer = rig.kafka().producer("test").create().unwrap();
     for worker in ["first", "second", "third"] {
-        crate::rig::say(&producer, worker, WorkerState::Busy);
-        producer.flush(Duration::from_secs(10)).unwrap();
-        wait_for(&engine, id, |job| job.in_flight > 0).await;
+        // Again and again, as workers do: on a busy machine one heartbeat may come before the server listens, or long before the
+        // image is decoded.
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while engine.job(id).await.unwrap().in_flight == 0 {
+            assert!(Instant::now() < deadline, "{worker} gets no tile");
+            crate::rig::say(&producer, worker, WorkerState::Busy);
+            producer.flush(Duration::from_secs(10)).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         // What Kafka gave to it after the death of the one before, a worker renders alone, and says so.
         crate::rig::say_alone(&producer, worker, WorkerState::Busy, Some(format!("{id}/0/1")));
         producer.flush(Duration::from_secs(10)).unwrap();
