@@ -16,6 +16,19 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
+/// Asks until the answer is what is `wanted`: Apache Kafka acknowledges a change before all of a node knows of it.
+async fn until<T: PartialEq + std::fmt::Debug>(wanted: T, ask: impl AsyncFn() -> Result<T>) -> Result<()> {
+    let start = std::time::Instant::now();
+    loop {
+        let answer = ask().await?;
+        if answer == wanted {
+            return Ok(());
+        }
+        anyhow::ensure!(start.elapsed() < PATIENCE, "{answer:?} is not {wanted:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_are_made_changed_and_deleted() -> Result<()> {
     let broker = AnyBroker::start()?;
@@ -68,8 +81,11 @@ async fn topics_are_made_changed_and_deleted() -> Result<()> {
         shrunk.map_err(|(_, code)| code),
         Err(RDKafkaErrorCode::InvalidPartitions)
     );
-    let metadata = admin.inner().fetch_metadata(Some(&name), PATIENCE)?;
-    assert_eq!(metadata.topics()[0].partitions().len(), 5);
+    until(5, async || {
+        let metadata = admin.inner().fetch_metadata(Some(&name), PATIENCE)?;
+        Ok(metadata.topics()[0].partitions().len())
+    })
+    .await?;
 
     let resource = ResourceSpecifier::Topic(&name);
     let described = admin.describe_configs([&resource], &patiently()).await?.remove(0);
@@ -85,15 +101,14 @@ async fn topics_are_made_changed_and_deleted() -> Result<()> {
             .remove(0)
             .is_ok()
     );
-    let described = admin.describe_configs([&resource], &patiently()).await?.remove(0);
-    let described = described.map_err(|code| anyhow::anyhow!("{code}"))?;
-    assert_eq!(
-        described
+    until(Some("5000".to_owned()), async || {
+        let described = admin.describe_configs([&resource], &patiently()).await?.remove(0);
+        let described = described.map_err(|code| anyhow::anyhow!("{code}"))?;
+        Ok(described
             .get("retention.ms")
-            .and_then(|e| e.value.clone())
-            .as_deref(),
-        Some("5000")
-    );
+            .and_then(|entry| entry.value.clone()))
+    })
+    .await?;
 
     assert!(
         admin
