@@ -1,7 +1,7 @@
 //! Suites of tests in lanes: those of a lane one after the other, lanes beside each other.
 //!
-//! Tests on Apache Kafka and on cut lines wait for sessions that end, nodes that start and lines that come back: of two processors
-//! they leave one and more to the other lane. A program's output is shown when it has ended, so that lanes do not mix.
+//! Tests on brokers and on cut lines wait for sessions that end, nodes that start and lines that come back: of two processors
+//! they leave a part to the other lane. A program's output is shown when it has ended, so that lanes do not mix.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
