@@ -14,60 +14,81 @@ pub(crate) enum Extreme {
     Largest,
 }
 
-/// The extremes of the extremes of squares: of erosion and dilation what an opening is of, or a closing. Only as many rows as a
-/// square has are kept of what is between, so that it stays in the cache.
-pub(crate) struct Twice<'a, V: Bits> {
+/// The extremes of the squares of a picture.
+pub(crate) struct Once<'a, V: Bits> {
     input: &'a Patch<'a, V>,
-    /// The columns of the result.
-    output: Region,
-    /// What is between the picture and the result.
-    between: Region,
-    first: Squares<V>,
-    second: Squares<V>,
-    row: Vec<V>,
+    /// The columns that the squares of a row reach over.
+    left: i64,
+    width: u32,
+    squares: Squares<V>,
     scratch: Vec<V>,
 }
 
-impl<'a, V: Bits + Ord> Twice<'a, V> {
+impl<'a, V: Bits + Ord> Once<'a, V> {
     /// Of squares of side `2·radius + 1`, for `output`.
-    pub fn new(input: &'a Patch<'a, V>, output: Region, radius: u32, kinds: [Extreme; 2]) -> Self {
-        let channels = input.channels.count();
-        let between = output.inflate(radius, radius, input.image);
-        let [first, second] = kinds;
+    pub fn new(input: &'a Patch<'a, V>, output: Region, radius: u32, extreme: Extreme) -> Self {
         Self {
             input,
-            output,
-            between,
-            first: Squares::new(input.image, between, channels, radius, first),
-            second: Squares::new(input.image, output, channels, radius, second),
-            row: vec![V::default(); between.width as usize * channels],
+            left: i64::from(output.x) - i64::from(radius),
+            width: output.width + 2 * radius,
+            squares: Squares::new(input.image, output, input.channels.count(), radius, extreme),
             scratch: Vec::new(),
         }
     }
 
     /// Row `y` of the result, which is one further than the last one.
     pub fn row(&mut self, y: u32, out: &mut [V]) {
-        let (channels, radius) = (self.first.channels, self.first.radius);
-        let width = |region: Region| region.width + 2 * radius;
-        let left = |region: Region| i64::from(region.x) - i64::from(radius);
+        while let Some(y) = self.squares.wants(y) {
+            let row = self
+                .input
+                .reflected_row(y.into(), self.left, self.width, &mut self.scratch);
+            self.squares.push(row);
+        }
+        self.squares.row(y, out);
+    }
+}
+
+/// The extremes of the extremes of squares: of erosion and dilation what an opening is of, or a closing. Only as many rows as a
+/// square has are kept of what is between, so that it stays in the cache.
+pub(crate) struct Twice<'a, V: Bits> {
+    first: Once<'a, V>,
+    /// What is between the picture and the result.
+    between: Region,
+    row: Vec<V>,
+    second: Squares<V>,
+    left: i64,
+    width: u32,
+    scratch: Vec<V>,
+}
+
+impl<'a, V: Bits + Ord> Twice<'a, V> {
+    /// Of squares of side `2·radius + 1`, for `output`.
+    pub fn new(input: &'a Patch<'a, V>, output: Region, radius: u32, [first, second]: [Extreme; 2]) -> Self {
+        let channels = input.channels.count();
+        let between = output.inflate(radius, radius, input.image);
+        Self {
+            first: Once::new(input, between, radius, first),
+            between,
+            row: vec![V::default(); between.width as usize * channels],
+            second: Squares::new(input.image, output, channels, radius, second),
+            left: i64::from(output.x) - i64::from(radius),
+            width: output.width + 2 * radius,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Row `y` of the result, which is one further than the last one.
+    pub fn row(&mut self, y: u32, out: &mut [V]) {
         while let Some(between) = self.second.wants(y) {
-            while let Some(y) = self.first.wants(between) {
-                let columns = self.between;
-                let row =
-                    self.input
-                        .reflected_row(y.into(), left(columns), width(columns), &mut self.scratch);
-                self.first.push(row);
-            }
             self.first.row(between, &mut self.row);
-            let (columns, image) = (self.between, self.input.image.width);
             self.scratch.clear();
             push_reflected(
                 &self.row,
-                columns.x,
-                image,
-                channels,
-                left(self.output),
-                width(self.output),
+                self.between.x,
+                self.first.input.image.width,
+                self.second.channels,
+                self.left,
+                self.width,
                 &mut self.scratch,
             );
             self.second.push(&self.scratch);

@@ -117,6 +117,15 @@ impl<S: Copy + Default> Rows<S> {
         }
     }
 
+    /// All samples of `region`, each row of which `write` writes whole, from the top on.
+    pub fn written(region: Region, channels: Channels, mut write: impl FnMut(u32, &mut [S])) -> Vec<S> {
+        let mut rows = Self::new(region, channels);
+        for y in region.y..region.y + region.height {
+            write(y, rows.next());
+        }
+        rows.finish()
+    }
+
     /// The next row, from the top on. All of it has to be written: what is in it is the row before.
     pub fn next(&mut self) -> &mut [S] {
         if self.filled {

@@ -37,36 +37,36 @@ impl Operation for Median {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let channels = input.channels.count();
-        let samples = if input.is_opaque() {
-            squares(
-                Plain::new(&input, output, self.radius),
-                channels,
-                output,
-                self.radius,
-            )
-        } else {
-            squares(
-                TimesAlpha::new(&input, output, self.radius),
-                channels,
-                output,
-                self.radius,
-            )
-        };
+        if input.is_opaque() {
+            return self.plain(&input, output);
+        }
+        let samples = squares(
+            TimesAlpha::new(&input, output, self.radius),
+            input.channels.count(),
+            output,
+            self.radius,
+        );
         Patch::owned(input.image, output, input.channels, samples)
     }
 
     const CHOOSES: bool = true;
 
     fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
-        let ranked = Plain::new(input, output, self.radius);
-        let samples = squares(ranked, input.channels.count(), output, self.radius);
-        Some(Patch::owned(input.image, output, input.channels, samples))
+        Some(self.plain(input, output))
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         rank::medians(input, output, self.radius, out);
         true
+    }
+}
+
+impl Median {
+    /// Each channel by itself, alpha too.
+    fn plain<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Patch<'static, V> {
+        let ranked = Plain::new(input, output, self.radius);
+        let samples = squares(ranked, input.channels.count(), output, self.radius);
+        Patch::owned(input.image, output, input.channels, samples)
     }
 }
 

@@ -2,11 +2,11 @@
 //! times alpha.
 
 use super::box_blur::radius;
-use super::rank::{Plain, Ranked, TimesAlpha};
-use crate::extremes::{Extreme, Squares};
+use super::rank::{Ranked, TimesAlpha};
+use crate::extremes::{Extreme, Once, Squares};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::{Ordered, Sample};
 use crate::{Region, Size};
 
@@ -104,8 +104,15 @@ pub(super) fn extreme<S: Sample>(
     if input.is_opaque() {
         return plain(input, output, radius, extreme);
     }
-    let squares = Squares::new(input.image, output, input.channels.count(), radius, extreme);
-    of_rows(TimesAlpha::new(input, output, radius), input, output, squares)
+    let mut squares = Squares::new(input.image, output, input.channels.count(), radius, extreme);
+    let mut products = TimesAlpha::new(input, output, radius);
+    for y in output.y..output.y + output.height {
+        while let Some(y) = squares.wants(y) {
+            squares.push(products.row(y.into()));
+        }
+        products.next(|out| squares.row(y, out));
+    }
+    Patch::owned(input.image, output, input.channels, products.finish())
 }
 
 /// The extreme of each square of `output`, each channel by itself, alpha too.
@@ -115,22 +122,7 @@ fn plain<V: Ordered>(
     radius: u32,
     extreme: Extreme,
 ) -> Patch<'static, V> {
-    let squares = Squares::new(input.image, output, input.channels.count(), radius, extreme);
-    of_rows(Plain::new(input, output, radius), input, output, squares)
-}
-
-/// The extreme of each square of `output`, of what is ranked.
-fn of_rows<R: Ranked>(
-    mut ranked: R,
-    patch: &Patch<'_, R::Sample>,
-    output: Region,
-    mut squares: Squares<R::Value>,
-) -> Patch<'static, R::Sample> {
-    for y in output.y..output.y + output.height {
-        while let Some(y) = squares.wants(y) {
-            squares.push(ranked.row(y.into()));
-        }
-        ranked.next(|out| squares.row(y, out));
-    }
-    Patch::owned(patch.image, output, patch.channels, ranked.finish())
+    let mut once = Once::new(input, output, radius, extreme);
+    let samples = Rows::written(output, input.channels, |y, out| once.row(y, out));
+    Patch::owned(input.image, output, input.channels, samples)
 }

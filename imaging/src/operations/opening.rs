@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::box_blur::radius;
 use super::morphology::extreme;
-use crate::extremes::{Extreme, Squares, Twice};
+use crate::extremes::{Extreme, Once, Twice};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, Values};
 use crate::patch::{Patch, Rows};
@@ -21,10 +21,8 @@ pub(crate) trait Form: Send + Sync + 'static {
 
 /// What a [`Form`] gives.
 pub(crate) enum Composition {
-    /// A dilation of the erosion.
-    Opened,
-    /// An erosion of the dilation.
-    Closed,
+    /// The extremes of the extremes.
+    Twice([Extreme; 2]),
     /// The first less the second, which is nowhere larger.
     Difference(Term, Term),
 }
@@ -32,17 +30,17 @@ pub(crate) enum Composition {
 /// What is subtracted from what.
 pub(crate) enum Term {
     Picture,
-    Eroded,
-    Dilated,
-    Opened,
-    Closed,
+    Once(Extreme),
+    Twice([Extreme; 2]),
 }
+
+/// A dilation of the erosion.
+const OPENING: [Extreme; 2] = [Extreme::Smallest, Extreme::Largest];
+/// An erosion of the dilation.
+const CLOSING: [Extreme; 2] = [Extreme::Largest, Extreme::Smallest];
 
 /// Writes the row that it is asked for.
 type WriteRow<'a, V> = Box<dyn FnMut(u32, &mut [V]) + 'a>;
-
-const OPENING: [Extreme; 2] = [Extreme::Smallest, Extreme::Largest];
-const CLOSING: [Extreme; 2] = [Extreme::Largest, Extreme::Smallest];
 
 const PARAMETERS: &[ParameterInfo] = &[radius(50.0, 1.0)];
 
@@ -59,7 +57,7 @@ impl Form for OpenForm {
         aliases: &["opening"],
         parameters: PARAMETERS,
     };
-    const COMPOSITION: Composition = Composition::Opened;
+    const COMPOSITION: Composition = Composition::Twice(OPENING);
 }
 
 /// Closing: what is dark and does not hold the square goes.
@@ -75,7 +73,7 @@ impl Form for CloseForm {
         aliases: &["closing"],
         parameters: PARAMETERS,
     };
-    const COMPOSITION: Composition = Composition::Closed;
+    const COMPOSITION: Composition = Composition::Twice(CLOSING);
 }
 
 /// The range of the square.
@@ -91,7 +89,8 @@ impl Form for GradientForm {
         aliases: &["morphological_gradient"],
         parameters: PARAMETERS,
     };
-    const COMPOSITION: Composition = Composition::Difference(Term::Dilated, Term::Eroded);
+    const COMPOSITION: Composition =
+        Composition::Difference(Term::Once(Extreme::Largest), Term::Once(Extreme::Smallest));
 }
 
 /// What the opening takes away.
@@ -107,7 +106,7 @@ impl Form for TopHatForm {
         aliases: &["top_hat", "white_tophat"],
         parameters: PARAMETERS,
     };
-    const COMPOSITION: Composition = Composition::Difference(Term::Picture, Term::Opened);
+    const COMPOSITION: Composition = Composition::Difference(Term::Picture, Term::Twice(OPENING));
 }
 
 /// What the closing fills.
@@ -123,7 +122,7 @@ impl Form for BlackHatForm {
         aliases: &["black_hat", "black_tophat"],
         parameters: PARAMETERS,
     };
-    const COMPOSITION: Composition = Composition::Difference(Term::Closed, Term::Picture);
+    const COMPOSITION: Composition = Composition::Difference(Term::Twice(CLOSING), Term::Picture);
 }
 
 /// A [`Form`] of a square of side `2·radius + 1`.
@@ -150,7 +149,7 @@ impl<F: Form> Operation for Formed<F> {
 
     fn input_region(&self, image: Size, output: Region) -> Region {
         let reach = match F::COMPOSITION {
-            Composition::Difference(Term::Dilated, Term::Eroded) => self.radius,
+            Composition::Difference(Term::Once(_), Term::Once(_)) => self.radius,
             _ => 2 * self.radius,
         };
         output.inflate(reach, reach, image)
@@ -158,49 +157,40 @@ impl<F: Form> Operation for Formed<F> {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let is_opaque = input.is_opaque();
-        let samples = match F::COMPOSITION {
-            Composition::Opened | Composition::Closed if !is_opaque => {
-                return self.of_visible(&input, output);
+        let (from, less) = match F::COMPOSITION {
+            Composition::Twice(kinds) if is_opaque => return self.twice(&input, output, kinds),
+            Composition::Twice([first, second]) => {
+                let between = output.inflate(self.radius, self.radius, input.image);
+                let between = extreme(&input, between, self.radius, first);
+                return extreme(&between, output, self.radius, second);
             }
-            Composition::Opened => self.rows(&input, output, &Term::Opened),
-            Composition::Closed => self.rows(&input, output, &Term::Closed),
-            Composition::Difference(from, less) if is_opaque => {
-                let mut samples = self.difference(&input, output, &from, &less);
-                keep_alpha(&input, output, &mut samples);
-                samples
-            }
-            Composition::Difference(from, less) => {
-                let differences = self.difference(&times_alpha(&input), output, &from, &less);
-                let full = i64::from(S::MAX);
-                let colours = differences.into_iter();
-                let mut samples: Vec<S> = colours.map(|product| S::weighted(product.into(), full)).collect();
-                keep_alpha(&input, output, &mut samples);
-                samples
-            }
+            Composition::Difference(from, less) => (from, less),
         };
+        let mut samples = if is_opaque {
+            self.difference(&input, output, &from, &less)
+        } else {
+            let differences = self.difference(&times_alpha(&input), output, &from, &less);
+            let full = i64::from(S::MAX);
+            let colours = differences.into_iter();
+            colours.map(|product| S::weighted(product.into(), full)).collect()
+        };
+        keep_alpha(&input, output, &mut samples);
         Patch::owned(input.image, output, input.channels, samples)
     }
 
-    const CHOOSES: bool = !matches!(F::COMPOSITION, Composition::Difference(..));
+    const CHOOSES: bool = matches!(F::COMPOSITION, Composition::Twice(_));
 
     fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
-        let term = match F::COMPOSITION {
-            Composition::Opened => Term::Opened,
-            Composition::Closed => Term::Closed,
-            Composition::Difference(..) => return None,
-        };
-        let samples = self.rows(input, output, &term);
-        Some(Patch::owned(input.image, output, input.channels, samples))
+        match F::COMPOSITION {
+            Composition::Twice(kinds) => Some(self.twice(input, output, kinds)),
+            Composition::Difference(..) => None,
+        }
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {
         let (from, less) = match F::COMPOSITION {
-            Composition::Opened => {
-                self.numbers(&Term::Opened, input, output, out);
-                return true;
-            }
-            Composition::Closed => {
-                self.numbers(&Term::Closed, input, output, out);
+            Composition::Twice(kinds) => {
+                rank::twice(input, output, self.radius, kinds, out);
                 return true;
             }
             Composition::Difference(from, less) => (from, less),
@@ -223,25 +213,16 @@ impl<F: Form> Operation for Formed<F> {
 }
 
 impl<F: Form> Formed<F> {
-    /// An opening or a closing of colour times alpha.
-    fn of_visible<S: Sample>(&self, input: &Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let [first, second] = match F::COMPOSITION {
-            Composition::Closed => CLOSING,
-            _ => OPENING,
-        };
-        let between = output.inflate(self.radius, self.radius, input.image);
-        let between = extreme(input, between, self.radius, first);
-        extreme(&between, output, self.radius, second)
-    }
-
-    /// A term, each channel by itself.
-    fn rows<V: Ordered>(&self, input: &Patch<'_, V>, output: Region, term: &Term) -> Vec<V> {
-        let mut term = self.term(input, output, term);
-        let mut written = Rows::new(output, input.channels);
-        for y in output.y..output.y + output.height {
-            term(y, written.next());
-        }
-        written.finish()
+    /// The extremes of the extremes, each channel by itself, alpha too.
+    fn twice<V: Ordered>(
+        &self,
+        input: &Patch<'_, V>,
+        output: Region,
+        kinds: [Extreme; 2],
+    ) -> Patch<'static, V> {
+        let mut twice = Twice::new(input, output, self.radius, kinds);
+        let samples = Rows::written(output, input.channels, |y, out| twice.row(y, out));
+        Patch::owned(input.image, output, input.channels, samples)
     }
 
     /// The first term less the second, each channel by itself.
@@ -254,47 +235,30 @@ impl<F: Form> Formed<F> {
     ) -> Vec<V> {
         let (mut from, mut less) = (self.term(input, output, from), self.term(input, output, less));
         let mut subtracted = vec![V::default(); output.width as usize * input.channels.count()];
-        let mut written = Rows::new(output, input.channels);
-        for y in output.y..output.y + output.height {
-            let row = written.next();
+        Rows::written(output, input.channels, |y, row| {
             from(y, row);
             less(y, &mut subtracted);
             simd::run(Subtract {
                 from: row,
                 less: &subtracted,
             });
-        }
-        written.finish()
+        })
     }
 
     /// What writes the rows of a term, each channel by itself, when it is asked for one after the other.
     fn term<'a, V: Ordered>(&self, input: &'a Patch<'a, V>, output: Region, term: &Term) -> WriteRow<'a, V> {
-        let once = |extreme| {
-            let (left, width) = (
-                i64::from(output.x) - i64::from(self.radius),
-                output.width + 2 * self.radius,
-            );
-            let mut squares = Squares::new(input.image, output, input.channels.count(), self.radius, extreme);
-            let mut scratch = Vec::new();
-            Box::new(move |y, out: &mut [V]| {
-                while let Some(y) = squares.wants(y) {
-                    squares.push(input.reflected_row(y.into(), left, width, &mut scratch));
-                }
-                squares.row(y, out);
-            })
-        };
-        let twice = |kinds| {
-            let mut twice = Twice::new(input, output, self.radius, kinds);
-            Box::new(move |y, out: &mut [V]| twice.row(y, out))
-        };
-        match term {
+        match *term {
             Term::Picture => {
                 Box::new(move |y, out| out.copy_from_slice(input.row(y, output.x, output.width)))
             }
-            Term::Eroded => once(Extreme::Smallest),
-            Term::Dilated => once(Extreme::Largest),
-            Term::Opened => twice(OPENING),
-            Term::Closed => twice(CLOSING),
+            Term::Once(extreme) => {
+                let mut once = Once::new(input, output, self.radius, extreme);
+                Box::new(move |y, out| once.row(y, out))
+            }
+            Term::Twice(kinds) => {
+                let mut twice = Twice::new(input, output, self.radius, kinds);
+                Box::new(move |y, out| twice.row(y, out))
+            }
         }
     }
 
@@ -308,10 +272,8 @@ impl<F: Form> Formed<F> {
                     out(&row);
                 }
             }
-            Term::Eroded => rank::extremes(input, output, self.radius, Extreme::Smallest, out),
-            Term::Dilated => rank::extremes(input, output, self.radius, Extreme::Largest, out),
-            Term::Opened => rank::twice(input, output, self.radius, OPENING, out),
-            Term::Closed => rank::twice(input, output, self.radius, CLOSING, out),
+            Term::Once(extreme) => rank::extremes(input, output, self.radius, *extreme, out),
+            Term::Twice(kinds) => rank::twice(input, output, self.radius, *kinds, out),
         }
     }
 }
