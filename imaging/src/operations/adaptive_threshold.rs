@@ -1,8 +1,9 @@
 //! Black and white by the surroundings: what is darker than the mean of a square around it is black.
 
-use super::box_blur::{BoxBlur, radius, sum_squares};
+use super::box_blur::{BoxBlur, radius};
 use super::grayscale::Grayscale;
 use super::points::with_data;
+use super::square_sums::sum_squares;
 use crate::numbers;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,

@@ -32,6 +32,7 @@ mod resize;
 mod rotate;
 mod rotate_by;
 mod sharpen;
+mod square_sums;
 mod tables;
 mod unsharp;
 mod warp;

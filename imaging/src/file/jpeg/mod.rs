@@ -28,6 +28,7 @@ mod bits;
 mod block;
 mod codes;
 mod color;
+mod decisions;
 pub(super) mod embedded;
 mod huffman;
 mod idct;
