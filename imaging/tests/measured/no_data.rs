@@ -314,6 +314,10 @@ fn a_hole_far_away_changes_nothing() {
         let image = raster(size, format, (0..size.pixels() as usize * channels).map(number));
         for text in IN_PLACE.into_iter().chain(DIFFERENCES) {
             let recipe = text.parse::<Recipe>().unwrap().with_no_data(value);
+            // The luma of these colours is not defined.
+            if format.channels == Channels::Rgb && recipe.check(format).is_err() {
+                continue;
+            }
             let whole = apply(&recipe, &image).unwrap().crop(output).unwrap();
             let region = recipe.input_region(size, output).unwrap();
             let part = render(&recipe, size, region, &image.crop(region).unwrap(), output).unwrap();
