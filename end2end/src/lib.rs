@@ -26,8 +26,6 @@ pub mod chaos;
 pub mod client;
 pub mod cluster;
 pub mod cutting;
-pub mod definition;
-pub mod images;
 pub mod instant;
 pub mod kafka_broker;
 pub mod kafka_clients;
@@ -39,6 +37,7 @@ pub mod rights;
 pub mod screenshots;
 mod skipped;
 
+pub use azulejo_pictures::{definition, images};
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions};
 pub use process::Program;

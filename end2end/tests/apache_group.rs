@@ -144,6 +144,7 @@ async fn measure(protocol: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "two minutes: the older group protocol, which the embedded broker has, too"]
 async fn apache_kafka_with_the_classic_group_protocol_loses_a_worker_and_gets_it_back() -> Result<()> {
     measure("classic").await
 }

@@ -224,6 +224,7 @@ async fn cut_in_mid_job(
 }
 
 #[test]
+#[ignore = "four minutes: several lines are cut at once, twice for half a minute"]
 fn machines_with_brokers_out_of_reach_go_on() -> Result<()> {
     let large = Task::large_beside(3);
     let mut installation = Installation::start(NEAR, &SERVER, &[])?;

@@ -30,6 +30,11 @@ pub fn render(
     let plan = recipe.plan(image, output)?;
     recipe.check(pixels.format())?;
     recipe.check_is_measured()?;
+    if let Some(step) = recipe.steps().iter().find(|step| !step.renders()) {
+        return Err(RenderError::NotBuilt {
+            operation: step.info().name,
+        });
+    }
     if !region.is_within(image) {
         return Err(RenderError::RegionOutside { region, image });
     }
@@ -179,6 +184,12 @@ pub enum RenderError {
     /// The result cannot be held.
     #[error(transparent)]
     Raster(#[from] RasterError),
+    /// An operation is known here, and what renders it is not built.
+    #[error("{operation} cannot be rendered here: it is built without the feature `lettering`")]
+    NotBuilt {
+        /// Its name.
+        operation: &'static str,
+    },
     /// The input region reaches beyond the image.
     #[error("the input region {region} is not inside the image of {image}")]
     RegionOutside {

@@ -10,27 +10,11 @@ use crate::{shell, tools};
 /// A program and the Debian package that holds it.
 type Program = (&'static str, &'static str);
 
-/// A browser: its name, how the names of its own tests begin, what it needs.
-struct Engine {
-    name: &'static str,
-    tests: &'static str,
-    programs: &'static [Program],
-}
-
 const CHROMIUM: [Program; 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
-/// Not every system that has `apt-get` has these; only the tests in them are left out then.
-const ENGINES: [Engine; 2] = [
-    Engine {
-        name: "Firefox",
-        tests: "browser_firefox_",
-        programs: &[("firefox-esr", "firefox-esr")],
-    },
-    Engine {
-        name: "WebKitGTK",
-        tests: "browser_webkit_",
-        programs: &[("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")],
-    },
-];
+/// Not every system that has `apt-get` has these two; only the tests in them are left out then.
+const WEBKIT: [Program; 2] = [("WebKitWebDriver", "webkit2gtk-driver"), ("Xvfb", "xvfb")];
+/// Its driver is built: see [`tools::ensure_geckodriver`].
+const FIREFOX: [Program; 1] = [("firefox-esr", "firefox-esr")];
 const NPM: Program = ("npm", "npm");
 const KAFKA: Program = ("kcat", "kcat");
 /// Judges the manual pages of the command line.
@@ -54,31 +38,25 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
             wanted.push(NPM);
         }
     }
-    let mut engines: Vec<&Engine> = ENGINES.iter().filter(|_| browser).collect();
     let mut skipped = Vec::new();
-    let wants = |engines: &[&Engine]| {
-        let own = engines.iter().flat_map(|engine| engine.programs);
-        missing(wanted.iter().chain(own))
-    };
-    if !wants(&engines).is_empty() {
+    let webkit = if browser { &WEBKIT[..] } else { &[] };
+    if !missing(wanted.iter().chain(webkit)).is_empty() {
         let has_apt = shell::is_installed("apt-get");
         let may_install = has_apt && is_root();
         if may_install {
             shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
         }
-        engines.retain(|engine| {
-            let lacking = missing(engine.programs.iter());
-            let unknown = lacking.into_iter().find(|package| has_apt && !is_known(package));
-            if let Some(package) = unknown {
-                let name = engine.name;
-                shell::say(&format!(
-                    "SKIPPED: the tests in {name}: apt-get knows no {package}"
-                ));
-                skipped.push(engine.tests);
-            }
-            unknown.is_none()
-        });
-        let packages = wants(&engines);
+        let lacking = missing(webkit.iter());
+        let unknown = lacking.into_iter().find(|package| has_apt && !is_known(package));
+        if let Some(package) = unknown {
+            shell::say(&format!(
+                "SKIPPED: the tests in WebKitGTK: apt-get knows no {package}"
+            ));
+            skipped.push("browser_webkit_");
+        } else {
+            wanted.extend(webkit);
+        }
+        let packages = missing(wanted.iter());
         if !packages.is_empty() && !may_install {
             bail!("{}", advice(&packages));
         }
@@ -88,10 +66,13 @@ pub fn ensure(browser: bool) -> Result<Vec<&'static str>> {
     if browser {
         tools::ensure_axe()?;
     }
-    if engines.iter().any(|engine| engine.name == "Firefox") {
-        tools::ensure_geckodriver()?;
-    }
     Ok(skipped)
+}
+
+/// Makes sure that Firefox and its driver are there.
+pub fn ensure_firefox() -> Result<()> {
+    ensure_programs("the tests in Firefox", &FIREFOX)?;
+    tools::ensure_geckodriver()
 }
 
 /// Makes sure that Java and Maven are there, for Apache Kafka.

@@ -1,4 +1,4 @@
-//! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, a
+//! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, Firefox, a
 //! million seeds of the engine's simulation, a hundred random kills on each kind of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
@@ -77,6 +77,10 @@ pub fn run(options: &Options) -> Result<()> {
         measure.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
         if !debian::can_make_machines() {
             measure.args(["--skip", "machines_"]);
+        }
+        if let Err(error) = debian::ensure_firefox() {
+            shell::say(&format!("SKIPPED: the tests in Firefox: {error:#}"));
+            measure.args(["--skip", "browser_firefox_"]);
         }
         measure.env(
             adjacent::PROGRAMS,

@@ -44,6 +44,9 @@ const MODULES: &[Module] = &[
         arguments: &[
             "--config",
             "profile.wasm-release.opt-level=3",
+            // All is optimised once more when it is linked, as that says: what it needs is compiled in half the time.
+            "--config",
+            r#"profile.wasm-release.package."*".opt-level=1"#,
             "--config",
             r#"target.wasm32-unknown-unknown.rustflags=["-Ctarget-feature=+simd128"]"#,
         ],

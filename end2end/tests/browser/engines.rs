@@ -127,6 +127,7 @@ async fn browser_chromium_serves_a_stranger() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs geckodriver, which takes minutes to build: part of `cargo xtask nightly`"]
 async fn browser_firefox_serves_a_stranger() -> Result<()> {
     visit(Engine::Firefox).await
 }

@@ -10,7 +10,7 @@ const OPERATIONS: [&str; 5] = ["grayscale", "blur", "edge_detection", "sharpen",
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_png_through_every_operation_equals_apply_and_the_definition() -> Result<()> {
     let cluster = Cluster::start_default().await?;
-    let input = images::photo(4096, 4096, 1);
+    let input = images::photo(2600, 2560, 1);
     let file = images::png(&input)?;
     for operation in OPERATIONS {
         let result = images::decode(&cluster.client().run("coast.png", file.clone(), operation).await?)?;
@@ -27,7 +27,7 @@ async fn a_large_png_through_every_operation_equals_apply_and_the_definition() -
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jpeg_through_every_operation_equals_apply_and_the_definition() -> Result<()> {
     let cluster = Cluster::start_default().await?;
-    let file = images::jpeg(&images::photo(3000, 2000, 2))?;
+    let file = images::jpeg(&images::photo(1600, 1100, 2))?;
     // The pixels that Azulejo reads, those of libjpeg-turbo; the decoder of the tests rounds in other places.
     let input = cluster.apply("flip_horizontal|flip_horizontal", &file, "jpg")?;
     let second = images::decode(&file)?;

@@ -97,6 +97,9 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
         Some(Affine::IDENTITY)
     }
 
+    /// Whether what it is rendered by is built: not where a feature of this crate is off.
+    const RENDERS: bool = true;
+
     /// The pixels of `output`. `input` holds at least `input_region(input.image, output)`. Where samples without data may come
     /// here, that is, where there is no `apply_numbers`, the rule of [`crate::meaning`] is kept here.
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S>;

@@ -17,7 +17,6 @@ mod equalize;
 mod exchanges;
 mod flip;
 mod grayscale;
-mod lettering;
 mod luma_stencil;
 mod median;
 mod morphology;
@@ -65,6 +64,7 @@ macro_rules! table {
     ($($operation:ty,)*) => {
         const INFOS: &[&OperationInfo] = &[$(<$operation as Operation>::INFO),*];
         static SHAPES: &[MakeShape] = &[$(shape::<$operation>),*];
+        static RENDERS: &[bool] = &[$(<$operation as Operation>::RENDERS),*];
         // A table of its own: where nothing renders, nothing refers to it, and the kernels are not linked.
         static KERNELS: &[MakeKernels] = &[$(kernels_of::<$operation>),*];
     };
@@ -144,6 +144,11 @@ impl Entry {
 
     pub fn shape(self, values: &Values<'_>) -> Arc<dyn Shape> {
         SHAPES[self.0](values)
+    }
+
+    /// Whether it can be rendered by what is built here: [`Operation::RENDERS`].
+    pub fn renders(self) -> bool {
+        RENDERS[self.0]
     }
 
     /// The arithmetic, with what was measured where the operation needs it: for whoever renders.

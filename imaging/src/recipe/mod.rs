@@ -77,6 +77,11 @@ impl Step {
         }
     }
 
+    /// Whether it can be rendered by what is built here.
+    pub(crate) fn renders(&self) -> bool {
+        self.entry.renders()
+    }
+
     /// The arithmetic: for whoever renders.
     pub(crate) fn kernels(&self) -> Box<dyn Kernels> {
         self.entry

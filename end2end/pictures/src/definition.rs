@@ -1,6 +1,6 @@
 //! The five original operations as OpenCV defines them, written down as plainly as can be: a pixel at a time, no
 //! tiles, nothing shared with the kernels under test. Only here to judge by. The hashes in
-//! `tests/data/opencv.json`, made with OpenCV itself, judge this file.
+//! `opencv.json`, made with OpenCV itself, judge this file.
 
 use crate::images::Pixels;
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn the_definitions_give_the_hashes_that_opencv_gives() {
         let reference: serde_json::Value =
-            serde_json::from_str(include_str!("../tests/data/opencv.json")).expect("the reference is JSON");
+            serde_json::from_str(include_str!("opencv.json")).expect("the reference is JSON");
         let (width, height) = (1300, 1100);
         let bytes = (0..(width * height * 3) as u64)
             .map(|i| {

@@ -1,127 +1,20 @@
-//! A line of text over the picture.
+//! Letters drawn over pixels.
 
-use std::sync::Arc;
-
+use super::Watermark;
 use super::lettering::Lettering;
-use super::points::with_data;
-use crate::operation::{
-    Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
-};
+use crate::operations::points::with_data;
 use crate::patch::Patch;
 use crate::sample::Sample;
-use crate::text::MAX_CHARACTERS;
-use crate::{PixelFormat, Region, Size};
-
-/// Letters of one colour, over the picture: `source over` of Porter and Duff, colours not premultiplied.
-pub(crate) struct Watermark {
-    text: Arc<str>,
-    at: &'static str,
-    size: u32,
-    /// Percent.
-    opacity: u32,
-    margin: u32,
-    is_black: bool,
-}
+use crate::{Region, Size};
 
 /// Full coverage in full opacity: 255 times 100 percent.
 const FULL: u64 = 255 * 100;
 
-/// A parameter that is a whole number.
-const fn whole(
-    name: &'static str,
-    summary: &'static str,
-    unit: &'static str,
-    (min, max, default): (f64, f64, f64),
-) -> ParameterInfo {
-    ParameterInfo {
-        name,
-        symbol: name,
-        summary,
-        unit,
-        kind: ParameterKind::Integer,
-        min,
-        max,
-        default,
-        step: 1.0,
-    }
-}
-
-/// A parameter that is one of `words`, of which the first is the default.
-const fn choice(name: &'static str, summary: &'static str, words: &'static [&'static str]) -> ParameterInfo {
-    ParameterInfo {
-        name,
-        symbol: name,
-        summary,
-        unit: "",
-        kind: ParameterKind::Choice(words),
-        min: 0.0,
-        max: (words.len() - 1) as f64,
-        default: 0.0,
-        step: 1.0,
-    }
-}
-
-impl Operation for Watermark {
-    const INFO: &'static OperationInfo = &OperationInfo {
-        name: "watermark",
-        title: "Watermark",
-        group: Group::Colour,
-        summary: "Writes a line of text over the picture, in a corner or in the middle.",
-        method: "Letters of DejaVu Sans by their coverage times the opacity, drawn over the pixels (source over where there is alpha); what is beyond the picture is cut.",
-        aliases: &["text"],
-        parameters: &[
-            ParameterInfo {
-                name: "text",
-                symbol: "text",
-                summary: "What is written.",
-                unit: "",
-                kind: ParameterKind::Text { default: "Azulejo" },
-                min: 1.0,
-                max: MAX_CHARACTERS as f64,
-                default: 7.0,
-                step: 1.0,
-            },
-            choice(
-                "at",
-                "Where it stands.",
-                &["bottom_right", "bottom_left", "top_left", "top_right", "centre"],
-            ),
-            whole("size", "Height of a line of letters.", "px", (8.0, 512.0, 32.0)),
-            whole(
-                "opacity",
-                "How much of the picture the letters hide.",
-                "%",
-                (0.0, 100.0, 60.0),
-            ),
-            whole(
-                "margin",
-                "Room between the text and the edges.",
-                "px",
-                (0.0, 10_000.0, 16.0),
-            ),
-            choice("colour", "Colour of the letters.", &["white", "black"]),
-        ],
-    };
-
-    fn new(values: &Values<'_>) -> Self {
-        Self {
-            text: values.text(0),
-            at: values.choice(1),
-            size: values.integer(2),
-            opacity: values.integer(3),
-            margin: values.integer(4),
-            is_black: values.choice(5) == "black",
-        }
-    }
-
-    fn needs(&self, input: PixelFormat) -> Option<&'static str> {
-        needs_colours(input)
-    }
-
-    fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+impl Watermark {
+    /// `patch`, which is `output` of the image, with what it has of the letters.
+    pub(super) fn draw<S: Sample>(&self, mut patch: Patch<'static, S>, output: Region) -> Patch<'static, S> {
         let lettering = Lettering::new(&self.text, self.size);
-        let (x, y) = self.place(input.image, lettering.size());
-        let mut patch = input.cropped(output);
+        let (x, y) = self.place(patch.image, lettering.size());
         let Some(part) = reached(&lettering, x, y, output) else {
             return patch;
         };
@@ -155,9 +48,7 @@ impl Operation for Watermark {
         }
         patch
     }
-}
 
-impl Watermark {
     /// Where the upper left corner of a text of size `text` is in an image. A text that is too wide or too high begins at the left or at
     /// the top, and its end is cut.
     fn place(&self, image: Size, text: Size) -> (i64, i64) {
@@ -220,7 +111,7 @@ fn draw_over<S: Sample>(pixel: &mut [S], colour: u32, weight: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::Value;
+    use crate::operation::{Operation as _, Value, Values};
 
     fn watermark(at: &'static str, size: i64, margin: i64) -> Watermark {
         Watermark::new(&Values(&[

@@ -16,7 +16,7 @@ use imageproc::image::{GrayImage, Luma};
 use crate::{Region, Size};
 
 /// DejaVu Sans without hints, kerning and the characters that [`crate::text`] does not allow: `fonts/README.md` says how it was made.
-static BYTES: &[u8] = include_bytes!("../../fonts/dejavu-sans.ttf");
+static BYTES: &[u8] = include_bytes!("../../../fonts/dejavu-sans.ttf");
 
 static FONT: LazyLock<FontRef<'static>> =
     LazyLock::new(|| FontRef::try_from_slice(BYTES).expect("the font is part of the program"));
