@@ -57,6 +57,7 @@ mod root;
 mod sample;
 #[cfg(feature = "hydrate")]
 mod sending;
+mod shared;
 pub mod signed_in;
 #[cfg(feature = "hydrate")]
 mod stored_original;

@@ -1,6 +1,5 @@
-//! The application: its routes, and what all pages share.
+//! The application: its routes.
 
-use azulejo_protocol::{Health, WorkerInfo};
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
@@ -10,19 +9,10 @@ use crate::actions::{get_health, list_workers};
 use crate::base::BasePath;
 use crate::clock::Clock;
 use crate::components::Header;
-use crate::failure::Failure;
 use crate::live::Live;
 use crate::pages::{JobPage, JobsPage, NotFound, StudioPage, WorkersPage};
+use crate::shared::Shared;
 use crate::studio_state::StudioState;
-
-/// What was loaded once for all pages; [`Live`] has what came since.
-#[derive(Clone, Copy)]
-pub struct Shared {
-    /// State of the installation.
-    pub health: Resource<Result<Health, Failure>>,
-    /// Workers known.
-    pub workers: Resource<Result<Vec<WorkerInfo>, Failure>>,
-}
 
 /// The whole application.
 #[component]

@@ -44,6 +44,7 @@ pub mod header;
 mod histogram;
 mod kind;
 mod limits;
+mod luma;
 mod meaning;
 mod measuring;
 mod numbers;

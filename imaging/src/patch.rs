@@ -80,6 +80,22 @@ impl<S: Sample> Patch<'_, S> {
     }
 }
 
+impl<S: Bits> Patch<'_, S> {
+    /// The same, by another name of the type of its samples: for what has a way of its own for one type.
+    ///
+    /// # Panics
+    /// When samples of `T` have another size.
+    pub fn cast<T: Bits>(&self) -> Patch<'_, T> {
+        Patch {
+            image: self.image,
+            region: self.region,
+            channels: self.channels,
+            meaning: self.meaning,
+            samples: Cow::Borrowed(bytemuck::cast_slice(&self.samples)),
+        }
+    }
+}
+
 impl<S: Bits> Patch<'static, S> {
     /// A patch that owns `samples`. What they mean is set by [`render`](crate::render): no operation changes it.
     pub fn owned(image: Size, region: Region, channels: Channels, samples: Vec<S>) -> Self {

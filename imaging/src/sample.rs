@@ -4,9 +4,7 @@
 use std::borrow::Cow;
 use std::ops::{Add, BitOr};
 
-use crate::operations::transpose_block;
-use crate::patch::Patch;
-use crate::{Depth, Region};
+use crate::Depth;
 
 /// An unsigned integer as a wider or equal one.
 pub(crate) trait Widen<A>: Copy {
@@ -27,14 +25,9 @@ macro_rules! widen {
 widen!(u8 => u32, u16 => u32, u32 => u32, u64 => u64);
 
 /// The bits of a sample, whatever number they stand for: `u8`, `u16` or `u32`.
-pub(crate) trait Bits: Copy + Default + Send + Sync + std::fmt::Debug + Into<u32> + 'static {
+pub(crate) trait Bits: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug + Into<u32> {
     /// The lower bits of `value`; higher ones are dropped.
     fn wrap(value: u32) -> Self;
-
-    /// Columns of pixels of `N` samples as rows, see [`transpose_block`].
-    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
-        transpose_block::<Self, N>(source, reversed, out, stride, [0, 0]);
-    }
 
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
@@ -47,14 +40,6 @@ impl Bits for u8 {
     #[inline(always)]
     fn wrap(value: u32) -> Self {
         value as u8
-    }
-
-    fn transpose_block<const N: usize>(source: &[&[Self]], reversed: bool, out: &mut [Self], stride: usize) {
-        let done = match N {
-            3 => crate::simd::transpose_rgb(source, reversed, out, stride),
-            _ => [0, 0],
-        };
-        transpose_block::<Self, N>(source, reversed, out, stride, done);
     }
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
@@ -170,12 +155,6 @@ pub(crate) trait Sample:
             Self::clamp_i64((product + weight / 2).div_euclid(weight))
         }
     }
-
-    /// A row of RGB to luma.
-    fn luma_row(source: &[Self], out: &mut [Self]);
-
-    /// Opaque samples convolved both ways with symmetric weights, see [`crate::convolve`].
-    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self>;
 }
 
 impl Sample for u8 {
@@ -193,14 +172,6 @@ impl Sample for u8 {
     fn clamp_signed(value: i16) -> Self {
         value.clamp(0, 255) as u8
     }
-
-    fn luma_row(source: &[Self], out: &mut [Self]) {
-        crate::operations::luma_row_u8(source, out);
-    }
-
-    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
-        crate::convolve::eight::convolve(input, output, weights)
-    }
 }
 
 impl Sample for u16 {
@@ -217,14 +188,6 @@ impl Sample for u16 {
     #[inline(always)]
     fn clamp_signed(value: i32) -> Self {
         value.clamp(0, 65535) as u16
-    }
-
-    fn luma_row(source: &[Self], out: &mut [Self]) {
-        crate::operations::luma_row_u16(source, out);
-    }
-
-    fn convolve_opaque(input: &Patch<'_, Self>, output: Region, weights: &[u32]) -> Vec<Self> {
-        crate::convolve::separable::convolve_opaque(input, output, weights)
     }
 }
 

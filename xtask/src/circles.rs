@@ -8,15 +8,24 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use syn::visit::Visit;
 
-/// Crates that are looked at.
-const CRATES: [&str; 7] = [
+/// Crates that are looked at: all.
+const CRATES: [&str; 16] = [
+    "imaging",
     "protocol",
     "transport",
     "engine",
     "broker",
-    "worker",
+    "apache-kafka",
+    "settings",
+    "access",
+    "app",
+    "preview",
     "server",
+    "worker",
     "cli",
+    "end2end",
+    "end2end/pictures",
+    "xtask",
 ];
 /// Re-exports are followed so far.
 const DEEPEST: usize = 8;
@@ -55,7 +64,7 @@ struct Module {
     items: BTreeSet<String>,
     /// Names that it imports or re-exports, with the path that each stands for.
     imports: BTreeMap<String, Name>,
-    /// Those of them that it uses itself: a file that only passes a name on does not need it.
+    /// Those of them that it keeps to itself: a file that only passes a name on does not need it.
     used: BTreeSet<Name>,
     globs: Vec<Name>,
     /// Paths that its code names.
@@ -260,7 +269,7 @@ fn defined(item: &syn::Item) -> Option<String> {
 impl Visit<'_> for Module {
     fn visit_item_use(&mut self, item: &syn::ItemUse) {
         if !is_test(&item.attrs) && item.leading_colon.is_none() {
-            let passed_on = matches!(item.vis, syn::Visibility::Public(_));
+            let passed_on = !matches!(item.vis, syn::Visibility::Inherited);
             self.tree(&item.tree, &mut Vec::new(), passed_on);
         }
     }

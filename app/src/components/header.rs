@@ -9,7 +9,7 @@ use super::sign_out::SignOut;
 use super::theme_switch::ThemeSwitch;
 use crate::base::{BasePath, at};
 use crate::live::{Link, Live};
-use crate::root::Shared;
+use crate::shared::Shared;
 use crate::words;
 
 /// The dot's class, and the words beside it.

@@ -3,7 +3,7 @@
 use azulejo_protocol::Retention;
 use leptos::prelude::*;
 
-use crate::root::Shared;
+use crate::shared::Shared;
 use crate::words;
 
 /// A line that says what the server's settings keep.

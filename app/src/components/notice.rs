@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::failure::Failure;
 use crate::live::Live;
-use crate::root::Shared;
+use crate::shared::Shared;
 use crate::words;
 
 /// An error in a sentence.

@@ -15,7 +15,7 @@ use crate::components::{
 };
 use crate::failure::Failure;
 use crate::live::{JobNews, Live, merge};
-use crate::root::Shared;
+use crate::shared::Shared;
 use crate::studio_address::studio_address;
 use crate::words;
 

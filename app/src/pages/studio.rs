@@ -21,9 +21,9 @@ use crate::failure::Failure;
 use crate::job_list::{self, Filter};
 use crate::live::Live;
 use crate::picked::Picked;
-use crate::root::Shared;
 #[cfg(feature = "hydrate")]
 use crate::sending;
+use crate::shared::Shared;
 use crate::studio_address::query_value;
 use crate::studio_state::StudioState;
 

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use crate::clock::Ago;
 use crate::components::{Azulejo, FailureNotice, InstallationNotice, Sparkline};
 use crate::live::Live;
-use crate::root::Shared;
+use crate::shared::Shared;
 use crate::words;
 
 /// The page.

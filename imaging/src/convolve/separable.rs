@@ -10,6 +10,7 @@
 //! Which integers hold the sums: with 8-bit samples and weights of 8 bits, premultiplied, a row's sum has 24 bits and a
 //! window's 32. With 16-bit samples and weights it is 32 and 48; premultiplied, 48 and 64.
 
+use super::eight;
 use crate::patch::Patch;
 use crate::sample::{Sample, Widen};
 use crate::simd::{self, Kernel};
@@ -26,7 +27,10 @@ pub(crate) fn convolve<S: Sample>(
     weights: &[u32],
 ) -> Patch<'static, S> {
     let samples = if input.is_opaque() {
-        S::convolve_opaque(input, output, weights)
+        match S::DEPTH {
+            Depth::Eight => bytemuck::cast_vec(eight::convolve(&input.cast(), output, weights)),
+            _ => bytemuck::cast_vec(convolve_opaque(&input.cast(), output, weights)),
+        }
     } else {
         in_stripes(input, output, weights, |stripe, samples| match S::DEPTH {
             Depth::Eight => stripe.premultiplied::<u32>(samples),
@@ -37,7 +41,7 @@ pub(crate) fn convolve<S: Sample>(
 }
 
 /// [`convolve`] of opaque 16-bit samples.
-pub(crate) fn convolve_opaque(input: &Patch<'_, u16>, output: Region, weights: &[u32]) -> Vec<u16> {
+fn convolve_opaque(input: &Patch<'_, u16>, output: Region, weights: &[u32]) -> Vec<u16> {
     in_stripes(input, output, weights, |stripe, samples| {
         stripe.sixteen_bit(samples)
     })

@@ -5,7 +5,6 @@ mod parse;
 mod tiff;
 
 use std::fmt;
-use std::str::FromStr;
 
 pub use parse::ParseEncodingError;
 pub use tiff::{TiffCompression, TiffLayout, TiffOptions};
@@ -75,21 +74,6 @@ impl Encoding {
     /// How a TIFF is written.
     pub const fn tiff(self) -> TiffOptions {
         self.tiff
-    }
-
-    /// The same with options of compression beside those it has: `6` (a level), `zstd`, `zstd,level=9`.
-    ///
-    /// # Errors
-    /// When one is said twice, or is none of this kind of file.
-    pub fn compressed(self, text: &str) -> Result<Self, ParseEncodingError> {
-        let name = if text.starts_with(|first: char| first.is_ascii_digit()) {
-            "level"
-        } else {
-            "compression"
-        };
-        let so_far = self.to_string();
-        let separator = if so_far.contains(':') { ',' } else { ':' };
-        format!("{so_far}{separator}{name}={text}").parse()
     }
 
     /// Why an image of that size and format cannot be written so without losing something: a sentence; `None` where it can.
@@ -165,14 +149,6 @@ impl fmt::Display for Encoding {
             option("bigtiff", &big)?;
         }
         Ok(())
-    }
-}
-
-impl FromStr for Encoding {
-    type Err = ParseEncodingError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse::parse(text)
     }
 }
 

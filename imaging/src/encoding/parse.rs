@@ -1,5 +1,7 @@
 //! The text of an encoding, read: the kind of file, then `:` and its options as `name=value` joined by `,`.
 
+use std::str::FromStr;
+
 use super::{Encoding, TiffCompression, TiffLayout};
 use crate::FileKind;
 
@@ -79,7 +81,32 @@ const fn options(kind: FileKind) -> (&'static [&'static str], &'static str) {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Encoding, ParseEncodingError> {
+impl Encoding {
+    /// The same with options of compression beside those it has: `6` (a level), `zstd`, `zstd,level=9`.
+    ///
+    /// # Errors
+    /// When one is said twice, or is none of this kind of file.
+    pub fn compressed(self, text: &str) -> Result<Self, ParseEncodingError> {
+        let name = if text.starts_with(|first: char| first.is_ascii_digit()) {
+            "level"
+        } else {
+            "compression"
+        };
+        let so_far = self.to_string();
+        let separator = if so_far.contains(':') { ',' } else { ':' };
+        format!("{so_far}{separator}{name}={text}").parse()
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = ParseEncodingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse(text)
+    }
+}
+
+fn parse(text: &str) -> Result<Encoding, ParseEncodingError> {
     let (name, rest) = match text.split_once(':') {
         Some((name, rest)) => (name, Some(rest)),
         None => (text, None),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tempfile::NamedTempFile;
 
 use super::cut::Work;
-use super::progress::Progress;
+use super::progress::{ApplyProgress, Progress};
 use super::{Decoder, EncodeOptions, Encoder, FileError, FileKind, ImageInfo, Limits};
 use super::{measure, pieces};
 use crate::{PixelFormat, Recipe, Size};
@@ -31,16 +31,6 @@ pub struct ApplyOptions {
     pub scratch: Option<std::path::PathBuf>,
     /// Whether a file that is in the output's place is an error instead of being replaced.
     pub keep_existing: bool,
-}
-
-/// How far [`apply_file`] is, in rows: those of the result, those of the input of each operation that measures it and, where the
-/// image has to be put into a temporary file first, those of the input of the recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApplyProgress {
-    /// Rows read or written.
-    pub done: u64,
-    /// Rows in all.
-    pub total: u64,
 }
 
 /// What [`apply_file`] wrote.

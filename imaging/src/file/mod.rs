@@ -37,12 +37,15 @@ mod jxl;
 mod measure;
 mod metadata;
 #[cfg(feature = "files")]
+mod options;
+#[cfg(feature = "files")]
 mod other;
 #[cfg(feature = "files")]
 mod pieces;
 mod png;
 #[cfg(feature = "files")]
 mod pool;
+mod probe;
 #[cfg(feature = "files")]
 mod progress;
 mod reader;
@@ -62,13 +65,18 @@ mod writer;
 use std::path::Path;
 
 #[cfg(feature = "files")]
-pub use apply::{Applied, ApplyOptions, ApplyProgress, apply_file};
+pub use apply::{Applied, ApplyOptions, apply_file};
 pub use color::Conversion;
 pub use color::PngColor;
 pub use decoder::{Decoder, RowSpan};
 #[cfg(feature = "files")]
-pub use encoder::{EncodeOptions, Encoder};
+pub use encoder::Encoder;
 pub use metadata::{GeoTags, Metadata};
+#[cfg(feature = "files")]
+pub use options::EncodeOptions;
+pub use probe::{probe, probe_page};
+#[cfg(feature = "files")]
+pub use progress::ApplyProgress;
 
 pub use crate::failure::{FileError, FileErrorKind};
 pub use crate::kind::FileKind;
@@ -150,20 +158,4 @@ impl ImageInfo {
             None => recipe,
         }
     }
-}
-
-/// Reads the header of the image at `path`: magic bytes, size, format, metadata. No pixel is decoded.
-///
-/// # Errors
-/// When it is no image, damaged, beyond the limits or of a kind that is not read.
-pub fn probe(path: &Path, limits: &Limits) -> Result<ImageInfo, FileError> {
-    probe_page(path, limits, None)
-}
-
-/// As [`probe`], of page number `page`, from 1 on: see [`Decoder::open_page`].
-///
-/// # Errors
-/// As [`probe`], and when there is no such page.
-pub fn probe_page(path: &Path, limits: &Limits, page: Option<u32>) -> Result<ImageInfo, FileError> {
-    Ok(Decoder::open_page(path, limits, page)?.info().clone())
 }

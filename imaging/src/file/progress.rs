@@ -1,6 +1,16 @@
 //! Telling how far the work is, over all of its passes.
 
-use super::{ApplyProgress, FileError};
+use super::FileError;
+
+/// How far [`apply_file`](super::apply_file) is, in rows: those of the result, those of the input of each operation that measures it and, where the
+/// image has to be put into a temporary file first, those of the input of the recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplyProgress {
+    /// Rows read or written.
+    pub done: u64,
+    /// Rows in all.
+    pub total: u64,
+}
 
 /// Rows read and written, and whom to tell.
 pub(super) struct Progress<'a> {

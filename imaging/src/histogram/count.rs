@@ -1,6 +1,7 @@
 //! Counting the pixels of a raster.
 
 use super::{Histogram, Statistic};
+use crate::luma::luma_row;
 use crate::meaning::Meaning;
 use crate::sample::Sample;
 use crate::{Channels, Depth, Raster};
@@ -131,7 +132,7 @@ fn luma_of<S: Sample>(samples: &[S], channels: Channels, meaning: Meaning, luma:
     };
     luma.clear();
     luma.resize(rgb.len() / 3, S::default());
-    S::luma_row(rgb, luma);
+    luma_row(rgb, luma);
     if no_data.is_some() {
         // As `grayscale` writes it: never the number that stands for no data.
         for sample in luma {

@@ -1,10 +1,10 @@
 //! Luma as OpenCV computes it: 15-bit fixed point, rounded half up.
 
-use super::points::with_data;
+use super::data::with_data;
+use crate::luma::{luma, luma_row};
 use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
-use crate::simd::{self, Kernel};
 use crate::{PixelFormat, Region};
 
 /// Colour to gray. Alpha stays.
@@ -48,7 +48,7 @@ impl Operation for Grayscale {
             let source = input.row(y, output.x, output.width);
             match input.channels.count() {
                 3 => {
-                    S::luma_row(source, row);
+                    luma_row(source, row);
                     if let Some(no_data) = input.meaning.no_data_intensity() {
                         for (to, from) in row.iter_mut().zip(source.chunks_exact(3)) {
                             let is_missing = from.iter().any(|&sample| sample.into() == no_data);
@@ -69,46 +69,5 @@ impl Operation for Grayscale {
             }
         }
         Patch::owned(image, output, channels, rows.finish())
-    }
-}
-
-/// The weights of red, green and blue in 2^15ths. They sum to one, so gray stays what it is, and the sum of 16-bit samples
-/// stays within 32 bits.
-const WEIGHTS: [i16; 3] = [9798, 19235, 3735];
-
-/// `(9798 R + 19235 G + 3735 B + 2^14) >> 15`.
-#[inline(always)]
-pub(crate) fn luma<S: Sample>(red: S, green: S, blue: S) -> S {
-    let [r, g, b] = WEIGHTS.map(|weight| weight as u32);
-    S::wrap((r * red.into() + g * green.into() + b * blue.into() + (1 << 14)) >> 15)
-}
-
-/// A row of 8-bit RGB to luma.
-pub(crate) fn luma_row_u8(source: &[u8], row: &mut [u8]) {
-    let done = simd::luma_pixels(source, WEIGHTS, row);
-    simd::run(LumaRow {
-        source: &source[3 * done..],
-        row: &mut row[done..],
-    });
-}
-
-/// A row of 16-bit RGB to luma.
-pub(crate) fn luma_row_u16(source: &[u16], row: &mut [u16]) {
-    simd::run(LumaRow { source, row });
-}
-
-struct LumaRow<'a, S> {
-    source: &'a [S],
-    row: &'a mut [S],
-}
-
-impl<S: Sample> Kernel for LumaRow<'_, S> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (to, from) in self.row.iter_mut().zip(self.source.chunks_exact(3)) {
-            *to = luma(from[0], from[1], from[2]);
-        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::grayscale::{Grayscale, luma};
+use super::grayscale::Grayscale;
 use crate::convolve::window::three_rows;
+use crate::luma::{luma, luma_row};
 use crate::numbers::window::nine;
 use crate::numbers::{self, Numbers};
 use crate::operation::{Operation, OperationInfo, Values};
@@ -120,7 +121,7 @@ fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
         Channels::Rgb => {
             let mut rows = Rows::new(input.region, Channels::Gray);
             for row in input.samples.chunks_exact(3 * input.region.width as usize) {
-                S::luma_row(row, rows.next());
+                luma_row(row, rows.next());
             }
             rows.finish()
         }

@@ -10,6 +10,7 @@ mod box_blur;
 mod colour;
 mod convert;
 mod crop;
+mod data;
 mod derivatives;
 mod edge_detection;
 mod emboss;
@@ -38,9 +39,6 @@ mod warp;
 mod watermark;
 
 use std::sync::Arc;
-
-pub(crate) use grayscale::{luma_row_u8, luma_row_u16};
-pub(crate) use rotate::transpose_block;
 
 use crate::measuring::Measured;
 use crate::operation::{Kernels, Operation, OperationInfo, Shape, Values};

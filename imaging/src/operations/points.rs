@@ -1,6 +1,6 @@
 //! Operations on single samples, each through a table of all values. Alpha stays.
 
-use crate::meaning::Meaning;
+use super::data::with_data;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours, needs_intensities,
 };
@@ -71,12 +71,6 @@ fn beside_alpha<S: Sample, const N: usize>(from: &[S], to: &mut [S], function: &
         }
         to[N - 1] = from[N - 1];
     }
-}
-
-/// A result of samples that have data: never the one that stands for none.
-pub(super) fn with_data<S: Sample>(meaning: Meaning, result: S) -> S {
-    let result: u32 = result.into();
-    S::wrap(meaning.bits(result.into()))
 }
 
 /// The negative.

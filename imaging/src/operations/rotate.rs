@@ -3,6 +3,7 @@
 use crate::operation::{Group, Operation, OperationInfo, Values};
 use crate::patch::Patch;
 use crate::sample::{Bits, Sample};
+use crate::simd;
 use crate::{Affine, Region, Size};
 
 /// A quarter turn clockwise: the output pixel (x, y) is the input pixel (y, height - 1 - x).
@@ -242,7 +243,14 @@ fn transpose_pixels<S: Bits, const N: usize>(
             }
             let lines: [&[S]; BLOCK] = std::array::from_fn(|x| &block[x * BLOCK * N..][..rows * N]);
             let out = &mut samples[(top * width + left) * N..];
-            S::transpose_block::<N>(&lines[..columns], last < first, out, width * N);
+            let (reversed, stride) = (last < first, width * N);
+            let done = if N == 3 && size_of::<S>() == 1 {
+                let lines: [&[u8]; BLOCK] = lines.map(bytemuck::cast_slice);
+                simd::transpose_rgb(&lines[..columns], reversed, bytemuck::cast_slice_mut(out), stride)
+            } else {
+                [0, 0]
+            };
+            transpose_block::<S, N>(&lines[..columns], reversed, out, stride, done);
         }
     }
     samples
@@ -250,7 +258,7 @@ fn transpose_pixels<S: Bits, const N: usize>(
 
 /// Writes `source`, the columns of a block, as rows to `out`, each `stride` samples after the one before. `reversed`
 /// columns go from bottom to top. `done` columns and rows are there already.
-pub(crate) fn transpose_block<S: Copy, const N: usize>(
+fn transpose_block<S: Copy, const N: usize>(
     source: &[&[S]],
     reversed: bool,
     out: &mut [S],

@@ -1,6 +1,6 @@
 //! Samples through tables of all values, of which each colour may have its own. Alpha stays.
 
-use super::points::with_data;
+use super::data::with_data;
 use crate::meaning::Meaning;
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;

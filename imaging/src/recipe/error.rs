@@ -1,6 +1,6 @@
 //! What can be wrong with a recipe.
 
-use super::{MAX_STEPS, MAX_TEXT};
+use super::bounds::{MAX_STEPS, MAX_TEXT};
 use crate::{HistogramError, Region, Size};
 
 /// Why a recipe cannot be read or carried out. The sentence is fit for the person who wrote the recipe.

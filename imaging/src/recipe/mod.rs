@@ -5,6 +5,7 @@
 //! the canonical text, without parameters that have their default value; parsing it gives the same recipe. Where an operation has
 //! measured its input, the text has the numbers.
 
+mod bounds;
 mod budget;
 mod error;
 mod measured;
@@ -12,9 +13,9 @@ mod parse;
 mod work;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
+pub use bounds::{MAX_SIDE, MAX_STEPS, MAX_TEXT};
 pub use budget::{MAX_STEP_BYTES, TileBytes, TileError, fitting_tile};
 pub use error::RecipeError;
 
@@ -23,13 +24,6 @@ use crate::measuring::{MEASURED, Measured};
 use crate::operation::{Kernels, OperationInfo, Shape, Value, Values};
 use crate::operations::Entry;
 use crate::{Affine, PixelFormat, Region, Size};
-
-/// Most operations in one recipe.
-pub const MAX_STEPS: usize = 32;
-/// Most bytes of a recipe's text.
-pub const MAX_TEXT: usize = 4096;
-/// Longest side that a recipe may give an image.
-pub const MAX_SIDE: u32 = 1_000_000;
 
 /// A chain of operations with their parameters. Cheap to clone.
 #[derive(Clone, PartialEq)]
@@ -49,6 +43,20 @@ pub struct Step {
 }
 
 impl Step {
+    /// The step that says which number stands for no data.
+    fn of_no_data(value: f64) -> Self {
+        let entry = Entry::NO_DATA;
+        let values = vec![Value::Number(value + 0.0)];
+        let shape = entry.shape(&Values(&values));
+        Self {
+            entry,
+            info: entry.info(),
+            values,
+            shape,
+            measured: None,
+        }
+    }
+
     /// The description of the operation.
     pub fn info(&self) -> &'static OperationInfo {
         self.info
@@ -99,14 +107,6 @@ impl Recipe {
     /// The recipe that changes nothing. It has no text form that parses: a person always asks for something.
     pub fn identity() -> Self {
         Self { steps: Vec::new() }
-    }
-
-    /// Reads the text form.
-    ///
-    /// # Errors
-    /// With a sentence that names the operation, the parameter and the allowed range.
-    pub fn parse(text: &str) -> Result<Self, RecipeError> {
-        parse::parse(text)
     }
 
     /// Whether there is no step.
@@ -162,7 +162,7 @@ impl Recipe {
     /// This recipe for an image in which `value` stands for no data.
     pub fn with_no_data(&self, value: f64) -> Self {
         Self {
-            steps: std::iter::once(parse::no_data_step(value))
+            steps: std::iter::once(Step::of_no_data(value))
                 .chain(self.steps.iter().cloned())
                 .collect(),
         }
@@ -319,14 +319,6 @@ impl Recipe {
         } else {
             parts.join(" then ")
         }
-    }
-}
-
-impl FromStr for Recipe {
-    type Err = RecipeError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The parser of recipe text. Every error names what is wrong and what would be right.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{MAX_STEPS, MAX_TEXT, Recipe, RecipeError, Step};
+use super::bounds::{MAX_STEPS, MAX_TEXT};
+use super::{Recipe, RecipeError, Step};
 use crate::measuring::{MEASURED, Measured};
 use crate::operation::{OperationInfo, ParameterInfo, ParameterKind, Value, Values};
 use crate::operations::{Entry, operations};
@@ -15,7 +17,25 @@ const NOT_OFFERED: &[(&str, &str)] = &[(
      use edge_detection, and otsu or threshold after it for a black and white result",
 )];
 
-pub(super) fn parse(text: &str) -> Result<Recipe, RecipeError> {
+impl Recipe {
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// With a sentence that names the operation, the parameter and the allowed range.
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        parse(text)
+    }
+}
+
+impl FromStr for Recipe {
+    type Err = RecipeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+fn parse(text: &str) -> Result<Recipe, RecipeError> {
     if text.len() > MAX_TEXT {
         return Err(RecipeError::TooLong { length: text.len() });
     }
@@ -124,20 +144,6 @@ fn parse_measured(mut step: Step, text: &str) -> Result<Step, RecipeError> {
     })?;
     step.measured = Some(Arc::new(measured));
     Ok(step)
-}
-
-/// The step that says which number stands for no data.
-pub(super) fn no_data_step(value: f64) -> Step {
-    let entry = Entry::NO_DATA;
-    let values = vec![Value::Number(value + 0.0)];
-    let shape = entry.shape(&Values(&values));
-    Step {
-        entry,
-        info: entry.info(),
-        values,
-        shape,
-        measured: None,
-    }
 }
 
 fn parse_parameters(info: &'static OperationInfo, text: &str) -> Result<Vec<Value>, RecipeError> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use moxcms::{Layout, RenderingIntent, Transform8BitExecutor, Transform16BitExecutor, TransformOptions};
 
-use super::{Space, profile, read};
+use super::profile;
+use super::read::{Space, read};
 use crate::color_space::ColorSpace;
 use crate::file::{FileError, ImageInfo};
 use crate::sample::Bits as _;

@@ -7,7 +7,7 @@ use moxcms::{
     TransformOptions,
 };
 
-use super::{Space, read};
+use super::read::{Space, read};
 use crate::Depth;
 use crate::file::FileError;
 

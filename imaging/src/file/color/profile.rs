@@ -6,7 +6,8 @@ use moxcms::{
     TransferCharacteristics, TransformOptions, XyY, Xyzd, adaption_matrix_d,
 };
 
-use super::{PngColor, read};
+use super::PngColor;
+use super::read::read;
 use crate::color_space::ColorSpace;
 
 /// The white that profiles are about, as their header has to say it.

@@ -2,7 +2,7 @@
 //! the decoder `hayro-jpeg2000` takes them.
 
 use super::frame::{Fields, Frame};
-use super::unsupported;
+use super::refused::unsupported;
 use crate::header::boxes::first;
 use crate::{Channels, FileError};
 

@@ -2,11 +2,13 @@
 
 mod colors;
 pub(crate) mod frame;
+mod refused;
 
 pub(crate) use frame::Frame;
 
 use self::colors::Told;
 use self::frame::FRAME_BYTES;
+use self::refused::unsupported;
 use super::Header;
 use super::boxes::{Boxes, read_part};
 use super::bytes::ReadAt;
@@ -37,12 +39,6 @@ pub(crate) struct Picture {
     pub colors: usize,
     /// Bits of the widest channel.
     pub bits: u8,
-}
-
-fn unsupported(what: &str) -> FileError {
-    FileError::unsupported(format!(
-        "this kind of JPEG 2000 is not read: {what}; save it as PNG"
-    ))
 }
 
 pub(super) fn read(source: &mut impl ReadAt, length: u64) -> Result<Header, FileError> {

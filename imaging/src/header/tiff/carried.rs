@@ -2,7 +2,7 @@
 
 use super::numbers::Measured;
 use super::page::{Numbers, Page};
-use super::unsupported;
+use super::refused::unsupported;
 use crate::{Channels, Depth, FileError, PixelFormat};
 
 /// How a sample becomes one of 8 or 16 bit.

@@ -7,6 +7,7 @@ pub(crate) mod ifd;
 pub(crate) mod numbers;
 pub(crate) mod packing;
 pub(crate) mod page;
+mod refused;
 
 pub(crate) use carried::{Carried, Meaning};
 pub(crate) use choose::{Chosen, choose};
@@ -14,16 +15,11 @@ pub(crate) use ifd::{Directory, TiffFile};
 pub(crate) use numbers::Measured;
 pub(crate) use packing::{Around, Codec};
 pub(crate) use page::{Numbers, Page, Stored};
+pub(crate) use refused::unsupported;
 
 use super::Header;
 use super::bytes::ReadAt;
 use crate::{FileError, FileKind, Limits, Orientation};
-
-pub(crate) fn unsupported(what: &str) -> FileError {
-    FileError::unsupported(format!(
-        "this kind of TIFF is not read: {what}; save it as gray, RGB or bands of 8 or 16 bit or of floating point of 32 bit"
-    ))
-}
 
 /// The orientation that a page names.
 pub(crate) fn orientation(file: &mut TiffFile<impl ReadAt>, directory: &Directory) -> Orientation {

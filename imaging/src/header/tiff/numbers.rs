@@ -11,7 +11,7 @@
 //! Inks that are signed or floating point have no arithmetic that readers agree on: they are bands.
 
 use super::page::{Numbers, Page};
-use super::unsupported;
+use super::refused::unsupported;
 use crate::{Channels, Depth, FileError, MAX_BANDS, PixelFormat};
 
 /// The photometric interpretation of inks.

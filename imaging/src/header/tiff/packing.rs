@@ -1,6 +1,6 @@
 //! How the strips and tiles of a page are packed.
 
-use super::unsupported;
+use super::refused::unsupported;
 use crate::FileError;
 
 /// How chunks are packed.

@@ -2,7 +2,7 @@
 
 use super::ifd::{Directory, TiffFile};
 use super::packing::{Around, Codec, Fax};
-use super::unsupported;
+use super::refused::unsupported;
 use crate::header::bytes::ReadAt;
 use crate::{FileError, Limits, Size};
 

@@ -1,8 +1,8 @@
 //! A directory of a TIFF as it is written: tags in ascending order, long values before it.
 
-use super::Sink;
 use super::level::Level;
 use super::pack::Packing;
+use super::sink::Sink;
 use crate::encoding::TiffCompression;
 use crate::file::metadata::tags::{self, Tag, Tags};
 use crate::file::tiff::{geo, measured};

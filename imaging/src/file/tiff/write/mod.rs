@@ -9,12 +9,14 @@ mod directory;
 mod halve;
 mod level;
 mod pack;
+mod sink;
 
 use std::io::Write;
 
 use directory::Directory;
 use level::Level;
-use pack::{Chunk, Packed, Packing};
+use pack::{Chunk, Packing};
+use sink::Sink;
 
 use crate::encoding::{TiffCompression, TiffLayout, TiffOptions};
 use crate::file::metadata::tags::Tags;
@@ -43,44 +45,6 @@ pub(in crate::file) struct TiffWriter {
     levels: Vec<Level>,
     pool: Pool<Chunk>,
     sink: Sink,
-}
-
-/// Where packed chunks go.
-struct Sink {
-    output: Output,
-    position: u64,
-    big: bool,
-    /// Offset and length of the chunks of each level.
-    places: Vec<Vec<(u64, u64)>>,
-}
-
-impl Sink {
-    fn put(&mut self, packed: &Packed) -> Result<(), FileError> {
-        if let Some(places) = self.places.get_mut(packed.level) {
-            places.push((self.position, packed.bytes.len() as u64));
-        }
-        self.write(&packed.bytes)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
-        self.output.write_all(bytes)?;
-        self.position += bytes.len() as u64;
-        if !self.big && self.position > u64::from(u32::MAX) {
-            return Err(FileError::unsupported(
-                "the TIFF grew beyond 4 GiB; write it with bigtiff=true",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Writes a byte more where that is needed for an even place.
-    fn align(&mut self) -> Result<(), FileError> {
-        if self.position.is_multiple_of(2) {
-            Ok(())
-        } else {
-            self.write(&[0])
-        }
-    }
 }
 
 /// Sizes of the image and of its reduced pictures: halves, rounded up, until one fits a tile of that side.
