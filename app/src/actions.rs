@@ -56,17 +56,30 @@ mod backend {
 use backend::{answer, backend, is_form};
 
 /// Starts a job on an upload that has arrived whole: tiles it and produces the tiles to Kafka. `format` is the kind of file that
-/// the result is to be (`png`, `jpeg`, `tiff` and so on); unset or empty, it is that of the picture.
+/// the result is to be (`png`, `jpeg`, `tiff` and so on); unset or empty, it is that of the picture. `page` is the page of the file
+/// that is meant, from 1 on; unset, it is the one that is the image.
 #[server(prefix = "/api", endpoint = "process")]
-pub async fn process(upload: Uuid, recipe: String, format: Option<String>) -> Result<Job, Failure> {
-    answer(backend()?.process(upload, &recipe, format.as_deref()).await)
+pub async fn process(
+    upload: Uuid,
+    recipe: String,
+    format: Option<String>,
+    page: Option<u32>,
+) -> Result<Job, Failure> {
+    let backend = backend()?;
+    answer(backend.process(upload, &recipe, format.as_deref(), page).await)
 }
 
-/// Starts a new job on the stored original of job `id`, without an upload; `format` as in [`process`]. A form is led to the
-/// page of the new job, a page goes there by itself.
+/// Starts a new job on the stored original of job `id`, without an upload; `format` as in [`process`]. Without a `page` it is on that
+/// of the job. A form is led to the page of the new job, a page goes there by itself.
 #[server(prefix = "/api", endpoint = "run_again")]
-pub async fn run_again(id: JobId, recipe: String, format: Option<String>) -> Result<Job, Failure> {
-    let job = answer(backend()?.again(id, &recipe, format.as_deref()).await)?;
+pub async fn run_again(
+    id: JobId,
+    recipe: String,
+    format: Option<String>,
+    page: Option<u32>,
+) -> Result<Job, Failure> {
+    let backend = backend()?;
+    let job = answer(backend.again(id, &recipe, format.as_deref(), page).await)?;
     if is_form() {
         leptos_axum::redirect(&format!("/job/{}", job.job_id));
     }

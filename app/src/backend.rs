@@ -13,9 +13,21 @@ use uuid::Uuid;
 pub trait Backend: Send + Sync + 'static {
     /// Starts a job on a finished upload: tiles it and produces to Kafka. An upload is used up by it. `format` names the kind of
     /// file that the result is to be; `None` or empty is no wish.
-    async fn process(&self, upload: Uuid, recipe: &str, format: Option<&str>) -> Result<Job, ApiError>;
+    async fn process(
+        &self,
+        upload: Uuid,
+        recipe: &str,
+        format: Option<&str>,
+        page: Option<u32>,
+    ) -> Result<Job, ApiError>;
     /// Starts a new job on the stored original of job `id`, which stays as it is. `format` as in [`Backend::process`].
-    async fn again(&self, id: JobId, recipe: &str, format: Option<&str>) -> Result<Job, ApiError>;
+    async fn again(
+        &self,
+        id: JobId,
+        recipe: &str,
+        format: Option<&str>,
+        page: Option<u32>,
+    ) -> Result<Job, ApiError>;
     /// Jobs, newest first, without tiles and stages (jobs under way have their tile states).
     async fn jobs(&self, query: JobQuery) -> Result<Vec<Job>, ApiError>;
     /// One job, whole.

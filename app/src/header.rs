@@ -5,12 +5,16 @@ use std::ops::Range;
 
 use azulejo_imaging::header::{Found, Header, Parts};
 
-/// Reads the header of a file of `length` bytes, parts of which `part` gives. `None` where it is no image that is read, or cannot be
+/// Reads the header of page `page`, else of the page that is the image, of a file of `length` bytes, parts of which `part` gives. `None` where it is no image that is read, or cannot be
 /// read here: the server decides.
-pub async fn read(length: u64, part: impl AsyncFn(Range<u64>) -> Vec<u8>) -> Option<Header> {
+pub async fn read(
+    length: u64,
+    page: Option<u32>,
+    part: impl AsyncFn(Range<u64>) -> Vec<u8>,
+) -> Option<Header> {
     let mut parts = Parts::new(length);
     loop {
-        match parts.header(None) {
+        match parts.header(page) {
             Found::Header(header) => return Some(header),
             Found::Unknown(_) => return None,
             Found::Missing(range) => {
@@ -42,10 +46,11 @@ mod tests {
             asked.borrow_mut().push(range.clone());
             file[range.start as usize..range.end as usize].to_vec()
         };
-        let header = match pin!(read(file.len() as u64, part)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(header) => header,
-            Poll::Pending => panic!("nothing is waited for"),
-        };
+        let header =
+            match pin!(read(file.len() as u64, None, part)).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(header) => header,
+                Poll::Pending => panic!("nothing is waited for"),
+            };
         (header, asked.into_inner())
     }
 
@@ -194,7 +199,7 @@ mod tests {
         assert_eq!(header(b"GIF89a"), None);
         assert_eq!(header(b"These are notes."), None);
         assert_eq!(header(&[0xFF, 0xD8, 0xFF, 0xDA, 0, 0]), None);
-        let gone = pin!(read(100, async |_| Vec::new())).poll(&mut Context::from_waker(Waker::noop()));
+        let gone = pin!(read(100, None, async |_| Vec::new())).poll(&mut Context::from_waker(Waker::noop()));
         assert_eq!(gone, Poll::Ready(None));
     }
 }

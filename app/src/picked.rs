@@ -17,6 +17,8 @@ pub struct Picked {
     pub bytes: u64,
     /// What it says of itself, where it does so in the parts of it that are read for that.
     pub header: Option<Header>,
+    /// How many pages it has, where it says so.
+    pub pages: Option<u32>,
     /// The page of it that is meant, from 1 on, where it is not the one that the file is known by.
     pub page: Option<u32>,
     /// What the preview makes of it.
@@ -68,6 +70,7 @@ impl Picked {
             name: job.original_filename.clone(),
             bytes: job.input_bytes,
             header: Some(header),
+            pages: None,
             page: job.page,
             sight: Sight::Reading,
             others: Vec::new(),
@@ -99,6 +102,21 @@ impl Picked {
     pub fn kind(&self) -> Option<FileKind> {
         let decoded = self.decoded().map(|decoded| decoded.kind);
         decoded.or_else(|| self.header.map(|header| header.kind))
+    }
+
+    /// How many pages there are to choose from, when there is a choice: not among those of several files.
+    pub fn choice(&self) -> Option<u32> {
+        self.pages.filter(|pages| *pages > 1 && self.others.is_empty())
+    }
+
+    /// Means another page of the file; `None` is the one that the file is known by.
+    pub fn turn_to(&mut self, page: Option<u32>) {
+        self.page = page;
+        self.sight = Sight::Reading;
+        // Another job on the file of a job is on the page of that one unless a page is named.
+        if page.is_none() {
+            self.stored = None;
+        }
     }
 
     /// Whether the server has the file already.
@@ -203,6 +221,7 @@ mod tests {
             name: "a.png".to_owned(),
             bytes,
             header: Some(header),
+            pages: Some(1),
             page: None,
             sight: Sight::Reading,
             others: Vec::new(),
@@ -315,6 +334,25 @@ mod tests {
             unseen.without_preview().as_deref(),
             Some("No preview. The image is damaged: it ends in the middle.")
         );
+    }
+
+    #[test]
+    fn a_page_is_chosen_where_there_are_several_of_one_file() {
+        let one = picked(3000, 2000, 1000);
+        assert_eq!(one.choice(), None);
+        let mut several = Picked {
+            pages: Some(3),
+            stored: Some(JobId(uuid::Uuid::nil())),
+            ..one
+        };
+        assert_eq!(several.choice(), Some(3));
+        several.turn_to(Some(2));
+        assert_eq!((several.page, several.is_kept()), (Some(2), true));
+        // The job that is known may be on page 2.
+        several.turn_to(None);
+        assert_eq!((several.page, several.is_kept()), (None, false));
+        several.others = vec!["b.tif".to_owned()];
+        assert_eq!(several.choice(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use azulejo_imaging::header::Header;
 use azulejo_protocol::JobId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
@@ -29,11 +30,22 @@ const LEAVE: &str = "The upload is not finished. Leave? What was sent is kept: i
 type Submit = Box<dyn Fn(leptos::ev::SubmitEvent)>;
 type View = Box<dyn Fn() -> Option<AnyView> + Send>;
 
-/// What happens when files are chosen, when the form is sent and when the upload is cancelled; and the preview.
-pub fn actions(
-    phase: RwSignal<Phase>,
-    objection: Memo<Option<String>>,
-) -> (Callback<HtmlInputElement>, Submit, UploadControls, View) {
+/// What the Studio does.
+pub struct Actions {
+    /// When files are chosen.
+    pub choose: Callback<HtmlInputElement>,
+    /// When another page of the file is.
+    pub turn_to: Callback<Option<u32>>,
+    /// When the form is sent.
+    pub submit: Submit,
+    /// About the upload.
+    pub controls: UploadControls,
+    /// What is shown of the picture.
+    pub preview: View,
+}
+
+/// What happens when files or a page are chosen, when the form is sent and when the upload is cancelled; and the preview.
+pub fn actions(phase: RwSignal<Phase>, objection: Memo<Option<String>>) -> Actions {
     let state = expect_context::<StudioState>();
     let StudioState {
         picked,
@@ -90,6 +102,33 @@ pub fn actions(
             }
         });
     });
+    let turn_to = Callback::new(move |page: Option<u32>| {
+        let Some(file) = chosen.with_value(|chosen| chosen.first().cloned()) else {
+            return;
+        };
+        phase.set(Phase::Idle);
+        picked.update(|picked| {
+            if let Some(picked) = picked {
+                picked.turn_to(page);
+            }
+        });
+        leptos::task::spawn_local(async move {
+            let header = header_of(&file, page).await;
+            // Another file or page may have been chosen meanwhile.
+            let is_chosen = chosen.try_with_value(|chosen| chosen.first() == Some(&file));
+            let is_wanted =
+                picked.try_with_untracked(|picked| picked.as_ref().is_some_and(|picked| picked.page == page));
+            if is_chosen != Some(true) || is_wanted != Some(true) {
+                return;
+            }
+            picked.try_update(|picked| {
+                if let Some(picked) = picked {
+                    picked.header = header;
+                }
+            });
+            engine.open(&file);
+        });
+    });
     take_drops(phase);
     warn_of_leaving(phase);
     let navigate = use_navigate();
@@ -105,6 +144,7 @@ pub fn actions(
         let order = Order {
             recipe: text.get_untracked(),
             format: result_file.get_untracked().map(|format| format.to_string()),
+            page: picked.with_untracked(|picked| picked.as_ref()?.page),
         };
         let is_valid = azulejo_imaging::Recipe::parse(&order.recipe).is_ok();
         if !is_valid || objection.get_untracked().is_some() || phase.with_untracked(Phase::is_busy) {
@@ -145,15 +185,16 @@ pub fn actions(
             .and_then(|picked| picked.decoded())
             .map(|picture| view! { <Preview engine picture file=result_file /> }.into_any())
     };
-    (
+    Actions {
         choose,
-        Box::new(submit),
-        UploadControls {
+        turn_to,
+        submit: Box::new(submit),
+        controls: UploadControls {
             cancel: Callback::new(move |()| upload.cancel()),
             pause: Callback::new(move |paused| upload.pause(paused)),
         },
-        Box::new(preview),
-    )
+        preview: Box::new(preview),
+    }
 }
 
 /// What is to be done with the files.
@@ -161,6 +202,8 @@ struct Order {
     recipe: String,
     /// The kind of file of the result, where one is wanted.
     format: Option<String>,
+    /// The page of the file, where one is wanted.
+    page: Option<u32>,
 }
 
 /// The address to go to, and the job where it is one.
@@ -179,7 +222,7 @@ async fn again(
     phase: RwSignal<Phase>,
 ) -> Result<Place, Failure> {
     phase.try_set(Phase::Starting);
-    match run_again(job, order.recipe.clone(), order.format.clone()).await {
+    match run_again(job, order.recipe.clone(), order.format.clone(), order.page).await {
         Ok(job) => Ok(place_of(job.job_id)),
         Err(failure)
             if !files.is_empty() && ["job_not_found", "original_gone"].contains(&failure.0.code.as_str()) =>
@@ -220,7 +263,7 @@ async fn send_all(
         let started = match upload.send(file, progress).await {
             Ok(id) => {
                 phase.try_set(Phase::Starting);
-                process(id, order.recipe.clone(), order.format.clone()).await
+                process(id, order.recipe.clone(), order.format.clone(), order.page).await
             }
             Err(failure) => Err(failure),
         };
@@ -250,14 +293,19 @@ async fn send_all(
     })
 }
 
-async fn look_at(file: &File, others: Vec<String>) -> Picked {
-    let bytes = file.size() as u64;
+async fn header_of(file: &File, page: Option<u32>) -> Option<Header> {
     let part =
         async |range: std::ops::Range<u64>| browser::part(file, range.start as f64, range.end as f64).await;
+    header::read(file.size() as u64, page, part).await
+}
+
+async fn look_at(file: &File, others: Vec<String>) -> Picked {
+    let header = header_of(file, None).await;
     Picked {
         name: file.name(),
-        bytes,
-        header: header::read(bytes, part).await,
+        bytes: file.size() as u64,
+        header,
+        pages: header.and_then(|header| header.pages),
         page: None,
         sight: Sight::Reading,
         others,

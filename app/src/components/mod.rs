@@ -15,6 +15,7 @@ mod meter;
 mod mosaic;
 mod notice;
 mod operation_menu;
+mod page_choice;
 mod preset_menu;
 #[cfg(feature = "hydrate")]
 mod preview;
@@ -45,6 +46,7 @@ pub use kept::Kept;
 pub use meter::Meter;
 pub use mosaic::MosaicFigure;
 pub use notice::{FailureNotice, InstallationNotice};
+pub use page_choice::PageChoice;
 #[cfg(feature = "hydrate")]
 pub use preview::Preview;
 pub use recipe_builder::RecipeBuilder;

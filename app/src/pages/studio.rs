@@ -13,8 +13,8 @@ use crate::base::at;
 #[cfg(not(feature = "hydrate"))]
 use crate::components::UploadControls;
 use crate::components::{
-    DropZone, FailureNotice, FileChoice, InstallationNotice, JobTable, Phase, RecipeBuilder, SubmitPanel,
-    WorkerList,
+    DropZone, FailureNotice, FileChoice, InstallationNotice, JobTable, PageChoice, Phase, RecipeBuilder,
+    SubmitPanel, WorkerList,
 };
 use crate::estimate::{Fleet, estimate};
 use crate::failure::Failure;
@@ -144,10 +144,17 @@ fn Studio(
     });
 
     #[cfg(feature = "hydrate")]
-    let (choose, submit, controls, preview) = sending::actions(phase, objection);
+    let sending::Actions {
+        choose,
+        turn_to,
+        submit,
+        controls,
+        preview,
+    } = sending::actions(phase, objection);
     #[cfg(not(feature = "hydrate"))]
-    let (choose, submit, controls, preview) = (
+    let (choose, turn_to, submit, controls, preview) = (
         Callback::new(|_: web_sys::HtmlInputElement| ()),
+        Callback::new(|_: Option<u32>| ()),
         |_: leptos::ev::SubmitEvent| (),
         UploadControls::none(),
         || None::<AnyView>,
@@ -196,6 +203,7 @@ fn Studio(
                             }
                         })
                 }}
+                <PageChoice picked turn_to />
                 <RecipeBuilder text parsed file picture=size />
                 <FileChoice file />
                 <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase controls />

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use azulejo_end2end::browser::Browser;
 use azulejo_end2end::browser::studio::{CLAIM, choose, process, studio, write_recipe};
 use azulejo_end2end::images;
+use azulejo_end2end::process::command;
 use fantoccini::Locator;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -67,6 +68,56 @@ async fn browser_what_cannot_be_shown_leaves_the_wall_with_its_name_a_reason_and
             "return !!document.querySelector('.split:not(.plain)')",
         )
         .await?;
+    must_be_quiet(&browser).await?;
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_page_of_a_tiff_is_chosen_shown_and_processed() -> Result<()> {
+    const RECIPE: &str = "rotate_90|invert";
+    let (cluster, browser) = studio(1).await?;
+    // The second page of a pyramid is a quarter of the first.
+    let photo = cluster.path("photo.png");
+    std::fs::write(&photo, images::png(&images::photo(2200, 2100, 6))?)?;
+    let pages = cluster.path("pages.tif");
+    let azulejo = |arguments: &[&str]| -> Result<()> {
+        let output = command("azulejo")?.arg("apply").args(arguments).output()?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    };
+    azulejo(&["invert", &photo, &pages, "--output-format", "tiff:pyramid=true"])?;
+    choose(&browser, &pages).await?;
+    let known = |size: &str| {
+        format!(
+            "const page = document.querySelector('input#page'); \
+             return !!page && page.max === '3' && document.querySelector('.file small').innerText.startsWith('{size}') \
+             && !!document.querySelector('.split:not(.plain)')"
+        )
+    };
+    browser
+        .wait_for("the largest page", SOON, &known("2200 × 2100"))
+        .await?;
+    let page = browser.page.find(Locator::Css("input#page")).await?;
+    page.send_keys("2\u{e007}").await?;
+    browser
+        .wait_for("the second page", SOON, &known("1100 × 1050"))
+        .await?;
+    write_recipe(&browser, RECIPE).await?;
+    browser
+        .run(
+            "const kind = document.querySelector('#result-file'); kind.value = 'png'; \
+             kind.dispatchEvent(new Event('change', { bubbles: true }))",
+        )
+        .await?;
+    let id = process(&browser).await?;
+    let result = images::decode(&cluster.client().result(&id).await?)?;
+    let expected = cluster.path("expected.png");
+    azulejo(&[RECIPE, &pages, &expected, "--page", "2"])?;
+    result.must_equal(&images::decode(&std::fs::read(expected)?)?, "page 2")?;
     must_be_quiet(&browser).await?;
     browser.close().await
 }

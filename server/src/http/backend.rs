@@ -283,7 +283,13 @@ pub async fn start(
 
 #[async_trait]
 impl Backend for ServerBackend {
-    async fn process(&self, upload: Uuid, recipe: &str, format: Option<&str>) -> Result<Job, ApiError> {
+    async fn process(
+        &self,
+        upload: Uuid,
+        recipe: &str,
+        format: Option<&str>,
+        page: Option<u32>,
+    ) -> Result<Job, ApiError> {
         check_recipe(recipe)?;
         let encoding = check_format(format.unwrap_or_default())?;
         self.check_upload(upload)?;
@@ -292,6 +298,7 @@ impl Backend for ServerBackend {
             let received = intake.take(upload).await?;
             let terms = Terms {
                 encoding,
+                page,
                 ..Terms::default()
             };
             let result = start(&engine, &intake, &received, &recipe, terms).await;
@@ -305,11 +312,18 @@ impl Backend for ServerBackend {
         job.inspect(|job| self.touched.note(job.job_id))
     }
 
-    async fn again(&self, id: JobId, recipe: &str, format: Option<&str>) -> Result<Job, ApiError> {
+    async fn again(
+        &self,
+        id: JobId,
+        recipe: &str,
+        format: Option<&str>,
+        page: Option<u32>,
+    ) -> Result<Job, ApiError> {
         check_recipe(recipe)?;
         let encoding = check_format(format.unwrap_or_default())?;
         let terms = Terms {
             encoding,
+            page,
             ..Terms::default()
         };
         self.run_again(id, recipe.to_owned(), terms).await

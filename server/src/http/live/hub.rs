@@ -274,10 +274,10 @@ mod tests {
 
     #[async_trait]
     impl Backend for Counting {
-        async fn process(&self, _: Uuid, _: &str, _: Option<&str>) -> Result<Job, ApiError> {
+        async fn process(&self, _: Uuid, _: &str, _: Option<&str>, _: Option<u32>) -> Result<Job, ApiError> {
             self.asked()
         }
-        async fn again(&self, _: JobId, _: &str, _: Option<&str>) -> Result<Job, ApiError> {
+        async fn again(&self, _: JobId, _: &str, _: Option<&str>, _: Option<u32>) -> Result<Job, ApiError> {
             self.asked()
         }
         async fn jobs(&self, _: JobQuery) -> Result<Vec<Job>, ApiError> {
