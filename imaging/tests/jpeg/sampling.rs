@@ -1,13 +1,8 @@
 //! JPEG: what is cut or claims too much is refused, what cameras write is read, and a result is true to its edges.
-#![cfg(feature = "files")]
 
-mod common;
-#[path = "common/decode.rs"]
-mod decode;
-
+use crate::decode::decode;
 use azulejo_imaging::file::{EncodeOptions, Encoder, FileErrorKind, FileKind, Limits, Metadata};
 use azulejo_imaging::{PixelFormat, Raster, Recipe, Size, apply};
-use decode::decode;
 use jpeg_encoder::{ColorType, SamplingFactor};
 
 fn write(image: &Raster, quality: u8) -> Vec<u8> {
@@ -33,7 +28,7 @@ fn write(image: &Raster, quality: u8) -> Vec<u8> {
 }
 
 fn photo(size: Size) -> Raster {
-    let noise = common::noise_image(size, PixelFormat::RGB8);
+    let noise = crate::common::noise_image(size, PixelFormat::RGB8);
     apply(&"blur:sigma=2".parse::<Recipe>().unwrap(), &noise).unwrap()
 }
 

@@ -1,10 +1,6 @@
 //! Ordinary JPEG of every size, written by `jpeg-encoder`, has nearly the pixels that another decoder reads.
-#![cfg(feature = "files")]
 
-#[path = "common/decode.rs"]
-mod decode;
-
-use decode::decode;
+use crate::decode::decode;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use proptest::prelude::*;
 use zune_jpeg::JpegDecoder;

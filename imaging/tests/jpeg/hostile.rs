@@ -1,14 +1,10 @@
 //! JPEG that claims, repeats or breaks: little time, little memory, an error in words, never a panic.
-#![cfg(feature = "files")]
-
-#[path = "common/decode.rs"]
-mod decode;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::decode::decode;
 use azulejo_imaging::file::{Decoder, FileErrorKind, Limits};
-use decode::decode;
 use jpeg_encoder::{ColorType, Encoder};
 use proptest::prelude::*;
 

@@ -1,5 +1,4 @@
 //! Kinds of JPEG that readers often take for others: each with the pixels that libjpeg-turbo's djpeg reads, to the byte.
-#![cfg(feature = "files")]
 
 use std::path::{Path, PathBuf};
 
