@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use azulejo_imaging::header::{Found, Header, Parts};
 
-/// Reads the header of page `page`, else of the page that is the image, of a file of `length` bytes, parts of which `part` gives. `None` where it is no image that is read, or cannot be
-/// read here: the server decides.
+/// Reads the header of page `page`, else of the page that is the image, of a file of `length` bytes, parts of which `part` gives.
+/// `None` where it is no image that is read, or cannot be read here: the server decides.
 pub async fn read(
     length: u64,
     page: Option<u32>,

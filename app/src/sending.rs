@@ -78,6 +78,8 @@ pub fn actions(phase: RwSignal<Phase>, objection: Memo<Option<String>>) -> Actio
         picked.update(|picked| {
             if let Some(picked) = picked {
                 picked.stored = None;
+                picked.pages = None;
+                picked.page = None;
             }
         });
         let files = input.files();
@@ -106,12 +108,17 @@ pub fn actions(phase: RwSignal<Phase>, objection: Memo<Option<String>>) -> Actio
         let Some(file) = chosen.with_value(|chosen| chosen.first().cloned()) else {
             return;
         };
+        if phase.with_untracked(Phase::is_busy) {
+            return;
+        }
         phase.set(Phase::Idle);
         picked.update(|picked| {
             if let Some(picked) = picked {
                 picked.turn_to(page);
             }
         });
+        // At once, so that no answer about the page before is taken for one about this.
+        engine.open(&file);
         leptos::task::spawn_local(async move {
             let header = header_of(&file, page).await;
             // Another file or page may have been chosen meanwhile.
@@ -126,7 +133,6 @@ pub fn actions(phase: RwSignal<Phase>, objection: Memo<Option<String>>) -> Actio
                     picked.header = header;
                 }
             });
-            engine.open(&file);
         });
     });
     take_drops(phase);
@@ -161,7 +167,8 @@ pub fn actions(phase: RwSignal<Phase>, objection: Memo<Option<String>>) -> Actio
                     // Another picture may have been chosen meanwhile.
                     if chosen.try_with_value(|chosen| *chosen == files) == Some(true) {
                         picked.try_update(|picked| {
-                            if let Some(picked) = picked.as_mut() {
+                            // A job on another page is none of what is shown.
+                            if let Some(picked) = picked.as_mut().filter(|picked| picked.page == order.page) {
                                 picked.stored = job.or(picked.stored);
                             }
                         });

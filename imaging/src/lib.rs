@@ -11,6 +11,7 @@
 //!   To read how one is written, start with `operations/grayscale.rs`, then `operations/sharpen.rs`.
 //! - [`header`]: what an image file says of itself before any of its pixels is decoded; needs no codec, and in a browser only the
 //!   parts of the file that say it.
+//! - Feature `lettering`: rendering `watermark`. Without it that operation is read, checked and not rendered.
 //! - `file` (feature `files`; `decode` for the half that reads): image files, read and written in strips.
 //!
 //! ```

@@ -18,8 +18,8 @@ const MAX_BYTES: u64 = 2 << 30;
 /// [`Recipe::output_format`]; its bytes do not depend on how the result is cut into regions.
 ///
 /// # Errors
-/// When the regions do not fit the image, the recipe or the pixels, or the recipe is not [measured](measure); never panics on such
-/// input.
+/// When the regions do not fit the image, the recipe or the pixels, the recipe is not [measured](measure), or an operation is not
+/// built (`watermark` without the feature `lettering`); never panics on such input.
 pub fn render(
     recipe: &Recipe,
     image: Size,

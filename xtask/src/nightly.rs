@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{adjacent, chaos, debian, dist, instructions, portability, programs, shell, site};
+use crate::{adjacent, chaos, debian, dist, instructions, kafka, portability, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<()> {
         options.targets.clone()
     };
     build()?;
-    let mut failures = Vec::new();
+    let (mut failures, mut skipped) = (Vec::new(), Vec::new());
     for target in &targets {
         if let Err(error) = fuzz(target, options.seconds) {
             failures.push(format!("{target}: {error:#}"));
@@ -75,12 +75,24 @@ pub fn run(options: &Options) -> Result<()> {
         ]);
         measure.args(["--features", "azulejo-imaging/files", "--no-fail-fast"]);
         measure.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
-        if !debian::can_make_machines() {
-            measure.args(["--skip", "machines_"]);
+        let mut lacking = Vec::new();
+        if let Err(error) = kafka::install() {
+            shell::say(&format!("SKIPPED: the tests on Apache Kafka: {error:#}"));
+            lacking.extend(["apache_", "machines_"]);
+        } else if !debian::can_make_machines() {
+            lacking.push("machines_");
         }
-        if let Err(error) = debian::ensure_firefox() {
-            shell::say(&format!("SKIPPED: the tests in Firefox: {error:#}"));
-            measure.args(["--skip", "browser_firefox_"]);
+        match debian::ensure_firefox() {
+            Ok(true) => {}
+            Ok(false) => lacking.push("browser_firefox_"),
+            Err(error) => {
+                failures.push(format!("Firefox's driver: {error:#}"));
+                lacking.push("browser_firefox_");
+            }
+        }
+        for tests in lacking {
+            measure.args(["--skip", tests]);
+            skipped.push(tests);
         }
         measure.env(
             adjacent::PROGRAMS,
@@ -95,6 +107,9 @@ pub fn run(options: &Options) -> Result<()> {
         if let Err(error) = simulate(options.seeds) {
             failures.push(format!("{error:#}"));
         }
+        if let Err(error) = without_lettering() {
+            failures.push(format!("{error:#}"));
+        }
         for apache in [None, Some(1), Some(3)] {
             let mut options = chaos::Options::default();
             options.apache = apache;
@@ -103,10 +118,23 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
     }
+    if !skipped.is_empty() {
+        shell::say(&format!(
+            "skipped for want of what they need: {}",
+            skipped.join(", ")
+        ));
+    }
     if !failures.is_empty() {
         bail!("{}", failures.join("; "));
     }
     Ok(())
+}
+
+/// The unit tests of `imaging` as the page has it.
+fn without_lettering() -> Result<()> {
+    let mut cargo = shell::cargo();
+    cargo.args(["test", "--release", "--locked", "--package", "azulejo-imaging"]);
+    shell::run(cargo.args(["--no-default-features", "--lib"]))
 }
 
 /// Lives through many more seeds of the engine's simulation than the tests do.

@@ -44,7 +44,7 @@ const MODULES: &[Module] = &[
         arguments: &[
             "--config",
             "profile.wasm-release.opt-level=3",
-            // All is optimised once more when it is linked, as that says: what it needs is compiled in half the time.
+            // Link-time optimisation optimises the dependencies again, at level 3: level 1 before it is enough, and takes half the time.
             "--config",
             r#"profile.wasm-release.package."*".opt-level=1"#,
             "--config",

@@ -203,7 +203,7 @@ fn Studio(
                             }
                         })
                 }}
-                <PageChoice picked turn_to />
+                <PageChoice picked is_busy=Signal::derive(move || phase.with(Phase::is_busy)) turn_to />
                 <RecipeBuilder text parsed file picture=size />
                 <FileChoice file />
                 <SubmitPanel estimate=cost workers=live_workers objection is_recipe pictures phase controls />
@@ -249,12 +249,17 @@ fn take_original(state: StudioState, original: Option<Result<Job, Failure>>) -> 
         Ok(job) => job,
         Err(failure) => return Some(failure),
     };
-    let shown = state
-        .picked
-        .with_untracked(|picked| picked.as_ref().and_then(|picked| picked.stored));
-    if shown != Some(job.job_id) {
+    let is_shown = state.picked.with_untracked(|picked| {
+        picked
+            .as_ref()
+            .is_some_and(|picked| picked.stored == Some(job.job_id) && picked.page == job.page)
+    });
+    if !is_shown {
         #[cfg(feature = "hydrate")]
-        state.files.set_value(Vec::new());
+        {
+            state.files.set_value(Vec::new());
+            state.loaded.set_value(None);
+        }
         state.picked.set(Some(Picked::of_job(&job)));
     }
     None

@@ -220,7 +220,8 @@ fn turned(jpeg: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browser_every_operation_shows_the_pixels_of_the_result_in_every_pixel_format() -> Result<()> {
+async fn browser_every_operation_shows_the_pixels_of_the_result_on_gray_and_rgb_of_8_and_16_bit() -> Result<()>
+{
     let (cluster, browser) = studio(0).await?;
     let photo = images::photo(1040, 1024, 5);
     let colour = rgb(&photo)?;

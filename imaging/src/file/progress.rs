@@ -2,8 +2,8 @@
 
 use super::FileError;
 
-/// How far [`apply_file`](super::apply_file) is, in rows: those of the result, those of the input of each operation that measures it and, where the
-/// image has to be put into a temporary file first, those of the input of the recipe.
+/// How far [`apply_file`](super::apply_file) is, in rows: those of the result, those of the input of each operation that measures it
+/// and, where the image has to be put into a temporary file first, those of the input of the recipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplyProgress {
     /// Rows read or written.

@@ -1,4 +1,4 @@
-//! Luma as OpenCV computes it: 15-bit fixed point, rounded half up.
+//! Colour to gray: the luma of each pixel.
 
 use super::data::with_data;
 use crate::luma::{luma, luma_row};

@@ -98,7 +98,7 @@ fn endless_restart_markers_end_soon() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The kinds of `jpeg_kinds`, with wrong bytes, cut or doubled.
+    /// The files of `kinds.rs`, with wrong bytes, cut or doubled.
     #[test]
     fn whatever_is_wrong_is_an_error_and_no_panic(
         kind in 0usize..8,

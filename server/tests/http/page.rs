@@ -145,3 +145,50 @@ async fn a_page_that_is_not_there_is_refused_and_leaves_nothing() {
     assert_eq!(server.files("uploads"), Vec::<std::path::PathBuf>::new());
     server.stop().await;
 }
+
+/// What the pages send by themselves is a server function, whose page is a number already.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_choose_a_page_by_server_functions() {
+    let server = start(SETTINGS).await;
+    let file = two_pages(1024, ROWS[1]);
+    let call = |name: &str, body: String| {
+        let request = server.client.post(format!("{}/api/{name}", server.url));
+        request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+    };
+    let created = server
+        .client
+        .post(format!("{}/files", server.url))
+        .header("tus-resumable", "1.0.0")
+        .header("upload-length", file.len())
+        .header("content-type", "application/offset+octet-stream")
+        .body(file)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(created.status(), 201);
+    let location = created.headers()["location"].to_str().unwrap();
+    let upload = location.rsplit('/').next().unwrap().to_owned();
+    let wrong = ["0", "3", "4294967295"];
+    for page in wrong {
+        let body = format!("upload={upload}&recipe=invert&page={page}");
+        assert_eq!(call("process", body).await.unwrap().status(), 422, "{page}");
+    }
+    // The upload is still there.
+    let body = format!("upload={upload}&recipe=invert&page=1");
+    let first: Job = call("process", body).await.unwrap().json().await.unwrap();
+    assert_eq!((first.page, first.input_size.height), (Some(1), ROWS[0]));
+    let id = first.job_id;
+    for page in wrong {
+        let body = format!("id={id}&recipe=invert&page={page}");
+        assert_eq!(call("run_again", body).await.unwrap().status(), 422, "{page}");
+    }
+    for (page, height) in [("", ROWS[0]), ("&page=2", ROWS[1])] {
+        let body = format!("id={id}&recipe=flip_vertical{page}");
+        let job: Job = call("run_again", body).await.unwrap().json().await.unwrap();
+        assert_eq!(job.input_size.height, height, "{page}");
+    }
+    server.stop().await;
+}

@@ -137,3 +137,17 @@ impl Operation for Watermark {
         unreachable!("it is not rendered where RENDERS is false")
     }
 }
+
+#[cfg(all(test, not(feature = "lettering")))]
+mod tests {
+    use crate::{PixelFormat, Raster, Recipe, RenderError, Size, apply};
+
+    #[test]
+    fn without_the_feature_a_watermark_is_read_and_checked_and_not_rendered() {
+        let recipe: Recipe = "blur|watermark:text=A".parse().unwrap();
+        assert_eq!(recipe.check(PixelFormat::RGB8), Ok(()));
+        let image = Raster::new(Size::new(9, 9), PixelFormat::RGB8).unwrap();
+        let operation = "watermark";
+        assert_eq!(apply(&recipe, &image), Err(RenderError::NotBuilt { operation }));
+    }
+}
