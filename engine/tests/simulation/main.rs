@@ -125,7 +125,10 @@ fn a_driver_that_breaks_its_word_is_found() {
 fn no_worker_idles_while_tiles_wait_whatever_the_way_and_the_work() {
     for way in [200, 20_000, 500_000] {
         // Tiles that take far less than the way are so many at once that it would take minutes.
-        for work in [1_000, 100_000, 10_000_000].into_iter().filter(|work| 100 * work > way) {
+        for work in [1_000, 100_000, 10_000_000]
+            .into_iter()
+            .filter(|work| 100 * work > way)
+        {
             let mut world = World::steady(Time::from_micros(way), Time::from_micros(work), 2);
             let busy = world.live().and_then(|()| world.busy());
             println!("{way} us on the way, {work} us at work: {busy:?}");
