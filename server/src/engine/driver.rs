@@ -145,7 +145,16 @@ impl Driver {
                     holder: String::new(),
                 };
                 tracing::warn!(%job, tile, attempt, worker, error, "a tile is given up");
-                outbox.send(Parcel::Dead { send, worker, error });
+                // The job ends next.
+                if let Some(run) = files.this_run(job, run) {
+                    let run = run.hold();
+                    outbox.send(Parcel::Dead {
+                        run,
+                        send,
+                        worker,
+                        error,
+                    });
+                }
             }
             // The collector ends with the engine.
             Effect::Judge { batch, verdicts } => drop(judged.send((batch, verdicts))),

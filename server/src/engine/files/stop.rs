@@ -1,4 +1,4 @@
-//! The end of a run: nobody works on its files any more, its mosaic is kept, scratch that is not needed goes.
+//! The end of a run: nobody works on its files or holds them any more, its mosaic is kept, scratch that is not needed goes.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -22,6 +22,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, ToBytes};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use super::Line;
+use crate::engine::files::run::{Held, Run};
 use crate::engine::files::{Files, disk};
 use crate::engine::problems::Aspect;
 use crate::engine::threads::{self, Alarm};
@@ -43,6 +44,8 @@ pub enum Parcel {
     Owner(Vec<(&'static str, String)>),
     /// A tile that was given up.
     Dead {
+        /// Its run, which is ending: its pixels are there as long as it is held.
+        run: Held,
         /// The tile, as it was sent last.
         send: Send,
         /// The worker of its last try.
@@ -223,9 +226,12 @@ impl Outbox {
                 Ok(Parcel::Tile(send)) => self.tile(files, &send, &mut pixels),
                 Ok(Parcel::Word(word)) => self.word(&word),
                 Ok(Parcel::Owner(headers)) => self.owner(&headers),
-                Ok(Parcel::Dead { send, worker, error }) => {
-                    self.dead(files, &send, &worker, &error, &mut pixels);
-                }
+                Ok(Parcel::Dead {
+                    run,
+                    send,
+                    worker,
+                    error,
+                }) => self.dead(&run, &send, &worker, &error, &mut pixels),
                 Err(_) => return,
             }
         }
@@ -313,15 +319,12 @@ impl Outbox {
         }
     }
 
-    fn dead(&self, files: &Files, send: &Send, worker: &str, error: &str, pixels: &mut Vec<u8>) {
-        // The job is ending: its files are there until it has left.
-        let Some(run) = files.this_run(send.job, send.run) else {
-            return;
-        };
+    fn dead(&self, run: &Run, send: &Send, worker: &str, error: &str, pixels: &mut Vec<u8>) {
         let Some((region, output)) = run.spec.tile_regions(send.tile) else {
             return;
         };
-        if run.pixels.read_region(region, pixels).is_err() {
+        if let Err(error) = run.pixels.read_region(region, pixels) {
+            tracing::warn!(job = %send.job, tile = send.tile, %error, "a dead letter has no pixels");
             pixels.clear();
         }
         let task = run.spec.task(send.tile, send.attempt, region, output);
