@@ -143,6 +143,7 @@ impl Tour<'_> {
         let scan = self.cluster.path("scan.tif");
         let made = command("azulejo")?
             .args(["apply", "invert", &picture, &scan])
+            .args(["--output-format", "tiff:pyramid=true"])
             .output()?;
         ensure!(made.status.success());
         let text = self.cluster.path("notes.txt");
@@ -171,6 +172,8 @@ impl Tour<'_> {
         self.take("studio-refused").await?;
         choose(&self.browser, &scan).await?;
         self.wait_for_text("scan.tif", SOON).await?;
+        // A pyramid has several pages, of which one can be chosen.
+        self.wait_for_text("of 5", SOON).await?;
         self.take("studio-tiff").await?;
 
         choose(&self.browser, &picture).await?;

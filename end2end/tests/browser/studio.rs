@@ -94,7 +94,7 @@ async fn browser_a_page_of_a_tiff_is_chosen_shown_and_processed() -> Result<()> 
     let known = |size: &str| {
         format!(
             "const page = document.querySelector('input#page'); \
-             return !!page && page.max === '3' && document.querySelector('.file small').innerText.startsWith('{size}') \
+             return !!page && page.max === '5' && document.querySelector('.file small').innerText.startsWith('{size}') \
              && !!document.querySelector('.split:not(.plain)')"
         )
     };
