@@ -39,6 +39,8 @@ const ON_THREE_NODES: [&str; 3] = ["pipeline::", "records::", "groups::"];
 const OWN_APACHE: &str = "apache_";
 /// Those on machines made of network namespaces, with Apache Kafka on some.
 const MACHINES: &str = "machines_";
+/// The program of the tests in browsers.
+const BROWSER: &str = "browser";
 /// The program of the tests that run on each kind of broker.
 const EACH_BROKER: &str = "each_broker";
 /// Tests that are about the embedded broker in those suites: that Apache Kafka loses nothing when it is killed is not for this project
@@ -178,7 +180,7 @@ fn build(lints: bool) -> Result<Vec<TestProgram>> {
     })
 }
 
-/// Two lanes: what needs the processors, and what waits for brokers and for lines that are cut.
+/// Two lanes: what needs the processors, and real processes, which mostly wait: for brokers, and for lines that are cut.
 fn lanes(
     programs: Vec<TestProgram>,
     whole: &[&'static str],
@@ -192,17 +194,18 @@ fn lanes(
     let (automation, rest) = of(programs, "xtask");
     let (pixels, rest) = of(rest, "imaging");
     let (end2end, rest) = of(rest, "end2end");
-    let (waiting, end2end): (Vec<_>, Vec<_>) = end2end.into_iter().partition(|program| {
-        let name = program.name.as_str();
-        name.starts_with(OWN_APACHE) || name == "machines" || name == EACH_BROKER
-    });
+    let (browser, waiting): (Vec<_>, Vec<_>) =
+        end2end.into_iter().partition(|program| program.name == BROWSER);
     let each_broker: Vec<_> = waiting
         .iter()
         .filter(|program| program.name == EACH_BROKER)
         .cloned()
         .collect();
     // They are told apart by name: a suite without a program would look as if all were well.
-    for (what, programs) in [("that wait", &waiting), ("that run on each broker", &each_broker)] {
+    for (what, programs) in [
+        ("in browsers", &browser),
+        ("that run on each broker", &each_broker),
+    ] {
         ensure!(!programs.is_empty(), "there are no programs of tests {what}");
     }
     // Each starts whole installations, so one test at a time in a lane.
@@ -213,7 +216,7 @@ fn lanes(
         apache: None,
     };
     let mut brokers = vec![suite(
-        "the embedded broker, Apache Kafka of their own, machines",
+        "real processes: embedded broker, Apache Kafka of their own, machines",
         waiting,
     )];
     for (nodes, name) in [(1, "Apache Kafka, one node"), (3, "Apache Kafka, three nodes")] {
@@ -243,7 +246,7 @@ fn lanes(
         plain("automation", automation),
         plain("pixels", pixels),
         plain("programs: unit, property and integration tests", rest),
-        suite("the whole: real processes and real browsers", end2end),
+        suite("real browsers", browser),
     ];
     Ok(vec![busy, brokers])
 }
@@ -267,6 +270,7 @@ mod tests {
                 program("end2end", EACH_BROKER),
                 program("end2end", "machines"),
                 program("end2end", "up"),
+                program("end2end", BROWSER),
                 program("server", "http"),
             ]
         };
@@ -278,8 +282,8 @@ mod tests {
         let [busy, waiting] = lanes.as_slice() else {
             bail!("{} lanes", lanes.len())
         };
-        assert_eq!(names(busy), ["xtask", "oracle", "http", "up"]);
-        assert_eq!(names(waiting), ["apache_rights", EACH_BROKER, "machines"]);
+        assert_eq!(names(busy), ["xtask", "oracle", "http", BROWSER]);
+        assert_eq!(names(waiting), ["apache_rights", EACH_BROKER, "machines", "up"]);
         Ok(())
     }
 }
