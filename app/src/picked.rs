@@ -110,6 +110,10 @@ impl Picked {
     }
 
     /// Means another page of the file; `None` is the one that the file is known by.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        allow(dead_code, reason = "used in the browser only")
+    )]
     pub fn turn_to(&mut self, page: Option<u32>) {
         self.page = page;
         self.sight = Sight::Reading;
