@@ -119,6 +119,18 @@ fn what_is_not_read_is_said() {
         .unwrap();
     assert_eq!(error.kind(), FileErrorKind::Unsupported);
     assert!(error.to_string().contains("floating-point"), "{error}");
+    // Found by fuzzing. The first has XYB for its colours; the second a preview, which the decoder takes for a wider one.
+    for (file, says) in [
+        (&b"\xff\x0a\x5d\x30\x02\x08\x84\0"[..], "what its colours are"),
+        (
+            b"\xff\x0a\x5b\xb4\x2b\xb4\x7e\xff\x01\0\0\0\0\0\0\0\0\0\0\0\x21\xfa\xb4\x7e\xff\x0a\xdf\x7a\xd9\xfb\xee\xb4\xd9\x7a\xce\xb4\xb4\x5b\x01\x7a\xb3\xd9",
+            "a preview",
+        ),
+    ] {
+        let error = Decoder::of_bytes(file.to_vec(), &Limits::default()).err().unwrap();
+        assert_eq!(error.kind(), FileErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
     for (name, kind) in [("jp2/rgb8.jp2", FileKind::Jp2), ("jxl/rgb8.jxl", FileKind::Jxl)] {
         let decoder = Decoder::open(&path(name), &Limits::default()).unwrap();
         assert_eq!(decoder.info().kind, kind);

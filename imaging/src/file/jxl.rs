@@ -1,5 +1,6 @@
 //! Reading JPEG XL, as a whole, by the crate `jxl-oxide`, within a limit on what it allocates; the first frame of an animation.
 
+use jxl_oxide::color::{ColourEncoding, ColourSpace, TransferFunction};
 use jxl_oxide::image::{BitDepth, ExtraChannelType};
 use jxl_oxide::{AllocTracker, InitializeResult, JxlImage, PixelFormat as Colors};
 
@@ -134,6 +135,8 @@ impl JxlReader {
                 most.saturating_mul(8)
             )));
         }
+        let mut file = file;
+        let told = jxl::read(&mut file, length);
         let (mut data, exif) = Data::of(file, length, limits)?;
         let tracker = AllocTracker::with_limit(MORE_BYTES as usize);
         let image = start(&mut data, tracker.clone(), limits)?;
@@ -166,6 +169,13 @@ impl JxlReader {
         };
         if header.ec_info.iter().any(|channel| is_times_alpha(&channel.ty)) {
             return Err(unsupported("its colours are stored times alpha"));
+        }
+        // The decoder reads a preview's width also where a ratio tells it (jxl-image 0.13), and takes all behind it for something else.
+        if told.is_ok_and(|told| (told.stored_size, told.format) != (size, format)) {
+            return Err(unsupported("it has a preview whose width is told by a ratio"));
+        }
+        if !is_said(&header.colour_encoding) {
+            return Err(unsupported("what its colours are is not said"));
         }
         if header.animation.is_some() {
             notes.push(
@@ -238,6 +248,20 @@ impl JxlReader {
             pixels.extend(row.iter().flat_map(|sample| sample.to_le_bytes()));
         }
         Ok(pixels)
+    }
+}
+
+/// Whether a profile can be made of the colours: the decoder panics where it cannot (jxl-color 0.11, `icc/synthesize.rs`).
+fn is_said(colours: &ColourEncoding) -> bool {
+    match colours {
+        ColourEncoding::IccProfile(_) => true,
+        ColourEncoding::Enum(colours) => {
+            matches!(colours.colour_space, ColourSpace::Rgb | ColourSpace::Grey)
+                && !matches!(
+                    colours.tf,
+                    TransferFunction::Unknown | TransferFunction::Gamma { g: 0, .. }
+                )
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn unsupported(what: &str) -> FileError {
     ))
 }
 
-pub(super) fn read(source: &mut impl ReadAt, length: u64) -> Result<Header, FileError> {
+pub(crate) fn read(source: &mut impl ReadAt, length: u64) -> Result<Header, FileError> {
     let codestream = codestream(source, length)?;
     let mut bits = Bits {
         bytes: &codestream,
