@@ -136,7 +136,7 @@ impl JxlReader {
             )));
         }
         let mut file = file;
-        let told = jxl::read(&mut file, length);
+        let told = jxl::read(&mut file, length)?;
         let (mut data, exif) = Data::of(file, length, limits)?;
         let tracker = AllocTracker::with_limit(MORE_BYTES as usize);
         let image = start(&mut data, tracker.clone(), limits)?;
@@ -171,7 +171,7 @@ impl JxlReader {
             return Err(unsupported("its colours are stored times alpha"));
         }
         // The decoder reads a preview's width also where a ratio tells it (jxl-image 0.13), and takes all behind it for something else.
-        if told.is_ok_and(|told| (told.stored_size, told.format) != (size, format)) {
+        if (told.stored_size, told.format) != (size, format) {
             return Err(unsupported("it has a preview whose width is told by a ratio"));
         }
         if !is_said(&header.colour_encoding) {
