@@ -12,7 +12,8 @@ use uuid::Uuid;
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Starts a job on a finished upload: tiles it and produces to Kafka. An upload is used up by it. `format` names the kind of
-    /// file that the result is to be; `None` or empty is no wish.
+    /// file that the result is to be; `None` or empty is no wish. `page` is the page of the file, from 1 on; `None` is the one that
+    /// is the image.
     async fn process(
         &self,
         upload: Uuid,
@@ -20,7 +21,8 @@ pub trait Backend: Send + Sync + 'static {
         format: Option<&str>,
         page: Option<u32>,
     ) -> Result<Job, ApiError>;
-    /// Starts a new job on the stored original of job `id`, which stays as it is. `format` as in [`Backend::process`].
+    /// Starts a new job on the stored original of job `id`, which stays as it is. `format` as in [`Backend::process`];
+    /// without a `page` it is on that of the job.
     async fn again(
         &self,
         id: JobId,

@@ -17,7 +17,7 @@ pub struct Picked {
     pub bytes: u64,
     /// What it says of itself, where it does so in the parts of it that are read for that.
     pub header: Option<Header>,
-    /// How many pages it has, where it says so.
+    /// How many pages it has, where it says so. Beside the header, which is that of one page and may not be found.
     pub pages: Option<u32>,
     /// The page of it that is meant, from 1 on, where it is not the one that the file is known by.
     pub page: Option<u32>,

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use syn::visit::Visit;
 
 /// Re-exports are followed so far.
@@ -27,7 +27,10 @@ pub fn run() -> Result<()> {
 fn members(manifest: &str) -> Result<Vec<String>> {
     let list = manifest.split_once("\nmembers = [").context("members")?.1;
     let list = list.split_once(']').context("the end of the members")?.0;
-    Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+    let members: Vec<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    // Without a crate to look at all would look well.
+    ensure!(!members.is_empty(), "the workspace has no members");
+    Ok(members)
 }
 
 /// The circles among the files of a crate, each as a sentence.
@@ -330,6 +333,15 @@ impl Module {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_members_of_a_workspace_are_all_looked_at() {
+        let manifest =
+            "[workspace]\nmembers = [\"one\", \"two/three\"]\n[workspace.package]\nname = [\"four\"]\n";
+        assert_eq!(members(manifest).unwrap(), ["one", "two/three"]);
+        assert!(members("[workspace]\nmembers = []\n").is_err());
+        assert!(members("[package]\n").is_err());
+    }
 
     /// The circles of a crate with these files.
     fn circles(files: &[(&str, &str)]) -> Vec<String> {

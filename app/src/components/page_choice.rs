@@ -17,7 +17,6 @@ pub fn PageChoice(
 ) -> impl IntoView {
     let pages = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.choice()));
     let page = Memo::new(move |_| picked.with(|picked| picked.as_ref()?.page));
-    let shown = move || page.get().map(|page| page.to_string()).unwrap_or_default();
     move || {
         let pages = pages.get()?;
         // What is no page is replaced by what counts.
@@ -26,12 +25,7 @@ pub fn PageChoice(
             if let Some(chosen) = chosen.filter(|chosen| *chosen != page.get_untracked()) {
                 turn_to.run(chosen);
             }
-            input.set_value(
-                &page
-                    .get_untracked()
-                    .map(|page| page.to_string())
-                    .unwrap_or_default(),
-            );
+            input.set_value(&shown(page.get_untracked()));
         };
         Some(view! {
             <div class="file-choice">
@@ -46,7 +40,7 @@ pub fn PageChoice(
                         placeholder="largest"
                         aria-describedby="pages"
                         disabled=move || is_busy.get()
-                        prop:value=shown
+                        prop:value=move || shown(page.get())
                         on:change=move |event| take(&event_target(&event))
                         on:keydown=move |event| {
                             if event.key() == "Enter" {
@@ -66,6 +60,11 @@ pub fn PageChoice(
     }
 }
 
+/// What stands in the field for a page.
+fn shown(page: Option<u32>) -> String {
+    page.map(|page| page.to_string()).unwrap_or_default()
+}
+
 /// The page that `text` names of so many: an inner `None` is the one that is the image, for which the field is empty. `None` where
 /// it names none.
 fn wanted(text: &str, pages: u32) -> Option<Option<u32>> {
@@ -83,7 +82,8 @@ mod tests {
 
     #[test]
     fn pages_are_whole_numbers_of_those_that_there_are() {
-        assert_eq!(wanted("", 3), Some(None));
+        assert_eq!(wanted(&shown(None), 3), Some(None));
+        assert_eq!(wanted(&shown(Some(2)), 3), Some(Some(2)));
         for (text, page) in [("1", 1), ("3", 3), ("2.0", 2), ("2e0", 2)] {
             assert_eq!(wanted(text, 3), Some(Some(page)), "{text}");
         }

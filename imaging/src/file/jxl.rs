@@ -1,7 +1,7 @@
 //! Reading JPEG XL, as a whole, by the crate `jxl-oxide`, within a limit on what it allocates; the first frame of an animation.
 
 use jxl_oxide::color::{ColourEncoding, ColourSpace, TransferFunction};
-use jxl_oxide::image::{BitDepth, ExtraChannelType};
+use jxl_oxide::image::BitDepth;
 use jxl_oxide::{AllocTracker, InitializeResult, JxlImage, PixelFormat as Colors};
 
 use super::metadata::exif;
@@ -127,7 +127,11 @@ fn tiff_of(bytes: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 impl JxlReader {
-    pub(super) fn open(file: Source, length: u64, limits: &Limits) -> Result<(ImageInfo, Self), FileError> {
+    pub(super) fn open(
+        mut file: Source,
+        length: u64,
+        limits: &Limits,
+    ) -> Result<(ImageInfo, Self), FileError> {
         let most = limits.max_unstreamed_pixels;
         if length > most.saturating_mul(8) {
             return Err(FileError::too_large(format!(
@@ -135,8 +139,8 @@ impl JxlReader {
                 most.saturating_mul(8)
             )));
         }
-        let mut file = file;
-        let told = jxl::read(&mut file, length)?;
+        // Refuses what the decoder would panic of or read wrong, before it is asked.
+        jxl::read(&mut file, length)?;
         let (mut data, exif) = Data::of(file, length, limits)?;
         let tracker = AllocTracker::with_limit(MORE_BYTES as usize);
         let image = start(&mut data, tracker.clone(), limits)?;
@@ -159,21 +163,6 @@ impl JxlReader {
             channels: channels(colors)?,
             depth: depth(header.bit_depth, &mut notes)?,
         };
-        let is_times_alpha = |kind: &ExtraChannelType| {
-            matches!(
-                kind,
-                ExtraChannelType::Alpha {
-                    alpha_associated: true
-                }
-            )
-        };
-        if header.ec_info.iter().any(|channel| is_times_alpha(&channel.ty)) {
-            return Err(unsupported("its colours are stored times alpha"));
-        }
-        // The decoder reads a preview's width also where a ratio tells it (jxl-image 0.13), and takes all behind it for something else.
-        if (told.stored_size, told.format) != (size, format) {
-            return Err(unsupported("it has a preview whose width is told by a ratio"));
-        }
         if !is_said(&header.colour_encoding) {
             return Err(unsupported("what its colours are is not said"));
         }
@@ -324,5 +313,41 @@ impl ImageReader for JxlReader {
 
     fn extra_bytes(&self) -> u64 {
         self.extra_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jxl_oxide::EnumColourEncoding;
+
+    use super::*;
+
+    #[test]
+    fn colours_of_which_no_profile_can_be_made_are_told() {
+        let colours = EnumColourEncoding::default;
+        let with_tf = |tf| ColourEncoding::Enum(EnumColourEncoding { tf, ..colours() });
+        let with_space = |colour_space| {
+            ColourEncoding::Enum(EnumColourEncoding {
+                colour_space,
+                ..colours()
+            })
+        };
+        let gamma = |g| with_tf(TransferFunction::Gamma { g, inverted: true });
+        for said in [
+            ColourEncoding::Enum(colours()),
+            ColourEncoding::IccProfile(ColourSpace::Unknown),
+            with_space(ColourSpace::Grey),
+            gamma(1),
+        ] {
+            assert!(is_said(&said), "{said:?}");
+        }
+        for unsaid in [
+            with_space(ColourSpace::Xyb),
+            with_space(ColourSpace::Unknown),
+            with_tf(TransferFunction::Unknown),
+            gamma(0),
+        ] {
+            assert!(!is_said(&unsaid), "{unsaid:?}");
+        }
     }
 }

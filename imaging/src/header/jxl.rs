@@ -28,6 +28,10 @@ pub(crate) fn read(source: &mut impl ReadAt, length: u64) -> Result<Header, File
         at: 16,
     };
     let (size, told) = bits.header().ok_or_else(broken)?;
+    // The decoder reads the width of a preview also where there is none (jxl-image 0.13), and takes what follows for something else.
+    if told.has_ratio_preview {
+        return Err(unsupported("it has a preview whose width is told by a ratio"));
+    }
     if told.is_times_alpha {
         return Err(unsupported("its colours are stored times alpha"));
     }
@@ -100,6 +104,8 @@ struct Told {
     has_alpha: bool,
     is_times_alpha: bool,
     has_inks: bool,
+    /// Whether there is a preview whose width follows from its height.
+    has_ratio_preview: bool,
 }
 
 /// Bits that are read one after the other. `None` stands for their end, and for what cannot be.
@@ -134,13 +140,14 @@ impl Bits<'_> {
     }
 
     fn header(&mut self) -> Option<(Size, Told)> {
-        let size = self.size([(1, 5); 4], 0, SIDE)?;
+        let (size, _) = self.size([(1, 5); 4], 0, SIDE)?;
         let mut told = Told {
             depth: Some(8),
             is_gray: false,
             has_alpha: false,
             is_times_alpha: false,
             has_inks: false,
+            has_ratio_preview: false,
         };
         if self.flag()? {
             return Some((size, told));
@@ -154,7 +161,8 @@ impl Bits<'_> {
             if self.flag()? {
                 // The size of a preview.
                 let eighths = [(16, 0), (32, 0), (1, 5), (33, 9)];
-                self.size(eighths, 2, [(1, 6), (65, 8), (321, 10), (1345, 12)])?;
+                let sides = [(1, 6), (65, 8), (321, 10), (1345, 12)];
+                (_, told.has_ratio_preview) = self.size(eighths, 2, sides)?;
             }
             if self.flag()? {
                 // Ticks of an animation, how often it is shown, and whether frames have times of their own.
@@ -188,8 +196,8 @@ impl Bits<'_> {
         Some((size, told))
     }
 
-    /// A size: in eighths, where `count` bits choose among them, or in pixels.
-    fn size(&mut self, eighths: [Choice; 4], count: u32, sides: [Choice; 4]) -> Option<Size> {
+    /// A size: in eighths, where `count` bits choose among them, or in pixels; and whether its width is told by a ratio.
+    fn size(&mut self, eighths: [Choice; 4], count: u32, sides: [Choice; 4]) -> Option<(Size, bool)> {
         let is_eighths = self.flag()?;
         let side = |bits: &mut Self| {
             if !is_eighths {
@@ -200,7 +208,8 @@ impl Bits<'_> {
         };
         let height = side(self)?;
         let tall = u64::from(height);
-        let width = match self.take(3)? {
+        let ratio = self.take(3)?;
+        let width = match ratio {
             1 => tall,
             2 => tall * 12 / 10,
             3 => tall * 4 / 3,
@@ -210,7 +219,7 @@ impl Bits<'_> {
             7 => tall * 2,
             _ => side(self)?.into(),
         };
-        Some(Size::new(u32::try_from(width).ok()?, height))
+        Some((Size::new(u32::try_from(width).ok()?, height), ratio != 0))
     }
 
     /// Bits of a sample; `None` within of floating point.

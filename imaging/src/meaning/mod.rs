@@ -19,6 +19,7 @@
 mod rows;
 
 use crate::Depth;
+use crate::sample::Sample;
 
 /// The kind of number, and the one that stands for no data.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -157,6 +158,12 @@ fn beside(depth: Depth, bits: u32) -> u32 {
             next.to_bits()
         }
     }
+}
+
+/// A result of samples that have data: never the one that stands for none.
+pub(crate) fn with_data<S: Sample>(meaning: Meaning, result: S) -> S {
+    let result: u32 = result.into();
+    S::wrap(meaning.bits(result.into()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Black and white by the surroundings: what is darker than the mean of a square around it is black.
 
 use super::box_blur::{BoxBlur, radius};
-use super::data::with_data;
 use super::grayscale::Grayscale;
 use super::square_sums::sum_squares;
+use crate::meaning::with_data;
 use crate::numbers;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,

@@ -1,6 +1,6 @@
 //! Bilateral filter: a Gaussian blur that does not mix what differs in colour.
 
-use super::data::with_data;
+use crate::meaning::with_data;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
 };

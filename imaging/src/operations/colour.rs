@@ -1,8 +1,8 @@
 //! Operations on whole pixels that mix the colour channels. Alpha stays.
 
-use super::data::with_data;
 use super::points::factor;
 use crate::luma::luma;
+use crate::meaning::with_data;
 use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::Patch;
 use crate::sample::Sample;

@@ -1,7 +1,7 @@
 //! Colour to gray: the luma of each pixel.
 
-use super::data::with_data;
 use crate::luma::{luma, luma_row};
+use crate::meaning::with_data;
 use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;

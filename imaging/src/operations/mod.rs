@@ -10,7 +10,6 @@ mod box_blur;
 mod colour;
 mod convert;
 mod crop;
-mod data;
 mod derivatives;
 mod edge_detection;
 mod emboss;

@@ -3,7 +3,7 @@
 
 use std::f64::consts::TAU;
 
-use super::data::with_data;
+use crate::meaning::with_data;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_intensities,
 };

@@ -1,6 +1,6 @@
 //! Operations on single samples, each through a table of all values. Alpha stays.
 
-use super::data::with_data;
+use crate::meaning::with_data;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours, needs_intensities,
 };

@@ -1,7 +1,7 @@
 //! Samples through tables of all values, of which each colour may have its own. Alpha stays.
 
-use super::data::with_data;
 use crate::meaning::Meaning;
+use crate::meaning::with_data;
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::{Channels, Region};

@@ -2,7 +2,7 @@
 
 use super::Watermark;
 use super::lettering::Lettering;
-use crate::operations::data::with_data;
+use crate::meaning::with_data;
 use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Region, Size};
