@@ -31,21 +31,22 @@ pub struct Options {
     require_apache: bool,
 }
 
-/// The modules of `end2end/tests/each_broker` that run on three nodes of Apache Kafka, the others run on one node. Not `admin`: with
-/// several nodes a change of topics is seen on some of them a moment later than on others, and the suite looks at once. `deaths` ends the
-/// broker.
-const ON_THREE_NODES: [&str; 3] = ["pipeline::", "records::", "groups::"];
+/// The modules of `end2end/tests/each_broker` that run on three nodes of Apache Kafka; the others run on one node. Those of the
+/// broker's conformance, which take minutes on three, do so in `cargo xtask nightly`.
+const ON_THREE_NODES: [&str; 1] = ["pipeline::"];
 /// How the names of tests begin that make an Apache Kafka of their own, and those of their programs.
 const OWN_APACHE: &str = "apache_";
 /// Those on machines made of network namespaces, with Apache Kafka on some.
 const MACHINES: &str = "machines_";
 /// The program of the tests in browsers.
 const BROWSER: &str = "browser";
+/// The program of `imaging` that reads hundreds of public files: minutes on one processor.
+const CORPUS: &str = "corpus";
 /// The program of the tests that run on each kind of broker.
 const EACH_BROKER: &str = "each_broker";
 /// Tests that are about the embedded broker in those suites: that Apache Kafka loses nothing when it is killed is not for this project
 /// to show.
-const OF_EMBEDDED: [&str; 2] = ["a_full_disk_is_an_error", "crash::"];
+pub const OF_EMBEDDED: [&str; 2] = ["a_full_disk_is_an_error", "crash::"];
 
 /// The profile that everything here is built in but the site, so that each crate is compiled once. `Cargo.toml` describes it.
 pub const PROFILE: &str = "checks";
@@ -180,7 +181,8 @@ fn build(lints: bool) -> Result<Vec<TestProgram>> {
     })
 }
 
-/// Two lanes: what needs the processors, and real processes, which mostly wait: for brokers, and for lines that are cut.
+/// Two lanes that take about as long: what needs the processors, and real processes, which mostly wait: for brokers, and for lines that
+/// are cut. These leave time for the corpus.
 fn lanes(
     programs: Vec<TestProgram>,
     whole: &[&'static str],
@@ -193,6 +195,7 @@ fn lanes(
     };
     let (automation, rest) = of(programs, "xtask");
     let (pixels, rest) = of(rest, "imaging");
+    let (corpus, pixels): (Vec<_>, Vec<_>) = pixels.into_iter().partition(|program| program.name == CORPUS);
     let (end2end, rest) = of(rest, "end2end");
     let (browser, waiting): (Vec<_>, Vec<_>) =
         end2end.into_iter().partition(|program| program.name == BROWSER);
@@ -203,6 +206,7 @@ fn lanes(
         .collect();
     // They are told apart by name: a suite without a program would look as if all were well.
     for (what, programs) in [
+        ("on the corpus", &corpus),
         ("in browsers", &browser),
         ("that run on each broker", &each_broker),
     ] {
@@ -215,10 +219,17 @@ fn lanes(
         arguments: whole.to_vec(),
         apache: None,
     };
+    let plain = |name, programs| Suite {
+        name,
+        programs,
+        arguments: Vec::new(),
+        apache: None,
+    };
     let mut brokers = vec![suite(
         "real processes: embedded broker, Apache Kafka of their own, machines",
         waiting,
     )];
+    brokers.push(plain("files of others", corpus));
     for (nodes, name) in [(1, "Apache Kafka, one node"), (3, "Apache Kafka, three nodes")] {
         let Some(installation) = apache else { continue };
         let mut arguments = vec!["--test-threads=1"];
@@ -236,12 +247,6 @@ fn lanes(
             apache: Some((nodes, installation.clone())),
         });
     }
-    let plain = |name, programs| Suite {
-        name,
-        programs,
-        arguments: Vec::new(),
-        apache: None,
-    };
     let busy = vec![
         plain("automation", automation),
         plain("pixels", pixels),
@@ -266,6 +271,7 @@ mod tests {
             vec![
                 program("xtask", "xtask"),
                 program("imaging", "oracle"),
+                program("imaging", CORPUS),
                 program("end2end", "apache_rights"),
                 program("end2end", EACH_BROKER),
                 program("end2end", "machines"),
@@ -283,7 +289,10 @@ mod tests {
             bail!("{} lanes", lanes.len())
         };
         assert_eq!(names(busy), ["xtask", "oracle", "http", BROWSER]);
-        assert_eq!(names(waiting), ["apache_rights", EACH_BROKER, "machines", "up"]);
+        assert_eq!(
+            names(waiting),
+            ["apache_rights", EACH_BROKER, "machines", "up", CORPUS]
+        );
         Ok(())
     }
 }

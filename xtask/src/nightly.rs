@@ -1,5 +1,5 @@
-//! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, Firefox, a
-//! million seeds of the engine's simulation, a hundred random kills on each kind of broker.
+//! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, Firefox, the
+//! broker's conformance on three nodes of Apache Kafka, a million seeds of the engine's simulation, a hundred random kills on each kind of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use azulejo_apache_kafka::Installation;
 use clap::Args;
 
-use crate::{adjacent, chaos, debian, dist, instructions, kafka, portability, programs, shell, site};
+use crate::{adjacent, chaos, check, debian, dist, instructions, kafka, portability, programs, shell, site};
 
 /// What to run and how long.
 #[derive(Args)]
@@ -76,12 +77,14 @@ pub fn run(options: &Options) -> Result<()> {
         measure.args(["--features", "azulejo-imaging/files", "--no-fail-fast"]);
         measure.args(["--", "--ignored", "--test-threads=1", "--nocapture"]);
         let mut lacking = Vec::new();
-        if let Err(error) = kafka::install() {
+        let apache = kafka::install();
+        if let Err(error) = &apache {
             shell::say(&format!("SKIPPED: the tests on Apache Kafka: {error:#}"));
             lacking.extend(["apache_", "machines_"]);
         } else if !debian::can_make_machines() {
             lacking.push("machines_");
         }
+        let apache = apache.ok();
         match debian::ensure_firefox() {
             Ok(true) => {}
             Ok(false) => lacking.push("browser_firefox_"),
@@ -99,6 +102,11 @@ pub fn run(options: &Options) -> Result<()> {
             adjacent::build(&adjacent::Options::default())?,
         );
         if let Err(error) = shell::run(&mut measure) {
+            failures.push(format!("{error:#}"));
+        }
+        if let Some(installation) = &apache
+            && let Err(error) = conformance_on_three_nodes(installation)
+        {
             failures.push(format!("{error:#}"));
         }
         if let Err(error) = instructions::run(&instructions::Options::default()) {
@@ -135,6 +143,28 @@ fn without_lettering() -> Result<()> {
     let mut cargo = shell::cargo();
     cargo.args(["test", "--release", "--locked", "--package", "azulejo-imaging"]);
     shell::run(cargo.args(["--no-default-features", "--lib"]))
+}
+
+/// The modules of `end2end/tests/each_broker` that say what a broker does, on three nodes of Apache Kafka. Not `admin`: with several
+/// nodes a change of topics is seen on some of them a moment later than on others, and the suite looks at once. `deaths` ends the broker.
+fn conformance_on_three_nodes(installation: &Installation) -> Result<()> {
+    shell::say("the broker's conformance on three nodes of Apache Kafka");
+    let cluster = kafka::for_tests(installation, 3)?;
+    let mut cargo = shell::cargo();
+    cargo.args([
+        "test",
+        "--release",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "xtask",
+    ]);
+    cargo.args(["--features", "azulejo-imaging/files", "--test", "each_broker"]);
+    cargo.args(["--", "--test-threads=1", "records::", "groups::"]);
+    for test in check::OF_EMBEDDED {
+        cargo.args(["--skip", test]);
+    }
+    shell::run(cargo.env(kafka::FOR_TESTS, cluster.folder()))
 }
 
 /// Lives through many more seeds of the engine's simulation than the tests do.
