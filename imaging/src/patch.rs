@@ -144,11 +144,9 @@ impl<S: Copy + Default> Rows<S> {
 
     /// The next row, from the top on. All of it has to be written: what is in it is the row before.
     pub fn next(&mut self) -> &mut [S] {
-        if self.filled {
-            self.samples.extend_from_slice(&self.row);
-        }
-        self.filled = true;
-        &mut self.row
+        let start = self.samples.len();
+        self.samples.resize(start + self.row.len(), S::default());
+        &mut self.samples[start..]
     }
 
     /// All rows.

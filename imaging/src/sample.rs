@@ -124,6 +124,9 @@ pub(crate) trait Sample:
     /// The same value, signed.
     fn signed(self) -> Self::Signed;
 
+    /// A small factor of such values.
+    fn factor(factor: i16) -> Self::Signed;
+
     /// The nearest value in range.
     fn clamp_signed(value: Self::Signed) -> Self;
 
@@ -169,6 +172,11 @@ impl Sample for u8 {
     }
 
     #[inline(always)]
+    fn factor(factor: i16) -> i16 {
+        factor
+    }
+
+    #[inline(always)]
     fn clamp_signed(value: i16) -> Self {
         value.clamp(0, 255) as u8
     }
@@ -183,6 +191,11 @@ impl Sample for u16 {
     #[inline(always)]
     fn signed(self) -> i32 {
         i32::from(self)
+    }
+
+    #[inline(always)]
+    fn factor(factor: i16) -> i32 {
+        factor.into()
     }
 
     #[inline(always)]

@@ -37,6 +37,17 @@ pub(crate) fn convolve_3x3<S: Sample>(
     out: &mut [S],
 ) {
     let one: i64 = kernel.iter().flatten().sum();
+    if !premultiply && let Some(weights) = small(kernel) {
+        let done = simd::run(SmallBlocks {
+            rows,
+            weights,
+            channels,
+            out: &mut *out,
+        });
+        if done {
+            return;
+        }
+    }
     if !premultiply && let Some(kernel) = Narrow::of::<S>(kernel) {
         let done = simd::run(Blocks {
             rows,
@@ -74,6 +85,58 @@ pub(crate) fn convolve_3x3<S: Sample>(
                 *to = S::weighted(sum(&|row, column| sample(row, column, channel)), one);
             }
         }
+    }
+}
+
+/// The weights where they sum to one and are so small that every sum of samples fits [`Sample::Signed`].
+fn small(kernel: &[[i64; 3]; 3]) -> Option<[[i16; 3]; 3]> {
+    let one: i64 = kernel.iter().flatten().sum();
+    let most: i64 = kernel.iter().flatten().map(|weight| weight.abs()).sum();
+    (one == 1 && most <= 16).then(|| kernel.map(|row| row.map(|weight| weight as i16)))
+}
+
+/// One row of opaque samples by [`small`] weights. Gives whether it was done: not where it is shorter than a block.
+struct SmallBlocks<'a, S> {
+    rows: [&'a [S]; 3],
+    weights: [[i16; 3]; 3],
+    channels: usize,
+    out: &'a mut [S],
+}
+
+impl<S: Sample> Kernel for SmallBlocks<'_, S> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let length = self.out.len();
+        let Some(last) = length.checked_sub(BLOCK) else {
+            return false;
+        };
+        for start in (0..length).step_by(BLOCK) {
+            // The last block is a whole one, too, and gives some samples twice.
+            let at = start.min(last);
+            let mut sums = [S::Signed::default(); BLOCK];
+            for (row, weights) in self.rows.iter().zip(&self.weights) {
+                for (tap, &weight) in weights.iter().enumerate() {
+                    let from = at + tap * self.channels;
+                    let Some(samples) = row.get(from..).and_then(<[S]>::first_chunk::<BLOCK>) else {
+                        return false;
+                    };
+                    if weight != 0 {
+                        let weight = S::factor(weight);
+                        for lane in 0..BLOCK {
+                            sums[lane] = sums[lane] + samples[lane].signed() * weight;
+                        }
+                    }
+                }
+            }
+            let mut samples = [S::default(); BLOCK];
+            for lane in 0..BLOCK {
+                samples[lane] = S::clamp_signed(sums[lane]);
+            }
+            self.out[at..at + BLOCK].copy_from_slice(&samples);
+        }
+        true
     }
 }
 

@@ -1,5 +1,6 @@
 //! The mean of a square, by sums that slide: the time does not depend on the radius.
 
+use super::small_means::{LARGEST, small_means};
 use super::square_sums::sum_squares;
 use crate::numbers::Numbers;
 use crate::numbers::convolve::means;
@@ -125,8 +126,12 @@ impl Operation for BoxBlur {
 
 /// The mean where no alpha weighs.
 fn opaque<S: Sample>(input: &Patch<'_, S>, output: Region, radius: u32) -> Patch<'static, S> {
-    let mut written = Rows::new(output, input.channels);
     let side = 2 * radius + 1;
+    if side <= LARGEST {
+        let samples = small_means(input, output, radius);
+        return Patch::owned(input.image, output, input.channels, samples);
+    }
+    let mut written = Rows::new(output, input.channels);
     sum_squares(input, output, radius, |_, sums| {
         simd::run(Mean {
             sums,

@@ -4,7 +4,7 @@ use crate::convolve::window::{convolve_3x3, three_rows};
 use crate::numbers::Numbers;
 use crate::numbers::window::nine;
 use crate::operation::{Group, Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::{Region, Size};
 
@@ -33,14 +33,12 @@ impl Operation for Emboss {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        let stride = output.width as usize * input.channels.count();
-        let mut samples = vec![S::default(); stride * output.height as usize];
         let premultiply = !input.is_opaque();
-        three_rows(&input, output, |y, rows| {
-            let out = &mut samples[y * stride..][..stride];
-            convolve_3x3(rows, &KERNEL, input.channels.count(), premultiply, out);
+        let mut written = Rows::new(output, input.channels);
+        three_rows(&input, output, |_, rows| {
+            convolve_3x3(rows, &KERNEL, input.channels.count(), premultiply, written.next());
         });
-        Patch::owned(input.image, output, input.channels, samples)
+        Patch::owned(input.image, output, input.channels, written.finish())
     }
 
     fn apply_numbers(&self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) -> bool {

@@ -5,6 +5,7 @@
 mod adaptive_threshold;
 mod auto_levels;
 mod bilateral;
+mod bilinear;
 mod blur;
 mod box_blur;
 mod colour;
@@ -31,6 +32,7 @@ mod resize;
 mod rotate;
 mod rotate_by;
 mod sharpen;
+mod small_means;
 mod square_sums;
 mod tables;
 mod unsharp;

@@ -8,7 +8,7 @@
 use crate::numbers::Numbers;
 use crate::operation::{ParameterInfo, ParameterKind};
 use crate::patch::Patch;
-use crate::sample::{Bits, Sample};
+use crate::sample::Bits;
 use crate::{Affine, Region, Size};
 
 /// How pixels are mixed.
@@ -53,13 +53,13 @@ pub(super) struct Projective {
 
 /// Of how many parts of a pixel's width the weights of bilinear filtering know: 2^15, so that sums of four 16-bit colours, each times
 /// alpha and two weights, stay within 62 bits.
-const BITS: u32 = 15;
+pub(super) const BITS: u32 = 15;
 
 /// Into how many parts each way a result is cut to see how steep a map is there.
 const PARTS: u32 = 16;
 
 /// Columns or rows of two neighbours, and the weight of the second in 2^-15.
-type Pair = ([u32; 2], u64);
+pub(super) type Pair = ([u32; 2], u64);
 
 impl Projective {
     fn divisor(self, u: f64, v: f64) -> f64 {
@@ -76,7 +76,7 @@ impl Projective {
     }
 
     /// The place in the image.
-    fn at(self, u: f64, v: f64) -> (f64, f64) {
+    pub fn at(self, u: f64, v: f64) -> (f64, f64) {
         let (x, y) = self.affine.at(u, v);
         if self.vanishing == [0.0; 2] {
             return (x, y);
@@ -86,7 +86,7 @@ impl Projective {
     }
 
     /// The place of a pixel's middle, where that is inside of the image.
-    fn inside(self, image: Size, column: u32, row: u32) -> Option<(f64, f64)> {
+    pub fn inside(self, image: Size, column: u32, row: u32) -> Option<(f64, f64)> {
         let (x, y) = self.at(f64::from(column) + 0.5, f64::from(row) + 0.5);
         let is_inside = x >= 0.0 && y >= 0.0 && x < f64::from(image.width) && y < f64::from(image.height);
         is_inside.then_some((x, y))
@@ -204,82 +204,6 @@ impl Projective {
         samples
     }
 
-    /// Means of four intensities, rounded half up.
-    pub fn bilinear<S: Sample>(self, input: &Patch<'_, S>, output: Region, size: Size) -> Patch<'static, S> {
-        let samples = match (input.channels.count(), input.is_opaque()) {
-            (1, true) => self.mixed::<S, 1>(input, output),
-            (2, true) => self.mixed::<S, 2>(input, output),
-            (3, true) => self.mixed::<S, 3>(input, output),
-            (4, true) => self.mixed::<S, 4>(input, output),
-            (_, is_opaque) => self.mixed_by_alpha(input, output, is_opaque),
-        };
-        Patch::owned(size, output, input.channels, samples)
-    }
-
-    /// Means of pixels of `N` samples, none of which is weighed.
-    fn mixed<S: Sample, const N: usize>(self, input: &Patch<'_, S>, output: Region) -> Vec<S> {
-        let (image, region) = (input.image, input.region);
-        let (pixels, _) = input.samples.as_chunks::<N>();
-        let mut samples = vec![S::default(); output.size().pixels() as usize * N];
-        let rows = samples.chunks_exact_mut(output.width as usize * N);
-        for (row, line) in (output.y..).zip(rows) {
-            for (column, to) in (output.x..).zip(line.as_chunks_mut::<N>().0) {
-                let Some((x, y)) = self.inside(image, column, row) else {
-                    continue;
-                };
-                let ([left, right], by_column) = pair(x, image.width);
-                let ([top, bottom], by_row) = pair(y, image.height);
-                let weights = products(by_column, by_row);
-                let [left, right] = [left, right].map(|x| (x - region.x) as usize);
-                let [top, bottom] = [top, bottom].map(|y| (y - region.y) as usize * region.width as usize);
-                let [a, b] = [pixels[top + left], pixels[top + right]];
-                let [c, d] = [pixels[bottom + left], pixels[bottom + right]];
-                for channel in 0..N {
-                    let [a, b, c, d] = [a, b, c, d].map(|pixel| u64::from(pixel[channel].into()));
-                    to[channel] = rounded(weights[0] * a + weights[1] * b + weights[2] * c + weights[3] * d);
-                }
-            }
-        }
-        samples
-    }
-
-    /// Means of pixels of any number of samples; colours count by alpha unless all are opaque.
-    fn mixed_by_alpha<S: Sample>(self, input: &Patch<'_, S>, output: Region, is_opaque: bool) -> Vec<S> {
-        let channels = input.channels.count();
-        let mut samples = vec![S::default(); output.size().pixels() as usize * channels];
-        let rows = samples.chunks_exact_mut(output.width as usize * channels);
-        for (row, line) in (output.y..).zip(rows) {
-            for (column, to) in (output.x..).zip(line.chunks_exact_mut(channels)) {
-                let Some((x, y)) = self.inside(input.image, column, row) else {
-                    continue;
-                };
-                let (columns, by_column) = pair(x, input.image.width);
-                let (rows, by_row) = pair(y, input.image.height);
-                let weights = products(by_column, by_row);
-                let pixels = rows.map(|y| columns.map(|x| input.row(y, x, 1)));
-                let sum = |value: &dyn Fn(&[S]) -> u64| -> u64 {
-                    let pixels = pixels.as_flattened().iter().zip(weights);
-                    pixels.map(|(pixel, weight)| weight * value(pixel)).sum()
-                };
-                if is_opaque {
-                    for (channel, to) in to.iter_mut().enumerate() {
-                        *to = rounded(sum(&|pixel| u64::from(pixel[channel].into())));
-                    }
-                } else if let Some((to_alpha, colours)) = to.split_last_mut() {
-                    let last = channels - 1;
-                    let alpha = |pixel: &[S]| u64::from(pixel[last].into());
-                    let weight = sum(&alpha);
-                    *to_alpha = rounded(weight);
-                    for (channel, to) in colours.iter_mut().enumerate() {
-                        let product = sum(&|pixel| alpha(pixel) * u64::from(pixel[channel].into()));
-                        *to = S::weighted(product as i64, weight as i64);
-                    }
-                }
-            }
-        }
-        samples
-    }
-
     /// Means of four numbers, by the weights of those that have data: no data where these are less than half of all.
     pub fn numbers(self, input: &Numbers<'_>, output: Region, out: &mut dyn FnMut(&[f64])) {
         let region = self.input_region(input.image, output);
@@ -323,7 +247,7 @@ impl Projective {
 }
 
 /// The two columns (or rows) whose middles are on both sides of a place.
-fn pair(place: f64, length: u32) -> Pair {
+pub(super) fn pair(place: f64, length: u32) -> Pair {
     let from_middle = place - 0.5;
     // The floor, which without newer instructions is a call.
     let before = from_middle as i32 - i32::from(from_middle < 0.0);
@@ -335,13 +259,8 @@ fn pair(place: f64, length: u32) -> Pair {
 }
 
 /// The weights of four pixels, row by row: their sum is 2^30.
-fn products(by_column: u64, by_row: u64) -> [u64; 4] {
+pub(super) fn products(by_column: u64, by_row: u64) -> [u64; 4] {
     let one = 1 << BITS;
     let (column, row) = (one - by_column, one - by_row);
     [column * row, by_column * row, column * by_row, by_column * by_row]
-}
-
-/// A sum by [`products`], rounded half up.
-fn rounded<S: Sample>(sum: u64) -> S {
-    S::wrap(((sum + (1 << (2 * BITS - 1))) >> (2 * BITS)) as u32)
 }

@@ -1,5 +1,8 @@
 //! Bilateral filter: a Gaussian blur that does not mix what differs in colour.
 
+mod lanes;
+
+use self::lanes::Tap;
 use crate::meaning::with_data;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours,
@@ -76,8 +79,13 @@ impl Operation for Bilateral {
             channels
         };
         let side = 2 * self.radius as usize + 1;
-        let disc = self.disc(channels);
-        let near = self.colour_weights::<S>(colours);
+        let disc = self.disc();
+        let mut near = self.colour_weights::<S>(colours);
+        if input.meaning.no_data_intensity().is_none()
+            && let Some(result) = lanes::filter(&input, output, self.radius, &disc, &mut near)
+        {
+            return result;
+        }
         let stride = output.width as usize * channels;
         let (left, top) = (
             i64::from(output.x) - i64::from(self.radius),
@@ -108,8 +116,8 @@ impl Operation for Bilateral {
                 let mut sums = [0.0f64; 3];
                 let mut total = 0.0f64;
                 let centre_is_missing = is_missing(centre);
-                for &(row, offset, space) in &disc {
-                    let pixel = &ring[(y + row) % side][at + offset..][..channels];
+                for &(row, column, space) in &disc {
+                    let pixel = &ring[(y + row) % side][at + column * channels..][..channels];
                     if centre_is_missing || is_missing(pixel) {
                         continue;
                     }
@@ -146,8 +154,8 @@ impl Operation for Bilateral {
 }
 
 impl Bilateral {
-    /// The pixels of the disc: row, first sample in the row, weight in space.
-    fn disc(&self, channels: usize) -> Vec<(usize, usize, f64)> {
+    /// The pixels of the disc.
+    fn disc(&self) -> Vec<Tap> {
         let radius = i64::from(self.radius);
         let mut disc = Vec::new();
         for dy in -radius..=radius {
@@ -155,7 +163,7 @@ impl Bilateral {
                 let squared = dx * dx + dy * dy;
                 if squared <= radius * radius {
                     let weight = libm::exp(-(squared as f64) / (2.0 * self.sigma_space * self.sigma_space));
-                    disc.push(((dy + radius) as usize, (dx + radius) as usize * channels, weight));
+                    disc.push(((dy + radius) as usize, (dx + radius) as usize, weight));
                 }
             }
         }
