@@ -16,11 +16,18 @@ pub(crate) fn nine(
     let (left, width) = (i64::from(output.x) - 1, output.width + 2);
     let mut rows: [Vec<f64>; 3] = Default::default();
     let mut results = vec![0.0; output.width as usize * channels];
-    for y in (i64::from(output.y)..).take(output.height as usize) {
-        for (row, y) in rows.iter_mut().zip(y - 1..) {
-            input.row(y, left, width, row);
+    let mut holes = [false; 3];
+    let top = i64::from(output.y) - 1;
+    for (index, y) in (top..).take(output.height as usize + 2).enumerate() {
+        // The next row comes in the place of the oldest, which is no longer needed.
+        rows.rotate_left(1);
+        holes.rotate_left(1);
+        input.row(y, left, width, &mut rows[2]);
+        holes[2] = has_holes(&rows[2]);
+        if index < 2 {
+            continue;
         }
-        if rows.iter().any(|row| has_holes(row)) {
+        if holes.contains(&true) {
             with_holes(&rows, channels, &compute, &mut results);
         } else {
             simd::run(Whole {
