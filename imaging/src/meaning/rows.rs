@@ -221,12 +221,7 @@ impl<B: Bits> Kernel for Write<'_, B> {
             Depth::Sixteen => write!(Depth::Sixteen),
             Depth::SignedSixteen => write!(Depth::SignedSixteen),
             Depth::ThirtyTwo => write!(Depth::ThirtyTwo),
-            Depth::Float
-                if self
-                    .numbers
-                    .iter()
-                    .fold(true, |all, number| all & is_usual(*number)) =>
-            {
+            Depth::Float if are_usual(self.numbers) => {
                 for (to, &number) in pairs {
                     *to = B::wrap((number as f32).to_bits());
                 }
@@ -241,10 +236,19 @@ impl<B: Bits> Kernel for Write<'_, B> {
     }
 }
 
-/// Whether nothing but rounding has to be done to write a number as binary32: not where it is none, or beyond all of them.
+/// Whether nothing but rounding has to be done to write numbers as binary32: not where one is none, or beyond all of binary32.
 #[inline(always)]
-fn is_usual(number: f64) -> bool {
-    number.abs() <= f64::from(f32::MAX)
+fn are_usual(numbers: &[f64]) -> bool {
+    let is_usual = |number: &f64| number.abs() <= f64::from(f32::MAX);
+    // Lanes as wide as the numbers.
+    let mut all = [u64::MAX; 16];
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    for block in blocks {
+        for (all, number) in all.iter_mut().zip(block) {
+            *all &= if is_usual(number) { u64::MAX } else { 0 };
+        }
+    }
+    all.into_iter().all(|lane| lane != 0) && rest.iter().all(is_usual)
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ pub(crate) struct Numbers<'a> {
     pub depth: Depth,
     /// Appends what is in the patch.
     append: &'a Append<'a>,
-    region: Region,
 }
 
 impl Numbers<'_> {
@@ -41,8 +40,9 @@ impl Numbers<'_> {
             return (self.append)(y, x as u32, width, row);
         }
         // The columns that are read: those within, and those that are reflected.
-        let within = x.max(0)..(x + i64::from(width)).min(i64::from(self.image.width));
-        let outside = (x..within.start).chain(within.end.max(x)..x + i64::from(width));
+        let end = x + i64::from(width);
+        let within = x.max(0)..end.min(i64::from(self.image.width));
+        let outside = (x..within.start.min(end)).chain(within.end.max(x)..end);
         let reflected = outside.map(|column| reflect(column, self.image.width));
         let (mut first, mut last) = (u32::MAX, 0);
         let ends = (!within.is_empty()).then_some([within.start as u32, within.end as u32 - 1]);
@@ -76,17 +76,15 @@ impl Kernel for HasHoles<'_> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        // All are looked at: that is done many at a time.
-        let mut any = [false; 4];
-        let (fours, rest) = self.row.as_chunks::<4>();
-        for four in fours {
-            for (any, number) in any.iter_mut().zip(four) {
-                *any |= number.is_nan();
+        // All are looked at: that is done many at a time, with lanes as wide as the numbers.
+        let mut any = [0u64; 16];
+        let (blocks, rest) = self.row.as_chunks::<16>();
+        for block in blocks {
+            for (any, number) in any.iter_mut().zip(block) {
+                *any |= if number.is_nan() { u64::MAX } else { 0 };
             }
         }
-        any.into_iter()
-            .chain(rest.iter().map(|number| number.is_nan()))
-            .any(|is| is)
+        any.into_iter().any(|lane| lane != 0) || rest.iter().any(|number| number.is_nan())
     }
 }
 
@@ -112,7 +110,6 @@ pub(crate) fn apply<B: Bits>(
         is_rgb: input.channels == Channels::Rgb,
         depth: meaning.depth(),
         append: &|y, x, width, row| meaning.append(input.row(y, x, width), row),
-        region: input.region,
     };
     let stride = output.width as usize * channels;
     let mut samples = vec![B::default(); stride * output.height as usize];
