@@ -40,29 +40,32 @@ pub(crate) fn means(
                 .filter(|number| number.is_nan())
                 .for_each(|number| *number = 0.0);
             into.weights.resize(length, 0.0);
-            sum_weighted(along(&present, channels), weights, &mut into.weights);
+            sum_weighted(along(&present, channels), weights, 1.0, &mut into.weights);
         } else {
             into.weights.resize(length, whole_row);
         }
         into.values.resize(length, 0.0);
-        sum_weighted(along(&row, channels), weights, &mut into.values);
+        sum_weighted(along(&row, channels), weights, 1.0, &mut into.values);
         let Some(y) = (index + 1).checked_sub(taps) else {
             continue;
         };
         // The oldest row first.
         let rows = || (0..taps).map(|tap| &ring[(y + tap) % taps]);
-        sum_weighted(rows().map(|row| row.values.as_slice()), weights, &mut sums);
+        let values = rows().map(|row| row.values.as_slice());
         let centre = &ring[(y + radius) % taps].centre;
         if rows().any(|row| row.has_holes) {
-            sum_weighted(rows().map(|row| row.weights.as_slice()), weights, &mut totals);
+            sum_weighted(values, weights, 1.0, &mut sums);
+            sum_weighted(
+                rows().map(|row| row.weights.as_slice()),
+                weights,
+                1.0,
+                &mut totals,
+            );
             for ((sum, total), centre) in sums.iter_mut().zip(&totals).zip(centre) {
                 *sum = if centre.is_nan() { f64::NAN } else { *sum / total };
             }
         } else {
-            simd::run(Divide {
-                numbers: &mut sums,
-                divisor: whole,
-            });
+            sum_weighted(values, weights, whole, &mut sums);
         }
         out(centre, &sums);
     }
@@ -82,12 +85,13 @@ fn along(row: &[f64], channels: usize) -> impl Iterator<Item = &[f64]> {
     (0..).map(move |tap: usize| &row[tap * channels..])
 }
 
-/// `out[i] = Σ weights[t] · rows[t][i]`, from the first of the rows on, each as long as `out` at least.
-fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out: &mut [f64]) {
+/// `out[i] = (Σ weights[t] · rows[t][i]) / divisor`, from the first of the rows on, each as long as `out` at least.
+fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], divisor: f64, out: &mut [f64]) {
     let rows: Vec<&[f64]> = rows.take(weights.len()).collect();
     simd::run(Sum {
         rows: &rows,
         weights,
+        divisor,
         out,
     });
 }
@@ -96,6 +100,7 @@ fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out:
 struct Sum<'a> {
     rows: &'a [&'a [f64]],
     weights: &'a [f64],
+    divisor: f64,
     out: &'a mut [f64],
 }
 
@@ -124,6 +129,11 @@ impl Kernel for Sum<'_> {
                         }
                     }
                 }
+                if self.divisor != 1.0 {
+                    sums.as_flattened_mut()
+                        .iter_mut()
+                        .for_each(|sum| *sum /= self.divisor);
+                }
                 self.out[at..at + BLOCK].copy_from_slice(sums.as_flattened());
             }
             return;
@@ -134,24 +144,7 @@ impl Kernel for Sum<'_> {
                 .iter()
                 .zip(self.weights)
                 .map(|(row, weight)| weight * row[x]);
-            *to = products.fold(0.0, |sum, product| sum + product);
-        }
-    }
-}
-
-/// `numbers[i] /= divisor`.
-struct Divide<'a> {
-    numbers: &'a mut [f64],
-    divisor: f64,
-}
-
-impl Kernel for Divide<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for number in self.numbers {
-            *number /= self.divisor;
+            *to = products.fold(0.0, |sum, product| sum + product) / self.divisor;
         }
     }
 }

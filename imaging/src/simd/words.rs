@@ -33,9 +33,10 @@ pub(crate) fn sum_rows(rows: &[&[u16]], pairs: &[WordPair], start: usize, out: H
     let (high, low) = (&mut out.high[done..], &mut out.low[done..]);
     let blocks = high.chunks_mut(BLOCK).zip(low.chunks_mut(BLOCK));
     for ((high, low), at) in blocks.zip((start + done..).step_by(BLOCK)) {
-        let sums = sums(pairs, high.len(), |row| &rows[row][at..], u32::from);
+        let sums = sums(pairs, high.len(), |row| &rows[row][at..], lowered);
         for ((high, low), sum) in high.iter_mut().zip(low).zip(sums) {
-            *high = lowered((sum >> 16) as u16);
+            // What is lowered by 2^31 has an upper half that is lowered by 2^15, and a lower half that is not lowered.
+            *high = (sum >> 16) as i16;
             *low = lowered(sum as u16);
         }
     }
@@ -57,33 +58,41 @@ pub(crate) fn weigh(sums: &Halves<Vec<&[i16]>>, pairs: &[WordPair], out: &mut [u
     #[cfg(not(target_arch = "x86_64"))]
     let done = 0;
     for (out, at) in out[done..].chunks_mut(BLOCK).zip((done..).step_by(BLOCK)) {
-        let [high, low] = [&sums.high, &sums.low].map(|rows| {
-            self::sums(
-                pairs,
-                out.len(),
-                |row| &rows[row][at..],
-                |half| raised(half).into(),
-            )
-        });
+        let [high, low] = [&sums.high, &sums.low]
+            .map(|rows| self::sums(pairs, out.len(), |row| &rows[row][at..], |half| half));
         for ((to, high), low) in out.iter_mut().zip(high).zip(low) {
+            let [high, low] = [high, low].map(|sum| sum as u32 ^ (1 << 31));
             *to = ((high + (low >> 16) + (1 << 15)) >> 16) as u16;
         }
     }
 }
 
-/// The sums of the first columns, at most [`BLOCK`].
+/// The sums of the first columns, at most [`BLOCK`], lowered by 2^31.
+#[inline(always)]
 fn sums<'a, T: Copy + 'a>(
     pairs: &[WordPair],
     count: usize,
     row: impl Fn(usize) -> &'a [T],
-    value: impl Fn(T) -> u32,
-) -> [u32; BLOCK] {
-    let mut sums = [0u32; BLOCK];
+    signed: impl Fn(T) -> i16,
+) -> [i32; BLOCK] {
+    let mut sums = [0i32; BLOCK];
     for pair in pairs {
-        let [first, second] = pair.rows.map(|index| &row(index)[..count]);
-        let [a, b] = pair.weights.map(|weight| weight as u32);
-        for ((sum, &first), &second) in sums.iter_mut().zip(first).zip(second) {
-            *sum += a * value(first) + b * value(second);
+        let [first, second] = pair.rows.map(&row);
+        let [a, b] = pair.weights.map(i32::from);
+        let add = |sum: &mut i32, first: T, second: T| {
+            let products = a * i32::from(signed(first)) + b * i32::from(signed(second));
+            *sum = sum.wrapping_add(products);
+        };
+        if let (Some(first), Some(second)) = (first.first_chunk::<BLOCK>(), second.first_chunk::<BLOCK>()) {
+            // Of a length that is known, which is quicker. What there is beyond `count` does no harm.
+            for lane in 0..BLOCK {
+                add(&mut sums[lane], first[lane], second[lane]);
+            }
+        } else {
+            let pairs = first[..count].iter().zip(&second[..count]);
+            for (sum, (&first, &second)) in sums.iter_mut().zip(pairs) {
+                add(sum, first, second);
+            }
         }
     }
     sums
@@ -91,8 +100,4 @@ fn sums<'a, T: Copy + 'a>(
 
 fn lowered(half: u16) -> i16 {
     (half ^ 0x8000) as i16
-}
-
-fn raised(half: i16) -> u16 {
-    half as u16 ^ 0x8000
 }
