@@ -239,7 +239,6 @@ mod tests {
         let (width, height) = (i64::from(image.image.width), i64::from(image.image.height));
         let mut samples = Vec::new();
         for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
-            let end = start + to.len();
             let rows = (y - radius).max(0)..=(y + radius).min(height - 1);
             let square = rows.flat_map(|y| {
                 let columns = (x - radius).max(0)..=(x + radius).min(width - 1);
