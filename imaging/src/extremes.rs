@@ -22,6 +22,7 @@ pub(crate) struct Once<'a, V: Bits> {
     width: u32,
     squares: Squares<V>,
     scratch: Vec<V>,
+    keys: Vec<V>,
 }
 
 impl<'a, V: Bits + Ord> Once<'a, V> {
@@ -33,16 +34,23 @@ impl<'a, V: Bits + Ord> Once<'a, V> {
             width: output.width + 2 * radius,
             squares: Squares::new(input.image, output, input.channels.count(), radius, extreme),
             scratch: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
     /// Row `y` of the result, which is one further than the last one.
     pub fn row(&mut self, y: u32, out: &mut [V]) {
+        self.keys(y, out);
+        self.input.meaning.keys_to_samples(out);
+    }
+
+    /// The [keys](crate::meaning::Meaning::keys) of that row: what is compared.
+    fn keys(&mut self, y: u32, out: &mut [V]) {
         while let Some(y) = self.squares.wants(y) {
             let row = self
                 .input
                 .reflected_row(y.into(), self.left, self.width, &mut self.scratch);
-            self.squares.push(row);
+            self.squares.push(self.input.meaning.keys(row, &mut self.keys));
         }
         self.squares.row(y, out);
     }
@@ -80,7 +88,7 @@ impl<'a, V: Bits + Ord> Twice<'a, V> {
     /// Row `y` of the result, which is one further than the last one.
     pub fn row(&mut self, y: u32, out: &mut [V]) {
         while let Some(between) = self.second.wants(y) {
-            self.first.row(between, &mut self.row);
+            self.first.keys(between, &mut self.row);
             self.scratch.clear();
             push_reflected(
                 &self.row,
@@ -94,6 +102,7 @@ impl<'a, V: Bits + Ord> Twice<'a, V> {
             self.second.push(&self.scratch);
         }
         self.second.row(y, out);
+        self.first.input.meaning.keys_to_samples(out);
     }
 }
 
@@ -133,9 +142,12 @@ impl<V: Copy + Default + Ord> Squares<V> {
     pub fn push(&mut self, row: &[V]) {
         let side = self.ring.len();
         let to = &mut self.ring[self.next as usize % side];
-        let length = to.len();
-        let taps = (0..side).map(|tap| &row[tap * self.channels..][..length]);
-        fold(taps, to, self.extreme);
+        let part = part::<V>();
+        for (start, to) in (0..).step_by(part).zip(to.chunks_mut(part)) {
+            let count = to.len();
+            let taps = (0..side).map(|tap| &row[start + tap * self.channels..][..count]);
+            fold(taps, to, self.extreme);
+        }
         self.next += 1;
     }
 
@@ -143,9 +155,19 @@ impl<V: Copy + Default + Ord> Squares<V> {
     pub fn row(&self, y: u32, out: &mut [V]) {
         let (y, radius) = (i64::from(y), i64::from(self.radius));
         let side = self.ring.len();
-        let rows = (y - radius..=y + radius).map(|y| reflect(y, self.height) as usize % side);
-        fold(rows.map(|place| self.ring[place].as_slice()), out, self.extreme);
+        let part = part::<V>();
+        for (start, to) in (0..).step_by(part).zip(out.chunks_mut(part)) {
+            let end = start + to.len();
+            let rows = (y - radius..=y + radius).map(|y| reflect(y, self.height) as usize % side);
+            let rows = rows.map(|place| &self.ring[place][start..end]);
+            fold(rows, to, self.extreme);
+        }
     }
+}
+
+/// Samples of a row that are worked on at a time, so that what three comparisons read and write stays in the first-level cache.
+const fn part<T>() -> usize {
+    (4 << 10) / size_of::<T>()
 }
 
 /// The extremes of rows of one length, an odd number of them. Three are compared at a time, and then two more with what they gave.

@@ -58,6 +58,7 @@ mod recipe;
 mod render;
 mod sample;
 mod simd;
+mod storage;
 mod stretch;
 mod text;
 

@@ -1,5 +1,6 @@
 //! A rectangle of pixels in memory: what records carry and what [`render`](crate::render) takes and gives.
 
+use crate::storage::Storage;
 use crate::{PixelFormat, Region, Size};
 
 /// Most bytes that one raster may hold: 16 GiB. Sizes come from outside, so the product is checked before allocating.
@@ -10,7 +11,7 @@ pub const MAX_RASTER_BYTES: u64 = 16 << 30;
 pub struct Raster {
     size: Size,
     format: PixelFormat,
-    bytes: Vec<u8>,
+    bytes: Storage,
 }
 
 impl Raster {
@@ -23,7 +24,7 @@ impl Raster {
         Ok(Self {
             size,
             format,
-            bytes: vec![0; length],
+            bytes: Storage::Bytes(vec![0; length]),
         })
     }
 
@@ -32,6 +33,11 @@ impl Raster {
     /// # Errors
     /// When the number of bytes is not that of `size` and `format`, or the size is empty or too large.
     pub fn from_bytes(size: Size, format: PixelFormat, bytes: Vec<u8>) -> Result<Self, RasterError> {
+        Self::from_storage(size, format, Storage::Bytes(bytes))
+    }
+
+    /// [`Raster::from_bytes`], whatever their memory was allocated as.
+    pub(crate) fn from_storage(size: Size, format: PixelFormat, bytes: Storage) -> Result<Self, RasterError> {
         let expected = Self::byte_length(size, format)?;
         if bytes.len() != expected {
             return Err(RasterError::Length {
@@ -79,9 +85,9 @@ impl Raster {
         &mut self.bytes
     }
 
-    /// Gives the bytes away without a copy.
+    /// Gives the bytes away: without a copy, unless they were computed as numbers of more than 8 bit.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.bytes.into_vec()
     }
 
     /// Bytes in a row.
@@ -116,7 +122,7 @@ impl Raster {
         Ok(Self {
             size: region.size(),
             format: self.format,
-            bytes,
+            bytes: Storage::Bytes(bytes),
         })
     }
 }
@@ -175,6 +181,8 @@ pub enum RasterError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Depth;
+    use crate::sample::Bits;
 
     #[test]
     fn a_size_that_would_overflow_is_refused_before_allocating() {
@@ -193,6 +201,24 @@ mod tests {
     fn bytes_of_another_length_are_refused() {
         assert!(Raster::from_bytes(Size::new(2, 2), PixelFormat::RGB8, vec![0; 12]).is_ok());
         assert!(Raster::from_bytes(Size::new(2, 2), PixelFormat::RGB8, vec![0; 13]).is_err());
+    }
+
+    #[test]
+    fn the_memory_of_wider_samples_holds_their_bytes() {
+        let (size, format) = (
+            Size::new(2, 1),
+            PixelFormat {
+                depth: Depth::Sixteen,
+                ..PixelFormat::GRAY8
+            },
+        );
+        let bytes = Raster::from_bytes(size, format, vec![1, 2, 3, 4]).unwrap();
+        let mut words = Raster::from_storage(size, format, u16::into_storage(vec![0x0201, 0x0403])).unwrap();
+        assert_eq!(bytes, words);
+        words.bytes_mut()[3] = 5;
+        assert_eq!(words.row(0), [1, 2, 3, 5]);
+        assert_eq!(words.into_bytes(), [1, 2, 3, 5]);
+        assert!(Raster::from_storage(size, format, u32::into_storage(vec![1, 2])).is_err());
     }
 
     #[test]

@@ -116,10 +116,10 @@ fn run<'r, B: Bits>(
         channels: patch.channels,
         depth,
     };
-    Ok(Raster::from_bytes(
+    Ok(Raster::from_storage(
         output.size(),
         format,
-        B::into_bytes(patch.samples.into_owned()),
+        B::into_storage(patch.samples.into_owned()),
     )?)
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::{Add, BitOr};
 
 use crate::Depth;
+use crate::storage::Storage;
 
 /// An unsigned integer as a wider or equal one.
 pub(crate) trait Widen<A>: Copy {
@@ -34,6 +35,9 @@ pub(crate) trait Bits: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug +
 
     /// Bytes of a raster from samples.
     fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
+
+    /// The same in the memory of the samples, where they lie in it as in a raster.
+    fn into_storage(samples: Vec<Self>) -> Storage;
 }
 
 impl Bits for u8 {
@@ -48,6 +52,10 @@ impl Bits for u8 {
 
     fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
         samples
+    }
+
+    fn into_storage(samples: Vec<Self>) -> Storage {
+        Storage::Bytes(samples)
     }
 }
 
@@ -76,6 +84,13 @@ impl Bits for u16 {
         }
         samples.into_iter().flat_map(u16::to_le_bytes).collect()
     }
+
+    fn into_storage(samples: Vec<Self>) -> Storage {
+        if cfg!(target_endian = "little") {
+            return Storage::Sixteen(samples);
+        }
+        Storage::Bytes(Self::into_bytes(samples))
+    }
 }
 
 impl Bits for u32 {
@@ -96,6 +111,13 @@ impl Bits for u32 {
             return bytemuck::cast_slice(&samples).to_vec();
         }
         samples.into_iter().flat_map(u32::to_le_bytes).collect()
+    }
+
+    fn into_storage(samples: Vec<Self>) -> Storage {
+        if cfg!(target_endian = "little") {
+            return Storage::ThirtyTwo(samples);
+        }
+        Storage::Bytes(Self::into_bytes(samples))
     }
 }
 

@@ -4,4 +4,5 @@ pub(crate) mod eight;
 pub(crate) mod gaussian;
 mod pairs;
 pub(crate) mod separable;
+pub(crate) mod sixteen;
 pub(crate) mod window;

@@ -1,5 +1,5 @@
-//! Separable convolution with non-negative fixed-point weights, exact until the one rounding at the end. Opaque 8-bit
-//! samples have a way of their own ([`super::eight`]).
+//! Separable convolution with non-negative fixed-point weights, exact until the one rounding at the end. Opaque samples have
+//! ways of their own ([`super::eight`], [`super::sixteen`]).
 //!
 //! Rows are convolved once each and kept in a ring that is as tall as the kernel. The image is worked through in stripes
 //! narrow enough that the ring stays in the processor's cache.
@@ -8,9 +8,9 @@
 //! is the same fraction as `Σ w·c`, so opaque images take the plain path and get the same bytes as without alpha.
 //!
 //! Which integers hold the sums: with 8-bit samples and weights of 8 bits, premultiplied, a row's sum has 24 bits and a
-//! window's 32. With 16-bit samples and weights it is 32 and 48; premultiplied, 48 and 64.
+//! window's 32. With 16-bit samples and weights it is 48 and 64.
 
-use super::eight;
+use super::{eight, sixteen};
 use crate::patch::Patch;
 use crate::sample::{Sample, Widen};
 use crate::simd::{self, Kernel};
@@ -29,7 +29,7 @@ pub(crate) fn convolve<S: Sample>(
     let samples = if input.is_opaque() {
         match S::DEPTH {
             Depth::Eight => bytemuck::cast_vec(eight::convolve(&input.cast(), output, weights)),
-            _ => bytemuck::cast_vec(convolve_opaque(&input.cast(), output, weights)),
+            _ => bytemuck::cast_vec(sixteen::convolve(&input.cast(), output, weights)),
         }
     } else {
         in_stripes(input, output, weights, |stripe, samples| match S::DEPTH {
@@ -38,13 +38,6 @@ pub(crate) fn convolve<S: Sample>(
         })
     };
     Patch::owned(input.image, output, input.channels, samples)
-}
-
-/// [`convolve`] of opaque 16-bit samples.
-fn convolve_opaque(input: &Patch<'_, u16>, output: Region, weights: &[u32]) -> Vec<u16> {
-    in_stripes(input, output, weights, |stripe, samples| {
-        stripe.sixteen_bit(samples)
-    })
 }
 
 fn in_stripes<S: Sample>(
@@ -153,38 +146,6 @@ impl<S: Sample> Stripe<'_, S> {
                 finish: |at: usize, block: &[A]| sums[at..at + block.len()].copy_from_slice(block),
             });
             unpremultiply(&sums, self.channels, shift, self.target(samples, y));
-        });
-    }
-}
-
-impl Stripe<'_, u16> {
-    /// 16 bit: sums of rows in 32 bits, of windows in 64.
-    fn sixteen_bit(&self, samples: &mut [u16]) {
-        let taps = self.weights.len();
-        let wide: Vec<u64> = self.weights.iter().map(|&weight| weight.into()).collect();
-        let mut ring = vec![vec![0u32; self.length()]; taps];
-        self.rows(|index, row| {
-            let out = &mut ring[index % taps];
-            simd::run(Horizontal {
-                row,
-                weights: self.weights,
-                channels: self.channels,
-                out,
-            });
-            let Some(y) = (index + 1).checked_sub(taps) else {
-                return;
-            };
-            let window = window(&ring, y % taps);
-            let out = self.target(samples, y);
-            simd::run(Vertical {
-                window: &window,
-                weights: &wide,
-                finish: |at: usize, sums: &[u64]| {
-                    for (to, sum) in out[at..].iter_mut().zip(sums) {
-                        *to = ((sum + (1 << 31)) >> 32) as u16;
-                    }
-                },
-            });
         });
     }
 }

@@ -9,17 +9,12 @@ impl Meaning {
     /// Appends the numbers of `samples`.
     pub fn append<B: Bits>(self, samples: &[B], numbers: &mut Vec<f64>) {
         let start = numbers.len();
-        let bits = samples.iter().map(|&sample| -> u32 { sample.into() });
-        match self.depth {
-            Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo => numbers.extend(bits.map(f64::from)),
-            Depth::SignedSixteen => numbers.extend(bits.map(|bits| f64::from(bits as u16 as i16))),
-            Depth::Float => numbers.extend(bits.map(|bits| f64::from(f32::from_bits(bits)))),
-        }
-        if let Some(value) = self.no_data {
-            for number in &mut numbers[start..] {
-                *number = if *number == value { f64::NAN } else { *number };
-            }
-        }
+        numbers.resize(start + samples.len(), 0.0);
+        simd::run(Read {
+            meaning: self,
+            samples,
+            numbers: &mut numbers[start..],
+        });
     }
 
     /// The [bits](Self::bits) of as many numbers.
@@ -33,47 +28,165 @@ impl Meaning {
 
     /// Whether none of `samples` is without data.
     pub fn have_data<B: Bits>(self, samples: &[B]) -> bool {
-        let mut bits = samples.iter().map(|&sample| -> u32 { sample.into() });
-        match (self.depth, self.no_data) {
-            (Depth::Float, None) => bits.fold(true, |all, bits| all & !f32::from_bits(bits).is_nan()),
-            (_, None) => true,
-            (_, Some(_)) => bits.all(|bits| !self.number(bits).is_nan()),
+        if self.depth != Depth::Float && self.no_data.is_none() {
+            return true;
         }
+        samples.chunks(PART).all(|samples| {
+            simd::run(HaveData {
+                meaning: self,
+                samples,
+            })
+        })
     }
 
-    /// Of samples that have data: numbers in the order of the numbers that they stand for, -0 before 0.
-    pub fn keys<B: Bits>(self, samples: &[B]) -> Vec<B> {
-        let bits = samples.iter().map(|&sample| -> u32 { sample.into() });
-        match self.depth {
-            Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo => samples.to_vec(),
-            Depth::SignedSixteen => bits.map(|bits| B::wrap(bits ^ SIGN_16)).collect(),
-            Depth::Float => bits.map(|bits| B::wrap(bits ^ (sign(bits) | SIGN_32))).collect(),
+    /// Whether the bits of samples are in the order of the numbers that they stand for.
+    fn is_ordered(self) -> bool {
+        matches!(self.depth, Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo)
+    }
+
+    /// Of samples that have data: numbers in the order of the numbers that they stand for, -0 before 0. Written to `room` where they
+    /// are not the samples themselves.
+    pub fn keys<'a, B: Bits>(self, samples: &'a [B], room: &'a mut Vec<B>) -> &'a [B] {
+        if self.is_ordered() {
+            return samples;
         }
+        room.resize(samples.len(), B::default());
+        simd::run(ToKeys {
+            meaning: self,
+            samples,
+            keys: room,
+        });
+        room
     }
 
     /// The samples that have these [keys](Self::keys), in their place.
     pub fn keys_to_samples<B: Bits>(self, keys: &mut [B]) {
-        match self.depth {
-            Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo => {}
-            Depth::SignedSixteen => keys
-                .iter_mut()
-                .for_each(|key| *key = B::wrap((*key).into() ^ SIGN_16)),
-            Depth::Float => {
-                for key in keys {
-                    let bits: u32 = (*key).into();
-                    *key = B::wrap(bits ^ (sign(!bits) | SIGN_32));
-                }
-            }
+        if !self.is_ordered() {
+            simd::run(FromKeys { meaning: self, keys });
         }
     }
 }
+
+/// Samples that are looked at before it is asked whether to go on.
+const PART: usize = 4 << 10;
 
 const SIGN_16: u32 = 1 << 15;
 const SIGN_32: u32 = 1 << 31;
 
 /// Ones where the highest bit is one, else zeros.
+#[inline(always)]
 fn sign(bits: u32) -> u32 {
     (bits as i32 >> 31) as u32
+}
+
+/// [`Meaning::keys`] where these are not the samples.
+struct ToKeys<'a, B> {
+    meaning: Meaning,
+    samples: &'a [B],
+    keys: &'a mut [B],
+}
+
+impl<B: Bits> Kernel for ToKeys<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let pairs = self.keys.iter_mut().zip(self.samples);
+        if self.meaning.depth == Depth::Float {
+            for (key, &sample) in pairs {
+                let bits: u32 = sample.into();
+                *key = B::wrap(bits ^ (sign(bits) | SIGN_32));
+            }
+        } else {
+            for (key, &sample) in pairs {
+                *key = B::wrap(sample.into() ^ SIGN_16);
+            }
+        }
+    }
+}
+
+/// [`Meaning::keys_to_samples`] where these are not the keys.
+struct FromKeys<'a, B> {
+    meaning: Meaning,
+    keys: &'a mut [B],
+}
+
+impl<B: Bits> Kernel for FromKeys<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        if self.meaning.depth == Depth::Float {
+            for key in self.keys {
+                let bits: u32 = (*key).into();
+                *key = B::wrap(bits ^ (sign(!bits) | SIGN_32));
+            }
+        } else {
+            for key in self.keys {
+                *key = B::wrap((*key).into() ^ SIGN_16);
+            }
+        }
+    }
+}
+
+/// [`Meaning::have_data`].
+struct HaveData<'a, B> {
+    meaning: Meaning,
+    samples: &'a [B],
+}
+
+impl<B: Bits> Kernel for HaveData<'_, B> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let mut bits = self.samples.iter().map(|&sample| -> u32 { sample.into() });
+        // All are looked at: that is done many at a time.
+        if self.meaning.depth == Depth::Float && self.meaning.no_data.is_none() {
+            return bits.fold(true, |all, bits| all & (bits & !SIGN_32 <= INFINITE));
+        }
+        bits.all(|bits| !self.meaning.number(bits).is_nan())
+    }
+}
+
+/// The bits of infinity; those of not a number, without the sign, are larger.
+const INFINITE: u32 = f32::INFINITY.to_bits();
+
+/// [`Meaning::append`].
+struct Read<'a, B> {
+    meaning: Meaning,
+    samples: &'a [B],
+    numbers: &'a mut [f64],
+}
+
+impl<B: Bits> Kernel for Read<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Meaning { depth, no_data } = self.meaning;
+        // A loop for each kind, without a choice in it.
+        macro_rules! read {
+            ($number:expr) => {
+                for (to, &sample) in self.numbers.iter_mut().zip(self.samples) {
+                    let bits: u32 = sample.into();
+                    *to = $number(bits);
+                }
+            };
+        }
+        match depth {
+            // As signed numbers, which one instruction converts.
+            Depth::Eight | Depth::Sixteen => read!(|bits: u32| f64::from(bits as i32)),
+            Depth::ThirtyTwo => read!(f64::from),
+            Depth::SignedSixteen => read!(|bits: u32| f64::from(bits as u16 as i16)),
+            Depth::Float => read!(|bits: u32| f64::from(f32::from_bits(bits))),
+        }
+        if let Some(value) = no_data {
+            for number in self.numbers {
+                *number = if *number == value { f64::NAN } else { *number };
+            }
+        }
+    }
 }
 
 /// [`Meaning::write`].
@@ -108,6 +221,11 @@ impl<B: Bits> Kernel for Write<'_, B> {
             Depth::Sixteen => write!(Depth::Sixteen),
             Depth::SignedSixteen => write!(Depth::SignedSixteen),
             Depth::ThirtyTwo => write!(Depth::ThirtyTwo),
+            Depth::Float if are_usual(self.numbers) => {
+                for (to, &number) in pairs {
+                    *to = B::wrap((number as f32).to_bits());
+                }
+            }
             Depth::Float => {
                 for (to, &number) in pairs {
                     let bits = round(Depth::Float, number);
@@ -116,6 +234,21 @@ impl<B: Bits> Kernel for Write<'_, B> {
             }
         }
     }
+}
+
+/// Whether nothing but rounding has to be done to write numbers as binary32: not where one is none, or beyond all of binary32.
+#[inline(always)]
+fn are_usual(numbers: &[f64]) -> bool {
+    let is_usual = |number: &f64| number.abs() <= f64::from(f32::MAX);
+    // Lanes as wide as the numbers.
+    let mut all = [u64::MAX; 16];
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    for block in blocks {
+        for (all, number) in all.iter_mut().zip(block) {
+            *all &= if is_usual(number) { u64::MAX } else { 0 };
+        }
+    }
+    all.into_iter().all(|lane| lane != 0) && rest.iter().all(is_usual)
 }
 
 #[cfg(test)]
@@ -171,7 +304,8 @@ mod tests {
             let meaning = Meaning::of(depth);
             let mut samples = vec![0u32; TRIED.len()];
             meaning.write(&TRIED, &mut samples);
-            let mut keys = meaning.keys(&samples);
+            let mut room = Vec::new();
+            let mut keys = meaning.keys(&samples, &mut room).to_vec();
             assert!(keys.is_sorted(), "{depth:?}");
             let is_same = |pair: &[u32]| pair[0] == pair[1];
             assert_eq!(

@@ -40,26 +40,32 @@ pub(crate) fn means(
                 .filter(|number| number.is_nan())
                 .for_each(|number| *number = 0.0);
             into.weights.resize(length, 0.0);
-            sum_weighted(along(&present, channels), weights, &mut into.weights);
+            sum_weighted(along(&present, channels), weights, 1.0, &mut into.weights);
         } else {
             into.weights.resize(length, whole_row);
         }
         into.values.resize(length, 0.0);
-        sum_weighted(along(&row, channels), weights, &mut into.values);
+        sum_weighted(along(&row, channels), weights, 1.0, &mut into.values);
         let Some(y) = (index + 1).checked_sub(taps) else {
             continue;
         };
         // The oldest row first.
         let rows = || (0..taps).map(|tap| &ring[(y + tap) % taps]);
-        sum_weighted(rows().map(|row| row.values.as_slice()), weights, &mut sums);
+        let values = rows().map(|row| row.values.as_slice());
         let centre = &ring[(y + radius) % taps].centre;
         if rows().any(|row| row.has_holes) {
-            sum_weighted(rows().map(|row| row.weights.as_slice()), weights, &mut totals);
+            sum_weighted(values, weights, 1.0, &mut sums);
+            sum_weighted(
+                rows().map(|row| row.weights.as_slice()),
+                weights,
+                1.0,
+                &mut totals,
+            );
             for ((sum, total), centre) in sums.iter_mut().zip(&totals).zip(centre) {
                 *sum = if centre.is_nan() { f64::NAN } else { *sum / total };
             }
         } else {
-            sums.iter_mut().for_each(|sum| *sum /= whole);
+            sum_weighted(values, weights, whole, &mut sums);
         }
         out(centre, &sums);
     }
@@ -79,58 +85,66 @@ fn along(row: &[f64], channels: usize) -> impl Iterator<Item = &[f64]> {
     (0..).map(move |tap: usize| &row[tap * channels..])
 }
 
-/// `out[i] = Σ weights[t] · rows[t][i]`, from the first of the rows on, each as long as `out` at least.
-fn sum_weighted<'a>(mut rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], out: &mut [f64]) {
-    out.fill(0.0);
-    let mut next = || rows.next().unwrap_or_default();
-    let (fours, rest) = weights.as_chunks::<4>();
-    for &weights in fours {
-        let rows = [next(), next(), next(), next()];
-        simd::run(AddFour { rows, weights, out });
-    }
-    for &weight in rest {
-        let row = next();
-        simd::run(Add { row, weight, out });
-    }
+/// `out[i] = (Σ weights[t] · rows[t][i]) / divisor`, from the first of the rows on, each as long as `out` at least.
+fn sum_weighted<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], divisor: f64, out: &mut [f64]) {
+    let rows: Vec<&[f64]> = rows.take(weights.len()).collect();
+    simd::run(Sum {
+        rows: &rows,
+        weights,
+        divisor,
+        out,
+    });
 }
 
-/// `out[i] += weight · row[i]`.
-struct Add<'a> {
-    row: &'a [f64],
-    weight: f64,
+/// [`sum_weighted`].
+struct Sum<'a> {
+    rows: &'a [&'a [f64]],
+    weights: &'a [f64],
+    divisor: f64,
     out: &'a mut [f64],
 }
 
-impl Kernel for Add<'_> {
-    type Output = ();
+/// Samples whose sums are kept in registers while all rows are added.
+const BLOCK: usize = 32;
 
-    #[inline(always)]
-    fn run(self) {
-        for (out, number) in self.out.iter_mut().zip(self.row) {
-            *out += self.weight * number;
-        }
-    }
-}
-
-/// The same of four rows, one after the other, with one load and one store of what is added to.
-struct AddFour<'a> {
-    rows: [&'a [f64]; 4],
-    weights: [f64; 4],
-    out: &'a mut [f64],
-}
-
-impl Kernel for AddFour<'_> {
+impl Kernel for Sum<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let length = self.out.len();
-        let [a, b, c, d] = self.weights;
-        // Each a slice of its own: through arrays of slices the compiler loses that their lengths are the same.
-        let (first, second) = (&self.rows[0][..length], &self.rows[1][..length]);
-        let (third, fourth) = (&self.rows[2][..length], &self.rows[3][..length]);
-        for x in 0..length {
-            self.out[x] = self.out[x] + a * first[x] + b * second[x] + c * third[x] + d * fourth[x];
+        if let Some(last) = length.checked_sub(BLOCK) {
+            for start in (0..length).step_by(BLOCK) {
+                // The last block is a whole one, too, and gives some sums twice.
+                let at = start.min(last);
+                let mut sums = [[0.0; 4]; BLOCK / 4];
+                for (row, weight) in self.rows.iter().zip(self.weights) {
+                    let (fours, _) = row[at..at + BLOCK].as_chunks::<4>();
+                    let Ok(fours) = <&[[f64; 4]; BLOCK / 4]>::try_from(fours) else {
+                        return;
+                    };
+                    for (sums, numbers) in sums.iter_mut().zip(fours) {
+                        for (sum, number) in sums.iter_mut().zip(numbers) {
+                            *sum += weight * number;
+                        }
+                    }
+                }
+                if self.divisor != 1.0 {
+                    sums.as_flattened_mut()
+                        .iter_mut()
+                        .for_each(|sum| *sum /= self.divisor);
+                }
+                self.out[at..at + BLOCK].copy_from_slice(sums.as_flattened());
+            }
+            return;
+        }
+        for (x, to) in self.out.iter_mut().enumerate() {
+            let products = self
+                .rows
+                .iter()
+                .zip(self.weights)
+                .map(|(row, weight)| weight * row[x]);
+            *to = products.fold(0.0, |sum, product| sum + product) / self.divisor;
         }
     }
 }

@@ -10,8 +10,9 @@ pub(crate) mod resample;
 pub(crate) mod window;
 
 use crate::meaning::Meaning;
-use crate::patch::{Patch, Rows, push_reflected, reflect};
+use crate::patch::{Patch, push_reflected, reflect};
 use crate::sample::Bits;
+use crate::simd::{self, Kernel};
 use crate::{Channels, Depth, Region, Size};
 
 /// Appends pixels of a row: row, first column, width.
@@ -27,8 +28,6 @@ pub(crate) struct Numbers<'a> {
     pub depth: Depth,
     /// Appends what is in the patch.
     append: &'a Append<'a>,
-    /// Where the patch lies.
-    region: Region,
 }
 
 impl Numbers<'_> {
@@ -40,17 +39,19 @@ impl Numbers<'_> {
         if x >= 0 && x + i64::from(width) <= i64::from(self.image.width) {
             return (self.append)(y, x as u32, width, row);
         }
-        let mut whole = Vec::new();
-        (self.append)(y, self.region.x, self.region.width, &mut whole);
-        push_reflected(
-            &whole,
-            self.region.x,
-            self.image.width,
-            self.channels,
-            x,
-            width,
-            row,
-        );
+        // The columns that are read: those within, and those that are reflected.
+        let end = x + i64::from(width);
+        let within = x.max(0)..end.min(i64::from(self.image.width));
+        let outside = (x..within.start.min(end)).chain(within.end.max(x)..end);
+        let reflected = outside.map(|column| reflect(column, self.image.width));
+        let (mut first, mut last) = (u32::MAX, 0);
+        let ends = (!within.is_empty()).then_some([within.start as u32, within.end as u32 - 1]);
+        for column in reflected.chain(ends.into_iter().flatten()) {
+            (first, last) = (first.min(column), last.max(column));
+        }
+        let mut read = Vec::new();
+        (self.append)(y, first, last + 1 - first, &mut read);
+        push_reflected(&read, first, self.image.width, self.channels, x, width, row);
     }
 
     /// As [`Numbers::row`], of pixels that are in the patch.
@@ -62,8 +63,29 @@ impl Numbers<'_> {
 
 /// Whether one of them at least is not a number.
 fn has_holes(row: &[f64]) -> bool {
-    // All are looked at: that is done many at a time.
-    row.iter().fold(false, |any, number| any | number.is_nan())
+    simd::run(HasHoles { row })
+}
+
+/// [`has_holes`].
+struct HasHoles<'a> {
+    row: &'a [f64],
+}
+
+impl Kernel for HasHoles<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        // All are looked at: that is done many at a time, with lanes as wide as the numbers.
+        let mut any = [0u64; 16];
+        let (blocks, rest) = self.row.as_chunks::<16>();
+        for block in blocks {
+            for (any, number) in any.iter_mut().zip(block) {
+                *any |= if number.is_nan() { u64::MAX } else { 0 };
+            }
+        }
+        any.into_iter().any(|lane| lane != 0) || rest.iter().any(|number| number.is_nan())
+    }
 }
 
 /// What an operation does with numbers.
@@ -88,26 +110,43 @@ pub(crate) fn apply<B: Bits>(
         is_rgb: input.channels == Channels::Rgb,
         depth: meaning.depth(),
         append: &|y, x, width, row| meaning.append(input.row(y, x, width), row),
-        region: input.region,
     };
-    let mut written = Rows::new(output, input.channels);
-    let mut rows = output.y..output.y + output.height;
-    let is_there = operation.apply_numbers(&numbers, output, &mut |row| {
-        let samples = written.next();
-        meaning.write(row, samples);
-        let kept = match rows.next() {
-            Some(y) if in_place && has_holes(row) => input.row(y, output.x, output.width),
-            _ => return,
+    let stride = output.width as usize * channels;
+    let mut samples = vec![B::default(); stride * output.height as usize];
+    // Where a pixel has its place, columns are worked on in stripes: rows of numbers stay in the cache then.
+    let width = if in_place {
+        (STRIPE / channels as u32).max(1)
+    } else {
+        output.width
+    };
+    for x in (0..output.width).step_by(width as usize) {
+        let stripe = Region {
+            x: output.x + x,
+            width: width.min(output.width - x),
+            ..output
         };
-        for ((to, &number), &kept) in samples.iter_mut().zip(row).zip(kept) {
-            if number.is_nan() && meaning.number(kept.into()).is_nan() {
-                *to = kept;
+        let mut rows = (output.y..).zip(samples.chunks_exact_mut(stride));
+        let is_there = operation.apply_numbers(&numbers, stripe, &mut |row| {
+            let Some((y, samples)) = rows.next() else { return };
+            let samples = &mut samples[x as usize * channels..][..row.len()];
+            meaning.write(row, samples);
+            if in_place && has_holes(row) {
+                let kept = input.row(y, stripe.x, stripe.width);
+                for ((to, &number), &kept) in samples.iter_mut().zip(row).zip(kept) {
+                    if number.is_nan() && meaning.number(kept.into()).is_nan() {
+                        *to = kept;
+                    }
+                }
             }
+        });
+        if !is_there {
+            return None;
         }
-    });
-    is_there.then(|| {
-        let mut patch = Patch::owned(input.image, output, input.channels, written.finish());
-        patch.meaning = meaning;
-        patch
-    })
+    }
+    let mut patch = Patch::owned(input.image, output, input.channels, samples);
+    patch.meaning = meaning;
+    Some(patch)
 }
+
+/// Samples of a row of a stripe.
+const STRIPE: u32 = 1024;

@@ -105,7 +105,6 @@ pub(crate) fn twice(
             let start = (y - region.y) as usize * stride + (x - region.x) as usize * input.channels;
             row.extend_from_slice(&samples[start..start + width as usize * input.channels]);
         },
-        region,
         ..*input
     };
     extremes(&between, output, radius, second, out);

@@ -5,8 +5,6 @@
 
 mod info;
 
-use std::borrow::Cow;
-
 use crate::color_space::ColorSpace;
 use crate::measuring::{Measured, Measuring};
 use crate::numbers::{self, Numbers, OnNumbers};
@@ -124,8 +122,8 @@ pub(crate) trait Operation: Sized + Send + Sync + 'static {
     /// Whether it has [`Operation::choose`].
     const CHOOSES: bool = false;
 
-    /// The same of samples that all have data, where the operation does no more than choose among them by comparing, each channel by
-    /// itself: it does not matter then what they stand for.
+    /// The same of samples that all have data, where the operation chooses among them by comparing their
+    /// [keys](crate::meaning::Meaning::keys), each channel by itself.
     fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
         let _ = (input, output);
         None
@@ -266,12 +264,7 @@ fn chosen<T: Operation, B: Ordered>(
     if !T::CHOOSES || !meaning.have_data(&input.samples) {
         return None;
     }
-    let keys = Patch {
-        samples: Cow::Owned(meaning.keys(&input.samples)),
-        ..*input
-    };
-    let mut patch = operation.choose(&keys, output)?;
-    meaning.keys_to_samples(patch.samples.to_mut());
+    let mut patch = operation.choose(input, output)?;
     patch.meaning = meaning;
     Some(patch)
 }

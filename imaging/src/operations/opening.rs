@@ -178,12 +178,15 @@ impl<F: Form> Operation for Formed<F> {
         Patch::owned(input.image, output, input.channels, samples)
     }
 
-    const CHOOSES: bool = matches!(F::COMPOSITION, Composition::Twice(_));
+    const CHOOSES: bool = true;
 
     fn choose<V: Ordered>(&self, input: &Patch<'_, V>, output: Region) -> Option<Patch<'static, V>> {
         match F::COMPOSITION {
             Composition::Twice(kinds) => Some(self.twice(input, output, kinds)),
-            Composition::Difference(..) => None,
+            Composition::Difference(from, less) => {
+                let samples = self.difference_of_numbers(input, output, &from, &less);
+                Some(Patch::owned(input.image, output, input.channels, samples))
+            }
         }
     }
 
@@ -242,6 +245,36 @@ impl<F: Form> Formed<F> {
                 from: row,
                 less: &subtracted,
             });
+        })
+    }
+
+    /// The same of whatever numbers, all of which there are.
+    fn difference_of_numbers<V: Ordered>(
+        &self,
+        input: &Patch<'_, V>,
+        output: Region,
+        from: &Term,
+        less: &Term,
+    ) -> Vec<V> {
+        let meaning = input.meaning;
+        let (mut from, mut less) = (self.term(input, output, from), self.term(input, output, less));
+        let mut row = vec![V::default(); output.width as usize * input.channels.count()];
+        let mut numbers: [Vec<f64>; 2] = Default::default();
+        Rows::written(output, input.channels, |y, out| {
+            from(y, out);
+            less(y, &mut row);
+            for (from, less) in out.chunks_mut(PART).zip(row.chunks(PART)) {
+                for (numbers, samples) in numbers.iter_mut().zip([&*from, less]) {
+                    numbers.clear();
+                    meaning.append(samples, numbers);
+                }
+                let [differences, subtracted] = &mut numbers;
+                simd::run(SubtractNumbers {
+                    from: differences,
+                    less: subtracted,
+                });
+                meaning.write(differences, from);
+            }
         })
     }
 
@@ -304,6 +337,26 @@ fn times_alpha<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, u32> {
         }
     }
     Patch::owned(input.image, input.region, input.channels, products)
+}
+
+/// Samples that are numbers at a time.
+const PART: usize = 512;
+
+/// `from -= less`.
+struct SubtractNumbers<'a> {
+    from: &'a mut [f64],
+    less: &'a [f64],
+}
+
+impl Kernel for SubtractNumbers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (from, less) in self.from.iter_mut().zip(self.less) {
+            *from -= less;
+        }
+    }
 }
 
 /// `from -= less`, of what is nowhere larger.

@@ -26,12 +26,13 @@ pub(super) trait Ranked {
     fn finish(self) -> Vec<Self::Sample>;
 }
 
-/// Samples as they are.
+/// Samples as they are, by their keys.
 pub(super) struct Plain<'a, S: Bits> {
     input: &'a Patch<'a, S>,
     left: i64,
     width: u32,
     scratch: Vec<S>,
+    keys: Vec<S>,
     written: Rows<S>,
 }
 
@@ -42,6 +43,7 @@ impl<'a, S: Bits> Plain<'a, S> {
             left: i64::from(output.x) - i64::from(radius),
             width: output.width + 2 * radius,
             scratch: Vec::new(),
+            keys: Vec::new(),
             written: Rows::new(output, input.channels),
         }
     }
@@ -52,12 +54,16 @@ impl<S: Ordered> Ranked for Plain<'_, S> {
     type Sample = S;
 
     fn row(&mut self, y: i64) -> &[S] {
-        self.input
-            .reflected_row(y, self.left, self.width, &mut self.scratch)
+        let row = self
+            .input
+            .reflected_row(y, self.left, self.width, &mut self.scratch);
+        self.input.meaning.keys(row, &mut self.keys)
     }
 
     fn next(&mut self, fill: impl FnOnce(&mut [S])) {
-        fill(self.written.next());
+        let row = self.written.next();
+        fill(row);
+        self.input.meaning.keys_to_samples(row);
     }
 
     fn finish(self) -> Vec<S> {

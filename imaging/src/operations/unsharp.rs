@@ -7,6 +7,7 @@ use crate::numbers::convolve::means;
 use crate::operation::{Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values};
 use crate::patch::Patch;
 use crate::sample::Sample;
+use crate::simd::{self, Kernel};
 use crate::{Depth, PixelFormat, Region, Size};
 
 /// `v + amount · (v - blurred)` where the difference exceeds the threshold. Alpha stays.
@@ -93,22 +94,14 @@ impl Operation for Unsharp {
             .chunks_exact_mut(output.width as usize * channels);
         for (y, blurred) in (output.y..).zip(rows) {
             let sharp = input.row(y, output.x, output.width);
-            for (to, from) in blurred
-                .chunks_exact_mut(channels)
-                .zip(sharp.chunks_exact(channels))
-            {
-                for (to, &from) in to[..colours].iter_mut().zip(from) {
-                    let (value, blurred): (u32, u32) = (from.into(), (*to).into());
-                    let (value, difference) = (f64::from(value), f64::from(value) - f64::from(blurred));
-                    let added = if difference.abs() > threshold {
-                        self.amount * difference
-                    } else {
-                        0.0
-                    };
-                    *to = S::round_f64(value + added);
-                }
-                to[colours..].copy_from_slice(&from[colours..]);
-            }
+            simd::run(Add {
+                sharp,
+                blurred,
+                channels,
+                colours,
+                amount: self.amount,
+                threshold,
+            });
         }
         result
     }
@@ -124,18 +117,91 @@ impl Operation for Unsharp {
         let threshold = self.threshold * full;
         let mut row = Vec::new();
         means(input, output, &weights, &mut |centres, means| {
-            row.clear();
-            let pairs = centres.iter().zip(means);
-            row.extend(pairs.map(|(centre, mean)| {
-                let difference = centre - mean;
-                if difference.abs() <= threshold && threshold > 0.0 {
-                    *centre
-                } else {
-                    centre + self.amount * difference
-                }
-            }));
+            row.resize(centres.len(), 0.0);
+            simd::run(AddNumbers {
+                centres,
+                means,
+                amount: self.amount,
+                threshold,
+                out: &mut row,
+            });
             out(&row);
         });
         true
+    }
+}
+
+/// A row of intensities: what was blurred becomes what is sharpened.
+struct Add<'a, S> {
+    sharp: &'a [S],
+    blurred: &'a mut [S],
+    channels: usize,
+    /// Channels that are not alpha.
+    colours: usize,
+    amount: f64,
+    threshold: f64,
+}
+
+/// Samples that are worked on at a time, in an array of their own: a loop over it is vectorised.
+const BLOCK: usize = 256;
+
+impl<S: Sample> Kernel for Add<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (amount, threshold) = (self.amount, self.threshold);
+        let mut block = [S::default(); BLOCK];
+        for (blurred, sharp) in self.blurred.chunks_mut(BLOCK).zip(self.sharp.chunks(BLOCK)) {
+            let results = &mut block[..blurred.len().min(sharp.len())];
+            for ((to, &blurred), &sharp) in results.iter_mut().zip(&*blurred).zip(sharp) {
+                // As signed numbers, which one instruction converts.
+                let [value, blurred]: [u32; 2] = [sharp.into(), blurred.into()];
+                let (value, blurred) = (f64::from(value as i32), f64::from(blurred as i32));
+                let difference = value - blurred;
+                let added = if difference.abs() > threshold {
+                    amount * difference
+                } else {
+                    0.0
+                };
+                // Within what the sample holds, so that it does not matter which integer it becomes first.
+                let rounded = (value + added + 0.5).clamp(0.0, f64::from(S::MAX));
+                *to = S::wrap(rounded as i32 as u32);
+            }
+            blurred.copy_from_slice(results);
+        }
+        if self.colours < self.channels {
+            let pixels = self.blurred.chunks_exact_mut(self.channels);
+            for (to, from) in pixels.zip(self.sharp.chunks_exact(self.channels)) {
+                to[self.colours..].copy_from_slice(&from[self.colours..]);
+            }
+        }
+    }
+}
+
+/// A row of numbers.
+struct AddNumbers<'a> {
+    centres: &'a [f64],
+    means: &'a [f64],
+    amount: f64,
+    threshold: f64,
+    out: &'a mut [f64],
+}
+
+impl Kernel for AddNumbers<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (amount, threshold) = (self.amount, self.threshold);
+        for ((to, &centre), &mean) in self.out.iter_mut().zip(self.centres).zip(self.means) {
+            let difference = centre - mean;
+            let is_left = difference.abs() <= threshold && threshold > 0.0;
+            *to = if is_left {
+                centre
+            } else {
+                centre + amount * difference
+            };
+        }
     }
 }

@@ -8,6 +8,9 @@ use super::Kernel;
 use super::bytes::RowPair;
 use super::madd::BLOCK;
 
+mod words;
+pub(super) use words::{sum_word_rows, weigh_words};
+
 #[inline]
 pub(super) fn is_available() -> bool {
     std::arch::is_x86_feature_detected!("avx2")

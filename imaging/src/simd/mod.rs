@@ -1,8 +1,8 @@
 //! AVX2 chosen at run time, with a portable path that gives the same bytes.
 //!
 //! Most kernels are plain safe loops: compiled a second time with AVX2 enabled, the compiler vectorises the same loops
-//! with wider registers ([`run`]). Four loops that it does not vectorise well are written with intrinsics, in [`avx2`]:
-//! the two passes of an 8-bit convolution ([`madd`], [`bytes`]), [luma](luma_pixels), and the [transposing](transpose_rgb) of
+//! with wider registers ([`run`]). Some loops that it does not vectorise well are written with intrinsics, in [`avx2`]:
+//! the passes of an 8-bit convolution ([`madd`], [`bytes`]) and of a 16-bit one ([`words`]), [luma](luma_pixels), and the [transposing](transpose_rgb) of
 //! 8-bit RGB.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,8 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     reason = "calling a function compiled for AVX2 is unsafe; the processor is asked first"
 )]
 mod avx2;
+
+pub(crate) mod words;
 
 /// Weighted sums of pairs of neighbours: signed 16-bit values to bytes.
 pub(crate) mod madd {
