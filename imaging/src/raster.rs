@@ -1,5 +1,6 @@
 //! A rectangle of pixels in memory: what records carry and what [`render`](crate::render) takes and gives.
 
+use crate::sample::{Bits, Words};
 use crate::{PixelFormat, Region, Size};
 
 /// Most bytes that one raster may hold: 16 GiB. Sizes come from outside, so the product is checked before allocating.
@@ -10,7 +11,7 @@ pub const MAX_RASTER_BYTES: u64 = 16 << 30;
 pub struct Raster {
     size: Size,
     format: PixelFormat,
-    bytes: Vec<u8>,
+    words: Words,
 }
 
 impl Raster {
@@ -23,7 +24,7 @@ impl Raster {
         Ok(Self {
             size,
             format,
-            bytes: vec![0; length],
+            words: Words::Bytes(vec![0; length]),
         })
     }
 
@@ -32,16 +33,33 @@ impl Raster {
     /// # Errors
     /// When the number of bytes is not that of `size` and `format`, or the size is empty or too large.
     pub fn from_bytes(size: Size, format: PixelFormat, bytes: Vec<u8>) -> Result<Self, RasterError> {
+        Self::of_words(size, format, Words::Bytes(bytes))
+    }
+
+    /// Wraps samples as kernels have them, without a copy.
+    ///
+    /// # Errors
+    /// As those of [`Raster::from_bytes`].
+    pub(crate) fn from_samples<B: Bits>(
+        size: Size,
+        format: PixelFormat,
+        samples: Vec<B>,
+    ) -> Result<Self, RasterError> {
+        Self::of_words(size, format, B::into_words(samples))
+    }
+
+    fn of_words(size: Size, format: PixelFormat, words: Words) -> Result<Self, RasterError> {
         let expected = Self::byte_length(size, format)?;
-        if bytes.len() != expected {
+        let actual = words.bytes().len();
+        if actual != expected {
             return Err(RasterError::Length {
                 size,
                 format,
                 expected,
-                actual: bytes.len(),
+                actual,
             });
         }
-        Ok(Self { size, format, bytes })
+        Ok(Self { size, format, words })
     }
 
     /// Bytes that `size` pixels of `format` take.
@@ -71,17 +89,18 @@ impl Raster {
 
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.words.bytes()
     }
 
     /// All bytes, to change the samples in place.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        self.words.bytes_mut()
     }
 
-    /// Gives the bytes away without a copy.
+    /// Gives the bytes away: without a copy, unless the raster is a result of [`render`](crate::render) with samples of more than
+    /// a byte.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+        self.words.into_bytes()
     }
 
     /// Bytes in a row.
@@ -93,7 +112,7 @@ impl Raster {
     pub fn row(&self, y: u32) -> &[u8] {
         let stride = self.stride();
         let start = stride.saturating_mul(y as usize);
-        self.bytes.get(start..start + stride).unwrap_or(&[])
+        self.bytes().get(start..start + stride).unwrap_or(&[])
     }
 
     /// A copy of the pixels of `region`.
@@ -116,7 +135,7 @@ impl Raster {
         Ok(Self {
             size: region.size(),
             format: self.format,
-            bytes,
+            words: Words::Bytes(bytes),
         })
     }
 }
@@ -128,7 +147,7 @@ impl std::fmt::Debug for Raster {
             "Raster({} {}, {} bytes)",
             self.size,
             self.format,
-            self.bytes.len()
+            self.bytes().len()
         )
     }
 }
@@ -193,6 +212,20 @@ mod tests {
     fn bytes_of_another_length_are_refused() {
         assert!(Raster::from_bytes(Size::new(2, 2), PixelFormat::RGB8, vec![0; 12]).is_ok());
         assert!(Raster::from_bytes(Size::new(2, 2), PixelFormat::RGB8, vec![0; 13]).is_err());
+    }
+
+    #[test]
+    fn samples_and_their_bytes_make_the_same_raster() {
+        let (size, format) = (Size::new(3, 1), PixelFormat::GRAY16);
+        let samples = vec![0x0102_u16, 0xfffe, 7];
+        let bytes = vec![2, 1, 0xfe, 0xff, 7, 0];
+        let mut raster = Raster::from_samples(size, format, samples.clone()).unwrap();
+        assert_eq!(raster, Raster::from_bytes(size, format, bytes.clone()).unwrap());
+        assert_eq!(raster.bytes(), bytes);
+        assert_eq!(raster.clone().into_bytes(), bytes);
+        raster.bytes_mut()[4] = 9;
+        assert_eq!(raster.row(0), [2, 1, 0xfe, 0xff, 9, 0]);
+        assert!(Raster::from_samples(Size::new(4, 1), format, samples).is_err());
     }
 
     #[test]

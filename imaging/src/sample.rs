@@ -32,9 +32,57 @@ pub(crate) trait Bits: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug +
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
+    /// Bytes of a raster from samples, held as they are where they lie as bytes do.
+    fn into_words(samples: Vec<Self>) -> Words;
+
     /// Bytes of a raster from samples.
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        Self::into_words(samples).into_bytes()
+    }
 }
+
+/// The bytes of a raster in the memory that they were written to: memory of wider samples cannot be given on as that of bytes.
+#[derive(Clone)]
+pub(crate) enum Words {
+    Bytes(Vec<u8>),
+    /// On little-endian machines only, as all but `Bytes`.
+    Sixteen(Vec<u16>),
+    ThirtyTwo(Vec<u32>),
+}
+
+impl Words {
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Sixteen(words) => bytemuck::cast_slice(words),
+            Self::ThirtyTwo(words) => bytemuck::cast_slice(words),
+        }
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Sixteen(words) => bytemuck::cast_slice_mut(words),
+            Self::ThirtyTwo(words) => bytemuck::cast_slice_mut(words),
+        }
+    }
+
+    /// Copies what does not lie as bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            words => words.bytes().to_vec(),
+        }
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Words {}
 
 impl Bits for u8 {
     #[inline(always)]
@@ -46,8 +94,8 @@ impl Bits for u8 {
         Cow::Borrowed(bytes)
     }
 
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        samples
+    fn into_words(samples: Vec<Self>) -> Words {
+        Words::Bytes(samples)
     }
 }
 
@@ -70,11 +118,11 @@ impl Bits for u16 {
         })
     }
 
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+    fn into_words(samples: Vec<Self>) -> Words {
         if cfg!(target_endian = "little") {
-            return bytemuck::cast_slice(&samples).to_vec();
+            return Words::Sixteen(samples);
         }
-        samples.into_iter().flat_map(u16::to_le_bytes).collect()
+        Words::Bytes(samples.into_iter().flat_map(u16::to_le_bytes).collect())
     }
 }
 
@@ -91,11 +139,11 @@ impl Bits for u32 {
         })
     }
 
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+    fn into_words(samples: Vec<Self>) -> Words {
         if cfg!(target_endian = "little") {
-            return bytemuck::cast_slice(&samples).to_vec();
+            return Words::ThirtyTwo(samples);
         }
-        samples.into_iter().flat_map(u32::to_le_bytes).collect()
+        Words::Bytes(samples.into_iter().flat_map(u32::to_le_bytes).collect())
     }
 }
 
