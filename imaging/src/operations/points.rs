@@ -39,8 +39,9 @@ fn map_line<S: Sample>(
 ) -> Patch<'static, S> {
     let table = table_of(input.meaning, function);
     match Line::through(&table, factor, start) {
-        Some(line) => each_color(input, output, line),
-        None => look_up(input, output, &[table]),
+        // Beside alpha the table is quicker.
+        Some(line) if !input.channels.has_alpha() => each_color(input, output, line),
+        _ => look_up(input, output, &[table]),
     }
 }
 
