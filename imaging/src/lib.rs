@@ -38,6 +38,7 @@ mod extremes;
 mod failure;
 #[cfg(feature = "decode")]
 pub mod file;
+mod floor;
 mod format;
 pub mod geometry;
 mod grid;
@@ -53,6 +54,7 @@ mod operation;
 mod operations;
 mod orientation;
 mod patch;
+mod planes;
 mod raster;
 mod recipe;
 mod render;

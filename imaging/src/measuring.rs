@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{Depth, Histogram, PixelFormat, Statistic};
+use crate::{Depth, Histogram, PixelFormat, Raster, Statistic};
 
 /// The parameter of a recipe's text that has the numbers.
 pub(crate) const MEASURED: &str = "measured";
@@ -22,6 +22,12 @@ pub(crate) trait Measuring {
 
     /// The numbers, each of which fits a sample.
     fn numbers(&self, histogram: &Histogram) -> Vec<u16>;
+
+    /// The same of the whole of `image`, all samples of which have data, where that is quicker than counting.
+    fn numbers_of(&self, image: &Raster) -> Option<Vec<u16>> {
+        let _ = image;
+        None
+    }
 
     /// Whether [`Measuring::numbers`] may give these for samples of that depth.
     fn may_be(&self, numbers: &[u16], depth: Depth) -> bool;
@@ -42,6 +48,14 @@ impl Measured {
             depth: histogram.format().depth,
             numbers: measuring.numbers(histogram),
         }
+    }
+
+    /// From the whole of an image in which all samples have data, where that needs no histogram.
+    pub fn directly(image: &Raster, measuring: &dyn Measuring) -> Option<Self> {
+        Some(Self {
+            depth: image.format().depth,
+            numbers: measuring.numbers_of(image)?,
+        })
     }
 
     /// From the text.

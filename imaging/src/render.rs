@@ -141,6 +141,13 @@ const PART: u32 = 1024;
 /// # Errors
 /// When the recipe has no result for an image of that size and format.
 pub fn measure(recipe: &Recipe, image: &Raster) -> Result<Recipe, RenderError> {
+    recipe.check(image.format())?;
+    // What the first step needs is that of the image itself.
+    let first = match recipe.unmeasured() {
+        Some(0) => Some(recipe.with_first_measured(image)?),
+        _ => None,
+    };
+    let recipe = first.as_ref().unwrap_or(recipe);
     measure_in_parts(recipe, image.size(), image.format(), PART, |before, output| {
         let region = before.input_region(image.size(), output)?;
         render(before, image.size(), region, &image.crop(region)?, output)

@@ -34,7 +34,9 @@ pub(crate) trait Bits: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug +
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
     /// Bytes of a raster from samples.
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8>;
+    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
+        Self::into_storage(samples).into_vec()
+    }
 
     /// The same in the memory of the samples, where they lie in it as in a raster.
     fn into_storage(samples: Vec<Self>) -> Storage;
@@ -48,10 +50,6 @@ impl Bits for u8 {
 
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]> {
         Cow::Borrowed(bytes)
-    }
-
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        samples
     }
 
     fn into_storage(samples: Vec<Self>) -> Storage {
@@ -78,18 +76,11 @@ impl Bits for u16 {
         })
     }
 
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        if cfg!(target_endian = "little") {
-            return bytemuck::cast_slice(&samples).to_vec();
-        }
-        samples.into_iter().flat_map(u16::to_le_bytes).collect()
-    }
-
     fn into_storage(samples: Vec<Self>) -> Storage {
         if cfg!(target_endian = "little") {
             return Storage::Sixteen(samples);
         }
-        Storage::Bytes(Self::into_bytes(samples))
+        Storage::Bytes(samples.into_iter().flat_map(u16::to_le_bytes).collect())
     }
 }
 
@@ -106,18 +97,11 @@ impl Bits for u32 {
         })
     }
 
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        if cfg!(target_endian = "little") {
-            return bytemuck::cast_slice(&samples).to_vec();
-        }
-        samples.into_iter().flat_map(u32::to_le_bytes).collect()
-    }
-
     fn into_storage(samples: Vec<Self>) -> Storage {
         if cfg!(target_endian = "little") {
             return Storage::ThirtyTwo(samples);
         }
-        Storage::Bytes(Self::into_bytes(samples))
+        Storage::Bytes(samples.into_iter().flat_map(u32::to_le_bytes).collect())
     }
 }
 

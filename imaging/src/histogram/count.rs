@@ -1,7 +1,7 @@
 //! Counting the pixels of a raster.
 
 use super::{Histogram, Statistic};
-use crate::luma::luma_row;
+use crate::luma::{gray_row, luma_row};
 use crate::meaning::Meaning;
 use crate::sample::Sample;
 use crate::{Channels, Depth, Raster};
@@ -35,6 +35,11 @@ impl Histogram {
         for bytes in pixels.bytes().chunks(bytes_at_a_time) {
             let samples = S::from_bytes(bytes);
             match (self.statistic, channels) {
+                (Statistic::Luma, Channels::Rgb | Channels::Rgba)
+                    if meaning.no_data_intensity().is_none() =>
+                {
+                    gray_of(&samples, channels, &mut some);
+                }
                 (Statistic::Luma, Channels::Rgb | Channels::Rgba) => {
                     luma_of(&samples, channels, meaning, &mut luma);
                     one_band(&luma, &mut some);
@@ -78,26 +83,80 @@ fn one_band<S: Sample>(samples: &[S], counts: &mut [u32]) {
         }
         return;
     }
-    for sample in samples {
-        counts[value(*sample)] += 1;
+    if let Ok(counts) = <&mut [u32; 1 << 16]>::try_from(counts) {
+        for sample in samples {
+            counts[value(*sample) % (1 << 16)] += 1;
+        }
+    }
+}
+
+/// Counts the luma of RGB or RGBA that all has data, as many pixels at a time as stay in the first-level cache.
+fn gray_of<S: Sample>(samples: &[S], channels: Channels, counts: &mut [u32]) {
+    const PIXELS: usize = 4096;
+    let step = channels.count();
+    let mut gray = vec![S::default(); PIXELS * channels.gray().count()];
+    for part in samples.chunks(PIXELS * step) {
+        let gray = &mut gray[..part.len() / step * channels.gray().count()];
+        gray_row(step, part, gray);
+        match channels {
+            Channels::Rgba => beside_alpha::<S, 2>(gray, counts.len(), counts),
+            _ => one_band(gray, counts),
+        }
     }
 }
 
 /// Counts pixels of `N` bands.
 fn bands<S: Sample, const N: usize>(samples: &[S], values: usize, counts: &mut [u32]) {
-    for pixel in samples.as_chunks::<N>().0 {
-        for (band, sample) in pixel.iter().enumerate() {
-            counts[band * values + value(*sample)] += 1;
-        }
-    }
+    colours::<S, N, N>(samples, values, counts, |_| 1);
 }
 
 /// Counts pixels of `N` samples, the last of which is alpha.
 fn beside_alpha<S: Sample, const N: usize>(samples: &[S], values: usize, counts: &mut [u32]) {
-    for pixel in samples.as_chunks::<N>().0 {
-        let is_seen = u32::from(value(pixel[N - 1]) > 0);
-        for band in 0..N - 1 {
-            counts[band * values + value(pixel[band])] += is_seen;
+    let is_seen = |pixel: &[S; N]| u32::from(value(pixel[N - 1]) > 0);
+    match N {
+        2 => colours::<S, N, 1>(samples, values, counts, is_seen),
+        _ => colours::<S, N, 3>(samples, values, counts, is_seen),
+    }
+}
+
+/// Counts the first `B` of the `N` samples of each pixel, as often as `times` says.
+fn colours<S: Sample, const N: usize, const B: usize>(
+    samples: &[S],
+    values: usize,
+    counts: &mut [u32],
+    times: impl Fn(&[S; N]) -> u32,
+) {
+    let pixels = samples.as_chunks::<N>().0;
+    // Of a length that is known, so that no index has to be checked; and two of them, since equal neighbours would wait for each
+    // other in one.
+    if values == 1 << 8 {
+        let mut tables = [[[0u32; 1 << 8]; B]; 2];
+        let (twos, rest) = pixels.as_chunks::<2>();
+        let mut add = |table: usize, pixel: &[S; N]| {
+            let more = times(pixel);
+            for band in 0..B {
+                tables[table][band][value(pixel[band]) % (1 << 8)] += more;
+            }
+        };
+        for [first, second] in twos {
+            add(0, first);
+            add(1, second);
+        }
+        rest.iter().for_each(|pixel| add(0, pixel));
+        for table in &tables {
+            for (count, more) in counts.iter_mut().zip(table.as_flattened()) {
+                *count += more;
+            }
+        }
+        return;
+    }
+    let Some(counts) = counts.as_chunks_mut::<{ 1 << 16 }>().0.first_chunk_mut::<B>() else {
+        return;
+    };
+    for pixel in pixels {
+        let more = times(pixel);
+        for band in 0..B {
+            counts[band][value(pixel[band]) % (1 << 16)] += more;
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::operation::{
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
-use crate::{PixelFormat, Region, Size};
+use crate::{Channels, PixelFormat, Region, Size};
 
 /// White where `v - mean > -offset · max`, OpenCV's `adaptiveThreshold` with `ADAPTIVE_THRESH_MEAN_C`: the mean is rounded to a whole
 /// number. (OpenCV repeats the outermost pixels beyond the border, here they are reflected as everywhere.)
@@ -72,6 +72,15 @@ impl Operation for AdaptiveThreshold {
         gray.meaning = meaning;
         let no_data = meaning.no_data_intensity();
         let offset = self.offset * f64::from(S::MAX);
+        if no_data.is_none() && gray.channels.has_alpha() && gray.is_opaque() {
+            // The mean weighted by full alpha is the mean: both are rounded to the nearest, and of an odd area none is half way.
+            let values = gray.samples.as_chunks::<2>().0.iter().map(|pixel| pixel[0]);
+            let values = Patch::owned(gray.image, region, Channels::Gray, values.collect());
+            let result = self.apply(values, output);
+            let white = S::wrap(S::MAX);
+            let samples = result.samples.iter().flat_map(|&value| [value, white]);
+            return Patch::owned(gray.image, output, gray.channels, samples.collect());
+        }
         if no_data.is_none() && !gray.channels.has_alpha() {
             let side = 2 * self.radius as i32 + 1;
             let mut written = Rows::new(output, gray.channels);

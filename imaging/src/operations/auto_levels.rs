@@ -11,8 +11,11 @@ use crate::operation::{
 };
 use crate::patch::Patch;
 use crate::sample::Sample;
-use crate::{Depth, Histogram, PixelFormat, Region, Statistic};
+use crate::{Depth, Histogram, PixelFormat, Raster, Region, Statistic};
 
+use super::ends::ends;
+use super::lines::{Line, Stretched};
+use super::pointwise::each_color;
 use super::tables::{look_up, table};
 
 const EACH: &str = "each";
@@ -87,6 +90,17 @@ impl Operation for AutoLevels {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        // Of 16 bit, arithmetic is quicker than tables.
+        if S::MAX >= 1 << 8
+            && input.meaning.no_data_intensity().is_none()
+            && let [low, high] = self.numbers[..]
+        {
+            return if low < high {
+                each_color(&input, output, Stretched::new(low.into(), high.into()))
+            } else {
+                input.cropped(output)
+            };
+        }
         let ranges = self.numbers.as_chunks::<2>().0.iter();
         let tables: Vec<Vec<S>> = ranges
             .map(|[low, high]| {
@@ -94,6 +108,14 @@ impl Operation for AutoLevels {
                 table(input.meaning, |value| stretched(value, low, high, S::MAX))
             })
             .collect();
+        if let ([low, high], [table]) = (&self.numbers[..], &tables[..])
+            && low < high
+        {
+            let factor = f64::from(S::MAX) / f64::from(high - low);
+            if let Some(line) = Line::through(table, factor, -factor * f64::from(*low)) {
+                return each_color(&input, output, line);
+            }
+        }
         look_up(&input, output, &tables)
     }
 }
@@ -133,6 +155,11 @@ impl Measuring for AutoLevels {
         range(&all, self.clip).to_vec()
     }
 
+    /// Where nothing is cut it is the ends that count.
+    fn numbers_of(&self, image: &Raster) -> Option<Vec<u16>> {
+        (self.clip == 0 && !self.each).then(|| ends(image).to_vec())
+    }
+
     fn may_be(&self, numbers: &[u16], _: Depth) -> bool {
         numbers.as_chunks::<2>().0.iter().all(|[low, high]| low <= high)
     }
@@ -160,6 +187,7 @@ fn range(counts: &[u64], clip: u64) -> [u16; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::pointwise::Point;
 
     #[test]
     fn as_many_samples_are_cut_as_the_share_says_and_no_more() {
@@ -196,5 +224,63 @@ mod tests {
         }
         assert_eq!(stretched(77, 30, 30, 255), 77);
         assert_eq!(stretched(65535, 0, 65535, 65535), 65535);
+    }
+
+    #[test]
+    fn a_stretch_by_arithmetic_is_that_by_whole_numbers() {
+        for (low, high) in [
+            (0, 65535),
+            (0, 1),
+            (7, 9),
+            (100, 40_000),
+            (65_000, 65_535),
+            (3, 65_534),
+            (511, 12_345),
+        ] {
+            let point = Stretched::<u16>::new(low, high);
+            for value in 0..=65535u16 {
+                let right = stretched(value.into(), low, high, 65535);
+                assert_eq!(u32::from(point.of(value)), right, "{value} {low} {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_are_those_of_the_histogram() {
+        let mut state = 3u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let levels = AutoLevels {
+            clip: 0,
+            each: false,
+            numbers: Vec::new(),
+        };
+        for format in PixelFormat::ALL {
+            for width in [1, 3, 63, 64, 65, 150] {
+                for (all, alpha) in [(0, 0), (40, 0), (40, 255)] {
+                    let size = crate::Size::new(width, 1);
+                    let mut bytes = Vec::new();
+                    for _ in 0..Raster::byte_length(size, format).unwrap() {
+                        bytes.push(all + next() / 2);
+                    }
+                    let depth = format.depth.bytes();
+                    if format.channels.has_alpha() {
+                        for pixel in bytes.chunks_exact_mut(format.bytes_per_pixel()).step_by(2) {
+                            let last = pixel.len() - depth;
+                            pixel[last..].fill(alpha);
+                        }
+                    }
+                    let image = Raster::from_bytes(size, format, bytes).unwrap();
+                    let histogram = Histogram::of(&image, None, Statistic::Bands);
+                    assert_eq!(
+                        levels.numbers_of(&image),
+                        Some(levels.numbers(&histogram)),
+                        "{format} {width}"
+                    );
+                }
+            }
+        }
     }
 }

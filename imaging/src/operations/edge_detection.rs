@@ -1,6 +1,7 @@
 //! Edges: the magnitude of the Sobel gradient of the luma.
 
 use super::luma_stencil::{OfLuma, Stencil};
+use crate::floor::{floor_f32, floor_f64};
 use crate::operation::{Group, OperationInfo};
 use crate::sample::Sample;
 
@@ -41,10 +42,12 @@ pub(super) fn magnitude<S: Sample, const SIDE: i32, const MIDDLE: i32>(samples: 
     let gy = SIDE * (f - a) + MIDDLE * (g - b) + SIDE * (h - c);
     if S::MAX == 255 {
         let squared = (gx * gx + gy * gy) as f32;
-        S::clamp_i32(squared.sqrt() as i32)
+        let root = squared.sqrt();
+        S::wrap(floor_f32(if root < 255.0 { root } else { 255.0 }))
     } else {
-        let squared = i64::from(gx) * i64::from(gx) + i64::from(gy) * i64::from(gy);
-        S::clamp_i32((squared as f64).sqrt() as i32)
+        let (gx, gy) = (f64::from(gx), f64::from(gy));
+        let root = (gx * gx + gy * gy).sqrt();
+        S::wrap(floor_f64(if root < 65535.0 { root } else { 65535.0 }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Colour to gray: the luma of each pixel.
 
-use crate::luma::{luma, luma_row};
+use crate::luma::{luma_alpha_row, luma_row};
 use crate::meaning::with_data;
 use crate::operation::{Group, Operation, OperationInfo, Values, needs_colours};
 use crate::patch::{Patch, Rows};
@@ -60,12 +60,7 @@ impl Operation for Grayscale {
                         }
                     }
                 }
-                _ => {
-                    for (to, from) in row.chunks_exact_mut(2).zip(source.chunks_exact(4)) {
-                        to[0] = luma(from[0], from[1], from[2]);
-                        to[1] = from[3];
-                    }
-                }
+                _ => luma_alpha_row(source, row),
             }
         }
         Patch::owned(image, output, channels, rows.finish())

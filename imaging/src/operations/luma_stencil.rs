@@ -4,11 +4,12 @@ use std::marker::PhantomData;
 
 use super::grayscale::Grayscale;
 use crate::convolve::window::three_rows;
-use crate::luma::{luma, luma_row};
+use crate::luma::{luma_plane, luma_row};
 use crate::numbers::window::nine;
 use crate::numbers::{self, Numbers};
 use crate::operation::{Operation, OperationInfo, Values};
 use crate::patch::{Patch, Rows};
+use crate::planes::{BLOCK, Mix, Plane, mix_row};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
 use crate::{Channels, Depth, PixelFormat, Region, Size};
@@ -83,11 +84,9 @@ impl<T: Stencil> Operation for OfLuma<T> {
                     stencil: PhantomData,
                 });
                 let source = input.row(output.y + index as u32, output.x, output.width);
-                let alphas = source
-                    .chunks_exact(input.channels.count())
-                    .map(|pixel| pixel[pixel.len() - 1]);
-                for ((to, &edge), alpha) in out.chunks_exact_mut(2).zip(&edges).zip(alphas) {
-                    to.copy_from_slice(&[edge, alpha]);
+                match input.channels {
+                    Channels::Rgba => beside_alpha::<S, 4>(&edges, source, out),
+                    _ => beside_alpha::<S, 2>(&edges, source, out),
                 }
             }
         });
@@ -110,14 +109,16 @@ impl<T: Stencil> Operation for OfLuma<T> {
 
 /// Luma as one channel; under alpha, luma times alpha, rounded half up.
 fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
-    let times = |value: S, alpha: S| {
-        let product = u64::from(value.into()) * u64::from(alpha.into());
-        S::wrap(((2 * product + u64::from(S::MAX)) / (2 * u64::from(S::MAX))) as u32)
-    };
     let samples: Vec<S> = match input.channels {
         // Bands have a way of their own.
         Channels::Gray | Channels::Bands(_) => input.samples.to_vec(),
-        Channels::GrayAlpha => input.samples.chunks_exact(2).map(|p| times(p[0], p[1])).collect(),
+        Channels::GrayAlpha => {
+            let mut rows = Rows::new(input.region, Channels::Gray);
+            for row in input.samples.chunks_exact(2 * input.region.width as usize) {
+                mix_row::<S, 2, 1>(row, rows.next(), &TimesAlpha);
+            }
+            rows.finish()
+        }
         Channels::Rgb => {
             let mut rows = Rows::new(input.region, Channels::Gray);
             for row in input.samples.chunks_exact(3 * input.region.width as usize) {
@@ -125,13 +126,57 @@ fn premultiplied_luma<S: Sample>(input: &Patch<'_, S>) -> Patch<'static, S> {
             }
             rows.finish()
         }
-        Channels::Rgba => input
-            .samples
-            .chunks_exact(4)
-            .map(|p| times(luma(p[0], p[1], p[2]), p[3]))
-            .collect(),
+        Channels::Rgba => {
+            let mut rows = Rows::new(input.region, Channels::Gray);
+            for row in input.samples.chunks_exact(4 * input.region.width as usize) {
+                mix_row::<S, 4, 1>(row, rows.next(), &TimesAlpha);
+            }
+            rows.finish()
+        }
     };
     Patch::owned(input.image, input.region, Channels::Gray, samples)
+}
+
+/// Edges beside the alpha of the pixels of `N` samples in `source`.
+fn beside_alpha<S: Sample, const N: usize>(edges: &[S], source: &[S], out: &mut [S]) {
+    let pixels = edges.iter().zip(source.as_chunks::<N>().0);
+    for (to, (edge, pixel)) in out.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
+        *to = [*edge, pixel[N - 1]];
+    }
+}
+
+/// Luma times alpha.
+struct TimesAlpha;
+
+impl<S: Sample> Mix<S, 2, 1> for TimesAlpha {
+    #[inline(always)]
+    fn mix(&self, planes: &[Plane<S>; 2]) -> [Plane<S>; 1] {
+        [times_plane(planes[0], &planes[1])]
+    }
+}
+
+impl<S: Sample> Mix<S, 4, 1> for TimesAlpha {
+    #[inline(always)]
+    fn mix(&self, planes: &[Plane<S>; 4]) -> [Plane<S>; 1] {
+        [times_plane(luma_plane(planes), &planes[3])]
+    }
+}
+
+#[inline(always)]
+fn times_plane<S: Sample>(mut values: Plane<S>, alphas: &Plane<S>) -> Plane<S> {
+    for at in 0..BLOCK {
+        values[at] = times(values[at], alphas[at]);
+    }
+    values
+}
+
+/// `value · alpha / max`, rounded half up. With a half added the product is `max · q + r`, r below max, q the result; divided by
+/// `max + 1` it is q, or q - 1 where r is below q; and either, and one, added to the product makes it q when divided so again.
+#[inline(always)]
+fn times<S: Sample>(value: S, alpha: S) -> S {
+    let product = value.into() * alpha.into() + S::MAX / 2;
+    let bits = S::MAX.count_ones();
+    S::wrap((product + 1 + (product >> bits)) >> bits)
 }
 
 struct StencilRow<'a, S, T> {
@@ -160,6 +205,29 @@ impl<S: Sample, T: Stencil> Kernel for StencilRow<'_, S, T> {
                 value(below[1][i]),
                 value(below[2][i]),
             ]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_right<S: Sample>(value: u32, alpha: u32) {
+        let right = (2 * u64::from(value) * u64::from(alpha) + u64::from(S::MAX)) / (2 * u64::from(S::MAX));
+        let result: u32 = times(S::wrap(value), S::wrap(alpha)).into();
+        assert_eq!(u64::from(result), right, "{value} {alpha}");
+    }
+
+    #[test]
+    fn products_with_alpha_are_rounded_half_up() {
+        for value in 0..=255 {
+            (0..=255).for_each(|alpha| is_right::<u8>(value, alpha));
+        }
+        for value in (0..65536).step_by(251).chain([1, 2, 32767, 32768, 65534, 65535]) {
+            for alpha in (0..65536).step_by(13).chain([1, 32767, 32768, 65534, 65535]) {
+                is_right::<u16>(value, alpha);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Depth, Histogram, PixelFormat, Region, Statistic};
 
+use super::bilevel::{self, Level};
 use super::grayscale::Grayscale;
 use super::tables::{look_up, table};
 
@@ -55,6 +56,14 @@ impl Operation for Otsu {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
+        if input.meaning.no_data_intensity().is_none() {
+            let level = Level {
+                level: S::wrap(self.threshold.min(S::MAX)),
+                high: S::wrap(S::MAX),
+                low: S::default(),
+            };
+            return bilevel::of_luma(&input, output, level);
+        }
         let table = table(
             input.meaning,
             |value| if value > self.threshold { S::MAX } else { 0 },

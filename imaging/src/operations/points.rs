@@ -1,75 +1,47 @@
-//! Operations on single samples, each through a table of all values. Alpha stays.
+//! Operations on single samples, each through a table of all values or by arithmetic that gives the same. Alpha stays.
 
-use crate::meaning::with_data;
+use super::bilevel::{self, Level};
+use super::lines::{Line, Scaled, Spread};
+use super::pointwise::{Point, each_color};
+use super::power;
+use super::tables::{look_up, table};
+use crate::meaning::Meaning;
 use crate::operation::{
     Group, Operation, OperationInfo, ParameterInfo, ParameterKind, Values, needs_colours, needs_intensities,
 };
-use crate::patch::{Patch, Rows};
+use crate::patch::Patch;
 use crate::sample::Sample;
-use crate::{Channels, PixelFormat, Region};
+use crate::{PixelFormat, Region};
 
 /// Applies `function` to every colour sample that has data. It gets the sample and full intensity, both in the sample's own unit, so that what
 /// is a whole number and a half stays one and is rounded as it should be.
 fn map<S: Sample>(
-    input: Patch<'_, S>,
+    input: &Patch<'_, S>,
     output: Region,
     function: impl Fn(f64, f64) -> f64,
 ) -> Patch<'static, S> {
-    let max = f64::from(S::MAX);
-    let no_data = input.meaning.no_data_intensity();
-    let table: Vec<S> = (0..=S::MAX)
-        .map(|value| {
-            let result = S::round_f64(function(f64::from(value), max));
-            match no_data {
-                Some(no_data) if no_data == value => S::wrap(value),
-                Some(_) => with_data(input.meaning, result),
-                None => result,
-            }
-        })
-        .collect();
-    // Arrays, so that no index has to be checked.
-    if let Ok(table) = <&[S; 1 << 8]>::try_from(&table[..]) {
-        return each_color(&input, output, |sample| {
-            table[sample.into() as usize % table.len()]
-        });
-    }
-    match <&[S; 1 << 16]>::try_from(&table[..]) {
-        Ok(table) => each_color(&input, output, |sample| {
-            table[sample.into() as usize % table.len()]
-        }),
-        Err(_) => each_color(&input, output, |sample| table[sample.into() as usize]),
-    }
+    look_up(input, output, &[table_of(input.meaning, function)])
 }
 
-/// Applies `function` to every colour sample.
-fn each_color<S: Sample>(
+fn table_of<S: Sample>(meaning: Meaning, function: impl Fn(f64, f64) -> f64) -> Vec<S> {
+    let max = f64::from(S::MAX);
+    table(meaning, |value| {
+        S::round_f64(function(f64::from(value), max)).into()
+    })
+}
+
+/// As [`map`], of the line `factor · value + start`, by arithmetic where that gives the same.
+fn map_line<S: Sample>(
     input: &Patch<'_, S>,
     output: Region,
-    function: impl Fn(S) -> S,
+    [factor, start]: [f64; 2],
+    function: impl Fn(f64, f64) -> f64,
 ) -> Patch<'static, S> {
-    let mut rows = Rows::new(output, input.channels);
-    for y in output.y..output.y + output.height {
-        let from = input.row(y, output.x, output.width);
-        let to = rows.next();
-        match input.channels {
-            Channels::GrayAlpha => beside_alpha::<S, 2>(from, to, &function),
-            Channels::Rgba => beside_alpha::<S, 4>(from, to, &function),
-            _ => to
-                .iter_mut()
-                .zip(from)
-                .for_each(|(to, from)| *to = function(*from)),
-        }
-    }
-    Patch::owned(input.image, output, input.channels, rows.finish())
-}
-
-/// A row of pixels of `N` samples, the last of which is alpha and stays.
-fn beside_alpha<S: Sample, const N: usize>(from: &[S], to: &mut [S], function: &impl Fn(S) -> S) {
-    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
-        for channel in 0..N - 1 {
-            to[channel] = function(from[channel]);
-        }
-        to[N - 1] = from[N - 1];
+    let table = table_of(input.meaning, function);
+    match Line::through(&table, factor, start) {
+        // Beside alpha the table is quicker.
+        Some(line) if !input.channels.has_alpha() => each_color(input, output, line),
+        _ => look_up(input, output, &[table]),
     }
 }
 
@@ -97,9 +69,19 @@ impl Operation for Invert {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         if input.meaning.no_data_intensity().is_none() {
-            return each_color(&input, output, |sample| S::wrap(S::MAX - sample.into()));
+            return each_color(&input, output, Negative);
         }
-        map(input, output, |value, max| max - value)
+        map(&input, output, |value, max| max - value)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Negative;
+
+impl<S: Sample> Point<S> for Negative {
+    #[inline(always)]
+    fn of(self, sample: S) -> S {
+        S::wrap(S::MAX - sample.into())
     }
 }
 
@@ -130,7 +112,11 @@ impl Operation for Brightness {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value, _| value * self.factor)
+        let factor = self.factor;
+        if is_arithmetic(&input) {
+            return each_color(&input, output, Scaled { factor });
+        }
+        map_line(&input, output, [factor, 0.0], |value, _| value * factor)
     }
 }
 
@@ -161,10 +147,20 @@ impl Operation for Contrast {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value, max| {
-            (value - max / 2.0) * self.factor + max / 2.0
+        let factor = self.factor;
+        if is_arithmetic(&input) {
+            return each_color(&input, output, Spread { factor });
+        }
+        let middle = f64::from(S::MAX) / 2.0;
+        map_line(&input, output, [factor, middle - factor * middle], |value, _| {
+            (value - middle) * factor + middle
         })
     }
+}
+
+/// Whether samples have so many values that arithmetic is quicker than to look them up, and all have data.
+fn is_arithmetic<S: Sample>(input: &Patch<'_, S>) -> bool {
+    S::MAX >= 1 << 8 && input.meaning.no_data_intensity().is_none()
 }
 
 /// A parameter `factor` from 0 to 10.
@@ -219,9 +215,12 @@ impl Operation for Gamma {
     }
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
-        map(input, output, |value, max| {
-            max * libm::pow(value / max, 1.0 / self.gamma)
-        })
+        let curve: Vec<S> = power::curve(1.0 / self.gamma);
+        if input.meaning.no_data_intensity().is_none() {
+            return look_up(&input, output, &[curve]);
+        }
+        let with_holes = table(input.meaning, |value| curve[value as usize].into());
+        look_up(&input, output, &[with_holes])
     }
 }
 
@@ -270,10 +269,24 @@ impl Operation for Threshold {
 
     fn apply<S: Sample>(&self, input: Patch<'_, S>, output: Region) -> Patch<'static, S> {
         let meaning = input.meaning;
+        let max = f64::from(S::MAX);
+        if meaning.no_data_intensity().is_none() {
+            // Quotients grow with the value: white from one on.
+            let is_white = |value: &u32| f64::from(*value) / max >= self.level;
+            let guess = ((self.level * max) as u32).saturating_sub(2);
+            let least = (guess..=S::MAX).find(is_white).unwrap_or(S::MAX);
+            let white = S::wrap(S::MAX);
+            let level = Level {
+                level: S::wrap(least.saturating_sub(1)),
+                high: white,
+                low: if least == 0 { white } else { S::default() },
+            };
+            return bilevel::of_luma(&input, output, level);
+        }
         let mut gray = super::grayscale::Grayscale.apply(input, output);
         gray.meaning = meaning;
         map(
-            gray,
+            &gray,
             output,
             |value, max| if value / max >= self.level { max } else { 0.0 },
         )

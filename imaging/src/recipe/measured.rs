@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{MAX_TEXT, Recipe, RecipeError, Step};
 use crate::measuring::{MEASURED, Measured, Measuring, digits};
-use crate::{Histogram, HistogramError, PixelFormat, Statistic};
+use crate::{Histogram, HistogramError, PixelFormat, Raster, Statistic};
 
 impl Recipe {
     /// The first step that needs a histogram of its whole input and has none yet, counted from 0. Its input is the result of the
@@ -56,9 +56,23 @@ impl Recipe {
                 wanted: measuring.statistic().to_string(),
             }));
         }
-        let measured = Some(Arc::new(Measured::of(histogram, measuring)));
+        self.with_numbers(index, Measured::of(histogram, measuring))
+    }
+
+    /// This recipe, whose first step is unmeasured and takes pixels of the format of `image`, with what it takes from that: from a
+    /// histogram, unless there is a shorter way.
+    pub(crate) fn with_first_measured(&self, image: &Raster) -> Result<Self, RecipeError> {
+        let measuring = self.steps.first().and_then(|step| step.shape.measuring());
+        let measured = measuring.and_then(|measuring| Measured::directly(image, measuring));
+        match measured {
+            Some(measured) => self.with_numbers(0, measured),
+            None => self.with_measured(0, &Histogram::of(image, None, self.statistic(0))),
+        }
+    }
+
+    fn with_numbers(&self, index: usize, measured: Measured) -> Result<Self, RecipeError> {
         let mut recipe = self.clone();
-        recipe.steps[index].measured = measured;
+        recipe.steps[index].measured = Some(Arc::new(measured));
         let length = recipe.to_string().len();
         if length > MAX_TEXT {
             return Err(RecipeError::TooLong { length });
