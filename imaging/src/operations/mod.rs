@@ -28,6 +28,7 @@ mod points;
 mod projective;
 mod rank;
 mod resize;
+mod reverse;
 mod rotate;
 mod rotate_by;
 mod sharpen;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::exact;
 use super::filter::{BITS, Taps};
-use super::horizontal::{BEHIND, Columns};
+use super::horizontal::{Columns, behind};
 use super::lines::{Lines, Plain, Widened};
 use super::round::{self, Errors};
 use super::vertical::{MOST_OF_BYTES, Source};
@@ -107,9 +107,9 @@ impl<S: Sample, L: Lines<Value: Source>> simd::Kernel for Pass<'_, S, L> {
         let group = (4 / self.channels).max(1);
         let stride = group * self.channels;
         let length = self.columns.count() * stride;
-        let mut sums = vec![0.0; self.width * stride + BEHIND];
+        let mut sums = vec![0.0; self.width * stride + behind(stride)];
         let mut line = vec![0.0; self.width * self.channels];
-        let mut ends = vec![0.0; length + BEHIND];
+        let mut ends = vec![0.0; length + behind(stride)];
         let mut rounded = vec![S::default(); length];
         let mut samples = Vec::with_capacity(self.columns.count() * self.channels * self.rows.len());
         let mut row_out = vec![S::default(); self.columns.count() * self.channels];
@@ -119,7 +119,7 @@ impl<S: Sample, L: Lines<Value: Source>> simd::Kernel for Pass<'_, S, L> {
                     self.vertical(row, &mut sums[..self.width * stride]);
                 } else {
                     self.vertical(row, &mut line);
-                    beside(&line, self.channels, stride, &mut sums[n * self.channels..]);
+                    beside(&line, self.channels, n, &mut sums);
                 }
             }
             self.columns.sums(&sums, stride, &mut ends);
@@ -129,7 +129,7 @@ impl<S: Sample, L: Lines<Value: Source>> simd::Kernel for Pass<'_, S, L> {
                 continue;
             }
             for n in 0..rows.len() {
-                apart(&rounded[n * self.channels..], self.channels, stride, &mut row_out);
+                apart(&rounded, self.channels, n, &mut row_out);
                 samples.extend_from_slice(&row_out);
             }
         }
@@ -173,18 +173,32 @@ impl<S: Sample, L: Lines<Value: Source>> Pass<'_, S, L> {
     }
 }
 
-/// Pixels of one or two numbers to every `stride`th place.
+/// Pixels of one or two numbers to place `n` of pixels of four.
 #[inline(always)]
-fn beside(line: &[f64], channels: usize, stride: usize, out: &mut [f64]) {
-    for (to, pixel) in out.chunks_mut(stride).zip(line.chunks_exact(channels)) {
-        to[..channels].copy_from_slice(pixel);
+fn beside(line: &[f64], channels: usize, n: usize, out: &mut [f64]) {
+    let (fours, _) = out.as_chunks_mut::<4>();
+    if channels == 1 {
+        for (to, &number) in fours.iter_mut().zip(line) {
+            to[n] = number;
+        }
+    } else {
+        for (to, pixel) in fours.iter_mut().zip(line.as_chunks::<2>().0) {
+            to.as_chunks_mut::<2>().0[n] = *pixel;
+        }
     }
 }
 
 /// The other way.
 #[inline(always)]
-fn apart<S: Copy>(samples: &[S], channels: usize, stride: usize, out: &mut [S]) {
-    for (to, pixel) in out.chunks_exact_mut(channels).zip(samples.chunks(stride)) {
-        to.copy_from_slice(&pixel[..channels]);
+fn apart<S: Copy>(samples: &[S], channels: usize, n: usize, out: &mut [S]) {
+    let (fours, _) = samples.as_chunks::<4>();
+    if channels == 1 {
+        for (to, four) in out.iter_mut().zip(fours) {
+            *to = four[n];
+        }
+    } else {
+        for (to, four) in out.as_chunks_mut::<2>().0.iter_mut().zip(fours) {
+            *to = four.as_chunks::<2>().0[n];
+        }
     }
 }
