@@ -227,7 +227,7 @@ fn transpose_pixels<S: Bits, const N: usize>(
 ) -> Vec<S> {
     let mut samples = vec![S::default(); output.size().pixels() as usize * N];
     let (width, height) = (output.width as usize, output.height as usize);
-    let mut block = vec![[[S::default(); N]; BLOCK]; BLOCK];
+    let mut block = vec![[[S::default(); N]; BLOCK]; BLOCK.min(width)];
     // Along the rows of the input, which the processor then fetches ahead.
     for left in (0..width).step_by(BLOCK) {
         let columns = BLOCK.min(width - left);
@@ -243,13 +243,17 @@ fn transpose_pixels<S: Bits, const N: usize>(
             let out = &mut samples[(top * width + left) * N..];
             let (reversed, stride) = (last < first, width * N);
             let done = if N == 3 && size_of::<S>() == 1 {
-                let lines: [&[u8]; BLOCK] =
-                    std::array::from_fn(|x| bytemuck::cast_slice(block[x][..rows].as_flattened()));
-                simd::transpose_rgb(&lines[..columns], reversed, bytemuck::cast_slice_mut(out), stride)
+                let lines = block[..columns].iter();
+                let lines: Vec<&[u8]> = lines
+                    .map(|line| bytemuck::cast_slice(line[..rows].as_flattened()))
+                    .collect();
+                simd::transpose_rgb(&lines, reversed, bytemuck::cast_slice_mut(out), stride)
             } else {
                 [0, 0]
             };
-            transpose_block::<S, N>(&block[..columns], rows, reversed, out, stride, done);
+            if done != [columns, rows] {
+                transpose_block::<S, N>(&block[..columns], rows, reversed, out, stride, done);
+            }
         }
     }
     samples
