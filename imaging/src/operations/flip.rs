@@ -1,7 +1,8 @@
 //! Mirror images.
 
+use super::reverse::reverse;
 use crate::operation::{Group, Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::{Bits, Sample};
 use crate::{Affine, Region, Size};
 
@@ -54,12 +55,9 @@ impl FlipHorizontal {
     fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let region = self.input_region(input.image, output);
         let channels = input.channels.count();
-        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
-        for y in output.y..output.y + output.height {
-            for pixel in input.row(y, region.x, region.width).chunks_exact(channels).rev() {
-                samples.extend_from_slice(pixel);
-            }
-        }
+        let samples = Rows::written(output, input.channels, |y, out| {
+            reverse(input.row(y, region.x, region.width), channels, out);
+        });
         Patch::owned(input.image, output, input.channels, samples)
     }
 }

@@ -34,6 +34,7 @@ mod power;
 mod projective;
 mod rank;
 mod resize;
+mod reverse;
 mod rotate;
 mod rotate_by;
 mod sharpen;

@@ -1,7 +1,8 @@
 //! Quarter and half turns.
 
+use super::reverse::reverse;
 use crate::operation::{Group, Operation, OperationInfo, Values};
-use crate::patch::Patch;
+use crate::patch::{Patch, Rows};
 use crate::sample::{Bits, Sample};
 use crate::simd;
 use crate::{Affine, Region, Size};
@@ -114,12 +115,10 @@ impl Rotate180 {
     fn moved<B: Bits>(&self, input: Patch<'_, B>, output: Region) -> Patch<'static, B> {
         let region = self.input_region(input.image, output);
         let channels = input.channels.count();
-        let mut samples = Vec::with_capacity(output.size().pixels() as usize * channels);
-        for y in (region.y..region.y + region.height).rev() {
-            for pixel in input.row(y, region.x, region.width).chunks_exact(channels).rev() {
-                samples.extend_from_slice(pixel);
-            }
-        }
+        let last = input.image.height - 1;
+        let samples = Rows::written(output, input.channels, |y, out| {
+            reverse(input.row(last - y, region.x, region.width), channels, out);
+        });
         Patch::owned(input.image, output, input.channels, samples)
     }
 }
@@ -228,7 +227,7 @@ fn transpose_pixels<S: Bits, const N: usize>(
 ) -> Vec<S> {
     let mut samples = vec![S::default(); output.size().pixels() as usize * N];
     let (width, height) = (output.width as usize, output.height as usize);
-    let mut block = vec![S::default(); BLOCK * BLOCK * N];
+    let mut block = vec![[[S::default(); N]; BLOCK]; BLOCK.min(width)];
     // Along the rows of the input, which the processor then fetches ahead.
     for left in (0..width).step_by(BLOCK) {
         let columns = BLOCK.min(width - left);
@@ -237,41 +236,46 @@ fn transpose_pixels<S: Bits, const N: usize>(
             // The columns of the input that these output rows come from.
             let first = column(output.y + top as u32);
             let last = column(output.y + (top + rows - 1) as u32);
-            for (x, line) in block.chunks_exact_mut(BLOCK * N).take(columns).enumerate() {
+            for (x, line) in block.iter_mut().take(columns).enumerate() {
                 let source = input.row(row(output.x + (left + x) as u32), first.min(last), rows as u32);
-                line[..rows * N].copy_from_slice(source);
+                line[..rows].as_flattened_mut().copy_from_slice(source);
             }
-            let lines: [&[S]; BLOCK] = std::array::from_fn(|x| &block[x * BLOCK * N..][..rows * N]);
             let out = &mut samples[(top * width + left) * N..];
             let (reversed, stride) = (last < first, width * N);
             let done = if N == 3 && size_of::<S>() == 1 {
-                let lines: [&[u8]; BLOCK] = lines.map(bytemuck::cast_slice);
-                simd::transpose_rgb(&lines[..columns], reversed, bytemuck::cast_slice_mut(out), stride)
+                let lines = block[..columns].iter();
+                let lines: Vec<&[u8]> = lines
+                    .map(|line| bytemuck::cast_slice(line[..rows].as_flattened()))
+                    .collect();
+                simd::transpose_rgb(&lines, reversed, bytemuck::cast_slice_mut(out), stride)
             } else {
                 [0, 0]
             };
-            transpose_block::<S, N>(&lines[..columns], reversed, out, stride, done);
+            if done != [columns, rows] {
+                transpose_block::<S, N>(&block[..columns], rows, reversed, out, stride, done);
+            }
         }
     }
     samples
 }
 
-/// Writes `source`, the columns of a block, as rows to `out`, each `stride` samples after the one before. `reversed`
+/// Writes `source`, the columns of a block, as `rows` rows to `out`, each `stride` samples after the one before. `reversed`
 /// columns go from bottom to top. `done` columns and rows are there already.
 fn transpose_block<S: Copy, const N: usize>(
-    source: &[&[S]],
+    source: &[[[S; N]; BLOCK]],
+    rows: usize,
     reversed: bool,
     out: &mut [S],
     stride: usize,
     [done_columns, done_rows]: [usize; 2],
 ) {
-    let rows = source.first().map_or(0, |column| column.len() / N);
     for (y, line) in out.chunks_mut(stride).take(rows).enumerate() {
-        let at = if reversed { rows - 1 - y } else { y };
+        // The rest tells the compiler that it is inside.
+        let at = if reversed { rows - 1 - y } else { y } % BLOCK;
         let done = if y < done_rows { done_columns } else { 0 };
         let (line, _) = line.as_chunks_mut::<N>();
         for (pixel, column) in line.iter_mut().zip(source).skip(done) {
-            pixel.copy_from_slice(&column[at * N..][..N]);
+            *pixel = column[at];
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every operation against its definition: a formula worked out a pixel at a time, on every format, byte for byte.
 //!
-//! [`points`], [`histograms`], [`neighbours`], [`edges`], [`shapes`]: the definitions. [`picture`]: what they work on. They share nothing with the kernels.
+//! [`points`], [`histograms`], [`neighbours`], [`edges`], [`shapes`]: the definitions. [`picture`]: what they work on. [`ties`]: results that are hard to
+//! round. They share nothing with the kernels.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -14,6 +15,7 @@ mod neighbours;
 mod picture;
 mod points;
 mod shapes;
+mod ties;
 
 use azulejo_imaging::{PixelFormat, Recipe, Size, apply, operations};
 use picture::Picture;
