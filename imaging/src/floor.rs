@@ -19,6 +19,22 @@ pub(crate) fn floor_f64(number: f64) -> u32 {
     sum.to_bits() as u32 - u32::from(sum - WHOLE > number)
 }
 
+/// The floor of `number`, which is above -2^31 and below 2^31, as a whole number.
+#[inline(always)]
+pub(crate) fn floor_signed(number: f64) -> f64 {
+    let nearest = (number + WHOLE_SIGNED) - WHOLE_SIGNED;
+    nearest - if nearest > number { 1.0 } else { 0.0 }
+}
+
+/// A whole number above -2^31 and below 2^31 as an integer.
+#[inline(always)]
+pub(crate) fn as_integer(number: f64) -> i32 {
+    (number + WHOLE_SIGNED).to_bits() as i32
+}
+
+/// 2^52 + 2^51, from which down to 2^52 there is room for negative numbers; its lower 32 bits are zero.
+const WHOLE_SIGNED: f64 = (3u64 << 51) as f64;
+
 /// 2^52: its lower 32 bits are zero.
 const WHOLE: f64 = (1u64 << 52) as f64;
 
@@ -68,6 +84,17 @@ mod tests {
             }
         }
         assert_eq!(floor_f32(4_194_304.0), 1 << 22);
+        for whole in [-2_147_483_647, -70_000, -2, -1, 0, 1, 2, 32_768, 2_147_483_646] {
+            let number = f64::from(whole);
+            for (number, floor) in [
+                (number, whole),
+                (number.next_up(), whole),
+                (number + 0.5, whole),
+                (number.next_down(), whole - 1),
+            ] {
+                assert_eq!(as_integer(floor_signed(number)), floor, "{number}");
+            }
+        }
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -0.5, -0.0] {
             assert_eq!(round_half_up::<u8>(number), u8::round_f64(number));
             assert_eq!(round_half_up::<u16>(number), u16::round_f64(number));

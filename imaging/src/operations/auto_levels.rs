@@ -13,9 +13,9 @@ use crate::patch::Patch;
 use crate::sample::Sample;
 use crate::{Depth, Histogram, PixelFormat, Raster, Region, Statistic};
 
-use super::ends::ends;
-use super::lines::{Line, Stretched};
+use super::linear::{Line, Stretched};
 use super::pointwise::each_color;
+use super::sample_range::sample_range;
 use super::tables::{look_up, table};
 
 const EACH: &str = "each";
@@ -157,7 +157,7 @@ impl Measuring for AutoLevels {
 
     /// Where nothing is cut it is the ends that count.
     fn numbers_of(&self, image: &Raster) -> Option<Vec<u16>> {
-        (self.clip == 0 && !self.each).then(|| ends(image).to_vec())
+        (self.clip == 0 && !self.each).then(|| sample_range(image).to_vec())
     }
 
     fn may_be(&self, numbers: &[u16], _: Depth) -> bool {

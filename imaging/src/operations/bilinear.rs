@@ -1,6 +1,7 @@
 //! Means of the four pixels around the places that a [`Projective`] map gives, rounded half up.
 
 use super::projective::{BITS, Projective, pair, products};
+use crate::floor::{as_integer, floor_signed};
 use crate::patch::{Patch, Rows};
 use crate::sample::Sample;
 use crate::simd::{self, Kernel};
@@ -213,25 +214,9 @@ impl Places {
 #[inline(always)]
 fn neighbours(place: f64) -> (i32, i32) {
     let from_middle = place - 0.5;
-    let before = floor(from_middle);
-    let weight = floor((from_middle - before) * f64::from(1 << BITS) + 0.5);
-    (whole(before), whole(weight))
-}
-
-/// The last bit of a sum with it is worth one, of negative numbers too.
-const ONES: f64 = (3u64 << 51) as f64;
-
-/// The largest whole number that is not above one of less than 2^31. (The library's is a call where it is not an instruction.)
-#[inline(always)]
-fn floor(number: f64) -> f64 {
-    let nearest = (number + ONES) - ONES;
-    nearest - if nearest > number { 1.0 } else { 0.0 }
-}
-
-/// A whole number of less than 2^31 as an integer. (A cast asks whether there is one, for each by itself.)
-#[inline(always)]
-fn whole(number: f64) -> i32 {
-    (number + ONES).to_bits() as i32
+    let before = floor_signed(from_middle);
+    let weight = floor_signed((from_middle - before) * f64::from(1 << BITS) + 0.5);
+    (as_integer(before), as_integer(weight))
 }
 
 /// `2^15 a (1 - weight) + 2^15 b weight` with a weight in 2^-15: below 2^31 for samples of 16 bit.

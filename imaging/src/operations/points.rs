@@ -1,7 +1,7 @@
 //! Operations on single samples, each through a table of all values or by arithmetic that gives the same. Alpha stays.
 
 use super::bilevel::{self, Level};
-use super::lines::{Line, Scaled, Spread};
+use super::linear::{Line, Scaled, Spread};
 use super::pointwise::{Point, each_color};
 use super::power;
 use super::tables::{look_up, table};

@@ -6,7 +6,7 @@ use crate::simd::{self, Kernel};
 use crate::{Channels, Depth, Raster};
 
 /// The least and the greatest of all colour samples that are seen, that is, whose alpha is not 0; both 0 where there are none.
-pub(super) fn ends(image: &Raster) -> [u16; 2] {
+pub(super) fn sample_range(image: &Raster) -> [u16; 2] {
     match image.format().depth {
         Depth::Eight => of::<u8>(image),
         _ => of::<u16>(image),
@@ -16,9 +16,9 @@ pub(super) fn ends(image: &Raster) -> [u16; 2] {
 fn of<S: Sample>(image: &Raster) -> [u16; 2] {
     let samples = &S::from_bytes(image.bytes());
     let [least, most] = match image.format().channels {
-        Channels::GrayAlpha => simd::run(Ends::<S, 2> { samples }),
-        Channels::Rgba => simd::run(Ends::<S, 4> { samples }),
-        _ => simd::run(Ends::<S, 1> { samples }),
+        Channels::GrayAlpha => simd::run(SampleRange::<S, 2> { samples }),
+        Channels::Rgba => simd::run(SampleRange::<S, 4> { samples }),
+        _ => simd::run(SampleRange::<S, 1> { samples }),
     };
     if least > most {
         return [0; 2];
@@ -30,11 +30,11 @@ fn of<S: Sample>(image: &Raster) -> [u16; 2] {
 }
 
 /// Of pixels of `N` samples, the last of which is alpha if there are several.
-struct Ends<'a, S, const N: usize> {
+struct SampleRange<'a, S, const N: usize> {
     samples: &'a [S],
 }
 
-impl<S: Sample, const N: usize> Kernel for Ends<'_, S, N> {
+impl<S: Sample, const N: usize> Kernel for SampleRange<'_, S, N> {
     type Output = [S; 2];
 
     #[inline(always)]
