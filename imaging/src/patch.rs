@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use crate::meaning::Meaning;
 use crate::sample::{Bits, Sample};
+use crate::simd::{self, Kernel};
 use crate::{Channels, Region, Size};
 
 /// Pixels of `region` of an image of size `image`.
@@ -39,11 +40,16 @@ impl<S: Bits> Patch<'_, S> {
         if x >= 0 && x + i64::from(width) <= i64::from(self.image.width) {
             return self.row(y, x as u32, width);
         }
-        scratch.clear();
-        let row = self.row(y, self.region.x, self.region.width);
-        let channels = self.channels.count();
-        push_reflected(row, self.region.x, self.image.width, channels, x, width, scratch);
+        self.copy_reflected_row(y.into(), x, width, scratch);
         scratch
+    }
+
+    /// [`Patch::reflected_row`], copied to `to`.
+    pub fn copy_reflected_row(&self, y: i64, x: i64, width: u32, to: &mut Vec<S>) {
+        to.clear();
+        let row = self.row(reflect(y, self.image.height), self.region.x, self.region.width);
+        let channels = self.channels.count();
+        push_reflected(row, self.region.x, self.image.width, channels, x, width, to);
     }
 
     /// The same pixels as a patch of `region`, which must lie inside this one; moves them when it is the whole.
@@ -71,12 +77,27 @@ impl<S: Bits> Patch<'_, S> {
 impl<S: Sample> Patch<'_, S> {
     /// Whether alpha is missing or full everywhere: then colour needs no premultiplying.
     pub fn is_opaque(&self) -> bool {
-        let channels = self.channels.count();
-        !self.channels.has_alpha()
-            || self
-                .samples
-                .chunks_exact(channels)
-                .all(|pixel| pixel[channels - 1].into() == S::MAX)
+        match self.channels {
+            Channels::GrayAlpha => simd::run(IsOpaque::<S, 2>(&self.samples)),
+            Channels::Rgba => simd::run(IsOpaque::<S, 4>(&self.samples)),
+            _ => true,
+        }
+    }
+}
+
+/// Whether the last of the `N` samples of every pixel is full. Blocks of pixels, since a loop that may end at any pixel is not vectorised.
+struct IsOpaque<'a, S, const N: usize>(&'a [S]);
+
+impl<S: Sample, const N: usize> Kernel for IsOpaque<'_, S, N> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let full = S::wrap(S::MAX);
+        let (blocks, rest) = self.0.as_chunks::<N>().0.as_chunks::<64>();
+        let is_opaque =
+            |block: &[[S; N]; 64]| block.iter().fold(full, |least, pixel| least.min(pixel[N - 1])) == full;
+        blocks.iter().all(is_opaque) && rest.iter().all(|pixel| pixel[N - 1] == full)
     }
 }
 

@@ -1,6 +1,6 @@
 """Azulejo beside OpenCV, libvips and GraphicsMagick on the same work, in one run.
 
-    cargo xtask compare [--side 4096] [--rounds 5] [--only TEXT] [--skip operations|files]
+    cargo xtask compare [--side 4096] [--rounds 5] [--only TEXT] [--format rgb8] [--skip operations|files]
 
 It installs OpenCV and libvips from PyPI for itself and builds `imaging/examples/measure.rs`; GraphicsMagick and Debian's libvips
 (`apt-get install libvips-tools graphicsmagick`) are left out where they are not installed.
@@ -33,6 +33,8 @@ def main():
     parser.add_argument("--side", type=int, default=4096, help="pixels a side")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="operations whose recipe has this text")
+    formats = list(dict.fromkeys(name for name, _ in operations.COLUMNS))
+    parser.add_argument("--format", choices=formats, action="append", default=[], help="of operations [default: all]")
     parser.add_argument("--skip", choices=["operations", "files"], action="append", default=[])
     parser.add_argument("--measure", default="target/release/examples/measure", help="the program that times Azulejo")
     options = parser.parse_args()

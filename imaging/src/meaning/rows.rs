@@ -40,7 +40,7 @@ impl Meaning {
     }
 
     /// Whether the bits of samples are in the order of the numbers that they stand for.
-    fn is_ordered(self) -> bool {
+    pub fn is_ordered(self) -> bool {
         matches!(self.depth, Depth::Eight | Depth::Sixteen | Depth::ThirtyTwo)
     }
 

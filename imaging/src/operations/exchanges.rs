@@ -1,21 +1,23 @@
 //! Medians of small squares by exchanges: minima and maxima of whole vectors. Every column is sorted once for all squares that it is
 //! in; then as much is compared as the middle needs.
 
-use crate::MAX_BANDS;
 use crate::sample::Ordered;
 use crate::simd::Kernel;
 
 /// Samples that are worked on at a time, in arrays of their own: the compiler vectorises loops over these, and not those over
-/// many slices that could overlap.
-pub(super) const BLOCK: usize = 256;
-/// Samples of a pixel of the most bands that there are.
-const PIXEL: usize = MAX_BANDS as usize;
+/// many slices that could overlap. So many that what was stored of a column has reached the cache when its neighbours are read
+/// beside it: a read across two stores that are under way waits for both.
+pub(super) const BLOCK: usize = 1024;
+/// The columns of a block, from their least samples to their greatest: each as long as a block and four pixels.
+pub(super) type Sorted<T> = [Vec<T>; 5];
 
 /// The 3x3 median by minima and maxima alone: sort every column of three, once for the three squares that it is in, then the
 /// median of the largest of the smallest, the middle of the middle and the smallest of the largest is that of all nine.
 pub(super) struct OfNine<'a, T> {
     pub rows: [&'a [T]; 3],
     pub channels: usize,
+    /// Room for sorted columns, see [`Sorted`]; the first three are used.
+    pub sorted: &'a mut Sorted<T>,
     pub out: &'a mut [T],
 }
 
@@ -24,8 +26,8 @@ impl<T: Ordered> Kernel for OfNine<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let zero = [T::default(); BLOCK + 2 * PIXEL];
-        let (mut low, mut middle, mut high) = (zero, zero, zero);
+        let [low, middle, high, ..] = self.sorted;
+        let mut medians = [T::default(); BLOCK];
         for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
             let count = out.len();
             let wide = count + 2 * self.channels;
@@ -44,7 +46,6 @@ impl<T: Ordered> Kernel for OfNine<'_, T> {
             let (low_0, low_1, low_2) = (&low[tap(0)], &low[tap(1)], &low[tap(2)]);
             let (middle_0, middle_1, middle_2) = (&middle[tap(0)], &middle[tap(1)], &middle[tap(2)]);
             let (high_0, high_1, high_2) = (&high[tap(0)], &high[tap(1)], &high[tap(2)]);
-            let mut medians = [T::default(); BLOCK];
             let medians = &mut medians[..count];
             for x in 0..count {
                 let low = low_0[x].max(low_1[x]).max(low_2[x]);
@@ -68,6 +69,7 @@ fn sort<T: Copy + Ord>(a: T, b: T, c: T) -> (T, T, T) {
 pub(super) struct OfTwentyFive<'a, T> {
     pub rows: [&'a [T]; 5],
     pub channels: usize,
+    pub sorted: &'a mut Sorted<T>,
     pub out: &'a mut [T],
 }
 
@@ -76,8 +78,8 @@ impl<T: Ordered> Kernel for OfTwentyFive<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let zero = [T::default(); BLOCK + 4 * PIXEL];
-        let (mut lowest, mut low, mut middle, mut high, mut highest) = (zero, zero, zero, zero, zero);
+        let [lowest, low, middle, high, highest] = self.sorted;
+        let mut medians = [T::default(); BLOCK];
         for (index, out) in self.out.chunks_mut(BLOCK).enumerate() {
             let count = out.len();
             let wide = count + 4 * self.channels;
@@ -129,7 +131,6 @@ impl<T: Ordered> Kernel for OfTwentyFive<'_, T> {
                 &highest[tap(3)],
                 &highest[tap(4)],
             );
-            let mut medians = [T::default(); BLOCK];
             let medians = &mut medians[..count];
             for x in 0..count {
                 medians[x] = middle_of_sorted([

@@ -1,7 +1,7 @@
 //! The median of a square, each channel by itself; where there is alpha, of colour times alpha.
 
 use super::box_blur::radius;
-use super::exchanges::{BLOCK, OfNine, OfTwentyFive};
+use super::exchanges::{self, OfNine, OfTwentyFive};
 use super::rank::{Plain, Ranked, TimesAlpha};
 use crate::numbers::{Numbers, rank};
 use crate::operation::{Group, Operation, OperationInfo, Values};
@@ -75,10 +75,9 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
     let side = 2 * radius as usize + 1;
     let top = i64::from(output.y) - i64::from(radius);
     let mut ring: Vec<Vec<R::Value>> = vec![Vec::new(); side];
+    let mut sorted = std::array::from_fn(|_| vec![R::Value::default(); exchanges::BLOCK + 4 * channels]);
     for index in 0..output.height as usize + side - 1 {
-        let row = ranked.row(top + index as i64);
-        ring[index % side].clear();
-        ring[index % side].extend_from_slice(row);
+        ranked.copy_row(top + index as i64, &mut ring[index % side]);
         if index + 1 < side {
             continue;
         }
@@ -88,11 +87,13 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
                 [a, b, c] => simd::run(OfNine {
                     rows: [a, b, c],
                     channels,
+                    sorted: &mut sorted,
                     out,
                 }),
                 [a, b, c, d, e] => simd::run(OfTwentyFive {
                     rows: [a, b, c, d, e],
                     channels,
+                    sorted: &mut sorted,
                     out,
                 }),
                 _ => simd::run(Search {
@@ -105,6 +106,9 @@ fn squares<R: Ranked>(mut ranked: R, channels: usize, output: Region, radius: u3
     }
     ranked.finish()
 }
+
+/// Samples of which a median is looked for at a time.
+const BLOCK: usize = 256;
 
 /// The median of a larger square, bit by bit from the highest: the largest number below which no more than half of the square lies.
 /// It takes as many comparisons as there are bits for each sample of the square, which is more than choosing takes, but they vectorise.

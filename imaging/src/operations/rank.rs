@@ -19,6 +19,12 @@ pub(super) trait Ranked {
     /// Row `y` of the image, beyond the output by the radius on both sides, reflected outside the image.
     fn row(&mut self, y: i64) -> &[Self::Value];
 
+    /// The same row, copied to `to`.
+    fn copy_row(&mut self, y: i64, to: &mut Vec<Self::Value>) {
+        to.clear();
+        to.extend_from_slice(self.row(y));
+    }
+
     /// Has `fill` write the next row of the output.
     fn next(&mut self, fill: impl FnOnce(&mut [Self::Value]));
 
@@ -58,6 +64,14 @@ impl<S: Ordered> Ranked for Plain<'_, S> {
             .input
             .reflected_row(y, self.left, self.width, &mut self.scratch);
         self.input.meaning.keys(row, &mut self.keys)
+    }
+
+    fn copy_row(&mut self, y: i64, to: &mut Vec<S>) {
+        if self.input.meaning.is_ordered() {
+            return self.input.copy_reflected_row(y, self.left, self.width, to);
+        }
+        to.clear();
+        to.extend_from_slice(self.row(y));
     }
 
     fn next(&mut self, fill: impl FnOnce(&mut [S])) {
