@@ -33,12 +33,7 @@ pub(crate) trait Bits: bytemuck::Pod + Default + Send + Sync + std::fmt::Debug +
     /// Samples from the bytes of a raster.
     fn from_bytes(bytes: &[u8]) -> Cow<'_, [Self]>;
 
-    /// Bytes of a raster from samples.
-    fn into_bytes(samples: Vec<Self>) -> Vec<u8> {
-        Self::into_storage(samples).into_vec()
-    }
-
-    /// The same in the memory of the samples, where they lie in it as in a raster.
+    /// Bytes of a raster from samples: in the memory of these, where they lie in it as in a raster.
     fn into_storage(samples: Vec<Self>) -> Storage;
 }
 
@@ -223,13 +218,13 @@ mod tests {
                 .map(|at| u16::from(bytes[2 * at]) | u16::from(bytes[2 * at + 1]) << 8)
                 .collect();
             assert_eq!(*u16::from_bytes(bytes), sixteen);
-            assert_eq!(u16::into_bytes(sixteen), bytes);
+            assert_eq!(u16::into_storage(sixteen).into_vec(), bytes);
             let thirty_two = u32::from_bytes(bytes);
             assert_eq!(
                 thirty_two[1],
                 u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])
             );
-            assert_eq!(u32::into_bytes(thirty_two.into_owned()), bytes);
+            assert_eq!(u32::into_storage(thirty_two.into_owned()).into_vec(), bytes);
         }
     }
 }

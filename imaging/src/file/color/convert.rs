@@ -66,7 +66,7 @@ impl Conversion {
                 let from = u16::from_bytes(pixels);
                 let mut to = vec![0; from.len()];
                 transform.transform(&from, &mut to).map_err(|_| unusable())?;
-                pixels.copy_from_slice(&u16::into_bytes(to));
+                pixels.copy_from_slice(&u16::into_storage(to));
                 Ok(())
             }
         }
