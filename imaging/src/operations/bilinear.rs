@@ -203,7 +203,8 @@ impl Places {
                 let (side, weight) = neighbours(places[lane]);
                 before[lane] = side.max(0).min(last) - start;
                 after[lane] = side.wrapping_add(1).max(0).min(last) - start;
-                weights[lane] = weight;
+                // Of a place far outside it may be any number.
+                weights[lane] = weight.max(0).min(1 << BITS);
             }
         }
     }
