@@ -204,7 +204,7 @@ impl Places {
                 before[lane] = side.max(0).min(last) - start;
                 after[lane] = side.wrapping_add(1).max(0).min(last) - start;
                 // Of a place far outside it may be any number.
-                weights[lane] = weight.max(0).min(1 << BITS);
+                weights[lane] = weight.clamp(0, 1 << BITS);
             }
         }
     }
