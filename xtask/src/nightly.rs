@@ -1,5 +1,6 @@
 //! What takes too long for every change: each fuzz target for a while, compiling for macOS and Windows, the tests that measure, Firefox, the
-//! broker's conformance on three nodes of Apache Kafka, a million seeds of the engine's simulation, a hundred random kills on each kind of broker.
+//! broker's conformance on three nodes of Apache Kafka, a million seeds of the engine's simulation, a hundred random kills on each kind
+//! of broker.
 //!
 //! Fuzzing needs no nightly compiler and no further tool: the coverage that libFuzzer wants is a pass of LLVM that the
 //! stable compiler has. It needs a C++ compiler for libFuzzer itself.
